@@ -1,0 +1,1 @@
+"""The cascade: network, data, training and export. Needs the ``[train]`` extra."""
