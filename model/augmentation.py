@@ -1,0 +1,101 @@
+"""Augmentation: one affine map for geometry, imgaug for the look of the photo.
+
+Geometry is drawn here as a single matrix from image to sample, so that photo and labels are resampled once
+and a horizontal flip swaps left and right in every label (:mod:`model.samples` does the swap).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths; the defaults of geometry, blur and brightness are the thesis's."""
+
+    geometry: float = 0.75
+    """Probability of scale, shift, rotation and shear."""
+    scale: tuple[float, float] = (0.8, 1.4)
+    shift: float = 0.2
+    """Of the sample's side, each way."""
+    rotation: float = 35.0
+    """Degrees each way."""
+    shear: float = 4.0
+    """Degrees each way."""
+    flip: float = 0.5
+    """Probability of a horizontal flip; the thesis has none."""
+    look: str = "strong"
+    """``"thesis"``: blur and brightness; ``"strong"``: also contrast, colour, noise and JPEG."""
+
+
+def sample_matrix(
+    region: tuple[float, float, float, float],
+    size: int,
+    augmentation: Augmentation | None,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, bool]:
+    """The affine map from image pixels to sample pixels, and whether it flips.
+
+    Args:
+        region: x, y, w, h in image pixels that fills the sample (letterboxed to a square).
+        size: side of the sample in pixels.
+        augmentation: None for the plain view.
+
+    Returns:
+        (2, 3) float64 acting on (x, y, 1), and True for a horizontal flip.
+    """
+    x, y, width, height = region
+    scale = size / max(width, height)
+    centre = np.array([x + width / 2, y + height / 2])
+    turn, shift, flip = np.eye(2), np.zeros(2), False
+    if augmentation is not None:
+        if rng.random() < augmentation.geometry:
+            angle = np.deg2rad(rng.uniform(-augmentation.rotation, augmentation.rotation))
+            slant = np.tan(np.deg2rad(rng.uniform(-augmentation.shear, augmentation.shear)))
+            cos, sin = np.cos(angle), np.sin(angle)
+            turn = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, slant], [0, 1]])
+            turn *= rng.uniform(*augmentation.scale)
+            shift = rng.uniform(-augmentation.shift, augmentation.shift, 2) * size
+        flip = bool(rng.random() < augmentation.flip)
+    linear = scale * turn
+    if flip:
+        linear = np.diag([-1.0, 1.0]) @ linear
+    offset = size / 2 - linear @ centre + shift
+    return np.concatenate([linear, offset[:, None]], axis=1), flip
+
+
+def change_look(image: np.ndarray, look: str, rng: np.random.Generator) -> np.ndarray:
+    """The same picture through another camera. image: uint8 [h, w, 3] RGB."""
+    augmenter = _augmenter(look, threading.get_ident())
+    augmenter.seed_(int(rng.integers(2**31)))
+    return augmenter(image=image)
+
+
+@cache
+def _augmenter(look: str, thread: int):
+    """One augmenter per thread, because each carries its own random state."""
+    import imgaug.augmenters as iaa
+
+    thesis = [
+        iaa.Sometimes(0.2, iaa.GaussianBlur((0.1, 2.0))),
+        iaa.Add((-10, 10), per_channel=True),
+    ]
+    if look == "thesis":
+        return iaa.Sequential(thesis)
+    if look != "strong":
+        raise ValueError(f"augmentation.look is {look!r}: use 'thesis' or 'strong'")
+    return iaa.Sequential(
+        [
+            *thesis,
+            iaa.Sometimes(0.6, iaa.Multiply((0.6, 1.5))),
+            iaa.Sometimes(0.5, iaa.LinearContrast((0.6, 1.5))),
+            iaa.Sometimes(0.4, iaa.Multiply((0.75, 1.25), per_channel=True)),
+            iaa.Sometimes(0.15, iaa.Grayscale((0.5, 1.0))),
+            iaa.Sometimes(0.3, iaa.AdditiveGaussianNoise(scale=(2, 12))),
+            iaa.Sometimes(0.3, iaa.JpegCompression((30, 80))),
+        ]
+    )

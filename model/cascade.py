@@ -1,0 +1,229 @@
+"""The cascade: one backbone, six stage nets that hand their features on, six outputs.
+
+Easy tasks come first and feed harder ones. Every stage net is a small dilated U-Net that reads the image
+features F and the feature maps of earlier stages. Presets are data; :class:`Cascade` builds any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import keras
+from keras import layers
+
+from model.blocks import Upsample, conv, dilated_unet
+
+STAGE_NETS = ("person", "parts", "charts", "uv", "keypoints", "heads")
+OUTPUTS = {"person": 1, "parts": 15, "charts": 25, "uv": 48, "keypoints": 17, "heads": 2}
+"""Channels of each output. Index 0 of parts and charts is background; ``uv`` is U of the 24 charts, then V."""
+
+TRAINED_IN_STAGE = {1: STAGE_NETS[:2], 2: STAGE_NETS[2:4], 3: STAGE_NETS[4:]}
+"""Stage nets that training stage 1, 2, 3 adds to those before."""
+
+TAPS = (
+    "expanded_conv_project_BN",
+    "block_2_add",
+    "block_5_add",
+    "block_12_add",
+    "block_16_project_BN",
+)
+"""Layers of Keras's MobileNetV2 that the pyramid reads, at strides 2, 4, 8, 16, 32."""
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage net and its output head."""
+
+    reads: tuple[str, ...]
+    """Stage nets whose features it reads beside F."""
+    features: int
+    depth: int
+    bottleneck: int
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...]
+    head: int
+    """Width of the output head's convolution."""
+    head_kernel: int
+
+
+@dataclass(frozen=True)
+class CascadeConfig:
+    """Everything that :class:`Cascade` needs to build the network again."""
+
+    preset: str
+    input_size: int
+    """Side in pixels at which it is trained; also the unit of the head vectors."""
+    backbone_width: float
+    """MobileNetV2's alpha: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4."""
+    taps: tuple[tuple[int, int], ...]
+    """(stride of the backbone tap, channels it is squeezed to)."""
+    stem: int
+    """Width of two 5×5 convolutions before the first tap is squeezed; 0 for none."""
+    feature_stride: int
+    """Stride of F and of every stage net; the outputs are at half of it."""
+    feature_width: int
+    norm: bool
+    """Batch norm inside the stage nets."""
+    stages: dict[str, StageConfig] = field(default_factory=dict)
+
+    @property
+    def output_stride(self) -> int:
+        """Input pixels per pixel of the outputs."""
+        return self.feature_stride // 2
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, config: dict) -> CascadeConfig:
+        """The inverse of :meth:`to_dict`, also after a trip through JSON."""
+        stages = {
+            name: StageConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in stage.items()})
+            for name, stage in config["stages"].items()
+        }
+        taps = tuple(tuple(tap) for tap in config["taps"])
+        return cls(**{**config, "stages": stages, "taps": taps})
+
+
+def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, StageConfig]:
+    """Rows of (reads, features, depth, bottleneck, decoder, head width, head kernel)."""
+    return {
+        name: StageConfig(reads, features, depth, bottleneck, encoder, decoder, head, kernel)
+        for name, (reads, features, depth, bottleneck, decoder, head, kernel) in rows.items()
+    }
+
+
+_WIDE = (32, 64, 128)
+_LITE = (24, 48, 64)
+
+PRESETS: dict[str, CascadeConfig] = {
+    # The reference network of the thesis this project grew from: 24.5 M parameters.
+    "thesis": CascadeConfig(
+        preset="thesis",
+        input_size=256,
+        backbone_width=1.4,
+        taps=((2, 32), (4, 64), (8, 128), (16, 192), (32, 256)),
+        stem=16,
+        feature_stride=2,
+        feature_width=384,
+        norm=False,
+        stages=_stages(
+            {
+                "person": ((), 16, 3, 256, _WIDE, 16, 5),
+                "parts": (("person",), 24, 4, 192, _WIDE, 24, 5),
+                "charts": (("person", "parts"), 64, 4, 192, _WIDE, 32, 5),
+                "uv": (("charts",), 64, 4, 256, (192, 192, 192), 64, 5),
+                "keypoints": (("parts",), 32, 3, 256, _WIDE, 32, 5),
+                "heads": (("parts", "charts", "uv", "keypoints"), 128, 4, 256, (128, 128, 128), 32, 3),
+            },
+            _WIDE,
+        ),
+    ),
+    # The same cascade at a quarter of the resolution and less than half of the width, for a CPU.
+    "lite": CascadeConfig(
+        preset="lite",
+        input_size=256,
+        backbone_width=1.0,
+        taps=((4, 32), (8, 48), (16, 64), (32, 96)),
+        stem=0,
+        feature_stride=4,
+        feature_width=96,
+        norm=True,
+        stages=_stages(
+            {
+                "person": ((), 16, 3, 64, _LITE, 16, 3),
+                "parts": (("person",), 24, 3, 64, _LITE, 24, 3),
+                "charts": (("person", "parts"), 32, 3, 64, _LITE, 32, 3),
+                "uv": (("charts",), 48, 3, 64, _LITE, 48, 3),
+                "keypoints": (("parts",), 32, 3, 64, _LITE, 32, 3),
+                "heads": (("parts", "charts", "uv", "keypoints"), 32, 3, 64, _LITE, 16, 3),
+            },
+            _LITE,
+        ),
+    ),
+}
+
+
+@keras.saving.register_keras_serializable("densepose")
+class Cascade(keras.Model):
+    """The network as a functional Keras model.
+
+    Input: float or uint8 [N, H, W, 3], RGB 0..255, H and W multiples of 32. Output: a dict by the names of
+    :data:`OUTPUTS` of raw maps [N, H/s, W/s, C], s = ``config.output_stride``: logits of person, parts,
+    charts and keypoints; U, V in 0..1; head vectors (head − pixel) / input_size as x, y.
+
+    Args:
+        config: what to build, from :data:`PRESETS` or a saved run.
+        stage_nets: build only these (training stage 1 has only the first two).
+        backbone_weights: ``"imagenet"`` (Keras downloads them), a path of a weights file, or ``None``.
+    """
+
+    def __init__(
+        self,
+        config: CascadeConfig | dict,
+        stage_nets: tuple[str, ...] = STAGE_NETS,
+        backbone_weights: str | None = None,
+        **kwargs,
+    ):
+        if isinstance(config, dict):
+            config = CascadeConfig.from_dict(config)
+        # H and W must stay multiples of 32, and of the inner strides of the stage nets.
+        images = keras.Input((None, None, 3), name="images")
+        scaled = layers.Rescaling(1 / 127.5, -1.0, name="scale")(images)
+        backbone = keras.applications.MobileNetV2(
+            input_tensor=scaled,
+            alpha=config.backbone_width,
+            include_top=False,
+            weights="imagenet" if backbone_weights == "imagenet" else None,
+        )
+        pyramid = self._pyramid(backbone, config)
+        features, outputs = {}, {}
+        for name in stage_nets:
+            stage = config.stages[name]
+            read = [pyramid, *(features[other] for other in stage.reads)]
+            x = layers.Concatenate(name=f"{name}_reads")(read) if len(read) > 1 else pyramid
+            features[name] = dilated_unet(
+                x,
+                name,
+                encoder=stage.encoder,
+                decoder=stage.decoder,
+                bottleneck=stage.bottleneck,
+                depth=stage.depth,
+                features=stage.features,
+                norm=config.norm,
+            )
+            outputs[name] = self._head(features[name], name, stage)
+        super().__init__(images, outputs, **kwargs)
+        self.config = config
+        self.stage_nets = tuple(stage_nets)
+        inside = {layer.name for layer in self.layers}
+        self.backbone_layers = [layer.name for layer in backbone.layers[2:] if layer.name in inside]
+        if backbone_weights not in (None, "imagenet"):
+            keras.Model(backbone.input, backbone.output).load_weights(backbone_weights)
+
+    @staticmethod
+    def _pyramid(backbone: keras.Model, config: CascadeConfig):
+        """F: the taps squeezed, brought to one stride and mixed. [N, H/s, W/s, feature_width]."""
+        levels = []
+        for stride, width in config.taps:
+            x = backbone.get_layer(TAPS[stride.bit_length() - 2]).output
+            if config.stem and stride == 2:
+                for i in range(2):
+                    x = conv(x, config.stem, 5, f"stem{i}", norm=True)
+            x = conv(x, width, 1, f"squeeze{stride}", norm=True)
+            if stride > config.feature_stride:
+                x = Upsample(stride // config.feature_stride, name=f"spread{stride}")(x)
+            levels.append(x)
+        x = layers.Concatenate(name="pyramid")(levels)
+        x = layers.Conv2D(config.feature_width, 1, use_bias=False, name="features_conv")(x)
+        x = layers.BatchNormalization(name="features_bn")(x)
+        return layers.LeakyReLU(negative_slope=0.05, name="features")(x)
+
+    @staticmethod
+    def _head(x, name: str, stage: StageConfig):
+        x = Upsample(name=f"{name}_head_up")(x)
+        x = conv(x, stage.head, stage.head_kernel, f"{name}_head", norm=True)
+        return layers.Conv2D(OUTPUTS[name], 1, name=name, dtype="float32")(x)
+
+    def get_config(self) -> dict:
+        return {"config": self.config.to_dict(), "stage_nets": list(self.stage_nets), "name": self.name}

@@ -1,0 +1,160 @@
+"""The configuration of a training run: one JSON file says everything.
+
+A run's own copy is written beside its results, so a run can be repeated from its folder alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.augmentation import Augmentation
+from model.cascade import PRESETS
+from model.losses import Term
+from model.sources import DataError, Source
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How one of the three training stages is run."""
+
+    epochs: int
+    batch: int
+    size: int
+    """Side of the samples in pixels."""
+    learning_rate: float
+    drops: tuple[tuple[int, float], ...] = ()
+    """(epoch, factor): from that epoch on the rate is ``learning_rate / factor``."""
+    schedule: str = "steps"
+    """``"steps"`` follows ``drops``; ``"cosine"`` falls smoothly to a hundredth."""
+    steps: int = 0
+    """Batches per epoch; 0 for once through the data."""
+    frozen_epochs: int = 0
+    """Epochs in which what earlier stages (or ImageNet) taught stays as it is."""
+    terms: dict[str, Term] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What to train, on what, and how."""
+
+    preset: str
+    data: tuple[Source, ...]
+    validation: tuple[Source, ...] = ()
+    validation_share: float = 0.05
+    """Share of ``data`` held out where no ``validation`` is given."""
+    backbone_weights: str | None = None
+    """``"imagenet"``, a Keras weights file of the backbone, or null for a random start."""
+    start_weights: str | None = None
+    """Weights of a trained cascade (``.npz``) to go on from."""
+    optimizer: str = "rmsprop"
+    clipnorm: float = 2.5
+    person_view: float = 0.5
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    stages: tuple[StagePlan, ...] = ()
+    seed: int = 0
+    workers: int = 2
+    """Threads that make samples."""
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+def _terms(stage: int, over_all: bool) -> dict[str, Term]:
+    """Loss weights of the thesis, or those of the lite recipe, for training stage 1, 2 or 3."""
+    mean = "all" if over_all else "counted"
+    first = 1.0 if stage == 1 else 2.0
+    terms = {"person": Term(first, mean), "parts": Term(first, mean)}
+    if stage >= 2:
+        terms |= {"charts": Term(20.0, "all"), "uv": Term(1.5e4, "all")} if over_all else {
+            "charts": Term(1.0), "uv": Term(20.0)
+        }  # fmt: skip
+    if stage >= 3:
+        terms |= {"keypoints": Term(0.5, "all"), "heads": Term(1e2, "all")} if over_all else {
+            "keypoints": Term(20.0), "heads": Term(1e2)
+        }  # fmt: skip
+    return terms
+
+
+RECIPES: dict[str, dict] = {
+    "thesis": {
+        "optimizer": "rmsprop",
+        "backbone_weights": "imagenet",
+        "augmentation": Augmentation(flip=0.0, look="thesis"),
+        "person_view": 0.0,
+        "stages": (
+            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_terms(1, True)),
+            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_terms(2, True)),
+            StagePlan(24, 8, 256, 5e-5, ((3, 5), (15, 25)), frozen_epochs=4, terms=_terms(3, True)),
+        ),
+    },
+    "lite": {
+        "optimizer": "adam",
+        "backbone_weights": "imagenet",
+        "augmentation": Augmentation(),
+        "person_view": 0.5,
+        "stages": (
+            StagePlan(20, 16, 256, 1e-3, schedule="cosine", terms=_terms(1, False)),
+            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_terms(2, False)),
+            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_terms(3, False)),
+        ),
+    },
+}
+"""How each preset is trained unless a config says otherwise."""
+
+
+def make_config(preset: str, **changes) -> RunConfig:
+    """The recipe of a preset with changes."""
+    if preset not in PRESETS:
+        raise DataError(f"preset is {preset!r}: use one of {', '.join(PRESETS)}")
+    return RunConfig(**{"preset": preset, "data": (), **RECIPES[preset], **changes})
+
+
+def read_config(path: str | Path) -> RunConfig:
+    """Read a config; fields left out come from the preset's recipe.
+
+    Raises:
+        DataError: naming the file and the field.
+    """
+    path = Path(path)
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such config") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
+    try:
+        for name in ("data", "validation"):
+            if name in given:
+                given[name] = tuple(_make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name]))
+        if "augmentation" in given:
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in given["augmentation"].items()}
+            given["augmentation"] = _make(Augmentation, values, "augmentation")
+        if "stages" in given:
+            given["stages"] = tuple(_stage(entry, i) for i, entry in enumerate(given["stages"]))
+            if len(given["stages"]) != 3:
+                raise DataError("stages: there are three training stages")
+        known = {f.name for f in dataclasses.fields(RunConfig)}
+        for name in given:
+            if name not in known:
+                raise DataError(f"{name}: no such field; there are {', '.join(sorted(known))}")
+        return make_config(given.pop("preset", "lite"), **given)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _stage(entry: dict, index: int) -> StagePlan:
+    where = f"stages[{index}]"
+    terms = {name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()}
+    terms = terms or _terms(index + 1, over_all=False)
+    drops = tuple(tuple(drop) for drop in entry.get("drops", ()))
+    return _make(StagePlan, {**entry, "terms": terms, "drops": drops}, where)
+
+
+def _make(kind, values, where: str):
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise DataError(f"{where}: {str(error).replace('__init__()', kind.__name__)}") from None

@@ -1,0 +1,218 @@
+"""From a trained cascade to one ONNX file that decodes itself and describes itself.
+
+This is the only module that calls TensorFlow: tf2onnx traces the Keras model under that backend.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from annotator.images import Letterbox, read_photo
+from annotator.network import FORMAT_VERSION, METADATA_KEY
+from model.cascade import STAGE_NETS, Cascade
+
+OPSET = 18
+KEYPOINT_STRIDE = 4
+"""Input pixels per heatmap pixel: a quarter of the side is enough for a Gaussian of sigma 6."""
+
+LABEL_MAPS = ("parts", "charts")
+GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_confidence": "charts"}
+"""Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
+
+MAX_DIFFERENCE = 1e-3
+MAX_DIFFERENCE_HALF = 2e-2
+MAX_FLIPPED = 1e-3
+MAX_FLIPPED_HALF = 2e-2
+
+
+class ExportError(ValueError):
+    """The exported graph cannot be trusted or cannot be made."""
+
+
+def decode(raw: dict, config) -> dict:
+    """The graph's last part: raw maps to what crosses the bus, as in the ONNX contract.
+
+    Args:
+        raw: outputs of :class:`~model.cascade.Cascade`, [N, h, w, C].
+        config: its :class:`~model.cascade.CascadeConfig`.
+
+    Returns:
+        ``person``, ``part_confidence``, ``chart_confidence``, ``u``, ``v`` [N, h, w] float32, ``parts`` and
+        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``heads`` [N, h, w, 2]
+        float32: the head point as (head − image centre) / input_size, ``keypoints``
+        [N, H / 4, W / 4, 17] float32 heatmaps.
+    """
+    decoded = {"person": ops.sigmoid(raw["person"][..., 0])}
+    chosen = {}
+    for name, confidence in (("parts", "part_confidence"), ("charts", "chart_confidence")):
+        probability = ops.softmax(raw[name], axis=-1)[..., 1:]
+        chosen[name] = ops.argmax(probability, axis=-1)
+        decoded[name] = ops.cast(chosen[name] + 1, "uint8")
+        decoded[confidence] = ops.max(probability, axis=-1)
+    chart = ops.one_hot(chosen["charts"], 24)
+    for name, channels in (("u", slice(0, 24)), ("v", slice(24, 48))):
+        decoded[name] = ops.clip(ops.sum(raw["uv"][..., channels] * chart, axis=-1), 0.0, 1.0)
+    decoded["heads"] = raw["heads"] + _pixel_field(raw["heads"], config)
+    pool = KEYPOINT_STRIDE // config.output_stride
+    decoded["keypoints"] = ops.average_pool(ops.sigmoid(raw["keypoints"]), pool, pool)
+    return decoded
+
+
+def _pixel_field(maps, config):
+    """(pixel − image centre) / input_size as x, y for every output pixel: [1, h, w, 2].
+
+    Added to the predicted (head − pixel) / input_size it leaves a value that is constant over a person. The
+    thesis's code names the axes row, column in one place and column, row in another; here both are x, y.
+    """
+    height, width = ops.shape(maps)[1], ops.shape(maps)[2]
+    unit = config.output_stride / config.input_size
+
+    def axis(count):
+        count_as_float = ops.cast(count, "float32")
+        return (ops.arange(count, dtype="float32") + 0.5 - count_as_float / 2) * unit
+
+    zeros = ops.zeros_like(maps[:1, :, :, 0])
+    return ops.stack([zeros + axis(width)[None, None, :], zeros + axis(height)[None, :, None]], axis=-1)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Keras against ONNX Runtime on the same images."""
+
+    differences: dict[str, float]
+    """Largest absolute difference of each map; where a label flipped, its own values are left out."""
+    flipped: dict[str, float]
+    """Share of pixels whose label differs."""
+
+    def table(self) -> str:
+        rows = [f"{name:>17}  largest difference {value:.2e}" for name, value in self.differences.items()]
+        rows += [f"{name:>17}  {share:.4%} of pixels differ" for name, share in self.flipped.items()]
+        return "\n".join(rows)
+
+    def check(self, *, half: bool) -> None:
+        """Raise :class:`ExportError` if the two networks disagree."""
+        limit, flips = (MAX_DIFFERENCE_HALF, MAX_FLIPPED_HALF) if half else (MAX_DIFFERENCE, MAX_FLIPPED)
+        bad = [n for n, value in self.differences.items() if not value <= limit]
+        bad += [n for n, share in self.flipped.items() if not share <= flips]
+        if bad:
+            raise ExportError(f"ONNX Runtime and Keras disagree on {', '.join(bad)}:\n{self.table()}")
+
+
+def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> Parity:
+    """Parity of two decoded results with the same names and shapes."""
+    flips = {name: expected[name] != actual[name] for name in LABEL_MAPS}
+    differences = {}
+    for name, value in expected.items():
+        if name in LABEL_MAPS:
+            continue
+        gap = np.abs(value.astype(np.float64) - actual[name].astype(np.float64))
+        if name in GATHERED:
+            gap = gap[~flips[GATHERED[name]]]
+        differences[name] = float(gap.max(initial=0.0))
+    return Parity(differences, {name: float(flip.mean()) for name, flip in flips.items()})
+
+
+def export_onnx(
+    cascade: Cascade,
+    path: str | Path,
+    images: np.ndarray,
+    *,
+    model_id: str,
+    report: bytes = b"",
+    license: str = "",
+    half: bool = False,
+    raw: bool = False,
+) -> Parity | None:
+    """Write the cascade as ONNX and check it against Keras.
+
+    Args:
+        cascade: with all six stage nets.
+        path: target; it appears only if the check passes.
+        images: uint8 [N, H, W, 3] real images for the check, H and W multiples of 32.
+        model_id: name under which labels made by this file are known.
+        report: bytes of the training report, whose SHA-256 goes into the metadata.
+        license: licence of the weights, for the metadata.
+        half: float16 inside the graph (GPUs); inputs and outputs keep their types.
+        raw: the undecoded maps instead, float32, for evaluation; not usable by the annotator.
+
+    Returns:
+        The parity with Keras, or None for a raw graph.
+
+    Raises:
+        ExportError: wrong backend, missing stage nets, or a difference above the limits.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
+    if cascade.stage_nets != STAGE_NETS:
+        raise ExportError(f"the model has only the stage nets {', '.join(cascade.stage_nets)}: train it further")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = cascade.config
+    proto = _trace(cascade, raw=raw)
+    if half:
+        proto = _to_half(proto)
+    description = {
+        "format_version": FORMAT_VERSION,
+        "model_id": model_id,
+        "preset": config.preset,
+        "input_size": config.input_size,
+        "output_stride": config.output_stride,
+        "keypoint_stride": KEYPOINT_STRIDE,
+        "precision": "float16" if half else "float32",
+        "label_space": "coco-densepose",
+        "parts": 14,
+        "charts": 24,
+        "keypoints": 17,
+        "report_sha256": hashlib.sha256(report).hexdigest() if report else "",
+        "license": license,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+    import onnx
+
+    onnx.helper.set_model_props(proto, {"raw" if raw else METADATA_KEY: json.dumps(description)})
+    partial = path.with_name(path.name + ".partial")
+    onnx.save(proto, partial)
+    parity = None
+    try:
+        if not raw:
+            parity = _measure(cascade, partial, images)
+            parity.check(half=half)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return parity
+
+
+def _trace(cascade: Cascade, *, raw: bool):
+    import tensorflow as tf
+    import tf2onnx
+
+    def graph(images):
+        maps = cascade(ops.cast(images, "float32"), training=False)
+        return maps if raw else decode(maps, cascade.config)
+
+    signature = [tf.TensorSpec((None, None, None, 3), tf.uint8, name="images")]
+    proto, _ = tf2onnx.convert.from_function(
+        tf.function(graph, input_signature=signature), input_signature=signature, opset=OPSET
+    )
+    _name_outputs(proto, graph)
+    return proto
+
+
+def read_images(paths: Sequence[str | Path], input_size: int) -> np.ndarray:
+    """Photos letterboxed to uint8 [N, input_size, input_size, 3]."""
+    batch = []
+    for path in paths:
+        photo = read_photo(path)
+        batch.append(Letterbox((photo.shape[1], photo.shape[0]), input_size).apply(photo))
+    return np.stack(batch)

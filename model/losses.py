@@ -1,0 +1,139 @@
+"""Losses of the cascade, each counted only where a label exists.
+
+Labels are compact maps at the output resolution (see :mod:`model.samples`): two reserved values say that a
+pixel counts nowhere (:data:`IGNORE`) or that it belongs to a person whose part or chart nobody labelled
+(:data:`SOME`). All functions return one scalar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras import ops
+
+IGNORE = 255
+"""Label of pixels that no loss may look at."""
+SOME = 254
+"""Label of person pixels whose part or chart is unknown: anything but background is right."""
+KEYPOINT_PEAK = 254
+"""Value of a labelled keypoint heatmap at its peak; heatmaps are stored as 0..254."""
+
+BACKGROUND_CHART_WEIGHT = 1 / 1200
+"""Weight of a background pixel in the thesis's chart loss, where labelled points are single pixels."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """Weight of one loss and what its sum is divided by.
+
+    ``over="all"`` is the thesis's mean over all pixels of the batch; ``"counted"`` the mean over the pixels
+    that count, which makes sparse points and dense labels comparable.
+    """
+
+    weight: float
+    over: str = "counted"
+
+
+def _mean(loss, weight, over: str):
+    loss, weight = ops.cast(loss, "float32"), ops.cast(weight, "float32")
+    total = ops.sum(loss * weight)
+    if over == "all":
+        return total / ops.cast(ops.prod(ops.shape(loss)), "float32")
+    return total / ops.maximum(ops.sum(weight), 1.0)
+
+
+def log_cosh(x):
+    """log(cosh(x)), written so that it cannot overflow."""
+    x = ops.abs(x)
+    return x + ops.softplus(-2.0 * x) - 0.6931471805599453
+
+
+def _binary(target, logit):
+    return ops.maximum(logit, 0.0) - logit * target + ops.softplus(-ops.abs(logit))
+
+
+def person_loss(label, logit, over: str = "counted"):
+    """Binary cross-entropy. label [N, h, w] of 0, 1, IGNORE; logit [N, h, w, 1]."""
+    target = ops.cast(ops.equal(label, 1), "float32")
+    return _mean(_binary(target, logit[..., 0]), ops.not_equal(label, IGNORE), over)
+
+
+def label_loss(label, logits, over: str = "counted", background: float = 1.0):
+    """Softmax cross-entropy of parts or charts.
+
+    Args:
+        label: [N, h, w] of class indices, SOME or IGNORE.
+        logits: [N, h, w, C], class 0 is background.
+        background: weight of background pixels.
+
+    On SOME pixels the loss is −log(1 − p(background)): a photo with only a mask still teaches where there is
+    a body, and nothing about which part.
+    """
+    logits = ops.cast(logits, "float32")
+    classes = logits.shape[-1]
+    some = ops.equal(label, SOME)
+    total = ops.logsumexp(logits, axis=-1)
+    known = ops.one_hot(ops.cast(ops.where(label < classes, label, 0), "int32"), classes)
+    chosen = ops.where(some, ops.logsumexp(logits[..., 1:], axis=-1), ops.sum(logits * known, axis=-1))
+    weight = ops.where(ops.equal(label, 0), background, 1.0) * ops.cast(ops.not_equal(label, IGNORE), "float32")
+    return _mean(total - chosen, weight, over)
+
+
+def uv_loss(charts, uv, prediction, over: str = "counted"):
+    """log cosh of U and V on the true chart only.
+
+    Args:
+        charts: [N, h, w]; pixels with a known chart 1..24 count.
+        uv: [N, h, w, 2] of 0..255 for 0..1.
+        prediction: [N, h, w, 48], U of the 24 charts, then V.
+    """
+    counted = ops.logical_and(charts > 0, charts <= 24)
+    chart = ops.one_hot(ops.cast(ops.where(counted, charts, 1), "int32") - 1, 24)
+    target = ops.cast(uv, "float32") / 255.0
+    loss = 0.0
+    for axis in range(2):
+        chosen = ops.sum(prediction[..., 24 * axis : 24 * (axis + 1)] * chart, axis=-1)
+        loss = loss + log_cosh(chosen - target[..., axis])
+    return _mean(loss, counted, over)
+
+
+def keypoint_loss(label, logits, over: str = "counted"):
+    """Binary cross-entropy of heatmaps. label [N, h, w, 17] of 0..254 or IGNORE."""
+    target = ops.minimum(ops.cast(label, "float32") / KEYPOINT_PEAK, 1.0)
+    return _mean(_binary(target, logits), ops.not_equal(label, IGNORE), over)
+
+
+def head_loss(label, prediction, over: str = "counted"):
+    """log cosh of head vectors. label [N, h, w, 3]: x, y of (head − pixel) / input_size, and 1 where known."""
+    gap = log_cosh(prediction - ops.cast(label[..., :2], "float32"))
+    return _mean(ops.sum(gap, axis=-1), label[..., 2], over)
+
+
+def losses(labels: dict, maps: dict, terms: dict[str, Term]) -> dict:
+    """Every weighted term whose output the network has.
+
+    Args:
+        labels: from :class:`model.samples.Samples`.
+        maps: raw outputs of the cascade; missing outputs (early stages) are left out.
+        terms: by ``person``, ``parts``, ``charts``, ``uv``, ``keypoints``, ``heads``.
+    """
+    integer = {name: ops.cast(label, "int32") for name, label in labels.items() if name != "heads"}
+    loss = {}
+    for name, term in terms.items():
+        if name not in maps:
+            continue
+        if name == "person":
+            value = person_loss(integer["person"], maps[name], term.over)
+        elif name == "parts":
+            value = label_loss(integer["parts"], maps[name], term.over)
+        elif name == "charts":
+            background = BACKGROUND_CHART_WEIGHT if term.over == "all" else 1.0
+            value = label_loss(integer["charts"], maps[name], term.over, background)
+        elif name == "uv":
+            value = uv_loss(integer["charts"], integer["uv"], maps[name], term.over)
+        elif name == "keypoints":
+            value = keypoint_loss(integer["keypoints"], maps[name], term.over)
+        else:
+            value = head_loss(labels["heads"], maps[name], term.over)
+        loss[name] = term.weight * value
+    return loss

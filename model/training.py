@@ -1,0 +1,314 @@
+"""The three training stages: batches, schedule, checkpoints, log.
+
+A run lives in one folder: ``config.json``, ``log.csv``, ``checkpoint.npz`` (where a killed run goes on),
+``stage1.npz`` … ``stage3.npz`` (best weights of each stage), plots and the report.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade
+from model.config import RunConfig, StagePlan
+from model.evaluation import evaluate, write_report
+from model.losses import Term, losses
+from model.plots import plot_run
+from model.samples import View, make_sample
+from model.sources import DataError, Record, read_source
+from model.weights import load_weights, save_arrays, save_weights
+
+VALIDATION_SAMPLES = 400
+"""At most so many samples decide which epoch was best."""
+
+
+class Learner(keras.Model):
+    """A cascade with its masked losses, for ``fit``."""
+
+    def __init__(self, cascade: Cascade, terms: dict[str, Term]):
+        super().__init__(name="learner")
+        self.cascade = cascade
+        self.terms = terms
+        self.trackers = [keras.metrics.Mean(name=name) for name in terms if name in cascade.stage_nets]
+
+    def call(self, images, training=None):
+        return self.cascade(ops.cast(images, "float32"), training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        terms = losses(y, y_pred, self.terms)
+        for tracker in self.trackers:
+            tracker.update_state(terms[tracker.name])
+        return sum(terms.values())
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch)."""
+
+    def __init__(self, picks, plan: StagePlan, view: View, augmentation, seed: tuple[int, ...], workers: int):
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        self.picks = picks
+        self.plan = plan
+        self.view = view
+        self.augmentation = augmentation
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.picks) / self.plan.batch)
+
+    def __getitem__(self, index: int):
+        start = index * self.plan.batch
+        samples = [
+            make_sample(record, self.view, self.augmentation, np.random.default_rng((*self.seed, start + i)))
+            for i, record in enumerate(self.picks[start : start + self.plan.batch])
+        ]
+        images = np.stack([image for image, _ in samples])
+        return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
+
+
+def learning_rate(plan: StagePlan, progress: float) -> float:
+    """Learning rate after ``progress`` epochs."""
+    if plan.schedule == "cosine":
+        warm = min(1.0, (progress + 0.05) / 0.5)
+        fall = 0.5 * (1 + math.cos(math.pi * min(progress / plan.epochs, 1.0)))
+        return plan.learning_rate * warm * (0.01 + 0.99 * fall)
+    if plan.schedule != "steps":
+        raise DataError(f"schedule is {plan.schedule!r}: use 'steps' or 'cosine'")
+    factors = [factor for epoch, factor in plan.drops if progress >= epoch]
+    return plan.learning_rate / (factors[-1] if factors else 1.0)
+
+
+def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
+    """Training records by source, and validation records.
+
+    Without validation sources a fixed share of the images is held out, chosen by a hash of file name, so
+    that it stays the same when data is added.
+    """
+    data = [read_source(source) for source in config.data]
+    if not any(data):
+        raise DataError("data: no images to train on")
+    if config.validation:
+        return data, [record for source in config.validation for record in read_source(source)]
+
+    def held_out(record: Record) -> bool:
+        return zlib.crc32(record.image["file_name"].encode()) / 2**32 < config.validation_share
+
+    validation = [r for records in data for r in records if held_out(r)]
+    data = [[r for r in records if not held_out(r)] for records in data]
+    if not validation:
+        validation = [records.pop() for records in data if len(records) > 1][:1]
+    if not validation:
+        raise DataError("data: too few images to hold some out for validation; give `validation`")
+    return data, validation
+
+
+def pick(config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int) -> list[Record]:
+    """The records of one epoch, sources mixed by their weights."""
+    rng = np.random.default_rng((config.seed, stage, epoch))
+    total = sum(map(len, data))
+    count = plan.steps * plan.batch if plan.steps else total
+    shares = np.array([s.weight or len(r) / total for s, r in zip(config.data, data, strict=True)], float)
+    shares[[not records for records in data]] = 0
+    if shares.sum() <= 0:
+        raise DataError("data: every source has weight 0 or no images")
+    counts = np.floor(np.cumsum(shares / shares.sum()) * count + 0.5).astype(int)
+    picks = []
+    for records, number in zip(data, np.diff(counts, prepend=0), strict=True):
+        rounds = math.ceil(number / len(records)) if records else 0
+        order = np.concatenate([rng.permutation(len(records)) for _ in range(rounds)]) if rounds else []
+        picks += [records[i] for i in order[:number]]
+    rng.shuffle(picks)
+    return picks
+
+
+class Run:
+    """One training run in its folder; :meth:`train` goes on where it stopped."""
+
+    def __init__(self, config: RunConfig, out: str | Path):
+        self.config = config
+        self.out = Path(out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        written = self.out / "config.json"
+        if written.exists() and written.read_text(encoding="utf-8") != config.to_json():
+            raise DataError(f"{written}: this folder holds a run with another config; use another --out")
+        written.write_text(config.to_json(), encoding="utf-8")
+        self.data, self.validation = split(config)
+        self.state = self._read_state()
+
+    def _read_state(self) -> dict:
+        path = self.out / "state.json"
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        return {"stage": 1, "epoch": 0, "best": None, "reports": {}}
+
+    def _write_state(self, **changes) -> None:
+        self.state |= changes
+        partial = self.out / "state.json.partial"
+        partial.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
+        os.replace(partial, self.out / "state.json")
+
+    def train(self) -> dict:
+        """Run all stages that are left; returns the report."""
+        while self.state["stage"] <= 3:
+            self._stage(self.state["stage"])
+        return self.state["reports"]
+
+    def _cascade(self, stage: int) -> Cascade:
+        nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
+        first = stage == 1 and self.state["epoch"] == 0 and not self.config.start_weights
+        cascade = Cascade(PRESETS[self.config.preset], nets, self.config.backbone_weights if first else None)
+        if stage > 1:
+            load_weights(cascade, self.out / f"stage{stage - 1}.npz")
+        elif self.config.start_weights:
+            load_weights(cascade, self.config.start_weights)
+        return cascade
+
+    def _stage(self, stage: int) -> None:
+        plan = self.config.stages[stage - 1]
+        cascade = self._cascade(stage)
+        learner = Learner(cascade, plan.terms)
+        best = self.out / f"stage{stage}.npz"
+        compiled_frozen = None
+        for epoch in range(self.state["epoch"], plan.epochs):
+            frozen = epoch < plan.frozen_epochs
+            if frozen != compiled_frozen:
+                self._compile(learner, stage, plan, frozen)
+                if compiled_frozen is None and epoch > 0:
+                    self._load_checkpoint(learner)
+                compiled_frozen = frozen
+            print(f"stage {stage}, epoch {epoch + 1} of {plan.epochs}{' (frozen)' if frozen else ''}", flush=True)
+            history = learner.fit(
+                self._batches(stage, plan, epoch),
+                validation_data=self._validation(plan),
+                callbacks=[_Schedule(plan, epoch)],
+                shuffle=False,
+            ).history
+            row = {name: float(values[-1]) for name, values in history.items()}
+            if not math.isfinite(row["loss"]):
+                raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
+            self._log(stage, epoch, row, learning_rate(plan, epoch + 1))
+            if self.state["best"] is None or row["val_loss"] < self.state["best"]:
+                save_weights(cascade, best)
+                self._write_state(best=row["val_loss"])
+            self._save_checkpoint(learner)
+            self._write_state(epoch=epoch + 1)
+            plot_run(self.out)
+        if best.exists():
+            load_weights(cascade, best)
+        reports = {**self.state["reports"], str(stage): evaluate(cascade, self.validation, plan.size)}
+        write_report(self.out, self.config, reports)
+        self._write_state(stage=stage + 1, epoch=0, best=None, reports=reports)
+
+    def _compile(self, learner: Learner, stage: int, plan: StagePlan, frozen: bool) -> None:
+        cascade = learner.cascade
+        if stage == 1:
+            old = set(cascade.backbone_layers)
+        else:
+            new = tuple(f"{name}_" for name in TRAINED_IN_STAGE[stage])
+            old = {
+                layer.name
+                for layer in cascade.layers
+                if not layer.name.startswith(new) and layer.name not in TRAINED_IN_STAGE[stage]
+            }
+        for layer in cascade.layers:
+            layer.trainable = not (frozen and layer.name in old)
+        optimizer = keras.optimizers.get(
+            {
+                "class_name": self.config.optimizer,
+                "config": {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm},
+            }
+        )
+        # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
+        learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+        optimizer.build(learner.trainable_variables)
+
+    def _view(self, plan: StagePlan) -> View:
+        preset = PRESETS[self.config.preset]
+        return View(plan.size, preset.output_stride, preset.input_size, self.config.person_view)
+
+    def _batches(self, stage: int, plan: StagePlan, epoch: int) -> Batches:
+        picks = pick(self.config, plan, self.data, stage, epoch)
+        seed = (self.config.seed, stage, epoch)
+        return Batches(picks, plan, self._view(plan), self.config.augmentation, seed, self.config.workers)
+
+    def _validation(self, plan: StagePlan) -> Batches:
+        step = max(1, len(self.validation) // VALIDATION_SAMPLES)
+        return Batches(self.validation[::step], plan, self._view(plan), None, (0,), self.config.workers)
+
+    def _log(self, stage: int, epoch: int, row: dict[str, float], rate: float) -> None:
+        names = ["loss", *PRESET_TERMS]
+        columns = ["stage", "epoch", "learning_rate", *names, *(f"val_{name}" for name in names)]
+        path = self.out / "log.csv"
+        # A kill between log and checkpoint repeats an epoch: its old row goes.
+        rows = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [r for r in csv.DictReader(file) if (int(r["stage"]), int(r["epoch"])) < (stage, epoch + 1)]
+        rows.append({"stage": stage, "epoch": epoch + 1, "learning_rate": f"{rate:.3e}"} | {
+            name: f"{value:.5g}" for name, value in row.items() if name in columns
+        })  # fmt: skip
+        partial = path.with_name("log.csv.partial")
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(partial, path)
+
+    def _save_checkpoint(self, learner: Learner) -> None:
+        save_arrays(self.out / "checkpoint.npz", _checkpoint(learner))
+
+    def _load_checkpoint(self, learner: Learner) -> None:
+        path = self.out / "checkpoint.npz"
+        with np.load(path) as file:
+            stored = {name: file[name] for name in file.files}
+        variables = _checkpoint_variables(learner)
+        if set(stored) - set(variables) or len(stored) != len(variables):
+            # The killed epoch was the last frozen one: the optimizer starts afresh, as it would have.
+            variables = {name: v for name, v in variables.items() if name.startswith("model/")}
+        for name, variable in variables.items():
+            variable.assign(stored[name])
+
+
+PRESET_TERMS = ("person", "parts", "charts", "uv", "keypoints", "heads")
+
+
+def _checkpoint_variables(learner: Learner) -> dict:
+    model = {f"model/{v.path}": v for v in learner.cascade.variables}
+    return model | {f"optimizer/{i}/{v.path}": v for i, v in enumerate(learner.optimizer.variables)}
+
+
+def _checkpoint(learner: Learner) -> dict[str, np.ndarray]:
+    return {name: ops.convert_to_numpy(v) for name, v in _checkpoint_variables(learner).items()}
+
+
+class _Schedule(keras.callbacks.Callback):
+    """Sets the learning rate before every batch."""
+
+    def __init__(self, plan: StagePlan, epoch: int):
+        super().__init__()
+        self.plan = plan
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        progress = self.epoch + batch / self.params["steps"]
+        self.model.optimizer.learning_rate = learning_rate(self.plan, progress)
+
+
+def train(config: RunConfig, out: str | Path) -> dict:
+    """Train all three stages into a folder, or go on with the run that is there.
+
+    Returns:
+        The report: stage (as a string) → table of :func:`model.evaluation.evaluate`.
+
+    Raises:
+        DataError: in config or data, naming file and field.
+    """
+    return Run(dataclasses.replace(config), out).train()

@@ -1,0 +1,81 @@
+"""Weights as plain ``.npz`` files: one array per variable, by layer and name.
+
+Readable without Keras, half the size as float16, and loadable into a cascade with more or fewer stage nets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from model.cascade import Cascade, CascadeConfig
+
+CONFIG_KEY = "config"
+
+
+class WeightsError(ValueError):
+    """A weights file that cannot be used; the message names it."""
+
+
+def save_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an ``.npz`` in one step: the old file or the new one, never half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> None:
+    """Write all variables and the configuration of a cascade."""
+    arrays = {v.path: np.asarray(keras.ops.convert_to_numpy(v), dtype) for v in cascade.variables}
+    config = json.dumps({"config": cascade.config.to_dict(), "stage_nets": cascade.stage_nets})
+    save_arrays(path, {**arrays, CONFIG_KEY: np.array(config)})
+
+
+def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
+    """Fill a cascade from a file, as far as the file goes.
+
+    Returns:
+        Names of the stage nets that the file does not have; they keep what they hold.
+
+    Raises:
+        WeightsError: the file is of another preset or broken.
+    """
+    arrays, config, _ = _read(path)
+    if config != cascade.config:
+        raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
+    missing = []
+    for variable in cascade.variables:
+        if variable.path in arrays:
+            variable.assign(arrays[variable.path].astype("float32"))
+        else:
+            missing.append(variable.path.split("/")[0].split("_")[0])
+    return [name for name in cascade.stage_nets if name in missing]
+
+
+def open_cascade(path: str | Path) -> Cascade:
+    """The network of a weights file, built and filled."""
+    _, config, stage_nets = _read(path)
+    cascade = Cascade(config, stage_nets)
+    load_weights(cascade, path)
+    return cascade
+
+
+def _read(path: str | Path) -> tuple[dict[str, np.ndarray], CascadeConfig, tuple[str, ...]]:
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        described = json.loads(str(arrays.pop(CONFIG_KEY)))
+        return arrays, CascadeConfig.from_dict(described["config"]), tuple(described["stage_nets"])
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such weights file") from None
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: not a weights file of a cascade: {error}") from None
