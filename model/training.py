@@ -209,6 +209,7 @@ class Run:
 
     def _compile(self, learner: Learner, stage: int, plan: StagePlan, frozen: bool) -> None:
         cascade = learner.cascade
+        pretrained = set(cascade.backbone_layers) if self.config.backbone_weights else set()
         if stage == 1:
             old = set(cascade.backbone_layers)
         else:
@@ -220,6 +221,9 @@ class Run:
             }
         for layer in cascade.layers:
             layer.trainable = not (frozen and layer.name in old)
+            # Statistics that a pretrained backbone brings are better than those of small batches.
+            if layer.name in pretrained and isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
         optimizer = keras.optimizers.get(
             {
                 "class_name": self.config.optimizer,

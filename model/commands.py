@@ -1,0 +1,147 @@
+"""The commands ``train`` and ``export``. Keras is imported only when one of them runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def add_commands(commands) -> None:
+    """Register both at argparse's ``add_subparsers()`` object."""
+    train = commands.add_parser(
+        "train",
+        help="train the cascade in three stages",
+        description="Train the cascade on COCO-DensePose files, all three stages, or go on with a run that was "
+        "stopped. Give the data with --data and --images (repeatable, in pairs), or everything with --config.",
+    )
+    train.add_argument("--config", type=Path, help="run configuration (JSON); the other options change it")
+    train.add_argument("--data", type=Path, action="append", default=[], metavar="JSON")
+    train.add_argument("--images", type=Path, action="append", default=[], metavar="DIR")
+    train.add_argument("--iuv", type=Path, action="append", default=[], metavar="DIR", help="dense labels of --data")
+    train.add_argument("--validation", type=Path, metavar="JSON", help="default: a share of --data is held out")
+    train.add_argument("--validation-images", type=Path, metavar="DIR")
+    train.add_argument("--preset", help="lite (default) or thesis")
+    train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a Keras weights file")
+    train.add_argument("--start", type=Path, metavar="WEIGHTS", help="trained weights (.npz) to go on from")
+    train.add_argument("--epochs", type=int, nargs=3, metavar=("E1", "E2", "E3"), help="epochs of the stages")
+    train.add_argument("--steps", type=int, help="batches per epoch; default: once through the data")
+    train.add_argument("--batch", type=int, help="samples per batch")
+    train.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
+    train.add_argument("--seed", type=int)
+    train.add_argument("--backend", choices=("tensorflow", "jax", "torch"), help="default: KERAS_BACKEND or tensorflow")
+    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    train.set_defaults(run=run_train)
+
+    export = commands.add_parser(
+        "export",
+        help="write a trained run as one ONNX file",
+        description="Write the last stage's weights as ONNX, decoding and description inside, and check the "
+        "file against Keras on real images. Fails, and writes nothing, if they disagree.",
+    )
+    export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or a weights file (.npz)")
+    export.add_argument("onnx", type=Path, help="file to write")
+    export.add_argument("--photos", type=Path, help="folder of photos for the check; default: the example images")
+    export.add_argument("--size", type=int, help="side of the graph's input; default: the preset's")
+    export.add_argument("--model-id", help="name under which its labels are known; default: the run's folder")
+    export.add_argument("--license", default="", help="licence of the weights, for the file's description")
+    precision = export.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", action="store_true", help="compute in float16 (GPUs)")
+    precision.add_argument("--fp16-weights", action="store_true", help="store weights as float16: half the size")
+    export.add_argument("--raw", action="store_true", help="undecoded maps, for evaluation")
+    export.set_defaults(run=run_export)
+
+
+def _prepare_keras(backend: str | None = None) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"{', '.join(missing)} not installed: training needs pip install 'densepose-annotator[train]'"
+        )
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    _prepare_keras(arguments.backend)
+    from model.config import make_config, read_config
+    from model.sources import DataError
+    from model.training import train
+
+    changes = _changes(arguments)
+    if arguments.config:
+        config = dataclasses.replace(read_config(arguments.config), **changes)
+    elif arguments.data:
+        config = make_config(arguments.preset or "lite", **changes)
+    else:
+        raise DataError("train needs --config, or --data with --images")
+    stages = [_change_stage(plan, i, arguments) for i, plan in enumerate(config.stages)]
+    train(dataclasses.replace(config, stages=tuple(stages)), arguments.out)
+    print((arguments.out / "report.md").read_text(encoding="utf-8"))
+    print(f"weights: {arguments.out / 'stage3.npz'}")
+    return 0
+
+
+def _changes(arguments: argparse.Namespace) -> dict:
+    from model.sources import DataError, Source
+
+    changes = {}
+    if len(arguments.data) != len(arguments.images):
+        raise DataError(f"{len(arguments.data)} --data but {len(arguments.images)} --images: give them in pairs")
+    if arguments.iuv and len(arguments.iuv) != len(arguments.data):
+        raise DataError("give --iuv for every --data or for none")
+    iuv = arguments.iuv or [""] * len(arguments.data)
+    if arguments.data:
+        triples = zip(arguments.data, arguments.images, iuv, strict=True)
+        changes["data"] = tuple(Source(str(a), str(i), weight=0.0, iuv=str(d)) for a, i, d in triples)
+    if arguments.validation:
+        if not arguments.validation_images:
+            raise DataError("--validation needs --validation-images")
+        changes["validation"] = (Source(str(arguments.validation), str(arguments.validation_images)),)
+    if arguments.backbone:
+        changes["backbone_weights"] = None if arguments.backbone == "none" else arguments.backbone
+    if arguments.start:
+        changes["start_weights"] = str(arguments.start)
+    if arguments.seed is not None:
+        changes["seed"] = arguments.seed
+    return changes
+
+
+def _change_stage(plan, index: int, arguments: argparse.Namespace):
+    changes = {name: getattr(arguments, name) for name in ("steps", "batch", "size") if getattr(arguments, name)}
+    if arguments.epochs:
+        changes["epochs"] = arguments.epochs[index]
+    return dataclasses.replace(plan, **changes)
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    _prepare_keras("tensorflow")
+    from annotator.examples import EXAMPLES
+    from annotator.images import find_photos
+    from model.export import ExportError, export_onnx, read_images
+    from model.weights import open_cascade
+
+    folder = arguments.run_folder
+    weights = folder if folder.is_file() else folder / "stage3.npz"
+    cascade = open_cascade(weights)
+    photos = find_photos(arguments.photos or EXAMPLES)[:16]
+    if not photos:
+        raise ExportError(f"{arguments.photos}: no photos for the check")
+    report = folder / "report.json"
+    precision = "float16" if arguments.fp16 else "float16-weights" if arguments.fp16_weights else "float32"
+    parity = export_onnx(
+        cascade,
+        arguments.onnx,
+        read_images(photos, arguments.size or cascade.config.input_size),
+        model_id=arguments.model_id or weights.resolve().parent.name,
+        report=report.read_bytes() if report.is_file() else b"",
+        weights_license=arguments.license,
+        precision=precision,
+        raw=arguments.raw,
+    )
+    if parity:
+        print(f"Keras and ONNX Runtime on {len(photos)} photos:\n{parity.table()}")
+    print(f"wrote {arguments.onnx} ({arguments.onnx.stat().st_size / 1e6:.1f} MB, {precision})")
+    return 0

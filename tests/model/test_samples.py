@@ -1,0 +1,217 @@
+"""Labels follow the photo through every view, and every missing label leaves its own region out."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tests.model.conftest import HEIGHT, WIDTH, figure
+
+from annotator.densepose import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
+from model.augmentation import Augmentation, change_look, sample_matrix
+from model.losses import IGNORE, KEYPOINT_PEAK, SOME
+from model.samples import View, make_sample, paint
+from model.sources import DataError, Record, Source, read_source
+
+VIEW = View(size=128, output_stride=2, input_size=256, person_view=0.0)
+PLAIN = Augmentation(geometry=0.0, flip=0.0, look="thesis")
+FLIPPED = Augmentation(geometry=0.0, flip=1.0, look="thesis")
+
+
+def record(figures: Path, *annotations: dict, **image) -> Record:
+    described = {"id": 1, "file_name": "0.png", "width": WIDTH, "height": HEIGHT} | image
+    return Record(described, annotations, figures.parent / "images" / "0.png", None, "train.json")
+
+
+def person(**changes) -> dict:
+    annotation = figure(1, 1, (10, 10, 40, 60)) | changes
+    return {k: v for k, v in annotation.items() if v is not None}
+
+
+def sample(figures, *annotations, augmentation=None, **image):
+    return make_sample(record(figures, *annotations, **image), VIEW, augmentation, np.random.default_rng(0))
+
+
+def crop(labels: np.ndarray) -> np.ndarray:
+    """The person's box in the 64×64 labels of the plain view: image 120×100 in a square of 120."""
+    scale = 64 / WIDTH
+    y0, y1 = (int(round((10 + 10 + 60 * t) * scale)) for t in (0.05, 0.95))
+    return labels[y0:y1, int(12 * scale) + 1 : int(48 * scale)]
+
+
+def test_everything_labelled(figures):
+    image, labels = sample(figures, person())
+    assert image.shape == (128, 128, 3)
+    assert (crop(labels["person"]) == 1).all()
+    assert set(np.unique(labels["person"])) == {0, 1}
+    assert set(np.unique(crop(labels["parts"]))) == {1, 14}
+    assert labels["parts"][0, 0] == 0
+    assert (labels["charts"] == 2).sum() == (labels["charts"] == 23).sum() == 1
+    assert set(np.unique(labels["charts"])) == {0, 2, 23, 24, SOME}
+    y, x = np.argwhere(labels["charts"] == 2)[0]
+    np.testing.assert_allclose(labels["uv"][y, x] / 255, (0.5, 0.25), atol=0.003)
+    assert labels["keypoints"][..., 0].max() > 0.9 * KEYPOINT_PEAK
+
+
+def test_head_vectors_point_at_the_head(figures):
+    _, labels = sample(figures, person())
+    inside = labels["heads"][..., 2] == 1
+    assert (inside == (labels["person"] == 1)).all()
+    rows, columns = np.nonzero(inside)
+    head = np.stack([columns + 0.5, rows + 0.5], 1) + labels["heads"][inside][:, :2] * VIEW.input_size / 2
+    # Mean of nose and eyes, in the square of 120 pixels that the image is padded to.
+    expected = np.array([30, 10 + 60 / 8 + 10]) * 64 / WIDTH
+    np.testing.assert_allclose(head, np.broadcast_to(expected, head.shape), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "image", "at_person", "at_corner"),
+    [
+        ({"dp_masks": None}, {}, {"person": {1}, "parts": {SOME}}, {"person": 0, "parts": 0}),
+        ({"dp_I": None, "dp_x": None, "dp_y": None, "dp_U": None, "dp_V": None}, {}, {"charts": {SOME}}, {}),
+        ({"segmentation": None, "dp_masks": None}, {}, {"person": {IGNORE}, "parts": {IGNORE}}, {"person": 0}),
+        ({"iscrowd": 1}, {}, {"person": {IGNORE}, "parts": {IGNORE}}, {"person": 0, "charts": 0}),
+        ({"flaw": "hole"}, {}, {"person": {IGNORE}}, {"person": 0}),
+        ({}, {"complete": False}, {"person": {1}}, {"person": IGNORE, "parts": IGNORE}),
+        ({"keypoints": None, "num_keypoints": 0}, {}, {"keypoints": {IGNORE}}, {"keypoints": 0}),
+    ],
+)
+def test_loss_regions_of_missing_labels(figures, changes, image, at_person, at_corner):
+    _, labels = sample(figures, person(**changes), **image)
+    for name, expected in at_person.items():
+        assert set(np.unique(crop(labels[name]))) == expected, name
+    for name, expected in at_corner.items():
+        # Inside the photo, away from the person's box.
+        assert (labels[name][50, 60] == expected).all(), name
+
+
+def test_unlabelled_keypoints_count_nowhere_on_their_person(figures):
+    _, labels = sample(figures, person())
+    assert (crop(labels["keypoints"])[..., 15] == IGNORE).all()
+    assert (crop(labels["keypoints"])[..., 0] != IGNORE).all()
+    assert (labels["keypoints"][50, 60] == 0).all()
+
+
+def test_no_head_vectors_without_a_head(figures):
+    _, labels = sample(figures, person(keypoints=None, num_keypoints=0))
+    assert not labels["heads"].any()
+    points = {"neck": [30.0, 30.0, 2], "head_top": [30.0, 10.0, 2]}
+    _, labels = sample(figures, person(keypoints=None, num_keypoints=0, head_points=points))
+    assert (labels["heads"][..., 2] == (labels["person"] == 1)).all()
+
+
+def test_flip_mirrors_every_label(figures):
+    image, labels = sample(figures, person(), augmentation=PLAIN)
+    flipped_image, flipped = sample(figures, person(), augmentation=FLIPPED)
+    assert np.abs(flipped_image[:, ::-1].astype(int) - image).mean() < 12  # brightness may differ
+
+    def swap(values, mirror):
+        table = np.arange(256)
+        table[: len(mirror)] = mirror
+        return table[values]
+
+    np.testing.assert_array_equal(flipped["person"][:, ::-1], labels["person"])
+    np.testing.assert_array_equal(flipped["parts"][:, ::-1], swap(labels["parts"], PART_MIRROR))
+    charts = {c: np.argwhere(flipped["charts"] == c)[0] for c in (23, 24)}
+    # What was the right half of the face is now the left half, on the other side of the picture.
+    assert charts[24][1] > charts[23][1]
+    u = flipped["uv"][tuple(charts[24])][0] / 255
+    assert u == pytest.approx(1 - 0.9, abs=0.01)
+    assert CHART_MIRROR[23] == 24
+    for keypoint in (0, 1, 5):
+        here = np.unravel_index(labels["keypoints"][..., keypoint].argmax(), (64, 64))
+        there = np.unravel_index(flipped["keypoints"][..., KEYPOINT_MIRROR[keypoint]].argmax(), (64, 64))
+        assert here[0] == there[0]
+        assert abs(here[1] + there[1] - 63) <= 1
+    seen = labels["heads"][..., 2] > 0
+    mirrored = flipped["heads"][:, ::-1]
+    np.testing.assert_allclose(mirrored[seen][:, 0], -labels["heads"][seen][:, 0], atol=1e-3)
+    np.testing.assert_allclose(mirrored[seen][:, 1], labels["heads"][seen][:, 1], atol=1e-3)
+
+
+def test_flipping_twice_is_the_identity_of_the_matrix():
+    rng = np.random.default_rng(0)
+    matrix, flip = sample_matrix((0, 0, 100, 50), 64, FLIPPED, rng)
+    assert flip
+    plain, _ = sample_matrix((0, 0, 100, 50), 64, None, rng)
+    point = np.array([20.0, 7.0, 1.0])
+    assert (matrix @ point)[0] == pytest.approx(64 - (plain @ point)[0])
+    assert (matrix @ point)[1] == pytest.approx((plain @ point)[1])
+
+
+def test_geometry_moves_photo_and_labels_together(figures):
+    """The bright figure stays under its mask at every draw."""
+    augmentation = Augmentation(geometry=1.0, look="thesis")
+    for seed in range(6):
+        image, labels = make_sample(record(figures, person()), VIEW, augmentation, np.random.default_rng(seed))
+        small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).max(axis=-1).astype(float)
+        mask = labels["person"] == 1
+        core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3))) > 0
+        ring = ~cv2.dilate(mask.astype(np.uint8), np.ones((3, 3))).astype(bool)
+        if core.any():
+            assert small[core].mean() > small[ring].mean() + 60
+
+
+def test_person_view_fills_the_sample(figures):
+    view = View(128, 2, 256, person_view=1.0)
+    _, labels = make_sample(record(figures, person()), view, PLAIN, np.random.default_rng(0))
+    rows = np.flatnonzero((labels["person"] == 1).any(axis=1))
+    assert len(rows) > 0.75 * 64
+
+
+def test_dense_labels_fill_charts_and_parts(figures, tmp_path):
+    dense = np.zeros((HEIGHT, WIDTH, 3), np.uint16)
+    dense[10:70, 10:50] = (2, 16384, 49151)
+    cv2.imwrite(str(tmp_path / "0.png"), dense)
+    plain = record(figures, person())
+    canvas = paint(Record(*plain_fields(plain, tmp_path / "0.png")), (HEIGHT, WIDTH))
+    inside = canvas.labels[12:68, 12:48]
+    assert (inside[..., 2] == 2).all()
+    assert (inside[..., 1] == 1).all()
+    np.testing.assert_allclose(canvas.uv[40, 30] / 255, (0.25, 0.75), atol=0.003)
+
+
+def plain_fields(plain: Record, iuv: Path):
+    return plain.image, plain.annotations, plain.path, iuv, plain.annotation_file
+
+
+def test_a_wrong_dense_label_names_its_file(figures, tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((5, 5, 3), np.uint16))
+    plain = record(figures, person())
+    with pytest.raises(DataError, match=r"0\.png: needs a 16-bit PNG"):
+        paint(Record(*plain_fields(plain, tmp_path / "0.png")), (HEIGHT, WIDTH))
+
+
+def test_look_is_repeatable_and_named():
+    image = np.full((32, 32, 3), 128, np.uint8)
+    once, again = (change_look(image, "strong", np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    with pytest.raises(ValueError, match="use 'thesis' or 'strong'"):
+        change_look(image, "wild", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("images"), "needs the lists"),
+        (lambda d: d["images"][0].pop("width"), "image 1: no field `width`"),
+        (lambda d: d["images"][0].update(file_name="none.png"), "image 1: no file"),
+        (lambda d: d["annotations"][0].update(image_id=99), "annotation 1: image_id 99"),
+    ],
+)
+def test_broken_sources_name_file_and_field(figures, tmp_path, change, message):
+    data = json.loads(figures.read_text())
+    change(data)
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(DataError, match=r"broken\.json.*" + message):
+        read_source(Source(str(path), str(figures.parent / "images")))
+
+
+def test_missing_and_malformed_files(tmp_path):
+    with pytest.raises(DataError, match="no such annotation file"):
+        read_source(Source(str(tmp_path / "no.json"), str(tmp_path)))
+    (tmp_path / "half.json").write_text('{"images": [')
+    with pytest.raises(DataError, match="not a JSON file"):
+        read_source(Source(str(tmp_path / "half.json"), str(tmp_path)))
