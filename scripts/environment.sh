@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by scripts/run and scripts/test: the private environment in .venv that both work in.
 # Everything here can be repeated at any time and does nothing where nothing is missing.
 
@@ -78,7 +79,7 @@ make_environment() {
 
 pip_install() {
     if ! "$VENV/bin/python" -m pip install "$@" >"$LOG" 2>&1; then
-        grep -E '^ERROR|Could not|No space' "$LOG" | tail -n 5 >&2
+        tail -n 15 "$LOG" >&2
         return 1
     fi
 }
@@ -99,7 +100,7 @@ install_package() {
     done
     if [ -n "$missing" ]; then
         say "Installing densepose-annotator[$1] into .venv (the first time this takes minutes; log: $LOG)"
-        pip_install --editable "$ROOT[$1]" ||
+        pip_install --editable "${ROOT}[$1]" ||
             fail "pip could not install densepose-annotator[$1] (the reason stands above, all of it in $LOG): is the network there?"
         for extra in ${1//,/ }; do
             printf '%s\n' "$key" >"$VENV/installed-$extra"
