@@ -1,0 +1,345 @@
+"""COCO-DensePose files: read and written as a stream, so that memory does not grow with them.
+
+An annotation and the person it stands for are the matter of :mod:`annotator.annotations`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import IO, Any
+
+import ijson
+
+from annotator.annotations import CocoError, annotation, image_record, read_person
+from annotator.densepose import KEYPOINTS, SKELETON
+from annotator.people import People
+from annotator.points import PointSampling
+
+__all__ = [
+    "PERSON_CATEGORY",
+    "CocoError",
+    "CocoWriter",
+    "PointSampling",
+    "annotation",
+    "image_record",
+    "read_coco",
+    "read_person",
+    "read_sections",
+]
+
+PERSON_CATEGORY = {
+    "id": 1,
+    "name": "person",
+    "supercategory": "person",
+    "keypoints": [name.replace(" ", "_") for name in KEYPOINTS],
+    "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
+}
+"""COCO's category of people; limbs count keypoints from 1."""
+
+IMAGE_FIELDS = ("id", "file_name", "width", "height")
+LARGEST_SIDE = 2**16
+
+
+def read_sections(path: str | Path) -> dict[str, Any]:
+    """Everything of a file but its images and annotations: info, licenses, categories and whatever else it has.
+
+    Pass it to :class:`CocoWriter` to write it again.
+
+    Raises:
+        CocoError: not JSON, cut off, or without ``images`` and ``annotations``.
+        OSError: no such file.
+    """
+    path = Path(path)
+    sections: dict[str, Any] = {}
+    lists: dict[str, str] = {}
+    name, builder, last = "", None, "before the first annotation"
+    try:
+        with path.open("rb") as file:
+            for prefix, event, value in ijson.parse(file, use_float=True):
+                if prefix == "annotations.item.id":
+                    last = f"after the id of annotation {value}"
+                elif prefix == "":
+                    if event == "map_key":
+                        name, builder = value, None if value in ("images", "annotations") else ijson.ObjectBuilder()
+                    elif event not in ("start_map", "end_map"):
+                        raise CocoError(f"{path}: must be an object with `images` and `annotations` at its top level")
+                    continue
+                elif prefix == name and builder is None and event != "end_array":
+                    lists[name] = event
+                if builder is not None:
+                    builder.event(event, value)
+                    if prefix == name:
+                        sections[name] = builder.value
+    except ijson.JSONError as error:
+        raise CocoError(f"{path}: not valid JSON, or cut off, {last}: {_reason(error)}") from None
+    for section in ("images", "annotations"):
+        if section not in lists:
+            raise CocoError(f"{path}: has no `{section}` at its top level")
+        if lists[section] != "start_array":
+            raise CocoError(f"{path}: `{section}` must be a list")
+    return sections
+
+
+def read_coco(path: str | Path) -> Iterator[People]:
+    """The people of each image of a COCO-DensePose file, in the order of its ``images``.
+
+    Annotations may stand in any order, before or after the images; they are sorted through a temporary file
+    about as large as ``path`` (in ``TMPDIR``). Annotations of other categories than ``person`` are passed over.
+    Fields that no class here knows stay in ``extra``.
+
+    Raises:
+        CocoError: as :func:`read_sections`, and for every missing or malformed field, naming file, record and field.
+        OSError: no such file, no room for the temporary one.
+    """
+    path = Path(path)
+    persons = _person_categories(path, read_sections(path).get("categories"))
+    with tempfile.TemporaryDirectory(prefix="coco-") as folder, closing(_database(Path(folder))) as database:
+        _store_images(path, database)
+        _store_annotations(path, database, persons)
+        for position, text in database.execute("SELECT position, record FROM images ORDER BY position"):
+            record = json.loads(text)
+            size = (record["width"], record["height"])
+            rows = database.execute("SELECT record FROM annotations WHERE image = ? ORDER BY rowid", (position,))
+            yield People(
+                size=size,
+                people=[read_person(json.loads(row), size, path) for (row,) in rows],
+                file_name=record["file_name"],
+                id=record["id"],
+                extra={key: value for key, value in record.items() if key not in IMAGE_FIELDS},
+            )
+
+
+def _reason(error: ijson.JSONError) -> str:
+    """The parser's complaint and the text it is about on one line."""
+    text = error.args[0]
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    reason, *excerpt = (line.strip() for line in str(text).splitlines())
+    return f"{reason} near {excerpt[0]}" if excerpt and excerpt[0] else reason
+
+
+def _person_categories(path: Path, categories: object) -> set[int] | None:
+    """Ids of the categories named person, ``None`` where the file names no categories at all."""
+    if categories is None or categories == []:
+        return None
+    if not isinstance(categories, list) or not all(isinstance(c, dict) for c in categories):
+        raise CocoError(f"{path}: categories: must be a list of objects")
+    persons = {c.get("id") for c in categories if str(c.get("name")).lower() == "person"}
+    if not persons:
+        raise CocoError(f"{path}: categories: none is named person")
+    return persons
+
+
+def _database(folder: Path) -> sqlite3.Connection:
+    # A generator may be created in one thread and read in another.
+    database = sqlite3.connect(folder / "records.sqlite", isolation_level=None, check_same_thread=False)
+    database.executescript(
+        """
+        PRAGMA journal_mode = OFF;
+        PRAGMA synchronous = OFF;
+        PRAGMA cache_size = -8192;
+        CREATE TABLE images (position INTEGER PRIMARY KEY, id INTEGER UNIQUE, record TEXT);
+        CREATE TABLE annotations (id INTEGER UNIQUE, image INTEGER, record TEXT);
+        BEGIN;
+        """
+    )
+    return database
+
+
+def _items(path: Path, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each record of a section and how to name it in an error; its ``id`` is checked."""
+    with path.open("rb") as file:
+        for position, record in enumerate(ijson.items(file, f"{section}.item", use_float=True)):
+            where = f"{path}: {section[:-1]} number {position}"
+            if not isinstance(record, dict):
+                raise CocoError(f"{where}: must be an object")
+            if type(record.get("id")) is not int:
+                given = "missing" if record.get("id") is None else f"{record['id']!r} is not a whole number"
+                raise CocoError(f"{where}: id: {given}")
+            yield f"{path}: {section[:-1]} {record['id']}", record
+
+
+def _store_images(path: Path, database: sqlite3.Connection) -> None:
+    for where, record in _items(path, "images"):
+        if not isinstance(record.get("file_name"), str) or not record["file_name"]:
+            raise CocoError(f"{where}: file_name: must be a path below the images' folder")
+        for side in ("width", "height"):
+            value = record.get(side)
+            if type(value) is not int or not 0 < value <= LARGEST_SIDE:
+                raise CocoError(f"{where}: {side}: {value!r} is not a number of pixels in 1..{LARGEST_SIDE}")
+        try:
+            database.execute("INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record)))
+        except sqlite3.IntegrityError:
+            raise CocoError(f"{where}: id: used by two images") from None
+
+
+def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[int] | None) -> None:
+    for where, record in _items(path, "annotations"):
+        image, category = record.get("image_id"), record.get("category_id")
+        if type(image) is not int:
+            raise CocoError(f"{where}: image_id: " + ("missing" if image is None else f"{image!r} is not a whole number"))
+        found = database.execute("SELECT position FROM images WHERE id = ?", (image,)).fetchone()
+        if found is None:
+            raise CocoError(f"{where}: image_id: there is no image {image}")
+        # Other categories are stored without their record: their ids must be unique, too.
+        wanted = persons is None or category is None or category in persons
+        try:
+            database.execute(
+                "INSERT INTO annotations VALUES (?, ?, ?)",
+                (record["id"], found[0] if wanted else None, json.dumps(record) if wanted else None),
+            )
+        except sqlite3.IntegrityError:
+            raise CocoError(f"{where}: id: used by two annotations") from None
+    database.execute("CREATE INDEX by_image ON annotations (image)")
+
+
+class CocoWriter:
+    """Writes a COCO-DensePose file, image by image; it appears under its name, whole, when the context is left.
+
+    ::
+
+        with CocoWriter("labels.json", sections=read_sections("old.json")) as writer:
+            for people in read_coco("old.json"):
+                writer.add(people)
+
+    Until then records go to temporary files beside it, which an exception removes. Ids that are given are kept;
+    images and people without one are numbered on from the highest id so far.
+
+    Args:
+        path: of the file; one that is there is replaced.
+        info, licenses: COCO's sections.
+        sections: further sections of the top level, as from :func:`read_sections`; ``info`` and
+            ``licenses`` go before. Without ``categories`` there is :data:`PERSON_CATEGORY`.
+        sampling: of the surface points of densely labelled people.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        info: dict[str, Any] | None = None,
+        licenses: list[dict[str, Any]] | None = None,
+        sections: dict[str, Any] | None = None,
+        sampling: PointSampling | None = None,
+    ) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.sampling = sampling or PointSampling()
+        self._sections = {"info": {}, "licenses": [], "categories": [PERSON_CATEGORY]} | (sections or {})
+        if info is not None:
+            self._sections["info"] = info
+        if licenses is not None:
+            self._sections["licenses"] = licenses
+
+    def __enter__(self) -> CocoWriter:
+        self._temporary: dict[str, Path] = {}
+        self._images = self._open("images")
+        try:
+            self._annotations = self._open("annotations")
+        except OSError:
+            self._remove()
+            raise
+        self._image_ids, self._annotation_ids = _Ids("image"), _Ids("annotation")
+        return self
+
+    def add(self, people: People) -> None:
+        """Write an image and its people.
+
+        Raises:
+            CocoError: an id that was used before, or a value that JSON cannot hold.
+        """
+        records = [annotation(person, people.size, sampling=self.sampling) for person in people.people]
+        self.add_records(image_record(people), records)
+
+    def add_records(self, image: dict[str, Any], annotations: Iterable[dict[str, Any]]) -> None:
+        """Write records as :func:`image_record` and :func:`annotation` make them; missing ids are given here.
+
+        Raises:
+            CocoError: as :meth:`add`.
+        """
+        image_id = self._image_ids.take(image.get("id"))
+        lines = [_line({"id": image_id, **image}, f"image {image_id}")]
+        for record in annotations:
+            annotation_id = self._annotation_ids.take(record.get("id"))
+            ids = {"id": annotation_id, "image_id": image_id}
+            lines.append(_line(ids | record | ids, f"annotation {annotation_id}"))
+        _write(self._images, lines[:1])
+        _write(self._annotations, lines[1:])
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            self._annotations.close()
+            if kind is None:
+                self._finish()
+        finally:
+            self._images.close()
+            self._remove()
+
+    def _open(self, name: str) -> IO[str]:
+        # Not tempfile: the file is to have the permissions of any new file.
+        self._temporary[name] = self.path.with_name(f".{self.path.name}.{token_hex(4)}.{name}")
+        return self._temporary[name].open("x", encoding="utf-8")
+
+    def _finish(self) -> None:
+        """Sections, images and annotations in one file: images are first, and it gets the annotations appended."""
+        with closing(self._open("whole")) as whole:
+            whole.write("{\n")
+            for name, value in self._sections.items():
+                whole.write(f"{json.dumps(name)}: {_line(value, name)},\n")
+            self._images.close()
+            for name, end in (("images", ",\n"), ("annotations", "\n}\n")):
+                whole.write(f'"{name}": [')
+                with self._temporary[name].open(encoding="utf-8") as part:
+                    while text := part.read(1 << 20):
+                        whole.write(text)
+                whole.write(f"\n]{end}")
+            whole.flush()
+            os.fsync(whole.fileno())
+        os.replace(self._temporary.pop("whole"), self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _remove(self) -> None:
+        for path in self._temporary.values():
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+class _Ids:
+    """Ids used so far, as bits in pages of 512: a million neighbouring ids take a few hundred kilobytes."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.pages: dict[int, int] = {}
+        self.next = 1
+
+    def take(self, given: int | None) -> int:
+        """``given``, or the next free one."""
+        number = self.next if given is None else given
+        page, bit = number >> 9, 1 << (number & 511)
+        bits = self.pages.get(page, 0)
+        if bits & bit:
+            raise CocoError(f"{self.kind} id {number} is used twice; give each {self.kind} its own id, or none")
+        self.pages[page] = bits | bit
+        self.next = max(self.next, number + 1)
+        return number
+
+
+def _line(value: object, what: str) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CocoError(f"{what} cannot be written as JSON: {error}") from None
+
+
+def _write(file: IO[str], lines: list[str]) -> None:
+    for line in lines:
+        file.write(("\n" if file.tell() == 0 else ",\n") + line)

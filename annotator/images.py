@@ -1,0 +1,184 @@
+"""Photos as the network wants them: read whatever people have, letterboxed to a square.
+
+Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`annotator.people`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+PADDING = 114
+"""Grey of a letterbox's border."""
+MAX_PIXELS = 200_000_000
+"""Photos above this are refused: they would need gigabytes."""
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be used; the message says why."""
+
+
+def find_photos(folder: str | Path) -> list[Path]:
+    """All photos below a folder, by extension, hidden files and folders left out.
+
+    The order is that of the relative paths, compared folder by folder, and the same on every machine.
+
+    Raises:
+        PhotoError: the folder is not there.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise PhotoError(f"{folder}: no such folder")
+    found = []
+    for root, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [
+            Path(root, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+        ]
+    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def read_photo(path: str | Path) -> np.ndarray:
+    """A photo as uint8 [H, W, 3] RGB, turned as its EXIF tag says, transparency over white.
+
+    Raises:
+        PhotoError: the reason in words, without the path.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise PhotoError(f"cannot be read: {error.strerror}") from None
+    if not len(data):
+        raise PhotoError("the file is empty")
+    start = data[:2].tobytes()
+    if start == b"\xff\xd8" and _is_whole_rgb_jpeg(data):
+        # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag.
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        if image is not None:
+            return image
+    return _read_with_pillow(data)
+
+
+def _is_whole_rgb_jpeg(data: np.ndarray) -> bool:
+    """Whether OpenCV may read it: not CMYK, and its end is there (OpenCV fills a missing rest with grey)."""
+    if b"\xff\xd9" not in data[-4096:].tobytes():
+        return False
+    head = data[:65536].tobytes()
+    at = 2
+    while at + 9 < len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return head[at + 9] in (1, 3)
+        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return False
+
+
+def _read_with_pillow(data: np.ndarray) -> np.ndarray:
+    import io
+    import warnings
+
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data.tobytes()))
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise PhotoError(f"{width} × {height} pixels are more than {MAX_PIXELS // 10**6} million")
+            image = ImageOps.exif_transpose(image)
+            image.load()
+    except UnidentifiedImageError:
+        raise PhotoError("not an image, or of an unknown format") from None
+    except Image.DecompressionBombError:
+        raise PhotoError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, PhotoError):
+            raise
+        raise PhotoError(f"damaged: {error}") from None
+    return _to_rgb(image)
+
+
+def _to_rgb(image) -> np.ndarray:
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, np.float64)
+        top = 65535 if image.mode != "F" or values.max(initial=0) > 1 else 1
+        grey = np.clip(values / top * 255, 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.ascontiguousarray(image.convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """The map between an image and the square that the network sees: scaled, centred, padded with grey."""
+
+    size: tuple[int, int]
+    """Width, height of the image in pixels."""
+    side: int
+    """Of the square in pixels."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Top-left corner of the seen region in image pixels, for a crop; ``size`` is then the region's."""
+
+    @property
+    def scale(self) -> float:
+        """Square pixels per image pixel."""
+        return self.side / max(self.size)
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """x, y of the region's top-left corner in the square, in square pixels."""
+        return tuple((self.side - extent * self.scale) / 2 for extent in self.size)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(2, 3) affine map from image to square."""
+        (x, y), (left, top), scale = self.origin, self.offset, self.scale
+        return np.array([[scale, 0, left - scale * x], [0, scale, top - scale * y]])
+
+    def to_square(self, points: np.ndarray) -> np.ndarray:
+        """(n, 2) image pixels to square pixels."""
+        return (np.asarray(points, np.float64) - self.origin) * self.scale + self.offset
+
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        """(n, 2) square pixels to image pixels."""
+        return (np.asarray(points, np.float64) - self.offset) / self.scale + self.origin
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """uint8 [H, W, 3] to uint8 [side, side, 3]."""
+        matrix, scale = self.matrix, self.scale
+        if scale <= 0.5:
+            # Warping alone would skip pixels: average whole blocks first.
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            factors = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
+            matrix = matrix.copy()
+            matrix[:, :2] /= factors
+            image = small
+        return warp(image, matrix, (self.side, self.side), cv2.INTER_LINEAR, (PADDING,) * 3)
+
+
+def warp(array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: int, border=0) -> np.ndarray:
+    """Affine warp in this package's frame; OpenCV's own puts whole numbers on pixel centres.
+
+    Args:
+        array: [h, w] or [h, w, c].
+        matrix: (2, 3), from array pixels to result pixels.
+        size: width, height of the result.
+        interpolation: ``cv2.INTER_*``.
+        border: value outside the array.
+    """
+    matrix = np.asarray(matrix, np.float64).copy()
+    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
+    return cv2.warpAffine(array, matrix, size, flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
