@@ -14,14 +14,6 @@ import numpy as np
 STATES = ("predicted", "edited", "approved", "rejected")
 """What a human has done with a person. All but ``predicted`` are human work and are never overwritten."""
 
-_SURFACE_FIELDS = ("dp_masks", "dp_x", "dp_y", "dp_I", "dp_U", "dp_V")
-ORIGINAL_FIELDS = {
-    "mask": ("bbox", "area", "segmentation", *_SURFACE_FIELDS),
-    "surface": _SURFACE_FIELDS,
-    "keypoints": ("keypoints", "num_keypoints"),
-}
-"""COCO fields that say the same as a label."""
-
 
 @dataclass(slots=True)
 class Provenance:
@@ -68,21 +60,8 @@ class Person:
     """COCO's ``iscrowd``: the mask covers a group."""
     id: int | None = None
     """Annotation id of the file it came from."""
-    original: dict[str, Any] = field(default_factory=dict)
-    """COCO fields as the file had them, written back as they were until a label changes (:meth:`forget`)."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields of the source annotation that this class does not know, kept for writing."""
-
-    def forget(self, *labels: str) -> None:
-        """Say that labels were changed: their fields of the source file are no longer valid.
-
-        Args:
-            labels: of ``mask``, ``surface`` (parts, charts, U, V, points) and ``keypoints``. A changed mask
-                changes the box, and with it the frame of the surface labels.
-        """
-        for label in labels:
-            for name in ORIGINAL_FIELDS[label]:
-                self.original.pop(name, None)
 
 
 @dataclass(slots=True)
