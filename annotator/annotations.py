@@ -79,7 +79,11 @@ def annotation(
     dense charts gets points by ``sampling``; one with ``points`` keeps those.
     """
     was = _as_read(person, size)
-    record = {"id": person.id if annotation_id is None else annotation_id, "image_id": image_id, "category_id": 1}
+    record = {
+        "id": person.id if annotation_id is None else annotation_id,
+        "image_id": image_id,
+        "category_id": 1,
+    }
     record = {key: value for key, value in record.items() if value is not None} | person.extra
     if _changed(was, person, "box"):
         record["bbox"] = list(person.box)
@@ -220,7 +224,9 @@ def _check_polygons(polygons: list, size: tuple[int, int]) -> None:
         if not isinstance(polygon, list) or not all(map(_is_number, polygon)):
             raise ValueError(f"polygon {index} is not a list of numbers: {reprlib.repr(polygon)}")
         if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"polygon {index} has {len(polygon)} numbers; x, y of at least 3 corners are needed")
+            raise ValueError(
+                f"polygon {index} has {len(polygon)} numbers; x, y of at least 3 corners are needed"
+            )
         # Rasterising takes memory in proportion to the outline.
         if min(polygon) < -reach or max(polygon) > reach:
             raise ValueError(f"polygon {index} reaches far out of the image of {size[0]} × {size[1]} pixels")
@@ -236,7 +242,9 @@ def _keypoints(record: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | 
     visibility = values[:, 2]
     if not np.isin(visibility, (0, 1, 2)).all():
         index = int(np.flatnonzero(~np.isin(visibility, (0, 1, 2)))[0])
-        raise CocoError(f"keypoints: visibility of {KEYPOINTS[index]} is {visibility[index]:g}, not 0, 1 or 2")
+        raise CocoError(
+            f"keypoints: visibility of {KEYPOINTS[index]} is {visibility[index]:g}, not 0, 1 or 2"
+        )
     seen = visibility > 0
     confidence = np.ones(len(KEYPOINTS))
     if record.get("dp_keypoint_scores") is not None:
@@ -263,7 +271,9 @@ def _points(record: dict[str, Any], frame: Frame) -> np.ndarray | None:
     if not given:
         return None
     if len(given) < len(POINT_FIELDS):
-        raise CocoError(f"{next(n for n in POINT_FIELDS if n not in given)}: missing, while {given[0]} is there")
+        raise CocoError(
+            f"{next(n for n in POINT_FIELDS if n not in given)}: missing, while {given[0]} is there"
+        )
     chart = _numbers(record, "dp_I")
     bad = np.flatnonzero((chart < 1) | (chart > 24) | (chart % 1 != 0))
     if len(bad):
@@ -305,7 +315,11 @@ def _provenance(record: dict[str, Any]) -> Provenance:
     if value is None:
         return Provenance()
     known = {field.name for field in fields(Provenance)}
-    if not isinstance(value, dict) or not value.keys() <= known or not all(isinstance(v, str) for v in value.values()):
+    if (
+        not isinstance(value, dict)
+        or not value.keys() <= known
+        or not all(isinstance(v, str) for v in value.values())
+    ):
         raise CocoError(f"dp_provenance: must be an object of texts named {', '.join(sorted(known))}")
     provenance = Provenance(**value)
     if provenance.state not in STATES:
@@ -317,7 +331,9 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def _number(record: dict[str, Any], field: str, low: float, high: float, default: float | None = None) -> float | None:
+def _number(
+    record: dict[str, Any], field: str, low: float, high: float, default: float | None = None
+) -> float | None:
     value = record.get(field)
     if value is None:
         return default
@@ -379,7 +395,11 @@ def _changed(was: Person | None, now: Person, *names: str) -> bool:
 
 def _same(a: object, b: object) -> bool:
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
-        return a is b if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else a == b
+        return (
+            a is b
+            if a is None or b is None or isinstance(a, np.ndarray) or isinstance(b, np.ndarray)
+            else a == b
+        )
     if a.shape != b.shape:
         return False
     return np.allclose(a, b, rtol=0, atol=UNCHANGED) if a.dtype.kind == "f" else np.array_equal(a, b)
@@ -426,7 +446,9 @@ def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict
     elif person.charts is not None:
         rows, columns = sampling.pick(person.charts)
         x, y = columns + person.box[0] + 0.5, rows + person.box[1] + 0.5
-        chart, u, v = (values[rows, columns].astype(np.float64) for values in (person.charts, person.u, person.v))
+        chart, u, v = (
+            values[rows, columns].astype(np.float64) for values in (person.charts, person.u, person.v)
+        )
     else:
         return {}
     dp_x, dp_y = points_to_frame(x, y, frame)

@@ -67,9 +67,14 @@ def read_sections(path: str | Path) -> dict[str, Any]:
                     last = f"after the id of annotation {value}"
                 elif prefix == "":
                     if event == "map_key":
-                        name, builder = value, None if value in ("images", "annotations") else ijson.ObjectBuilder()
+                        name, builder = (
+                            value,
+                            None if value in ("images", "annotations") else ijson.ObjectBuilder(),
+                        )
                     elif event not in ("start_map", "end_map"):
-                        raise CocoError(f"{path}: must be an object with `images` and `annotations` at its top level")
+                        raise CocoError(
+                            f"{path}: must be an object with `images` and `annotations` at its top level"
+                        )
                     continue
                 elif prefix == name and builder is None and event != "end_array":
                     lists[name] = event
@@ -106,7 +111,9 @@ def read_coco(path: str | Path) -> Iterator[People]:
         for position, text in database.execute("SELECT position, record FROM images ORDER BY position"):
             record = json.loads(text)
             size = (record["width"], record["height"])
-            rows = database.execute("SELECT record FROM annotations WHERE image = ? ORDER BY rowid", (position,))
+            rows = database.execute(
+                "SELECT record FROM annotations WHERE image = ? ORDER BY rowid", (position,)
+            )
             yield People(
                 size=size,
                 people=[read_person(json.loads(row), size, path) for (row,) in rows],
@@ -175,7 +182,9 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
             if type(value) is not int or not 0 < value <= LARGEST_SIDE:
                 raise CocoError(f"{where}: {side}: {value!r} is not a number of pixels in 1..{LARGEST_SIDE}")
         try:
-            database.execute("INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record)))
+            database.execute(
+                "INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record))
+            )
         except sqlite3.IntegrityError:
             raise CocoError(f"{where}: id: used by two images") from None
 
@@ -184,7 +193,9 @@ def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[in
     for where, record in _items(path, "annotations"):
         image, category = record.get("image_id"), record.get("category_id")
         if type(image) is not int:
-            raise CocoError(f"{where}: image_id: " + ("missing" if image is None else f"{image!r} is not a whole number"))
+            raise CocoError(
+                f"{where}: image_id: " + ("missing" if image is None else f"{image!r} is not a whole number")
+            )
         found = database.execute("SELECT position FROM images WHERE id = ?", (image,)).fetchone()
         if found is None:
             raise CocoError(f"{where}: image_id: there is no image {image}")
@@ -327,7 +338,9 @@ class _Ids:
         page, bit = number >> 9, 1 << (number & 511)
         bits = self.pages.get(page, 0)
         if bits & bit:
-            raise CocoError(f"{self.kind} id {number} is used twice; give each {self.kind} its own id, or none")
+            raise CocoError(
+                f"{self.kind} id {number} is used twice; give each {self.kind} its own id, or none"
+            )
         self.pages[page] = bits | bit
         self.next = max(self.next, number + 1)
         return number
