@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -77,5 +78,5 @@ def _read(path: str | Path) -> tuple[dict[str, np.ndarray], CascadeConfig, tuple
         return arrays, CascadeConfig.from_dict(described["config"]), tuple(described["stage_nets"])
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such weights file") from None
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise WeightsError(f"{path}: not a weights file of a cascade: {error}") from None

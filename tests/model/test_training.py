@@ -1,0 +1,203 @@
+"""The three stages from end to end on drawn figures: a few steps each, killed, resumed, on two backends."""
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.augmentation import Augmentation
+from model.config import RunConfig, StagePlan, make_config, read_config
+from model.sources import DataError, Source
+from model.training import Run, learning_rate, pick, split
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def config(figures: Path, **changes) -> RunConfig:
+    recipe = make_config("lite")
+    stages = tuple(
+        dataclasses.replace(plan, epochs=2, steps=2, batch=2, size=64, frozen_epochs=1) for plan in recipe.stages
+    )
+    source = Source(str(figures), str(figures.parent / "images"))
+    defaults = {"data": (source,), "validation": (source,), "stages": stages, "backbone_weights": None}
+    return dataclasses.replace(recipe, **{**defaults, **changes})
+
+
+# A cascade of the same six stage nets, small enough to build and compile often.
+TRAIN = """
+import sys
+from dataclasses import replace
+from model.cascade import PRESETS, StageConfig
+lite = PRESETS["lite"]
+small = {n: replace(s, encoder=(4,), decoder=(4,), depth=1, bottleneck=4) for n, s in lite.stages.items()}
+PRESETS["lite"] = replace(lite, backbone_width=0.35, taps=((4, 8), (8, 8)), feature_width=8, stages=small)
+from model.config import read_config
+from model.training import train
+train(read_config(sys.argv[1]), sys.argv[2])
+"""
+
+
+def train_elsewhere(path: Path, out: Path, backend: str = "tensorflow", **environment) -> subprocess.CompletedProcess:
+    """Train in a process of its own, as the command does."""
+    return subprocess.run(
+        [sys.executable, "-c", TRAIN, str(path), str(out)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(figures, tmp_path_factory) -> Path:
+    """A finished run on the TensorFlow backend."""
+    folder = tmp_path_factory.mktemp("run")
+    path = folder / "config.json"
+    path.write_text(config(figures).to_json())
+    result = train_elsewhere(path, folder / "run")
+    assert result.returncode == 0, result.stderr[-3000:]
+    return folder / "run"
+
+
+def rows(out: Path) -> list[dict]:
+    with (out / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_three_stages_leave_everything_behind(finished):
+    log = rows(finished)
+    assert [(r["stage"], r["epoch"]) for r in log] == [(s, e) for s in "123" for e in "12"]
+    assert all(float(r["val_loss"]) > 0 for r in log)
+    assert log[0]["charts"] == ""
+    assert float(log[2]["charts"]) > 0
+    assert float(log[5]["heads"]) > 0
+    for name in ("losses.png", "learning_rate.png"):
+        assert (finished / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    report = json.loads((finished / "report.json").read_text())
+    assert set(report["stages"]) == {"1", "2", "3"}
+    assert 0 <= report["stages"]["3"]["iou"]["person"] <= 1
+    assert "| torso |" in (finished / "report.md").read_text()
+
+
+def test_later_stages_keep_what_earlier_ones_learned(finished):
+    """With one frozen epoch of two, the first weights of stage 2 are those of stage 1."""
+    first, last = np.load(finished / "stage1.npz"), np.load(finished / "stage3.npz")
+    assert set(first.files) < set(last.files)
+
+
+def test_a_finished_run_is_not_trained_again(finished, figures):
+    before = (finished / "stage3.npz").stat().st_mtime_ns
+    Run(read_config(finished / "config.json"), finished).train()  # nothing is built: no stage is left
+    assert (finished / "stage3.npz").stat().st_mtime_ns == before
+
+
+def test_a_killed_run_ends_like_one_that_was_not(finished, figures, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text((finished / "config.json").read_text())
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(path), str(out)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("stage 2, epoch 2"):
+            process.kill()
+            break
+    process.wait()
+    assert len(rows(out)) in (3, 4)
+    assert not (out / "stage3.npz").exists()
+    result = train_elsewhere(path, out)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "stage 1, epoch" not in result.stdout
+    for killed, whole in zip(rows(out), rows(finished), strict=True):
+        assert float(killed["val_loss"]) == pytest.approx(float(whole["val_loss"]), rel=0.05)
+
+
+def test_trains_on_jax(figures, tmp_path):
+    plans = [dataclasses.replace(p, epochs=1, frozen_epochs=0) for p in config(figures).stages]
+    path = tmp_path / "config.json"
+    path.write_text(config(figures, stages=tuple(plans)).to_json())
+    result = train_elsewhere(path, tmp_path / "run", "jax", JAX_PLATFORMS="cpu")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert [r["stage"] for r in rows(tmp_path / "run")] == ["1", "2", "3"]
+
+
+def test_another_config_in_the_same_folder_is_refused(figures, tmp_path):
+    Run(config(figures), tmp_path)
+    with pytest.raises(DataError, match="another config"):
+        Run(config(figures, seed=9), tmp_path)
+
+
+def test_thesis_schedule():
+    plan = make_config("thesis").stages[0]
+    assert [learning_rate(plan, e) for e in (0, 6, 7, 14, 15, 23)] == pytest.approx(
+        [1e-4, 1e-4, 2e-5, 2e-5, 4e-6, 4e-6]
+    )
+    plan = make_config("thesis").stages[2]
+    assert [learning_rate(plan, e) for e in (0, 3, 15)] == pytest.approx([5e-5, 1e-5, 2e-6])
+
+
+def test_cosine_schedule_warms_up_and_falls():
+    plan = StagePlan(10, 8, 64, 1e-3, schedule="cosine")
+    assert learning_rate(plan, 0) < learning_rate(plan, 1) > learning_rate(plan, 5) > learning_rate(plan, 9.9) > 0
+
+
+def test_sources_are_mixed_by_weight(figures):
+    images = str(figures.parent / "images")
+    both = (Source(str(figures), images, weight=3.0), Source(str(figures), images, weight=1.0))
+    settings = config(figures, data=both)
+    plan = dataclasses.replace(settings.stages[0], steps=10, batch=4)
+    data, _ = split(settings)
+    picks = pick(settings, plan, data, 1, 0)
+    assert len(picks) == 40
+    assert sum(any(p is r for r in data[0]) for p in picks) == 30
+    assert [p.path for p in picks] == [p.path for p in pick(settings, plan, data, 1, 0)]
+    assert [p.path for p in picks] != [p.path for p in pick(settings, plan, data, 1, 1)]
+
+
+def test_held_out_images_are_not_trained_on(figures):
+    data, validation = split(config(figures, validation=(), validation_share=0.4))
+    names = {r.path for records in data for r in records}
+    assert validation
+    assert names.isdisjoint(r.path for r in validation)
+    assert len(names) + len(validation) == 8
+
+
+def test_config_survives_its_file(figures, tmp_path):
+    settings = config(figures, augmentation=Augmentation(flip=0.25))
+    (tmp_path / "c.json").write_text(settings.to_json())
+    assert read_config(tmp_path / "c.json") == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ('{"presets": "lite"}', "presets: no such field"),
+        ('{"preset": "huge"}', "preset is 'huge'"),
+        ('{"stages": [{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}]}', "three training stages"),
+        ('{"data": [{"annotation": "a.json"}]}', r"data\[0\].*annotation"),
+        ('{"augmentation": {"rotate": 3}}', "augmentation.*rotate"),
+    ],
+)
+def test_broken_configs_name_file_and_field(tmp_path, text, message):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(DataError, match=r"c\.json: .*" + message):
+        read_config(tmp_path / "c.json")
+
+
+def test_missing_config(tmp_path):
+    with pytest.raises(DataError, match="no such config"):
+        read_config(tmp_path / "none.json")

@@ -1,0 +1,50 @@
+"""Weights files: complete, small as float16, loadable into a longer cascade."""
+
+import numpy as np
+import pytest
+
+from model.cascade import PRESETS, Cascade
+from model.weights import WeightsError, load_weights, open_cascade, save_weights
+
+
+@pytest.fixture(scope="module")
+def first() -> Cascade:
+    return Cascade(PRESETS["lite"], ("person",))
+
+
+def test_reopens_from_the_file_alone(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz")
+    again = open_cascade(tmp_path / "w.npz")
+    assert again.stage_nets == ("person",)
+    for a, b in zip(first.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_half_size(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz")
+    save_weights(first, tmp_path / "h.npz", "float16")
+    assert (tmp_path / "h.npz").stat().st_size < 0.62 * (tmp_path / "w.npz").stat().st_size
+    half = open_cascade(tmp_path / "h.npz")
+    for a, b in zip(first.variables, half.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+
+def test_fills_a_longer_cascade_and_says_what_is_missing(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz")
+    longer = Cascade(PRESETS["lite"], ("person", "parts"))
+    assert load_weights(longer, tmp_path / "w.npz") == ["parts"]
+    np.testing.assert_array_equal(longer.get_layer("person").kernel, first.get_layer("person").kernel)
+
+
+def test_refuses_another_preset(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz")
+    with pytest.raises(WeightsError, match=r"w\.npz: made for preset 'lite'"):
+        load_weights(Cascade(PRESETS["thesis"], ("person",)), tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off"])
+def test_names_broken_files(tmp_path, content):
+    if content is not None:
+        (tmp_path / "w.npz").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"w\.npz"):
+        open_cascade(tmp_path / "w.npz")
