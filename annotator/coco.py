@@ -1,6 +1,6 @@
 """COCO-DensePose files: read and written as a stream, so that memory does not grow with them.
 
-An annotation and the person it stands for are the matter of :mod:`annotator.annotations`.
+A single annotation is the matter of :mod:`annotator.parsing` and :mod:`annotator.annotations`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import IO, Any
 
 import ijson
 
-from annotator.annotations import CocoError, annotation, image_record, read_person
+from annotator.annotations import annotation, image_record
 from annotator.densepose import KEYPOINTS, SKELETON
+from annotator.parsing import CocoError, read_person
 from annotator.people import People
 from annotator.points import PointSampling
 
@@ -48,7 +49,7 @@ LARGEST_SIDE = 2**16
 
 
 def read_sections(path: str | Path) -> dict[str, Any]:
-    """Everything of a file but its images and annotations: info, licenses, categories and whatever else it has.
+    """Everything of a file but its images and annotations: info, licenses, categories and what else it has.
 
     Pass it to :class:`CocoWriter` to write it again.
 
@@ -96,11 +97,11 @@ def read_coco(path: str | Path) -> Iterator[People]:
     """The people of each image of a COCO-DensePose file, in the order of its ``images``.
 
     Annotations may stand in any order, before or after the images; they are sorted through a temporary file
-    about as large as ``path`` (in ``TMPDIR``). Annotations of other categories than ``person`` are passed over.
-    Fields that no class here knows stay in ``extra``.
+    about as large as ``path`` (in ``TMPDIR``). Those of other categories than ``person`` are passed over.
 
     Raises:
-        CocoError: as :func:`read_sections`, and for every missing or malformed field, naming file, record and field.
+        CocoError: as :func:`read_sections`, and for a missing or malformed field, naming file, record and
+            field. What concerns the file as a whole comes before the first image.
         OSError: no such file, no room for the temporary one.
     """
     path = Path(path)
@@ -212,7 +213,7 @@ def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[in
 
 
 class CocoWriter:
-    """Writes a COCO-DensePose file, image by image; it appears under its name, whole, when the context is left.
+    """Writes a COCO-DensePose file, image by image; it appears, whole, when the context is left.
 
     ::
 
@@ -220,8 +221,8 @@ class CocoWriter:
             for people in read_coco("old.json"):
                 writer.add(people)
 
-    Until then records go to temporary files beside it, which an exception removes. Ids that are given are kept;
-    images and people without one are numbered on from the highest id so far.
+    Until then records go to temporary files beside it, which an exception removes. Ids that are given are
+    kept; images and people without one are numbered on from the highest id so far.
 
     Args:
         path: of the file; one that is there is replaced.
@@ -297,7 +298,7 @@ class CocoWriter:
         return self._temporary[name].open("x", encoding="utf-8")
 
     def _finish(self) -> None:
-        """Sections, images and annotations in one file: images are first, and it gets the annotations appended."""
+        """All in one new file, which then takes the place of the old one."""
         with closing(self._open("whole")) as whole:
             whole.write("{\n")
             for name, value in self._sections.items():

@@ -61,8 +61,8 @@ class Person:
     id: int | None = None
     """Annotation id of the file it came from."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """The source annotation without its ids. Fields that this class does not know are kept for writing; the others
-    are the exact form of what was read, written again as long as they say what the person holds."""
+    """The source annotation without its ids, kept for writing: fields that this class does not know, and the
+    exact form of the others, which is written again as long as it says what the person holds."""
 
 
 @dataclass(slots=True)

@@ -1,15 +1,16 @@
-"""Which surface points of a densely labelled person to write: COCO-DensePose keeps some per part, not every pixel."""
+"""Which surface points of a densely labelled person to write: COCO-DensePose keeps a few of each part."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from annotator.densepose import CHART_TO_PART, PARTS
 
-CANDIDATES = 160
-"""Pixels of a part among which its points are chosen; more are thinned out to this number first."""
+CANDIDATES = 8
+"""Pixels of a part per point, among which its points are chosen; a larger part is thinned out first."""
 ROUNDS = 2
 """Of moving each point to the middle of the pixels nearest to it."""
 METHODS = ("even", "random")
@@ -37,12 +38,12 @@ class PointSampling:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
 
     def pick(self, charts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the chosen pixels of (h, w) ``charts``, part after part, in reading order within."""
-        parts = CHART_TO_PART[charts].ravel()
+        """Rows and columns of the chosen pixels of (h, w) ``charts``, part after part."""
+        parts = CHART_TO_PART.take(charts).ravel()
         inside = np.flatnonzero(parts)
         pixels = inside[np.argsort(parts[inside], kind="stable")]
         ends = np.cumsum(np.bincount(parts[inside], minlength=len(PARTS)))
-        groups = [pixels[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True) if b > a]
+        groups = [pixels[a:b] for a, b in pairwise(ends) if b > a]
         if not groups or self.per_part == 0:
             empty = np.zeros(0, np.int64)
             return empty, empty
@@ -57,20 +58,25 @@ class PointSampling:
 
 
 def _even(groups: list[np.ndarray], width: int, count: int) -> list[np.ndarray]:
-    """k-means from farthest points, on all parts at once: rows are parts, columns their candidate pixels."""
-    room = max(CANDIDATES, 4 * count)
+    """k-means from farthest points, on all parts at once.
+
+    Arrays are (parts, candidate pixels, points); coordinates are complex numbers, column + row · i.
+    """
+    room = CANDIDATES * count
     pixels = np.zeros((len(groups), room), np.int64)
     real = np.zeros((len(groups), room), bool)
     for row, group in enumerate(groups):
         n = min(len(group), room)
         pixels[row, :n] = group[(np.arange(n) * len(group) + len(group) // 2) // n]
         real[row, :n] = True
-    at = np.stack(np.divmod(pixels, width), axis=-1).astype(np.float32)
+    rows, columns = np.divmod(pixels, width)
+    at = (columns + 1j * rows).astype(np.complex64)
     centres = _farthest(at, real, count)
     for _ in range(ROUNDS):
         member = _members(_distances(at, centres), real).astype(np.float32)
-        size = member.sum(axis=1)[:, :, None]
-        centres = np.where(size > 0, member.transpose(0, 2, 1) @ at / np.maximum(size, 1), centres)
+        size = member.sum(axis=1)
+        middles = (at[:, None] @ member)[:, 0] / np.maximum(size, 1)
+        centres = np.where(size > 0, middles, centres)
     # A centre may lie off the part (between the legs, say): the nearest of its own pixels stands for it.
     distance = _distances(at, centres)
     distance[~_members(distance, real)] = np.inf
@@ -83,25 +89,23 @@ def _even(groups: list[np.ndarray], width: int, count: int) -> list[np.ndarray]:
 
 
 def _farthest(at: np.ndarray, real: np.ndarray, count: int) -> np.ndarray:
-    """(parts, count, 2) candidates, each as far as can be from those before it, the first near the middle."""
-    rows = np.arange(len(at))
-    middle = (at * real[:, :, None]).sum(axis=1) / real.sum(axis=1)[:, None]
-    gap = np.where(real, -np.square(at - middle[:, None]).sum(axis=2), -np.inf)
-    centres = np.empty((len(at), count, 2), np.float32)
+    """(parts, points) candidates, each as far as can be from those before it, the first near the middle."""
+    parts = np.arange(len(at))
+    middle = (at * real).sum(axis=1) / real.sum(axis=1)
+    gap = np.where(real, -np.abs(at - middle[:, None]), -np.inf)
+    centres = np.empty((len(at), count), np.complex64)
     for i in range(count):
-        centres[:, i] = at[rows, gap.argmax(axis=1)]
-        fresh = np.square(at - centres[:, i, None]).sum(axis=2)
+        centres[:, i] = at[parts, gap.argmax(axis=1)]
+        fresh = np.abs(at - centres[:, i, None])
         gap = np.where(real, fresh, -1) if i == 0 else np.minimum(gap, fresh)
     return centres
 
 
 def _distances(at: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Squared, (parts, candidates, centres)."""
-    dots = at @ centres.transpose(0, 2, 1)
-    return np.square(at).sum(axis=2)[:, :, None] + np.square(centres).sum(axis=2)[:, None] - 2 * dots
+    return np.abs(at[:, :, None] - centres[:, None])
 
 
 def _members(distance: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Which centre, (parts, candidates, centres) bool, each candidate is nearest to."""
+    """Which point each candidate is nearest to, (parts, candidates, points) bool."""
     nearest = distance.argmin(axis=2)
     return (nearest[:, :, None] == np.arange(distance.shape[2])) & real[:, :, None]

@@ -1,7 +1,7 @@
 """COCO's run-length encodings: column by column, as text or as a list of counts.
 
-Only the runs are handled, never the whole image: a person's crop goes to and from the encoding of a large photo at
-the cost of the crop. Errors are plain ``ValueError``; whoever knows the file and the field adds them.
+Only the runs are handled, never the whole image: a person's crop goes to and from the encoding of a large
+photo at the cost of the crop. Errors are plain ``ValueError``: whoever knows file and field adds them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def decode_mask(encoded: object, size: tuple[int, int], box: Box | None = None) 
 
 
 def encode_polygons(polygons: list[list[float]], size: tuple[int, int]) -> dict[str, Any]:
-    """Compressed RLE of the union of COCO polygons (x0, y0, x1, y1, …) on an image of ``size`` (width, height)."""
+    """Compressed RLE of the union of polygons (x0, y0, x1, y1, …) on an image of ``size`` (width, height)."""
     width, height = size
     return _text(coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)))
 
@@ -116,8 +116,10 @@ def _counts(encoded: object, size: tuple[int, int]) -> np.ndarray:
 
 
 def _parse(text: str) -> np.ndarray:
-    """Counts of COCO's compressed text: 5 bits a character, 32 says that more follow, 16 in the last one is the sign;
-    from the fourth number on each is the difference to the one two before.
+    """Counts of COCO's compressed text.
+
+    A character holds 5 bits; 32 says that more follow, 16 in the last one is the sign. From the fourth number
+    on each is the difference to the one two before.
     """
     characters = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
     if len(characters) == 0 or ((characters < 0) | (characters > 63)).any():
