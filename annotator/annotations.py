@@ -31,7 +31,7 @@ UNCHANGED = 1e-3
 
 
 def image_record(people: People, image_id: int | None = None) -> dict[str, Any]:
-    """The image's record, without ``id`` where none is known; :class:`~annotator.coco.CocoWriter` gives one."""
+    """The image's record, without ``id`` where none is known: :class:`.CocoWriter` gives one."""
     record = {
         "id": people.id if image_id is None else image_id,
         "file_name": people.file_name,
