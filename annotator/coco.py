@@ -227,8 +227,9 @@ class CocoWriter:
     Args:
         path: of the file; one that is there is replaced.
         info, licenses: COCO's sections.
-        sections: further sections of the top level, as from :func:`read_sections`; ``info`` and
-            ``licenses`` go before. Without ``categories`` there is :data:`PERSON_CATEGORY`.
+        sections: all sections of the top level but ``images`` and ``annotations``, as from
+            :func:`read_sections`; ``info`` and ``licenses`` go before. :data:`PERSON_CATEGORY` is added where
+            there are no ``categories``.
         sampling: of the surface points of densely labelled people.
     """
 
@@ -242,11 +243,10 @@ class CocoWriter:
     ) -> None:
         self.path = Path(os.path.realpath(path))
         self.sampling = sampling or PointSampling()
-        self._sections = {"info": {}, "licenses": [], "categories": [PERSON_CATEGORY]} | (sections or {})
-        if info is not None:
-            self._sections["info"] = info
-        if licenses is not None:
-            self._sections["licenses"] = licenses
+        given = {"info": info, "licenses": licenses}
+        self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
+        self._sections |= {name: value for name, value in given.items() if value is not None}
+        self._sections.setdefault("categories", [PERSON_CATEGORY])
 
     def __enter__(self) -> CocoWriter:
         self._temporary: dict[str, Path] = {}

@@ -1,0 +1,320 @@
+"""From a person to an annotation and back, and which source fields survive an edit."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
+
+from annotator.annotations import annotation, image_record
+from annotator.parsing import CocoError, read_person
+from annotator.people import People, Person, Provenance
+from annotator.points import PointSampling
+from tests.annotator.people_samples import dense_person, record
+
+SIZE = (64, 48)
+SEEDS = st.integers(0, 10_000)
+
+
+def read(fields: dict) -> Person:
+    return read_person(json.loads(json.dumps(fields)), SIZE, "labels.json")
+
+
+@given(SEEDS)
+def test_a_person_comes_back(seed):
+    person = dense_person(seed)
+    back = read(annotation(person, SIZE, 3, 1))
+    assert (back.box, back.id, back.score, back.crowd) == (person.box, 3, person.score, False)
+    assert (back.quality, back.provenance) == (person.quality, person.provenance)
+    assert np.array_equal(back.mask, person.mask)
+    assert np.array_equal(back.parts, person.parts)
+    assert np.array_equal(back.visibility, person.visibility)
+    # Coordinates have 2 decimals, confidences 4.
+    assert np.allclose(back.keypoints, person.keypoints, rtol=0, atol=0.0051)
+
+
+@given(SEEDS, st.sampled_from(["even", "random"]))
+def test_points_say_what_their_pixel_says(seed, method):
+    person = dense_person(seed)
+    points = read(annotation(person, SIZE, 3, 1, PointSampling(5, method))).points
+    x, y = points[:, 0] - person.box[0], points[:, 1] - person.box[1]
+    # Pixel centres, in whole image pixels + 0.5.
+    assert np.allclose(x % 1, 0.5, atol=1e-3)
+    assert np.allclose(y % 1, 0.5, atol=1e-3)
+    at = np.floor(y).astype(int), np.floor(x).astype(int)
+    assert np.array_equal(points[:, 2], person.charts[at])
+    assert np.allclose(points[:, 3], person.u[at], atol=1e-5)
+    assert np.allclose(points[:, 4], person.v[at], atol=1e-5)
+    assert np.bincount(person.parts[at]).max() <= 5
+
+
+@given(SEEDS)
+def test_what_was_read_is_written_again(seed):
+    first = annotation(dense_person(seed), SIZE, 3, 1)
+    assert annotation(read(first), SIZE, 3, 1) == first
+
+
+def test_fields_of_a_new_annotation():
+    fields = annotation(dense_person(1), SIZE, 3, 1)
+    assert " ".join(fields) == (
+        "id image_id category_id bbox area segmentation iscrowd keypoints num_keypoints dp_keypoint_scores "
+        "score dp_masks dp_I dp_U dp_V dp_x dp_y dp_quality dp_provenance"
+    )
+    assert isinstance(fields["segmentation"]["counts"], str)
+    assert fields["area"] == coco_mask.area(fields["segmentation"])
+    assert len(fields["keypoints"]) == 51
+    assert fields["num_keypoints"] == sum(v > 0 for v in fields["keypoints"][2::3])
+    assert len(fields["dp_masks"]) == 14
+
+
+def test_only_a_box():
+    fields = annotation(Person((1, 2, 3, 4)), SIZE)
+    assert fields == {
+        "category_id": 1, "bbox": [1, 2, 3, 4], "area": 12, "segmentation": [], "iscrowd": 0, "score": 1.0
+    }  # fmt: skip
+    back = read(fields)
+    assert back.mask is back.parts is back.keypoints is back.points is None
+
+
+def test_parts_follow_from_charts():
+    person = dense_person(2)
+    assert annotation(person, SIZE) == annotation(replace(person, parts=None), SIZE)
+
+
+def test_visibility_follows_from_confidence():
+    fields = annotation(dense_person(3, visibility=None), SIZE)
+    confidence = dense_person(3).keypoints[:, 2]
+    assert fields["keypoints"][2::3] == np.where(confidence > 0, 2, 0).tolist()
+
+
+def test_shares_are_written_as_the_reader_takes_them():
+    person = Person((1, 2, 3, 4), score=np.float32(1.0000001), quality={"mask": np.float64(-1e-9)})
+    back = read(annotation(person, SIZE))
+    assert (back.score, back.quality) == (1.0, {"mask": 0.0})
+
+
+def test_original_annotation_is_kept_to_the_letter():
+    fields = record(extra={"any": [1, 2.5, None]}, caption="walks")
+    person = read(fields)
+    assert annotation(person, SIZE, image_id=1) == fields
+    assert person.box == (10, 4, 31, 41)
+    assert person.points[:, :2].tolist() == [[10.5, 24.5], [40.5, pytest.approx(4.25 + 40.5 * 10 / 255)]]
+    assert person.points[:, 2].tolist() == [1, 2]
+    assert person.keypoints[:2].tolist() == [[20.25, 12.5, 1], [24, 11, 1]]
+    assert person.visibility[:3].tolist() == [2, 1, 0]
+    assert np.array_equal(person.parts, person.mask.astype(np.uint8))
+
+
+FIELDS_OF = {
+    "mask": {"segmentation", "area"},
+    "parts": {"dp_masks"},
+    "keypoints": {"keypoints", "num_keypoints", "dp_keypoint_scores"},
+    "points": {"dp_I", "dp_U", "dp_V", "dp_x", "dp_y"},
+    "score": {"score"},
+    "crowd": {"iscrowd"},
+    "quality": {"dp_quality"},
+    "provenance": {"dp_provenance"},
+}
+
+
+def edited(person: Person, label: str) -> Person:
+    changes = {
+        "mask": lambda: np.roll(person.mask, 3, axis=0),
+        "parts": lambda: np.where(person.parts > 0, 2, 0).astype(np.uint8),
+        "keypoints": lambda: person.keypoints + np.float32([1, 0, 0]) * (person.keypoints[:, 2:] > 0),
+        "points": lambda: person.points[:1],
+        "score": lambda: 0.5,
+        "crowd": lambda: True,
+        "quality": lambda: {"mask": 0.5},
+        "provenance": lambda: Provenance(state="approved"),
+    }
+    return replace(person, **{label: changes[label]()})
+
+
+@pytest.mark.parametrize("label", FIELDS_OF)
+def test_an_edit_changes_its_own_fields_only(label):
+    fields = record(segmentation={"size": [48, 64], "counts": [500, 1000, 64 * 48 - 1500]}, caption="walks")
+    person = read(fields)
+    now = annotation(edited(person, label), SIZE, image_id=1)
+    changed = {name for name in now if now[name] != fields.get(name)}
+    assert changed <= FIELDS_OF[label]
+    assert changed
+    again = read(now)
+    assert np.array_equal(getattr(again, label), getattr(edited(person, label), label))
+
+
+def test_a_moved_box_takes_its_labels_along():
+    person = read(record())
+    x, y, w, h = person.box
+    wider = [(2, 3), (1, 1)]
+    moved = replace(
+        person,
+        box=(x - 1, y - 2, w + 2, h + 5),
+        mask=np.pad(person.mask, wider),
+        parts=np.pad(person.parts, wider),
+    )
+    fields = annotation(moved, SIZE, image_id=1)
+    again = read(fields)
+    assert fields["bbox"] == [9, 2, 33, 46]
+    assert np.array_equal(again.mask, moved.mask)
+    assert np.array_equal(again.parts, moved.parts)
+    assert np.allclose(again.points, person.points, atol=1e-3)
+    assert fields["keypoints"] == record()["keypoints"]
+
+
+def test_labels_that_were_taken_away_are_not_written():
+    person = replace(read(record()), parts=None, points=None, keypoints=None, visibility=None)
+    fields = annotation(person, SIZE, image_id=1)
+    assert not fields.keys() & (FIELDS_OF["parts"] | FIELDS_OF["points"] | FIELDS_OF["keypoints"])
+
+
+def test_dense_charts_replace_nothing_that_was_annotated():
+    """A person with annotated points that gets charts keeps the points."""
+    person = read(record())
+    person.charts = np.full(person.mask.shape, 5, np.uint8)
+    assert annotation(person, SIZE, image_id=1)["dp_I"] == record()["dp_I"]
+
+
+def test_another_image_size_makes_the_source_void():
+    person = read(record(segmentation={"size": [48, 64], "counts": [500, 1000, 64 * 48 - 1500]}))
+    fields = annotation(person, (100, 90), image_id=1)
+    assert fields["segmentation"]["size"] == [90, 100]
+    assert np.array_equal(read_person(fields, (100, 90), "labels.json").mask, person.mask)
+
+
+def test_image_record():
+    people = People((64, 48), file_name="a/b.jpg", id=4, extra={"complete": True})
+    fields = {"id": 4, "file_name": "a/b.jpg", "width": 64, "height": 48, "complete": True}
+    assert image_record(people) == fields
+    assert image_record(people, 9)["id"] == 9
+    assert "id" not in image_record(replace(people, id=None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bbox": None}, "bbox: missing"),
+        ({"bbox": 5}, "bbox: must be a list"),
+        ({"bbox": [1, 2, 3]}, "bbox: has 3 numbers, not 4"),
+        ({"bbox": [1, 2, -3, 4]}, "bbox: width -3 and height 4"),
+        ({"bbox": [1, 2, float("nan"), 4]}, "bbox: number 2 is nan"),
+        ({"bbox": [1, 2, "3", 4]}, "bbox: number 2 is '3'"),
+        ({"bbox": [1, 2, True, 4]}, "bbox: number 2 is True"),
+        ({"bbox": [1, 2, None, 4]}, "bbox: number 2 is None"),
+        ({"bbox": [64, 2, 3, 4]}, "bbox: .* outside the image of 64 × 48"),
+        ({"bbox": [1, -9, 3, 4]}, "bbox: .* outside"),
+        ({"bbox": [1, 2, 0, 4]}, "bbox: has no area, while dp_masks"),
+        ({"bbox": [1, 2, 0, 4], "dp_masks": []}, "bbox: has no area, while dp_x"),
+        ({"category_id": "person"}, "category_id: 'person' is not a whole number"),
+        ({"area": -1}, "area: -1 is not in 0..inf"),
+        ({"area": "big"}, "area: 'big' is not a number"),
+        ({"area": float("inf")}, "area: inf is not a number"),
+        ({"iscrowd": 2}, "iscrowd: 2 is not 0 or 1"),
+        ({"iscrowd": "no"}, "iscrowd: 'no'"),
+        ({"segmentation": "mask"}, "segmentation: an RLE must be an object"),
+        ({"segmentation": {"counts": "04"}}, "segmentation: an RLE must be an object with `size`"),
+        (
+            {"segmentation": {"size": [64, 48], "counts": "0"}},
+            r"segmentation: RLE size \[64, 48\] is not .*48, 64",
+        ),
+        ({"segmentation": {"size": [48, 64], "counts": "PPP"}}, "segmentation: .* cut off"),
+        ({"segmentation": {"size": [48, 64], "counts": [10, 10]}}, "segmentation: .* cover 20 of 3072"),
+        ({"segmentation": [5, 6]}, "segmentation: polygon 0 is not a list of numbers: 5"),
+        ({"segmentation": [[1, 2, 3, 4]]}, "segmentation: polygon 0 has 4 numbers"),
+        (
+            {"segmentation": [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]},
+            "segmentation: polygon 1 has 7 numbers",
+        ),
+        ({"segmentation": [[1, 2, 3, 4, 5, None]]}, "segmentation: polygon 0 is not a list of numbers"),
+        ({"segmentation": [[1, 2, 3, 4, 5, 1e9]]}, "segmentation: polygon 0 reaches far out"),
+        ({"keypoints": [1, 2, 2]}, "keypoints: has 3 numbers, not 51"),
+        ({"keypoints": [1, 2, 3] + [0] * 48}, "keypoints: visibility of nose is 3"),
+        ({"keypoints": ["a"] + [0] * 50}, "keypoints: number 0 is 'a'"),
+        ({"keypoints": {"nose": [1, 2]}}, "keypoints: must be a list"),
+        ({"num_keypoints": 18}, "num_keypoints: 18 is not a whole number in 0..17"),
+        ({"num_keypoints": 2.5}, "num_keypoints: 2.5"),
+        ({"dp_keypoint_scores": [1] * 16}, "dp_keypoint_scores: has 16 numbers"),
+        ({"dp_keypoint_scores": [2] * 17}, "dp_keypoint_scores: number 0 is 2, not in 0..1"),
+        ({"score": 87}, "score: 87 is not in 0..1"),
+        ({"score": "high"}, "score: 'high' is not a number"),
+        ({"dp_masks": [[]] * 13}, "dp_masks: must be a list of 14 masks"),
+        ({"dp_masks": "none"}, "dp_masks: must be a list of 14 masks"),
+        ({"dp_masks": [[]] * 13 + [7]}, r"dp_masks: entry 13 \(head\): an RLE must be"),
+        (
+            {"dp_masks": [{"size": [48, 64], "counts": "0"}] + [[]] * 13},
+            r"dp_masks: entry 0 \(torso\): RLE size",
+        ),
+        (
+            {"dp_masks": [{"size": [256, 256], "counts": "0"}] + [[]] * 13},
+            "dp_masks: entry 0 .* cover 0 of 65536",
+        ),
+        ({"dp_I": None}, "dp_I: missing, while dp_U is there"),
+        ({"dp_y": None}, "dp_y: missing, while dp_I is there"),
+        ({"dp_U": [0.5]}, "dp_U: has 1 numbers, not 2 as dp_I"),
+        ({"dp_x": [1.0, 2.0, 3.0]}, "dp_x: has 3 numbers, not 2 as dp_I"),
+        ({"dp_I": [0.0, 1.0]}, "dp_I: number 0 is 0, not a chart"),
+        ({"dp_I": [1.0, 25.0]}, "dp_I: number 1 is 25, not a chart"),
+        ({"dp_I": [1.0, 2.5]}, "dp_I: number 1 is 2.5, not a chart"),
+        ({"dp_V": [0.5, 1.5]}, "dp_V: number 1 is 1.5, not in -0.01..1.01"),
+        ({"dp_x": [0, 300]}, "dp_x: number 1 is 300, not in 0..256"),
+        ({"dp_y": [-1, 0]}, "dp_y: number 0 is -1"),
+        ({"dp_quality": 0.5}, "dp_quality: must be an object"),
+        ({"dp_quality": {"mask": 2}}, "dp_quality: mask is 2"),
+        ({"dp_provenance": {"state": "fine"}}, "dp_provenance: state 'fine' is not one of predicted"),
+        ({"dp_provenance": {"by": "me"}}, "dp_provenance: must be an object of texts"),
+        ({"dp_provenance": {"model": 3}}, "dp_provenance: must be an object of texts"),
+    ],
+)
+def test_broken_fields(changes, message):
+    with pytest.raises(CocoError, match=f"^labels.json: annotation 7: {message}"):
+        read_person(record(**changes), SIZE, "labels.json")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segmentation": []},
+        {"segmentation": None},
+        {"iscrowd": None},
+        {"iscrowd": True},
+        {"keypoints": []},
+        {"dp_masks": []},
+        {"area": None, "num_keypoints": None, "score": None},
+        {"dp_I": None, "dp_U": None, "dp_V": None, "dp_x": None, "dp_y": None},
+        {"dp_I": [], "dp_U": [], "dp_V": [], "dp_x": [], "dp_y": []},
+        {"bbox": [63.5, 47.5, 20, 20]},
+        {"bbox": [-5, -5, 100, 100]},
+        {
+            "bbox": [5.5, 5.5, 0, 3],
+            "dp_masks": None,
+            **dict.fromkeys(("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")),
+        },
+        {"dp_U": [-0.004, 1.004]},
+        {"dp_x": [0, 256]},
+    ],
+)
+def test_what_real_files_hold_is_taken_and_kept(changes):
+    fields = record(**changes)
+    person = read(fields)
+    assert annotation(person, SIZE, image_id=1) == fields
+    x, y, w, h = person.box
+    assert 0 <= x < x + w <= 64
+    assert 0 <= y < y + h <= 48
+    if person.points is not None:
+        assert ((person.points[:, 3:] >= 0) & (person.points[:, 3:] <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("bbox", "box"),
+    [
+        ([10.0, 20.0, 5.0, 6.0], (10, 20, 5, 6)),
+        ([10.2, 20.7, 5.0, 6.0], (10, 20, 6, 7)),
+        ([0.1, 0.2, 0.2 + 0.1, 1.8], (0, 0, 1, 2)),
+        ([10.00001, 20.0, 4.99999, 6.00001], (10, 20, 5, 6)),
+    ],
+)
+def test_the_box_covers_the_bbox(bbox, box):
+    assert read(record(bbox=bbox)).box == box
