@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from annotator.densepose import PARTS
-from annotator.rle import Box, decode_mask, encode_labels
+from annotator.rle import Box, decode_labels, encode_labels
 
 MASK_SIDE = 256
 """Of ``dp_masks``, stretched over the box."""
@@ -30,14 +30,7 @@ def decode_part_masks(masks: list, box: Box, frame: Frame) -> np.ndarray:
     Raises:
         ValueError: an entry that is neither ``[]`` nor an RLE of 256 × 256.
     """
-    stretched = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
-    for part, mask in enumerate(masks, 1):
-        if mask == []:
-            continue
-        try:
-            stretched[decode_mask(mask, (MASK_SIDE, MASK_SIDE))] = part
-        except ValueError as error:
-            raise ValueError(f"entry {part - 1} ({PARTS[part]}): {error}") from None
+    stretched = decode_labels(masks, (MASK_SIDE, MASK_SIDE))
     columns = _cells(frame[0], frame[2], box[0], box[2])
     rows = _cells(frame[1], frame[3], box[1], box[3])
     return stretched[np.ix_(rows, columns)]

@@ -38,7 +38,10 @@ def read_person(record: dict[str, Any], size: tuple[int, int], file: object) -> 
 
 
 def parse_person(record: dict[str, Any], size: tuple[int, int]) -> Person:
-    """As :func:`read_person`, with errors that name the field alone."""
+    """As :func:`read_person`, with errors that name the field alone.
+
+    What a mask covers outside the bbox is cut off; the file's own form of it stays in ``extra``.
+    """
     frame, box = _box(record, size)
     _whole(record, "category_id", optional=True)
     mask = _mask(record, size, box)
@@ -236,12 +239,14 @@ def _numbers(
         raise CocoError(f"{field}: must be a list of numbers, not {reprlib.repr(values)}")
     if count is not None and len(values) != count:
         raise CocoError(f"{field}: has {len(values)} numbers, not {count}" + (f" as {like}" if like else ""))
-    for index, value in enumerate(values):
-        if not _is_number(value):
-            raise CocoError(f"{field}: number {index} is {reprlib.repr(value)}, not a finite number")
-        if not low <= value <= high:
-            raise CocoError(f"{field}: number {index} is {value:g}, not in {low:g}..{high:g}")
-    return np.array(values, np.float64)
+    if not set(map(type, values)) <= {int, float}:
+        index, value = next((i, v) for i, v in enumerate(values) if type(v) not in (int, float))
+        raise CocoError(f"{field}: number {index} is {reprlib.repr(value)}, not a number")
+    array = np.array(values, np.float64)
+    bad = np.flatnonzero(~((array >= low) & (array <= high)))
+    if len(bad):
+        raise CocoError(f"{field}: number {bad[0]} is {values[bad[0]]:g}, not in {low:g}..{high:g}")
+    return array
 
 
 def _whole(record: dict[str, Any], field: str, optional: bool = False) -> int | None:

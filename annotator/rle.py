@@ -68,6 +68,27 @@ def decode_mask(encoded: object, size: tuple[int, int], box: Box | None = None) 
     return np.ascontiguousarray(pixels.reshape(w, height)[:, y : y + h].T)
 
 
+def decode_labels(masks: list, size: tuple[int, int]) -> np.ndarray:
+    """(height, width) uint8: i where the i-th mask, counted from 1, is set; of two the later one counts.
+
+    Each mask is an RLE on an image of ``size`` (width, height), or ``[]``. Undoes :func:`encode_labels`.
+
+    Raises:
+        ValueError: as :func:`decode_mask`, naming the entry counted from 0.
+    """
+    width, height = size
+    flat = np.zeros(width * height, np.uint8)
+    for entry, encoded in enumerate(masks):
+        if encoded == []:
+            continue
+        try:
+            counts = _counts(encoded, size)
+        except ValueError as error:
+            raise ValueError(f"entry {entry}: {error}") from None
+        np.putmask(flat, np.repeat(np.arange(len(counts)) % 2 == 1, counts), entry + 1)
+    return flat.reshape(width, height).T
+
+
 def encode_polygons(polygons: list[list[float]], size: tuple[int, int]) -> dict[str, Any]:
     """Compressed RLE of the union of polygons (x0, y0, x1, y1, …) on an image of ``size`` (width, height)."""
     width, height = size

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
-from annotator.rle import decode_mask, encode_labels, encode_mask, encode_polygons
+from annotator.rle import decode_labels, decode_mask, encode_labels, encode_mask, encode_polygons
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, max_side=20)
 
@@ -58,6 +58,7 @@ def test_labels_encode_as_their_masks(labels):
     for label, code in enumerate(codes, 1):
         mask = labels == label
         assert code == (encode_mask(mask, (0, 0, *size), size) if mask.any() else [])
+    assert np.array_equal(decode_labels(codes, size), labels)
 
 
 @given(placed_masks())
@@ -75,7 +76,9 @@ def test_large_masks_with_long_runs():
     mask[100:1900, 500:2500] = True
     mask[700:710, ::7] ^= True
     code = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    assert np.array_equal(decode_mask({"size": [2000, 3000], "counts": code["counts"].decode()}, (3000, 2000)), mask)
+    assert np.array_equal(
+        decode_mask({"size": [2000, 3000], "counts": code["counts"].decode()}, (3000, 2000)), mask
+    )
 
 
 def test_polygons_are_united():
