@@ -159,14 +159,20 @@ class Letterbox:
     def apply(self, image: np.ndarray) -> np.ndarray:
         """uint8 [H, W, 3] to uint8 [side, side, 3]."""
         matrix, scale = self.matrix, self.scale
+        image, corner = self._cut(image)
+        matrix[:, 2] += scale * corner
         if scale <= 0.5:
             # Warping alone would skip pixels: average whole blocks first.
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            factors = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
-            matrix = matrix.copy()
-            matrix[:, :2] /= factors
-            image = small
+            size = [max(1, round(extent * scale)) for extent in image.shape[1::-1]]
+            matrix[:, :2] *= np.array(image.shape[1::-1]) / size
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return warp(image, matrix, (self.side, self.side), cv2.INTER_LINEAR, (PADDING,) * 3)
+
+    def _cut(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The part of the image that is seen, and its top-left corner."""
+        low = np.clip(np.floor(self.origin).astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1))
+        high = np.clip(np.ceil(np.add(self.origin, self.size)).astype(int), low + 1, image.shape[1::-1])
+        return image[low[1] : high[1], low[0] : high[0]], low
 
 
 def warp(array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: int, border=0) -> np.ndarray:

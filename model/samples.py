@@ -20,7 +20,7 @@ from annotator.densepose import (
     PART_MIRROR,
     mirror_uv,
 )
-from annotator.images import read_photo
+from annotator.images import PADDING, read_photo, warp
 from annotator.people import Person
 from model.augmentation import Augmentation, change_look, sample_matrix
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
@@ -30,7 +30,6 @@ KEYPOINT_SIGMA = 6.0
 """Of the heatmaps' Gaussians, in input pixels (thesis)."""
 BOX_MARGIN = 0.1
 """Of a box, on each side: how far the neighbourhood of a labelled person counts in an incomplete image."""
-PADDING_COLOUR = (114, 114, 114)
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,14 @@ def make_sample(
     region = _region(record, canvas, view, augmentation, rng)
     matrix, flip = sample_matrix(region, view.size, augmentation, rng)
     shrink = cv2.INTER_AREA if np.abs(np.linalg.det(matrix[:, :2])) < 0.5 else cv2.INTER_LINEAR
-    image = _warp(photo, matrix, view.size, shrink, PADDING_COLOUR)
+    image = warp(photo, matrix, (view.size, view.size), shrink, (PADDING,) * 3)
     if augmentation is not None:
         image = change_look(image, augmentation.look, rng)
     to_output = matrix / view.output_stride
     side = view.size // view.output_stride
     # Outside the photo there is padding, which is background.
-    labels = _warp(canvas.labels, to_output, side, cv2.INTER_NEAREST, (0, 0, 0, 0))
-    uv = _warp(canvas.uv, to_output, side, cv2.INTER_NEAREST, (0, 0))
+    labels = warp(canvas.labels, to_output, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
+    uv = warp(canvas.uv, to_output, (side, side), cv2.INTER_NEAREST, (0, 0))
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
     _paint_points(canvas.people, to_output, charts, uv)
     keypoints, heads = _paint_keypoints(canvas, to_output, person, owner, view)
@@ -103,15 +102,6 @@ def make_sample(
         "keypoints": keypoints,
         "heads": heads,
     }
-
-
-def _warp(array: np.ndarray, matrix: np.ndarray, side: int, interpolation: int, border) -> np.ndarray:
-    """Warp by a matrix of the corner frame; OpenCV's own frame has pixel centres at whole numbers."""
-    matrix = matrix.copy()
-    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
-    return cv2.warpAffine(
-        array, matrix, (side, side), flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=border
-    )
 
 
 def _region(record, canvas, view, augmentation, rng) -> tuple[float, float, float, float]:

@@ -1,0 +1,148 @@
+"""From the network's maps of one image to the people on it, at the image's own resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from annotator.images import Letterbox, warp
+from annotator.instances import Split, split_people
+from annotator.network import Maps, ModelInfo
+from annotator.people import People, Person, Provenance
+from annotator.quality import confidences
+
+KEYPOINT_FLOOR = 0.1
+"""Heatmap peaks below this are no keypoint."""
+KEYPOINT_SURE = 0.3
+"""Peaks from here on, inside the person's mask, count as visible; others as hidden."""
+REACH = 3
+"""Heatmap pixels around a person in which its keypoints are looked for."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How photos become people."""
+
+    person_pass: bool = False
+    """Look at every person again, at full input size."""
+    threshold: float = 0.5
+    """Person probability from which a pixel belongs to a person."""
+    confidence: float = 0.5
+    """People with a lower score are dropped."""
+    split: Split = field(default_factory=Split)
+    batch_size: int = 1
+    """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+
+
+def decode(maps: Maps, letterbox: Letterbox, size: tuple[int, int], info: ModelInfo, settings: Settings) -> People:
+    """The people of one image.
+
+    Args:
+        maps: of one image: no batch axis.
+        letterbox: how the image was shown to the network.
+        size: width, height of the image in pixels.
+        info: of the model that made the maps.
+        settings: thresholds.
+
+    Returns:
+        People with masks, parts, charts, U, V, keypoints and scores, most certain first.
+    """
+    stride = info.output_stride
+    # Only what shows the image: the letterbox's border holds no people.
+    seen = _inside(maps.person.shape, letterbox, stride)
+    labels = split_people((maps.person >= settings.threshold) & seen, maps.heads, settings.split, stride)
+    to_image = _inverse(letterbox.matrix) @ np.diag([stride, stride, 1.0])
+    people = []
+    for index in range(1, labels.max(initial=0) + 1):
+        region = labels == index
+        score = float(maps.person[region].mean())
+        if score < settings.confidence:
+            continue
+        person = _make_person(maps, labels, index, to_image, size, settings.threshold)
+        if person is None:
+            continue
+        person.score = score
+        _add_keypoints(person, maps, region, letterbox, info)
+        person.quality = confidences(maps, region, person.keypoints[:, 2])
+        person.provenance = Provenance(model=info.model_id)
+        people.append(person)
+    people.sort(key=lambda person: -person.score)
+    return People(size=size, people=people)
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """(3, 3) inverse of a (2, 3) affine map."""
+    return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+
+
+def _inside(shape: tuple[int, int], letterbox: Letterbox, stride: int) -> np.ndarray:
+    """(h, w) bool: map pixels whose centre shows the letterboxed region."""
+    low = np.array(letterbox.offset) / stride
+    high = low + np.array(letterbox.size) * letterbox.scale / stride
+    across, down = ((np.arange(n) + 0.5 > a) & (np.arange(n) + 0.5 < b)
+                    for n, a, b in zip(shape[::-1], low, high, strict=True))  # fmt: skip
+    return down[:, None] & across[None, :]
+
+
+def _make_person(
+    maps: Maps, labels: np.ndarray, index: int, to_image: np.ndarray, size: tuple[int, int], threshold: float
+) -> Person | None:
+    """Mask and surface labels resampled into a tight box of image pixels."""
+    region = labels == index
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    corners = to_image @ np.array([[columns[0] - 1, columns[-1] + 2], [rows[0] - 1, rows[-1] + 2], [1, 1]])
+    x0, y0 = np.maximum(np.floor(corners[:2, 0]), 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(corners[:2, 1]), size).astype(int)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    to_box = to_image[:2].copy()
+    to_box[:, 2] -= x0, y0
+    extent = (int(x1 - x0), int(y1 - y0))
+    # Neighbouring people count as zero, so that the border between two lies halfway.
+    own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
+    mask = warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    mask = np.ascontiguousarray(mask[tight])
+    flat = warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)[tight] * mask[..., None]
+    surface = warp(np.dstack([maps.u, maps.v]), to_box, extent, cv2.INTER_NEAREST)[tight].astype(np.float16)
+    return Person(
+        box=(int(x0 + columns[0]), int(y0 + rows[0]), mask.shape[1], mask.shape[0]),
+        mask=mask,
+        parts=np.ascontiguousarray(flat[..., 0]),
+        charts=np.ascontiguousarray(flat[..., 1]),
+        u=np.ascontiguousarray(surface[..., 0]),
+        v=np.ascontiguousarray(surface[..., 1]),
+    )
+
+
+def _add_keypoints(person: Person, maps: Maps, region: np.ndarray, letterbox: Letterbox, info: ModelInfo) -> None:
+    """Peaks of the heatmaps near a person, shifted a quarter of a pixel towards the higher neighbour."""
+    heatmaps = maps.keypoints
+    step = info.keypoint_stride // info.output_stride
+    near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
+    near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
+    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))
+    rows, columns = np.nonzero(near)
+    peak = heatmaps[rows, columns].argmax(axis=0)
+    row, column, channel = rows[peak], columns[peak], np.arange(17)
+    confidence = heatmaps[row, column, channel]
+    padded = np.pad(heatmaps, ((1, 1), (1, 1), (0, 0)))
+    right, left = padded[row + 1, column + 2, channel], padded[row + 1, column, channel]
+    below, above = padded[row + 2, column + 1, channel], padded[row, column + 1, channel]
+    at = np.stack([column + 0.5 + 0.25 * np.sign(right - left), row + 0.5 + 0.25 * np.sign(below - above)], axis=1)
+    points = letterbox.to_image(at * info.keypoint_stride)
+    x, y = np.floor(points - person.box[:2]).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])
+    on_mask = np.zeros(17, bool)
+    on_mask[inside] = person.mask[y[inside], x[inside]]
+    found = confidence >= KEYPOINT_FLOOR
+    visible = found & on_mask & (confidence >= KEYPOINT_SURE)
+    keypoints = np.column_stack([points, confidence]).astype(np.float32)
+    keypoints[~found] = 0
+    person.keypoints = keypoints
+    person.visibility = np.where(visible, 2, np.where(found, 1, 0)).astype(np.uint8)
