@@ -34,7 +34,9 @@ def test_fractions_of_the_box_shift_the_masks():
     frame = (10.75, 30.0, 18.5, 20.0)
     masks = encode_part_masks(parts, (10, 30, 20, 20), frame)
     assert np.array_equal(decode_part_masks(masks, (10, 30, 20, 20), frame), parts)
-    left = decode_part_masks([{"size": [256, 256], "counts": [0, 128 * 256, 128 * 256]}], (10, 30, 20, 20), frame)
+    left = decode_part_masks(
+        [{"size": [256, 256], "counts": [0, 128 * 256, 128 * 256]}], (10, 30, 20, 20), frame
+    )
     assert left[0].tolist() == [1] * 10 + [0] * 10
 
 
@@ -53,7 +55,9 @@ def test_255_is_the_far_side(x):
 SIDES = st.floats(0.5, 5000)
 
 
-@given(st.tuples(st.floats(-10, 5000), st.floats(-10, 5000), SIDES, SIDES), st.floats(0, 255), st.floats(0, 255))
+@given(
+    st.tuples(st.floats(-10, 5000), st.floats(-10, 5000), SIDES, SIDES), st.floats(0, 255), st.floats(0, 255)
+)
 def test_points_there_and_back(frame, x, y):
     back = points_to_frame(*points_to_image(np.array([x]), np.array([y]), frame), frame)
     # A small box far from the origin costs digits.

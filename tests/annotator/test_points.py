@@ -61,7 +61,9 @@ def test_points_lie_on_the_part_even_where_its_middle_does_not():
     assert (ring[rows, columns] == 23).all()
 
 
-@pytest.mark.parametrize(("values", "message"), [({"per_part": -1}, "per_part"), ({"method": "grid"}, "even, random")])
+@pytest.mark.parametrize(
+    ("values", "message"), [({"per_part": -1}, "per_part"), ({"method": "grid"}, "even, random")]
+)
 def test_settings_are_checked(values, message):
     with pytest.raises(ValueError, match=message):
         PointSampling(**values)
