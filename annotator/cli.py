@@ -125,12 +125,20 @@ def _add_app(commands) -> None:
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
 
 
 def run_app(arguments: argparse.Namespace) -> int:
     from annotator.app import run
 
-    return run(arguments.photos, arguments.name, arguments.port, arguments.address, not arguments.no_browser)
+    return run(
+        arguments.photos,
+        name=arguments.name,
+        port=arguments.port,
+        address=arguments.address,
+        browser=not arguments.no_browser,
+        person_pass=arguments.person_pass,
+    )
 
 
 if __name__ == "__main__":
