@@ -51,8 +51,8 @@ def _add_annotate(commands) -> None:
     parser.add_argument("--min-samples", type=int, help="DBSCAN's core size in pixels of the network's input")
     parser.add_argument("--merge", type=float, help="join people whose head points are nearer; 0 for never")
     parser.add_argument("--batch-size", type=int, help="photos per call of the network")
-    parser.add_argument("--points-per-part", type=int, default=14, help="surface points written per part")
-    parser.add_argument("--point-method", choices=("even", "random"), default="even")
+    parser.add_argument("--points-per-part", type=int, help="surface points written per part")
+    parser.add_argument("--point-method", choices=("even", "random"), help="how they are spread")
     parser.set_defaults(run=run_annotate)
 
 
@@ -63,7 +63,8 @@ def run_annotate(arguments: argparse.Namespace) -> int:
     from annotator.network import DEFAULT_MODEL, Network
     from annotator.points import PointSampling
 
-    sampling = PointSampling(per_part=arguments.points_per_part, method=arguments.point_method)
+    chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
+    sampling = PointSampling(**{name: value for name, value in chosen.items() if value is not None})
     network = Network(arguments.model or DEFAULT_MODEL)
     print(f"{network.info.model_id} on {network.device}")
     with tqdm(unit="image", smoothing=0.05) as bar:

@@ -1,0 +1,140 @@
+"""Maps that a test draws become the people that it drew."""
+
+import numpy as np
+import pytest
+
+from annotator.decoding import Settings, decode
+from annotator.images import Letterbox
+from annotator.instances import Split
+from annotator.network import Maps, ModelInfo
+from annotator.person_pass import overlap
+from annotator.people import Person
+
+INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
+SIDE = 128
+HALF = SIDE // 2
+
+
+def drawn(*people: tuple[tuple[int, int, int, int], tuple[float, float]]) -> Maps:
+    """Maps of a 128×128 input with people as boxes (x, y, w, h in map pixels) and their head embeddings."""
+    maps = Maps(
+        person=np.full((HALF, HALF), 0.02, np.float32),
+        parts=np.ones((HALF, HALF), np.uint8),
+        part_confidence=np.full((HALF, HALF), 0.7, np.float32),
+        charts=np.full((HALF, HALF), 2, np.uint8),
+        chart_confidence=np.full((HALF, HALF), 0.6, np.float32),
+        u=np.tile(np.linspace(0, 1, HALF, dtype=np.float32), (HALF, 1)),
+        v=np.full((HALF, HALF), 0.25, np.float32),
+        heads=np.zeros((HALF, HALF, 2), np.float32),
+        keypoints=np.zeros((HALF // 2, HALF // 2, 17), np.float32),
+    )
+    for (x, y, w, h), head in people:
+        box = np.s_[y : y + h, x : x + w]
+        maps.person[box] = 0.97
+        maps.heads[box] = head
+        maps.parts[y : y + h // 4, x : x + w] = 14
+        maps.charts[y : y + h // 4, x : x + w] = 23
+        maps.keypoints[y // 2 + 2, x // 2 + 1, 0] = 0.9
+    return maps
+
+
+TWO = drawn(((8, 10, 12, 40), (-0.2, 0.0)), ((36, 10, 12, 40), (0.2, 0.0)))
+
+
+@pytest.mark.parametrize("size", [(128, 128), (512, 512), (60, 60)])
+def test_people_at_image_resolution(size):
+    letterbox = Letterbox(size, SIDE)
+    people = decode(TWO, letterbox, size, INFO, Settings())
+    assert people.size == size
+    scale = size[0] / HALF
+    boxes = sorted(p.box for p in people.people)
+    for box, x in zip(boxes, (8, 36), strict=True):
+        np.testing.assert_allclose(box, np.array([x, 10, 12, 40]) * scale, atol=max(1.5, 0.6 * scale))
+    for person in people.people:
+        w, h = person.box[2:]
+        assert person.mask.shape == person.parts.shape == person.charts.shape == person.u.shape == (h, w)
+        assert person.mask.any(axis=0).all()
+        assert person.mask.any(axis=1).all()
+        assert (person.parts > 0).tolist() == person.mask.tolist()
+        assert person.parts[1, w // 2] == 14
+        assert person.parts[-2, w // 2] == 1
+        assert set(np.unique(person.charts)) <= {0, 2, 23}
+        assert person.u.dtype == np.float16
+        assert person.score == pytest.approx(0.97, abs=0.01)
+        assert person.provenance.model == "drawn"
+        assert person.quality["parts"] == pytest.approx(0.7, abs=1e-4)
+
+
+def test_surface_is_read_at_the_right_place():
+    person = min(decode(TWO, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people, key=lambda p: p.box)
+    x = person.box[0] + np.arange(person.box[2]) + 0.5
+    expected = np.linspace(0, 1, HALF)[np.floor(x / 8).astype(int)]
+    row = person.box[3] // 2
+    np.testing.assert_allclose(person.u[row][person.mask[row]], expected[person.mask[row]], atol=0.02)
+
+
+def test_keypoints_in_image_pixels():
+    person = min(decode(TWO, Letterbox((256, 256), SIDE), (256, 256), INFO, Settings()).people, key=lambda p: p.box)
+    # Heatmap pixel (5, 7) covers input pixels 20..24 × 28..32, image pixels 40..48 × 56..64.
+    np.testing.assert_allclose(person.keypoints[0], (44, 60, 0.9), atol=0.01)
+    assert person.visibility[0] == 2
+    assert not person.visibility[1:].any()
+    assert not person.keypoints[1:].any()
+
+
+def test_keypoints_shift_a_quarter_pixel_towards_the_higher_neighbour():
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
+    maps.keypoints[7, 6, 0] = 0.5
+    maps.keypoints[6, 5, 0] = 0.4
+    person = decode(maps, Letterbox((128, 128), SIDE), (128, 128), INFO, Settings()).people[0]
+    np.testing.assert_allclose(person.keypoints[0, :2], (5.75 * 4, 7.25 * 4), atol=0.01)
+
+
+@pytest.mark.parametrize(("peak", "visibility"), [(0.05, 0), (0.2, 1), (0.6, 2)])
+def test_visibility_follows_confidence(peak, visibility):
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
+    maps.keypoints[10, 5, 9] = peak
+    person = decode(maps, Letterbox((128, 128), SIDE), (128, 128), INFO, Settings()).people[0]
+    assert person.visibility[9] == visibility
+
+
+def test_keypoint_beside_the_mask_is_hidden_and_far_away_is_not_ours():
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
+    maps.keypoints[10, 11, 9] = 0.8  # two heatmap pixels right of the mask
+    maps.keypoints[10, 28, 10] = 0.8
+    person = decode(maps, Letterbox((128, 128), SIDE), (128, 128), INFO, Settings()).people[0]
+    assert person.visibility[9] == 1
+    assert person.visibility[10] == 0
+
+
+def test_touching_people_share_no_pixel():
+    maps = drawn(((8, 10, 12, 40), (-0.2, 0.0)), ((20, 10, 12, 40), (0.2, 0.0)))
+    people = decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people
+    assert len(people) == 2
+    canvas = np.zeros((512, 512), int)
+    for person in people:
+        x, y, w, h = person.box
+        canvas[y : y + h, x : x + w] += person.mask
+    assert canvas.max() == 1
+
+
+def test_nothing_is_found_in_the_border():
+    maps = drawn(((4, 2, 56, 6), (0.0, 0.0)))
+    assert decode(maps, Letterbox((128, 64), SIDE), (128, 64), INFO, Settings()).people == []
+
+
+def test_confidence_and_size_drop_people():
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)), ((50, 50, 2, 2), (0.3, 0.3)))
+    letterbox = Letterbox((128, 128), SIDE)
+    assert len(decode(maps, letterbox, (128, 128), INFO, Settings()).people) == 1
+    assert len(decode(maps, letterbox, (128, 128), INFO, Settings(confidence=0.99)).people) == 0
+    fine = Settings(split=Split(min_samples=8, least_area=8))
+    assert len(decode(maps, letterbox, (128, 128), INFO, fine).people) == 2
+
+
+def test_overlap_of_masks():
+    square = np.ones((10, 10), bool)
+    a, b, c = (Person((x, 0, 10, 10), mask=square) for x in (0, 5, 30))
+    assert overlap(a, a) == 1
+    assert overlap(a, b) == pytest.approx(50 / 150)
+    assert overlap(a, c) == 0

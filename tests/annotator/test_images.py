@@ -1,0 +1,191 @@
+"""Every photo people have, and the geometry of the letterbox."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from annotator.images import PADDING, Letterbox, PhotoError, find_photos, read_photo, warp
+
+RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (20, 40, 210)
+
+
+def quarters(width: int = 40, height: int = 20) -> np.ndarray:
+    """Red top left, green top right, blue bottom left, white bottom right."""
+    image = np.full((height, width, 3), 255, np.uint8)
+    image[: height // 2, : width // 2] = RED
+    image[: height // 2, width // 2 :] = GREEN
+    image[height // 2 :, : width // 2] = BLUE
+    return image
+
+
+def near(pixel, colour, tolerance=30) -> bool:
+    return bool((np.abs(np.asarray(pixel, int) - colour) <= tolerance).all())
+
+
+def corners(image: np.ndarray) -> list:
+    height, width = image.shape[:2]
+    return [image[height // 4, width // 4], image[height // 4, -width // 4], image[-height // 4, width // 4]]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.bmp", "a.tif"])
+def test_formats(tmp_path, name):
+    Image.fromarray(quarters()).save(tmp_path / name)
+    image = read_photo(tmp_path / name)
+    assert image.shape == (20, 40, 3)
+    assert image.dtype == np.uint8
+    assert [near(c, e) for c, e in zip(corners(image), (RED, GREEN, BLUE), strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path, name, orientation):
+    image = Image.fromarray(quarters())
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    # What must be stored so that a viewer who obeys the tag sees the quarters.
+    undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+            8: Image.Transpose.ROTATE_270}  # fmt: skip
+    stored = image.transpose(undo[orientation]) if orientation > 1 else image
+    stored.save(tmp_path / name, exif=exif)
+    read = read_photo(tmp_path / name)
+    assert read.shape == (20, 40, 3)
+    assert [near(c, e) for c, e in zip(corners(read), (RED, GREEN, BLUE), strict=True)] == [True] * 3
+
+
+def test_grey_and_alpha(tmp_path):
+    grey = np.full((8, 8), 77, np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    Image.fromarray(grey).save(tmp_path / "grey.jpg")
+    for name in ("grey.png", "grey.jpg"):
+        assert near(read_photo(tmp_path / name)[4, 4], (77, 77, 77), 2)
+    half = np.zeros((8, 8, 4), np.uint8)
+    half[:, :4] = (10, 20, 30, 255)
+    Image.fromarray(half).save(tmp_path / "clear.png")
+    image = read_photo(tmp_path / "clear.png")
+    assert near(image[4, 1], (10, 20, 30), 0)
+    assert near(image[4, 6], (255, 255, 255), 0)
+    Image.fromarray(half).convert("LA").save(tmp_path / "la.png")
+    assert near(read_photo(tmp_path / "la.png")[4, 6], (255, 255, 255), 0)
+
+
+def test_palette_cmyk_and_16_bit(tmp_path):
+    Image.fromarray(quarters()).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "p.png")
+    assert near(read_photo(tmp_path / "p.png")[2, 2], RED)
+    Image.fromarray(quarters()).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    assert near(corners(read_photo(tmp_path / "cmyk.jpg"))[0], RED, 60)
+    deep = np.full((8, 8), 40000, np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    assert near(read_photo(tmp_path / "deep.png")[4, 4], (156, 156, 156), 2)
+    colour = np.full((8, 8, 3), (60000, 30000, 10000), np.uint16)
+    cv2.imwrite(str(tmp_path / "deep3.png"), colour)
+    assert near(read_photo(tmp_path / "deep3.png")[4, 4], (39, 117, 233), 3)
+
+
+def jpeg(path: Path) -> bytes:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path, quality=95)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello, world" * 9, "not an image"),
+        ("cut jpeg", "damaged|truncated"),
+        ("cut png", "damaged|truncated"),
+        ("huge png", "million"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_bad_photos_say_why(tmp_path, content, reason):
+    path = tmp_path / "a.jpg"
+    if content == "cut jpeg":
+        path.write_bytes(jpeg(path)[:2000])
+    elif content == "cut png":
+        Image.fromarray(quarters(200, 200)).save(tmp_path / "b.png")
+        path.write_bytes((tmp_path / "b.png").read_bytes()[:-300])
+    elif content == "huge png":
+        Image.new("1", (8, 8)).save(tmp_path / "b.png")
+        data = bytearray((tmp_path / "b.png").read_bytes())
+        data[16:24] = struct.pack(">II", 60000, 60000)
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        path.write_bytes(data)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PhotoError, match=reason):
+        read_photo(path)
+
+
+def test_finds_photos_in_folders_in_stable_order(tmp_path):
+    for name in ("b/2.jpg", "b/1.JPG", "a/z/3.png", "a.png", ".hidden/x.jpg", "b/.y.jpg", "b/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
+    assert found == ["a/z/3.png", "a.png", "b/1.JPG", "b/2.jpg"]
+    with pytest.raises(PhotoError, match="no such folder"):
+        find_photos(tmp_path / "none")
+
+
+sizes = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
+sides = st.sampled_from([32, 64, 256, 384])
+coordinates = st.floats(-5000, 5000)
+
+
+@given(sizes, sides, st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates))
+def test_letterbox_there_and_back(size, side, origin, point):
+    letterbox = Letterbox(size, side, origin)
+    back = letterbox.to_image(letterbox.to_square(np.array([point])))[0]
+    np.testing.assert_allclose(back, point, atol=1e-6 * max(size))
+
+
+@given(sizes, sides)
+def test_letterbox_fits_and_centres(size, side):
+    letterbox = Letterbox(size, side)
+    low, high = letterbox.to_square(np.array([[0, 0], size]))
+    assert (low >= -1e-6).all()
+    assert (high <= side + 1e-6).all()
+    np.testing.assert_allclose(low, side - high, atol=1e-6)
+    assert np.isclose(high - low, side).any()
+
+
+@given(sizes, sides, st.tuples(coordinates, coordinates))
+def test_matrix_is_the_same_map(size, side, point):
+    letterbox = Letterbox(size, side, (3.0, 5.0))
+    by_matrix = letterbox.matrix @ np.array([*point, 1.0])
+    np.testing.assert_allclose(by_matrix, letterbox.to_square(np.array([point]))[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1, 2, 3])
+def test_pixels_land_where_points_do(factor):
+    """An edge in the image is where the letterbox maps it to, to a tenth of a pixel, at every scale."""
+    side = 64
+    width, height = int(64 / factor), int(32 / factor)
+    image = np.zeros((height, width, 3), np.uint8)
+    edge = width // 4
+    image[:, edge:] = 255
+    letterbox = Letterbox((width, height), side)
+    row = letterbox.apply(image)[side // 2, :, 0].astype(float) / 255
+    position = side - row.sum()
+    assert position == pytest.approx(letterbox.to_square(np.array([[edge, 0]]))[0, 0], abs=0.1)
+    assert (letterbox.apply(image)[2] == PADDING).all()
+
+
+def test_crop_outside_the_image_is_padded():
+    image = np.full((50, 50, 3), 200, np.uint8)
+    square = Letterbox((40, 40), 32, (30.0, 30.0)).apply(image)
+    assert (square[4, 4] == 200).all()
+    assert (square[28, 28] == PADDING).all()
+
+
+def test_warp_by_the_identity_changes_nothing():
+    image = quarters()
+    identity = np.array([[1.0, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(warp(image, identity, (40, 20), cv2.INTER_LINEAR), image)
