@@ -1,0 +1,391 @@
+"""What the operators do, on a FiftyOne dataset or view: annotate photos, export people, import people.
+
+Each of the three classes is a run: iterating it does the work, one sample per step, and yields how many are
+done; ``summary`` then tells what came of it. The functions do a whole run at once. Results are saved sample
+by sample, so a run that is killed loses nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
+from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.network import DEFAULT_MODEL
+from annotator.people import People
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    from annotator.batch import Settings
+    from annotator.points import PointSampling
+
+    Samples = fo.core.collections.SampleCollection
+
+Overwrite = Literal["skip", "replace"]
+"""What to do with samples that have labels: leave them alone, or put new people in the place of those that no
+human has touched."""
+Progress = Callable[[int, int], None]
+"""Called with the number of samples done and that of all."""
+
+
+@dataclass
+class Summary:
+    """What came of a run."""
+
+    samples: int = 0
+    """Samples that were labelled, or written to the file."""
+    people: int = 0
+    """People that were added, or written to the file."""
+    skipped: int = 0
+    """Samples left alone: with labels when annotating or importing, without when exporting."""
+    kept: int = 0
+    """People of a human, which were not overwritten, on the labelled samples."""
+    dropped: int = 0
+    """New people who are one of those, and so were not added; rejected ones when exporting."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why, by the path of the photo."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; of the failures the number and the first ten."""
+        numbers = {name: value for name, value in vars(self).items() if name != "failures"}
+        first = [f"{path}: {reason}" for path, reason in list(self.failures.items())[:10]]
+        return numbers | {"failed": len(self.failures), "failures": first}
+
+
+class Annotation:
+    """A run of a model over the photos of a dataset or view.
+
+    Args:
+        samples: images; a view restricts the run, labels go to the samples of its dataset.
+        model: path of an ONNX file.
+        prefix: of the names of the label fields.
+        settings: of the decoding.
+        overwrite: see :data:`Overwrite`. In either case a person that a human has edited, added, deleted,
+            approved, rejected or tagged stays as it is.
+        maps_dir: folder for the charts', U and V maps; default: ``densepose/<dataset id>/<prefix>`` in
+            FiftyOne's default dataset folder.
+
+    Raises:
+        FieldError: a prefix or collection that cannot be annotated.
+        ImportError: ONNX Runtime is not installed.
+        annotator.network.ModelError: the model cannot be used.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        prefix: str = "dp",
+        settings: Settings | None = None,
+        overwrite: Overwrite = "skip",
+        maps_dir: str | Path | None = None,
+    ) -> None:
+        from annotator.batch import Settings
+        from annotator.network import Network
+
+        _check_overwrite(overwrite)
+        self.dataset, self.fields = samples._dataset, Fields(prefix)
+        check_fields(samples, self.fields)
+        self.network, self.settings = Network(model), settings or Settings()
+        declare_fields(self.dataset, self.fields)
+        self.folder = _maps_folder(self.dataset, prefix, maps_dir)
+        labelled = set(self.dataset.exists(self.fields.people).values("id")) if overwrite == "skip" else set()
+        samples = list(zip(*samples.values(["id", "filepath"]), strict=True))
+        self._todo = [(key, path) for key, path in samples if key not in labelled]
+        self.summary = Summary(skipped=len(samples) - len(self._todo))
+
+    def __len__(self) -> int:
+        """Samples to annotate."""
+        return len(self._todo)
+
+    def __iter__(self) -> Iterator[int]:
+        from annotator.batch import annotate
+
+        results = annotate([Path(path) for _, path in self._todo], self.network, self.settings)
+        for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
+            sample = self.dataset[key]
+            if result.people is None:
+                sample[self.fields.failure] = self.summary.failures[path] = result.failure
+                sample.save()
+            else:
+                _write(sample, result.people, self.fields, self.folder, self.summary)
+            yield done
+
+
+class Export:
+    """A run that writes the people of a dataset or view to a COCO-DensePose file.
+
+    The file appears, whole, at the end of the iteration. Images and people without an id get one, which is
+    saved with them, so that every later file has the same.
+
+    Args:
+        samples: the samples; those without labels are left out.
+        path: of the file to write; one that is there is replaced.
+        prefix: of the names of the label fields.
+        images_dir: folder that ``file_name`` of each image is relative to; default: the deepest one that
+            holds all photos. Images that were imported keep their ``file_name``.
+        rejected: whether to write rejected people, too.
+        sampling: of the surface points of densely labelled people.
+
+    Raises:
+        FieldError: there are no labels of that prefix.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        path: str | Path,
+        *,
+        prefix: str = "dp",
+        images_dir: str | Path | None = None,
+        rejected: bool = False,
+        sampling: PointSampling | None = None,
+    ) -> None:
+        self.dataset, self.fields = samples._dataset, Fields(prefix)
+        check_fields(samples, self.fields)
+        if not self.dataset.has_sample_field(self.fields.people):
+            raise FieldError(
+                f"{self.dataset.name!r} has no field {self.fields.people!r}: annotate or import people "
+                "first, or choose another prefix"
+            )
+        self.samples = samples.exists(self.fields.people)
+        self.path, self.rejected, self.sampling = Path(path), rejected, sampling
+        paths = self.samples.values("filepath")
+        self.root = Path(images_dir) if images_dir else _common_folder(paths)
+        self._count = len(paths)
+        self.summary = Summary(skipped=len(samples) - len(paths))
+
+    def __len__(self) -> int:
+        """Samples to write."""
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        from annotator.coco import CocoWriter
+
+        _give_ids(self.dataset, self.fields)
+        sections = self.dataset.info.get("densepose", {}).get(self.fields.prefix)
+        with CocoWriter(self.path, sections=sections, sampling=self.sampling) as writer:
+            for done, sample in enumerate(self.samples.iter_samples(), 1):
+                people = read_people(sample, self.fields)
+                self.summary.dropped += len(people.people)
+                people.people = [
+                    p for p in people.people if self.rejected or p.provenance.state != "rejected"
+                ]
+                self.summary.dropped -= len(people.people)
+                people.file_name = people.file_name or _relative(sample.filepath, self.root)
+                writer.add(people)
+                self.summary.samples += 1
+                self.summary.people += len(people.people)
+                yield done
+
+
+class Import:
+    """A run that reads a COCO-DensePose file into a dataset.
+
+    Images that the dataset does not have yet are added. A photo that is missing or has another size than the
+    file says is left out and listed among the failures.
+
+    Args:
+        dataset: to read into.
+        path: of the file.
+        images_dir: the folder that ``file_name`` of each image is relative to.
+        prefix, overwrite, maps_dir: as of :class:`Annotation`.
+
+    Raises:
+        FieldError: a prefix or dataset that cannot hold people.
+        annotator.coco.CocoError: the file is not valid COCO-DensePose.
+        FileNotFoundError: no such file or folder.
+    """
+
+    def __init__(
+        self,
+        dataset: fo.Dataset,
+        path: str | Path,
+        images_dir: str | Path,
+        *,
+        prefix: str = "dp",
+        overwrite: Overwrite = "replace",
+        maps_dir: str | Path | None = None,
+    ) -> None:
+        from annotator.coco import read_sections
+
+        _check_overwrite(overwrite)
+        self.path, self.images_dir = Path(path), Path(images_dir).absolute()
+        for needed, kind in ((self.path, "file"), (self.images_dir, "folder")):
+            if not (needed.is_file() if kind == "file" else needed.is_dir()):
+                raise FileNotFoundError(f"{needed}: no such {kind}")
+        self.dataset, self.fields, self.overwrite = dataset, Fields(prefix), overwrite
+        self.sections = read_sections(self.path)
+        declare_fields(dataset, self.fields)
+        self.folder = _maps_folder(dataset, prefix, maps_dir)
+        self.summary = Summary()
+
+    def __iter__(self) -> Iterator[int]:
+        import fiftyone as fo
+
+        from annotator.coco import read_coco
+
+        known = dict(zip(*self.dataset.values(["filepath", "id"]), strict=True))
+        labelled = set(self.dataset.exists(self.fields.people).values("id"))
+        for done, people in enumerate(read_coco(self.path), 1):
+            path = os.path.normpath(self.images_dir / people.file_name)
+            failure = _mismatch(path, people)
+            if failure:
+                self.summary.failures[path] = failure
+            elif self.overwrite == "skip" and known.get(path) in labelled:
+                self.summary.skipped += 1
+            else:
+                if path not in known:
+                    known[path] = self.dataset.add_sample(fo.Sample(filepath=path))
+                _write(self.dataset[known[path]], people, self.fields, self.folder, self.summary)
+            yield done
+        info = self.dataset.info.get("densepose", {})
+        self.dataset.info["densepose"] = info | {self.fields.prefix: self.sections}
+        self.dataset.save()
+
+
+def annotate_samples(
+    samples: Samples,
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    prefix: str = "dp",
+    settings: Settings | None = None,
+    overwrite: Overwrite = "skip",
+    maps_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Annotate the people on the photos of a dataset or view, see :class:`Annotation`::
+
+    annotate_samples(dataset, settings=Settings(person_pass=True), overwrite="replace")
+    """
+    return _run(
+        Annotation(samples, model, prefix=prefix, settings=settings, overwrite=overwrite, maps_dir=maps_dir),
+        progress,
+    )
+
+
+def export_samples(
+    samples: Samples,
+    path: str | Path,
+    *,
+    prefix: str = "dp",
+    images_dir: str | Path | None = None,
+    rejected: bool = False,
+    sampling: PointSampling | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Write the people of a dataset or view to a COCO-DensePose file, see :class:`Export`."""
+    return _run(
+        Export(samples, path, prefix=prefix, images_dir=images_dir, rejected=rejected, sampling=sampling),
+        progress,
+    )
+
+
+def import_labels(
+    dataset: fo.Dataset,
+    path: str | Path,
+    images_dir: str | Path,
+    *,
+    prefix: str = "dp",
+    overwrite: Overwrite = "replace",
+    maps_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Read a COCO-DensePose file into a dataset, see :class:`Import`.
+
+    ``progress`` gets 0 for the number of all: it is not known before.
+    """
+    return _run(
+        Import(dataset, path, images_dir, prefix=prefix, overwrite=overwrite, maps_dir=maps_dir), progress
+    )
+
+
+def _run(run: Annotation | Export | Import, progress: Progress | None) -> Summary:
+    for done in run:
+        if progress is not None:
+            progress(done, len(run) if hasattr(run, "__len__") else 0)
+    return run.summary
+
+
+def _write(sample: fo.Sample, people: People, fields: Fields, folder: Path, summary: Summary) -> None:
+    import fiftyone as fo
+
+    if sample.metadata is None or not sample.metadata.width:
+        sample.metadata = fo.ImageMetadata.build_for(sample.filepath)
+    replaced = replace_predictions(sample, people, fields, folder)
+    sample.save()
+    summary.samples += 1
+    summary.people += replaced.added
+    summary.kept += replaced.kept
+    summary.dropped += replaced.dropped
+
+
+def _check_overwrite(overwrite: str) -> None:
+    if overwrite not in ("skip", "replace"):
+        raise ValueError(f"overwrite: {overwrite!r} is neither 'skip' nor 'replace'")
+
+
+def _maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
+    """A folder that no other dataset has, not even a later one of the same name."""
+    import fiftyone as fo
+
+    root = Path(maps_dir or Path(fo.config.default_dataset_dir) / "densepose")
+    return root.expanduser().absolute() / str(dataset._doc.id) / prefix
+
+
+def _mismatch(path: str, people: People) -> str | None:
+    """Why labels cannot be those of this photo."""
+    import fiftyone as fo
+
+    try:
+        metadata = fo.ImageMetadata.build_for(path)
+    except (OSError, ValueError) as error:
+        return "no such photo" if not os.path.exists(path) else f"not an image: {error}"
+    size = (metadata.width, metadata.height)
+    if size != people.size:
+        return "the photo has {} × {} pixels, the labels are for {} × {}".format(*size, *people.size)
+    return None
+
+
+def _common_folder(paths: list[str]) -> Path:
+    return Path(os.path.commonpath([os.path.dirname(path) for path in paths])) if paths else Path()
+
+
+def _relative(path: str, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def _give_ids(dataset: fo.Dataset, fields: Fields) -> None:
+    """Number images and people that have no id, or one that another has."""
+    key = f"{fields.people}.detections.annotation_id"
+    samples = dataset.exists(fields.people)
+    images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
+    labels = samples.values([f"{fields.people}.detections.id", key])
+    people = {
+        label: number
+        for ids, numbers in zip(*labels, strict=True)
+        for label, number in zip(ids or [], numbers or [], strict=True)
+    }
+    if missing := _new_ids(images):
+        dataset.set_values(fields.image_id, missing, key_field="id")
+    if missing := _new_ids(people):
+        dataset.set_label_values(key, missing)
+
+
+def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
+    """A new id for each key that has none or, but for the first, one of another; after the highest."""
+    used: set[int] = set()
+    missing = []
+    for key, number in ids.items():
+        if number is None or number in used:
+            missing.append(key)
+        else:
+            used.add(number)
+    start = max(used, default=0) + 1
+    return {key: start + i for i, key in enumerate(missing)}

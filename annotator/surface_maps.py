@@ -1,0 +1,116 @@
+"""Charts, U and V of an image's people as PNG files, one pixel for one pixel of the image.
+
+A pixel belongs to one person only: ``owners`` says to whom. Files are named by their content, so one that
+exists is never written again and never changed: another dataset, a clone say, may refer to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from secrets import token_hex
+
+import cv2
+import numpy as np
+
+from annotator.people import Person
+
+UV_SCALE = 65534
+"""U and V of 0..1 are stored as 1..65535; 0 is background, which the App leaves transparent."""
+
+
+@dataclass(slots=True)
+class SurfaceMaps:
+    """Four maps of shape (H, W) of the image."""
+
+    owners: np.ndarray
+    """uint16: index, from 1, of the person that a pixel belongs to; 0 for none."""
+    charts: np.ndarray
+    """uint8, 0..24."""
+    u: np.ndarray
+    """uint16, 1 + :data:`UV_SCALE` * U; 0 for background."""
+    v: np.ndarray
+    """uint16, as ``u``."""
+
+    @classmethod
+    def blank(cls, size: tuple[int, int]) -> SurfaceMaps:
+        """Maps for an image of ``size`` (width, height)."""
+        shape = size[::-1]
+        return cls(*(np.zeros(shape, kind) for kind in (np.uint16, np.uint8, np.uint16, np.uint16)))
+
+    def keep(self, indices: list[int]) -> None:
+        """Remove all people but these."""
+        others = ~np.isin(self.owners, indices)
+        for field in fields(self):
+            getattr(self, field.name)[others] = 0
+
+    def paint(self, person: Person, index: int) -> None:
+        """Add a person wherever no one else is: paint those on top first."""
+        if person.charts is None or person.u is None or person.v is None:
+            return
+        x, y, w, h = person.box
+        box = np.s_[y : y + h, x : x + w]
+        free = (self.owners[box] == 0) & (person.charts > 0)
+        self.owners[box][free] = index
+        self.charts[box][free] = person.charts[free]
+        self.u[box][free] = _encode(person.u[free])
+        self.v[box][free] = _encode(person.v[free])
+
+    def read(self, box: tuple[int, int, int, int], index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(h, w) charts, U and V of a person within a box (x, y, w, h)."""
+        x, y, w, h = box
+        inside = np.s_[y : y + h, x : x + w]
+        own = self.owners[inside] == index
+        charts = np.where(own, self.charts[inside], np.uint8(0))
+        return charts, _decode(self.u[inside], own), _decode(self.v[inside], own)
+
+    def save(self, folder: Path, name: str) -> dict[str, Path]:
+        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; the path of each map."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            digest.update(np.ascontiguousarray(getattr(self, field.name)))
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = f"{name}-{digest.hexdigest()[:16]}"
+        paths = {field.name: folder / f"{stem}-{field.name}.png" for field in fields(self)}
+        for map_name, path in paths.items():
+            if not path.exists():
+                _write_png(path, getattr(self, map_name))
+        return paths
+
+    @classmethod
+    def load(cls, charts: Path, u: Path, v: Path) -> SurfaceMaps:
+        """Read maps by the paths of three of them; without the file of the owners all pixels have none.
+
+        Raises:
+            FileNotFoundError: one of the three is missing or not an image.
+        """
+        found = [_read_png(path) for path in (charts, u, v)]
+        owners = charts.with_name(charts.name.removesuffix("charts.png") + "owners.png")
+        return cls(_read_png(owners) if owners.exists() else np.zeros(found[0].shape, np.uint16), *found)
+
+
+def _encode(values: np.ndarray) -> np.ndarray:
+    values = np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1)
+    return (1 + np.round(values * UV_SCALE)).astype(np.uint16)
+
+
+def _decode(values: np.ndarray, own: np.ndarray) -> np.ndarray:
+    return np.where(own, (np.maximum(values, 1) - np.float32(1)) / UV_SCALE, 0).astype(np.float16)
+
+
+def _write_png(path: Path, array: np.ndarray) -> None:
+    done, data = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not done:
+        raise OSError(f"{path}: cannot be encoded as PNG")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def _read_png(path: Path) -> np.ndarray:
+    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise FileNotFoundError(f"{path}: missing or not an image; it holds a map of the body surface")
+    return array
