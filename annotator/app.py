@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,10 @@ def run(
 
     register_plugin(Path(fo.config.plugins_dir))
     dataset = open_dataset(name or dataset_name(folder), paths)
+    # A plain `kill`, and Ctrl-C where a shell that started this in the background has switched it off, end
+    # it in the same orderly way.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         _annotate(dataset, person_pass)
         with _delegated_runs():
@@ -104,13 +109,13 @@ def register_plugin(plugins: Path) -> None:
     Raises:
         AppError: something else has the link's name.
     """
-    link = plugins / PLUGIN_LINK
+    folder, link = plugin_folder(), plugins / PLUGIN_LINK
     plugins.mkdir(parents=True, exist_ok=True)
     if link.is_symlink():
         link.unlink()
     elif link.exists():
         raise AppError(f"{link} is not the link that this command makes: move it away")
-    link.symlink_to(plugin_folder(), target_is_directory=True)
+    link.symlink_to(folder, target_is_directory=True)
 
 
 def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:

