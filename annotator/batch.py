@@ -60,7 +60,9 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
                 for path in islice(paths, ahead - len(reading)):
                     reading.append(pool.submit(_read, path, network.side, settings.person_pass))
                 if reading and len(running) < BATCHES_AHEAD:
-                    photos = [reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))]
+                    photos = [
+                        reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
+                    ]
                     squares = [photo.square for photo in photos if photo.square is not None]
                     maps = runner.submit(network.run, np.stack(squares)) if squares else None
                     running.append((photos, maps))
@@ -88,7 +90,11 @@ def _read(path: Path, side: int, keep: bool) -> _Photo:
 
 
 def _decode_batch(
-    photos: list[_Photo], maps: Future[Maps] | None, pool: ThreadPoolExecutor, network: Network, settings: Settings
+    photos: list[_Photo],
+    maps: Future[Maps] | None,
+    pool: ThreadPoolExecutor,
+    network: Network,
+    settings: Settings,
 ) -> Iterator[Future[Annotated]]:
     batch = maps.result() if maps else None
     index = 0

@@ -14,7 +14,9 @@ from model.commands import add_commands
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors a user can mend are one line on standard error and exit code 1."""
-    parser = argparse.ArgumentParser(prog="densepose-annotator", description="COCO-DensePose labels of people")
+    parser = argparse.ArgumentParser(
+        prog="densepose-annotator", description="COCO-DensePose labels of people"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_annotate(commands)
@@ -121,7 +123,9 @@ def _add_app(commands) -> None:
         description="Label a folder of photos in a FiftyOne dataset and open the App with the plugin on it.",
     )
     parser.set_defaults(run=run_app)
-    parser.add_argument("photos", type=Path, nargs="?", metavar="PHOTOS_DIR", help="default: the example images")
+    parser.add_argument(
+        "photos", type=Path, nargs="?", metavar="PHOTOS_DIR", help="default: the example images"
+    )
     parser.add_argument("--name", help="of the dataset; default: after the folder")
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")

@@ -36,7 +36,9 @@ class Settings:
     """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
 
 
-def decode(maps: Maps, letterbox: Letterbox, size: tuple[int, int], info: ModelInfo, settings: Settings) -> People:
+def decode(
+    maps: Maps, letterbox: Letterbox, size: tuple[int, int], info: ModelInfo, settings: Settings
+) -> People:
     """The people of one image.
 
     Args:
@@ -108,7 +110,9 @@ def _make_person(
         return None
     tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     mask = np.ascontiguousarray(mask[tight])
-    flat = warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)[tight] * mask[..., None]
+    flat = (
+        warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)[tight] * mask[..., None]
+    )
     surface = warp(np.dstack([maps.u, maps.v]), to_box, extent, cv2.INTER_NEAREST)[tight].astype(np.float16)
     return Person(
         box=(int(x0 + columns[0]), int(y0 + rows[0]), mask.shape[1], mask.shape[0]),
@@ -120,7 +124,9 @@ def _make_person(
     )
 
 
-def _add_keypoints(person: Person, maps: Maps, region: np.ndarray, letterbox: Letterbox, info: ModelInfo) -> None:
+def _add_keypoints(
+    person: Person, maps: Maps, region: np.ndarray, letterbox: Letterbox, info: ModelInfo
+) -> None:
     """Peaks of the heatmaps near a person, shifted a quarter of a pixel towards the higher neighbour."""
     heatmaps = maps.keypoints
     step = info.keypoint_stride // info.output_stride
@@ -134,7 +140,9 @@ def _add_keypoints(person: Person, maps: Maps, region: np.ndarray, letterbox: Le
     padded = np.pad(heatmaps, ((1, 1), (1, 1), (0, 0)))
     right, left = padded[row + 1, column + 2, channel], padded[row + 1, column, channel]
     below, above = padded[row + 2, column + 1, channel], padded[row, column + 1, channel]
-    at = np.stack([column + 0.5 + 0.25 * np.sign(right - left), row + 0.5 + 0.25 * np.sign(below - above)], axis=1)
+    at = np.stack(
+        [column + 0.5 + 0.25 * np.sign(right - left), row + 0.5 + 0.25 * np.sign(below - above)], axis=1
+    )
     points = letterbox.to_image(at * info.keypoint_stride)
     x, y = np.floor(points - person.box[:2]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])

@@ -58,7 +58,9 @@ def annotate_folder(
     settings, sampling = settings or Settings(), sampling or PointSampling()
     photos = find_photos(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(out.with_name(f"{out.name}.partial.jsonl"), _identity(folder, network, settings, sampling))
+    journal = Journal(
+        out.with_name(f"{out.name}.partial.jsonl"), _identity(folder, network, settings, sampling)
+    )
     names = [path.relative_to(folder).as_posix() for path in photos]
     done = journal.open()
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
@@ -101,7 +103,10 @@ def _write(journal: Journal, out: Path, continued: int) -> Summary:
     failures = out.with_name(f"{out.name}.failures.jsonl")
     partial = failures.with_name(f"{failures.name}.partial")
     photos = people = failed = 0
-    with CocoWriter(out, info={"description": "Labels by DensePose Annotator"}) as writer, partial.open("w") as bad:
+    with (
+        CocoWriter(out, info={"description": "Labels by DensePose Annotator"}) as writer,
+        partial.open("w") as bad,
+    ):
         for entry in journal.entries():
             photos += 1
             if "failure" in entry:

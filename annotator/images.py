@@ -175,7 +175,9 @@ class Letterbox:
         return image[low[1] : high[1], low[0] : high[0]], low
 
 
-def warp(array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: int, border=0) -> np.ndarray:
+def warp(
+    array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: int, border=0
+) -> np.ndarray:
     """Affine warp in this package's frame; OpenCV's own puts whole numbers on pixel centres.
 
     Args:
@@ -187,4 +189,6 @@ def warp(array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpola
     """
     matrix = np.asarray(matrix, np.float64).copy()
     matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
-    return cv2.warpAffine(array, matrix, size, flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
+    return cv2.warpAffine(
+        array, matrix, size, flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=border
+    )

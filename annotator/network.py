@@ -81,7 +81,9 @@ class Network:
         ModelError: no such file, not a model of ours, or one of a newer format.
     """
 
-    def __init__(self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0):
+    def __init__(
+        self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0
+    ):
         onnxruntime = import_onnxruntime()
         path = Path(path)
         if not path.is_file():

@@ -20,8 +20,12 @@ def add_commands(commands) -> None:
     train.add_argument("--config", type=Path, help="run configuration (JSON); the other options change it")
     train.add_argument("--data", type=Path, action="append", default=[], metavar="JSON")
     train.add_argument("--images", type=Path, action="append", default=[], metavar="DIR")
-    train.add_argument("--iuv", type=Path, action="append", default=[], metavar="DIR", help="dense labels of --data")
-    train.add_argument("--validation", type=Path, metavar="JSON", help="default: a share of --data is held out")
+    train.add_argument(
+        "--iuv", type=Path, action="append", default=[], metavar="DIR", help="dense labels of --data"
+    )
+    train.add_argument(
+        "--validation", type=Path, metavar="JSON", help="default: a share of --data is held out"
+    )
     train.add_argument("--validation-images", type=Path, metavar="DIR")
     train.add_argument("--preset", help="lite (default) or thesis")
     train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a Keras weights file")
@@ -31,7 +35,9 @@ def add_commands(commands) -> None:
     train.add_argument("--batch", type=int, help="samples per batch")
     train.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
     train.add_argument("--seed", type=int)
-    train.add_argument("--backend", choices=("tensorflow", "jax", "torch"), help="default: KERAS_BACKEND or tensorflow")
+    train.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), help="default: KERAS_BACKEND or tensorflow"
+    )
     train.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     train.set_defaults(run=run_train)
 
@@ -41,15 +47,21 @@ def add_commands(commands) -> None:
         description="Write the last stage's weights as ONNX, decoding and description inside, and check the "
         "file against Keras on real images. Fails, and writes nothing, if they disagree.",
     )
-    export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or a weights file (.npz)")
+    export.add_argument(
+        "run_folder", type=Path, metavar="RUN", help="folder of a run, or a weights file (.npz)"
+    )
     export.add_argument("onnx", type=Path, help="file to write")
-    export.add_argument("--photos", type=Path, help="folder of photos for the check; default: the example images")
+    export.add_argument(
+        "--photos", type=Path, help="folder of photos for the check; default: the example images"
+    )
     export.add_argument("--size", type=int, help="side of the graph's input; default: the preset's")
     export.add_argument("--model-id", help="name under which its labels are known; default: the run's folder")
     export.add_argument("--license", default="", help="licence of the weights, for the file's description")
     precision = export.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="compute in float16 (GPUs)")
-    precision.add_argument("--fp16-weights", action="store_true", help="store weights as float16: half the size")
+    precision.add_argument(
+        "--fp16-weights", action="store_true", help="store weights as float16: half the size"
+    )
     export.add_argument("--raw", action="store_true", help="undecoded maps, for evaluation")
     export.set_defaults(run=run_export)
 
@@ -89,7 +101,9 @@ def _changes(arguments: argparse.Namespace) -> dict:
 
     changes = {}
     if len(arguments.data) != len(arguments.images):
-        raise DataError(f"{len(arguments.data)} --data but {len(arguments.images)} --images: give them in pairs")
+        raise DataError(
+            f"{len(arguments.data)} --data but {len(arguments.images)} --images: give them in pairs"
+        )
     if arguments.iuv and len(arguments.iuv) != len(arguments.data):
         raise DataError("give --iuv for every --data or for none")
     iuv = arguments.iuv or [""] * len(arguments.data)
@@ -110,7 +124,9 @@ def _changes(arguments: argparse.Namespace) -> dict:
 
 
 def _change_stage(plan, index: int, arguments: argparse.Namespace):
-    changes = {name: getattr(arguments, name) for name in ("steps", "batch", "size") if getattr(arguments, name)}
+    changes = {
+        name: getattr(arguments, name) for name in ("steps", "batch", "size") if getattr(arguments, name)
+    }
     if arguments.epochs:
         changes["epochs"] = arguments.epochs[index]
     return dataclasses.replace(plan, **changes)

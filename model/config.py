@@ -128,7 +128,9 @@ def read_config(path: str | Path) -> RunConfig:
     try:
         for name in ("data", "validation"):
             if name in given:
-                given[name] = tuple(_make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name]))
+                given[name] = tuple(
+                    _make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name])
+                )
         if "augmentation" in given:
             values = {k: tuple(v) if isinstance(v, list) else v for k, v in given["augmentation"].items()}
             given["augmentation"] = _make(Augmentation, values, "augmentation")
@@ -147,7 +149,9 @@ def read_config(path: str | Path) -> RunConfig:
 
 def _stage(entry: dict, index: int) -> StagePlan:
     where = f"stages[{index}]"
-    terms = {name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()}
+    terms = {
+        name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
+    }
     terms = terms or _terms(index + 1, over_all=False)
     drops = tuple(tuple(drop) for drop in entry.get("drops", ()))
     return _make(StagePlan, {**entry, "terms": terms, "drops": drops}, where)

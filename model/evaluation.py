@@ -48,7 +48,9 @@ def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8)
     either = np.zeros(15)
     right = seen = 0
     for start in range(0, len(records), batch):
-        samples = [make_sample(r, view, None, np.random.default_rng(0)) for r in records[start : start + batch]]
+        samples = [
+            make_sample(r, view, None, np.random.default_rng(0)) for r in records[start : start + batch]
+        ]
         images = np.stack([image for image, _ in samples]).astype("float32")
         maps = {k: ops.convert_to_numpy(v) for k, v in cascade(images, training=False).items()}
         labels = {k: np.stack([label[k] for _, label in samples]) for k in ("person", "parts", "charts")}
@@ -89,5 +91,9 @@ def write_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None
         lines.append(f"| {name} | {' | '.join(cells)} | {' / '.join(f'{v:.3f}' for v in thesis)} |")
     accuracy = [reports[s]["chart_accuracy"] for s in stages]
     cells = ["–" if v is None else f"{v:.3f}" for v in accuracy]
-    lines += [f"| chart accuracy | {' | '.join(cells)} | – |", "", "The thesis's figures are of other images: COCO."]
+    lines += [
+        f"| chart accuracy | {' | '.join(cells)} | – |",
+        "",
+        "The thesis's figures are of other images: COCO.",
+    ]
     (out / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -160,7 +160,9 @@ def export_onnx(
     if keras.backend.backend() != "tensorflow":
         raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
     if cascade.stage_nets != STAGE_NETS:
-        raise ExportError(f"the model has only the stage nets {', '.join(cascade.stage_nets)}: train it further")
+        raise ExportError(
+            f"the model has only the stage nets {', '.join(cascade.stage_nets)}: train it further"
+        )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     proto = _trace(cascade, images.shape[1:3], raw=raw)
@@ -231,7 +233,9 @@ def _store_in_half(proto) -> None:
         if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALL:
             continue
         name, half = tensor.name, f"{tensor.name}_half"
-        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float16), half))
+        tensor.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float16), half)
+        )
         casts.append(onnx.helper.make_node("Cast", [half], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *proto.graph.node]
     del proto.graph.node[:]

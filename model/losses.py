@@ -75,7 +75,9 @@ def label_loss(label, logits, over: str = "counted", background: float = 1.0):
     total = ops.logsumexp(logits, axis=-1)
     known = ops.one_hot(ops.cast(ops.where(label < classes, label, 0), "int32"), classes)
     chosen = ops.where(some, ops.logsumexp(logits[..., 1:], axis=-1), ops.sum(logits * known, axis=-1))
-    weight = ops.where(ops.equal(label, 0), background, 1.0) * ops.cast(ops.not_equal(label, IGNORE), "float32")
+    weight = ops.where(ops.equal(label, 0), background, 1.0) * ops.cast(
+        ops.not_equal(label, IGNORE), "float32"
+    )
     return _mean(total - chosen, weight, over)
 
 

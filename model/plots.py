@@ -16,7 +16,9 @@ def plot_run(out: Path) -> None:
     with (out / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [n for n in rows[0] if f"val_{n}" in rows[0] and any(r[n] for r in rows)]
-    figure, axes = pyplot.subplots(1, len(names), figsize=(3.2 * len(names), 3), squeeze=False, layout="tight")
+    figure, axes = pyplot.subplots(
+        1, len(names), figsize=(3.2 * len(names), 3), squeeze=False, layout="tight"
+    )
     for axis, name in zip(axes[0], names, strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             at = [i for i, row in enumerate(rows) if row[column]]

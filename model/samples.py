@@ -125,7 +125,9 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
     for annotation in record.annotations:
         people.append(read_person(annotation, (width, height), record.annotation_file))
         sources.append(annotation)
-    usable = [p.mask is not None and not p.crowd and not a.get("flaw") for p, a in zip(people, sources, strict=True)]
+    usable = [
+        p.mask is not None and not p.crowd and not a.get("flaw") for p, a in zip(people, sources, strict=True)
+    ]
     regions = [_grow(p.box, BOX_MARGIN, width, height) for p in people]
     if not record.complete:
         for known, (x0, y0, x1, y1) in zip(usable, regions, strict=True):
@@ -282,7 +284,9 @@ def _add_gaussian(channel: np.ndarray, centre: np.ndarray, sigma: float) -> None
 def _swap_sides(parts: np.ndarray, charts: np.ndarray, uv: np.ndarray):
     """Left for right in maps that are already flipped; IGNORE and SOME stay."""
     known = (charts > 0) & (charts < SOME)
-    u, v = mirror_uv(charts[known], uv[known, 0].astype(np.float32) / 255, uv[known, 1].astype(np.float32) / 255)
+    u, v = mirror_uv(
+        charts[known], uv[known, 0].astype(np.float32) / 255, uv[known, 1].astype(np.float32) / 255
+    )
     uv[known] = np.rint(np.stack([u, v], axis=-1) * 255)
     return _swap(parts, PART_MIRROR), _swap(charts, CHART_MIRROR), uv
 

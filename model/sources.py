@@ -64,7 +64,9 @@ def read_source(source: Source) -> list[Record]:
         raise DataError(f"{path}: no such annotation file") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path}: not a JSON file: {error}") from None
-    if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "annotations")):
+    if not isinstance(data, dict) or not all(
+        isinstance(data.get(k), list) for k in ("images", "annotations")
+    ):
         raise DataError(f"{path}: needs the lists `images` and `annotations` of a COCO file")
     by_image = defaultdict(list)
     for annotation in data["annotations"]:
@@ -81,5 +83,7 @@ def read_source(source: Source) -> list[Record]:
         records.append(Record(image, tuple(by_image.pop(image["id"], ())), photo, iuv, str(path)))
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
-        raise DataError(f"{path}: annotation {annotations[0].get('id')}: image_id {image_id} is not in `images`")
+        raise DataError(
+            f"{path}: annotation {annotations[0].get('id')}: image_id {image_id} is not in `images`"
+        )
     return records

@@ -110,7 +110,9 @@ def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
     return data, validation
 
 
-def pick(config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int) -> list[Record]:
+def pick(
+    config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int
+) -> list[Record]:
     """The records of one epoch, sources mixed by their weights."""
     rng = np.random.default_rng((config.seed, stage, epoch))
     total = sum(map(len, data))
@@ -184,7 +186,10 @@ class Run:
                 if compiled_frozen is None and epoch > 0:
                     self._load_checkpoint(learner)
                 compiled_frozen = frozen
-            print(f"stage {stage}, epoch {epoch + 1} of {plan.epochs}{' (frozen)' if frozen else ''}", flush=True)
+            print(
+                f"stage {stage}, epoch {epoch + 1} of {plan.epochs}{' (frozen)' if frozen else ''}",
+                flush=True,
+            )
             history = learner.fit(
                 self._batches(stage, plan, epoch),
                 validation_data=self._validation(plan),
@@ -255,7 +260,9 @@ class Run:
         rows = []
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
-                rows = [r for r in csv.DictReader(file) if (int(r["stage"]), int(r["epoch"])) < (stage, epoch + 1)]
+                rows = [
+                    r for r in csv.DictReader(file) if (int(r["stage"]), int(r["epoch"])) < (stage, epoch + 1)
+                ]
         rows.append({"stage": stage, "epoch": epoch + 1, "learning_rate": f"{rate:.3e}"} | {
             name: f"{value:.5g}" for name, value in row.items() if name in columns
         })  # fmt: skip

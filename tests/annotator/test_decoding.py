@@ -7,8 +7,8 @@ from annotator.decoding import Settings, decode
 from annotator.images import Letterbox
 from annotator.instances import Split
 from annotator.network import Maps, ModelInfo
-from annotator.person_pass import overlap
 from annotator.people import Person
+from annotator.person_pass import overlap
 
 INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
 SIDE = 128
@@ -66,7 +66,9 @@ def test_people_at_image_resolution(size):
 
 
 def test_surface_is_read_at_the_right_place():
-    person = min(decode(TWO, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people, key=lambda p: p.box)
+    person = min(
+        decode(TWO, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people, key=lambda p: p.box
+    )
     x = person.box[0] + np.arange(person.box[2]) + 0.5
     expected = np.linspace(0, 1, HALF)[np.floor(x / 8).astype(int)]
     row = person.box[3] // 2
@@ -74,7 +76,9 @@ def test_surface_is_read_at_the_right_place():
 
 
 def test_keypoints_in_image_pixels():
-    person = min(decode(TWO, Letterbox((256, 256), SIDE), (256, 256), INFO, Settings()).people, key=lambda p: p.box)
+    person = min(
+        decode(TWO, Letterbox((256, 256), SIDE), (256, 256), INFO, Settings()).people, key=lambda p: p.box
+    )
     # Heatmap pixel (5, 7) covers input pixels 20..24 × 28..32, image pixels 40..48 × 56..64.
     np.testing.assert_allclose(person.keypoints[0], (44, 60, 0.9), atol=0.01)
     assert person.visibility[0] == 2

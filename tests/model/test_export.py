@@ -25,7 +25,9 @@ def images() -> np.ndarray:
 @pytest.fixture(scope="module")
 def exported(cascade, images, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    parity = export_onnx(cascade, path, images, model_id="trial", report=b"{}", weights_license="CC BY-NC 4.0")
+    parity = export_onnx(
+        cascade, path, images, model_id="trial", report=b"{}", weights_license="CC BY-NC 4.0"
+    )
     return path, parity
 
 
@@ -117,7 +119,10 @@ def test_needs_all_stage_nets(images, tmp_path):
 
 def test_comparison_leaves_out_values_of_flipped_labels():
     shape = (1, 2, 2)
-    maps = {name: np.zeros(shape, np.float32) for name in ("person", "u", "v", "part_confidence", "chart_confidence")}
+    maps = {
+        name: np.zeros(shape, np.float32)
+        for name in ("person", "u", "v", "part_confidence", "chart_confidence")
+    }
     maps |= {"parts": np.ones(shape, np.uint8), "charts": np.ones(shape, np.uint8)}
     other = {name: value.copy() for name, value in maps.items()}
     other["charts"][0, 0, 0] = 2

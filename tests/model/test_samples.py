@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.model.conftest import HEIGHT, WIDTH, figure
 
 from annotator.densepose import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
 from model.augmentation import Augmentation, change_look, sample_matrix
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.samples import View, make_sample, paint
 from model.sources import DataError, Record, Source, read_source
+from tests.model.conftest import HEIGHT, WIDTH, figure
 
 VIEW = View(size=128, output_stride=2, input_size=256, person_view=0.0)
 PLAIN = Augmentation(geometry=0.0, flip=0.0, look="thesis")
@@ -36,7 +36,7 @@ def sample(figures, *annotations, augmentation=None, **image):
 def crop(labels: np.ndarray) -> np.ndarray:
     """The person's box in the 64×64 labels of the plain view: image 120×100 in a square of 120."""
     scale = 64 / WIDTH
-    y0, y1 = (int(round((10 + 10 + 60 * t) * scale)) for t in (0.05, 0.95))
+    y0, y1 = (round((10 + 10 + 60 * t) * scale) for t in (0.05, 0.95))
     return labels[y0:y1, int(12 * scale) + 1 : int(48 * scale)]
 
 
@@ -70,7 +70,12 @@ def test_head_vectors_point_at_the_head(figures):
     [
         ({"dp_masks": None}, {}, {"person": {1}, "parts": {SOME}}, {"person": 0, "parts": 0}),
         ({"dp_I": None, "dp_x": None, "dp_y": None, "dp_U": None, "dp_V": None}, {}, {"charts": {SOME}}, {}),
-        ({"segmentation": None, "dp_masks": None}, {}, {"person": {IGNORE}, "parts": {IGNORE}}, {"person": 0}),
+        (
+            {"segmentation": None, "dp_masks": None},
+            {},
+            {"person": {IGNORE}, "parts": {IGNORE}},
+            {"person": 0},
+        ),
         ({"iscrowd": 1}, {}, {"person": {IGNORE}, "parts": {IGNORE}}, {"person": 0, "charts": 0}),
         ({"flaw": "hole"}, {}, {"person": {IGNORE}}, {"person": 0}),
         ({}, {"complete": False}, {"person": {1}}, {"person": IGNORE, "parts": IGNORE}),
@@ -144,7 +149,9 @@ def test_geometry_moves_photo_and_labels_together(figures):
     """The bright figure stays under its mask at every draw."""
     augmentation = Augmentation(geometry=1.0, look="thesis")
     for seed in range(6):
-        image, labels = make_sample(record(figures, person()), VIEW, augmentation, np.random.default_rng(seed))
+        image, labels = make_sample(
+            record(figures, person()), VIEW, augmentation, np.random.default_rng(seed)
+        )
         small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).max(axis=-1).astype(float)
         mask = labels["person"] == 1
         core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3))) > 0

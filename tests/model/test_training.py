@@ -171,7 +171,13 @@ def test_thesis_schedule():
 
 def test_cosine_schedule_warms_up_and_falls():
     plan = StagePlan(10, 8, 64, 1e-3, schedule="cosine")
-    assert learning_rate(plan, 0) < learning_rate(plan, 1) > learning_rate(plan, 5) > learning_rate(plan, 9.9) > 0
+    assert (
+        learning_rate(plan, 0)
+        < learning_rate(plan, 1)
+        > learning_rate(plan, 5)
+        > learning_rate(plan, 9.9)
+        > 0
+    )
 
 
 def test_sources_are_mixed_by_weight(figures):
@@ -207,7 +213,10 @@ def test_config_survives_its_file(figures, tmp_path):
         ("{", "not JSON"),
         ('{"presets": "lite"}', "presets: no such field"),
         ('{"preset": "huge"}', "preset is 'huge'"),
-        ('{"stages": [{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}]}', "three training stages"),
+        (
+            '{"stages": [{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}]}',
+            "three training stages",
+        ),
         ('{"data": [{"annotation": "a.json"}]}', r"data\[0\].*annotation"),
         ('{"augmentation": {"rotate": 3}}', "augmentation.*rotate"),
     ],
