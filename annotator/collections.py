@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,6 +115,9 @@ class Annotation:
                 sample[self.fields.failure] = self.summary.failures[path] = result.failure
                 sample.save()
             else:
+                time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                for person in result.people.people:
+                    person.provenance.time = time
                 _write(sample, result.people, self.fields, self.folder, self.summary)
             yield done
 
@@ -192,20 +196,20 @@ class Import:
     file says is left out and listed among the failures.
 
     Args:
-        dataset: to read into.
+        dataset: to read into, or the name of a new one, which is made persistent.
         path: of the file.
         images_dir: the folder that ``file_name`` of each image is relative to.
         prefix, overwrite, maps_dir: as of :class:`Annotation`.
 
     Raises:
-        FieldError: a prefix or dataset that cannot hold people.
+        FieldError: a prefix or dataset that cannot hold people, or a new name that is taken.
         annotator.coco.CocoError: the file is not valid COCO-DensePose.
         FileNotFoundError: no such file or folder.
     """
 
     def __init__(
         self,
-        dataset: fo.Dataset,
+        dataset: fo.Dataset | str,
         path: str | Path,
         images_dir: str | Path,
         *,
@@ -220,10 +224,11 @@ class Import:
         for needed, kind in ((self.path, "file"), (self.images_dir, "folder")):
             if not (needed.is_file() if kind == "file" else needed.is_dir()):
                 raise FileNotFoundError(f"{needed}: no such {kind}")
-        self.dataset, self.fields, self.overwrite = dataset, Fields(prefix), overwrite
+        self.fields, self.overwrite = Fields(prefix), overwrite
         self.sections = read_sections(self.path)
-        declare_fields(dataset, self.fields)
-        self.folder = _maps_folder(dataset, prefix, maps_dir)
+        self.dataset = _new_dataset(dataset) if isinstance(dataset, str) else dataset
+        declare_fields(self.dataset, self.fields)
+        self.folder = _maps_folder(self.dataset, prefix, maps_dir)
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[int]:
@@ -288,7 +293,7 @@ def export_samples(
 
 
 def import_labels(
-    dataset: fo.Dataset,
+    dataset: fo.Dataset | str,
     path: str | Path,
     images_dir: str | Path,
     *,
@@ -324,6 +329,14 @@ def _write(sample: fo.Sample, people: People, fields: Fields, folder: Path, summ
     summary.people += replaced.added
     summary.kept += replaced.kept
     summary.dropped += replaced.dropped
+
+
+def _new_dataset(name: str) -> fo.Dataset:
+    import fiftyone as fo
+
+    if fo.dataset_exists(name):
+        raise FieldError(f"there is a dataset {name!r} already: choose another name")
+    return fo.Dataset(name, persistent=True)
 
 
 def _check_overwrite(overwrite: str) -> None:

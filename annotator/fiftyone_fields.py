@@ -119,6 +119,16 @@ def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) 
             raise FieldError(f"the dataset has a field {name!r} of another type: choose another prefix")
 
 
+def find_prefixes(dataset: fo.Dataset) -> list[str]:
+    """Prefixes of the fields that were declared in a dataset."""
+    schema = dataset.get_field_schema()
+    return [
+        name.removesuffix("_people")
+        for name in schema
+        if name.endswith("_people") and name.removesuffix("_people") + "_source" in schema
+    ]
+
+
 def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
     """Give the dataset the fields, the skeleton, names and colours; what is there already stays.
 

@@ -1,0 +1,282 @@
+"""Datasets annotated, exported and imported: with a real MongoDB, ONNX Runtime and pycocotools."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from annotator.collections import (
+    Annotation,
+    annotate_samples,
+    export_samples,
+    import_labels,
+)
+from annotator.decoding import Settings
+from annotator.examples import EXAMPLES
+from annotator.fiftyone_fields import FieldError
+from annotator.images import find_photos
+from annotator.network import DEFAULT_MODEL
+
+from .people_samples import image, record
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTOS = find_photos(EXAMPLES)[:3]
+SETTINGS = Settings(confidence=0.05)
+
+
+@pytest.fixture
+def photos(tmp_path) -> list[Path]:
+    """Copies of three example images."""
+    folder = tmp_path / "photos" / "deep"
+    folder.mkdir(parents=True)
+    return [Path(shutil.copy(path, folder)) for path in PHOTOS]
+
+
+def add(dataset, paths) -> None:
+    import fiftyone as fo
+
+    dataset.add_samples([fo.Sample(filepath=str(path)) for path in paths])
+
+
+def people(dataset, prefix="dp") -> list:
+    return [d for labels in dataset.values(f"{prefix}_people.detections") for d in labels or []]
+
+
+def test_photos_are_annotated_and_bad_ones_listed(dataset, photos, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"")
+    add(dataset, [photos[0], bad, *photos[1:]])
+    seen = []
+    summary = annotate_samples(dataset, settings=SETTINGS, progress=lambda *done: seen.append(done))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert summary.samples == 3
+    assert summary.people == len(people(dataset)) > 0
+    assert summary.failures == {str(bad): "the file is empty"}
+    failed = dataset.match({"dp_failure": {"$ne": None}})
+    assert failed.values("filepath") == [str(bad)]
+    assert failed.first().dp_people is None
+    for person in people(dataset):
+        assert person.review == "predicted"
+        assert person.model
+        assert person.time
+        assert 0 <= person.quality_mask <= 1
+
+
+def test_a_view_restricts_the_run(dataset, photos):
+    add(dataset, photos)
+    summary = annotate_samples(dataset[:1], settings=SETTINGS)
+    assert summary.samples == 1
+    assert len(dataset.exists("dp_people")) == 1
+
+
+def test_photos_with_labels_are_skipped(dataset, photos):
+    add(dataset, photos)
+    annotate_samples(dataset[:2], settings=SETTINGS)
+    ids = [person.id for person in people(dataset)]
+    summary = annotate_samples(dataset, settings=SETTINGS)
+    assert (summary.samples, summary.skipped) == (1, 2)
+    assert ids == [person.id for person in people(dataset)][: len(ids)]
+
+
+def test_replacing_leaves_the_people_of_humans(dataset, photos):
+    add(dataset, photos)
+    annotate_samples(dataset, settings=SETTINGS)
+    sample = dataset.first()
+    touched = max(sample.dp_people.detections, key=lambda d: d.bounding_box[2] * d.bounding_box[3])
+    touched.mask = np.ones_like(touched.mask)
+    sample.save()
+    untouched = {d.id for d in people(dataset)} - {touched.id}
+    summary = annotate_samples(dataset, settings=SETTINGS, overwrite="replace")
+    assert summary.kept == 1
+    assert summary.dropped >= 1
+    after = {d.id: d for d in people(dataset)}
+    assert after[touched.id].mask.all()
+    assert after[touched.id].review == "edited"
+    assert not untouched & set(after)
+
+
+def test_two_prefixes_do_not_meet(dataset, photos):
+    add(dataset, photos[:1])
+    for prefix in ("dp", "other"):
+        annotate_samples(dataset, settings=SETTINGS, prefix=prefix)
+    assert len(people(dataset)) == len(people(dataset, "other")) > 0
+    sample = dataset.first()
+    assert Path(sample.dp_charts.mask_path).parent != Path(sample.other_charts.mask_path).parent
+
+
+def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
+    dataset.persistent = True
+    add(dataset, photos)
+    code = (
+        "import sys, fiftyone as fo\n"
+        "from annotator.collections import Annotation\n"
+        "from annotator.decoding import Settings\n"
+        f"run = Annotation(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
+        "for done in run:\n"
+        "    print(done, flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # FiftyOne may print notices of its own first.
+    while (line := child.stdout.readline()) and line.strip() != "1":
+        pass
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    dataset.reload()
+    assert len(dataset.exists("dp_people")) == 1
+    before = dataset.exists("dp_people").first().to_dict()["dp_people"]
+    summary = annotate_samples(dataset, settings=SETTINGS)
+    assert (summary.samples, summary.skipped) == (2, 1)
+    assert dataset.first().to_dict()["dp_people"] == before
+
+
+def test_the_export_is_valid_coco(dataset, photos, tmp_path):
+    add(dataset, photos)
+    annotate_samples(dataset[:2], settings=SETTINGS)
+    path = tmp_path / "labels.json"
+    summary = export_samples(dataset, path)
+    assert (summary.samples, summary.skipped) == (2, 1)
+    coco = COCO(path)
+    assert [i["file_name"] for i in coco.dataset["images"]] == [p.name for p in photos[:2]]
+    assert summary.people == len(coco.anns) > 0
+    for annotation in coco.anns.values():
+        mask = coco.annToMask(annotation)
+        assert mask.sum() == annotation["area"]
+        assert len(annotation["dp_masks"]) == 14
+        assert len(annotation["dp_I"]) == len(annotation["dp_x"]) > 0
+        assert len(annotation["keypoints"]) == 51
+        assert annotation["dp_provenance"]["state"] == "predicted"
+
+
+def test_ids_stay_when_more_is_annotated(dataset, photos, tmp_path):
+    add(dataset, photos)
+    annotate_samples(dataset[1:2], settings=SETTINGS)
+    export_samples(dataset, tmp_path / "first.json")
+    annotate_samples(dataset, settings=SETTINGS)
+    export_samples(dataset, tmp_path / "second.json", images_dir=tmp_path)
+    first, second = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("first", "second"))
+    later = {record["id"]: record for record in second["annotations"]}
+    assert [later[record["id"]] for record in first["annotations"]] == first["annotations"]
+    assert len(later) > len(first["annotations"]) > 0
+    names = {record["id"]: record["file_name"] for record in second["images"]}
+    assert names[first["images"][0]["id"]] == f"photos/deep/{photos[1].name}"
+
+
+def test_rejected_people_are_left_out(dataset, photos, tmp_path):
+    add(dataset, photos[:1])
+    annotate_samples(dataset, settings=SETTINGS)
+    sample = dataset.first()
+    count = len(sample.dp_people.detections)
+    sample.dp_people.detections[0].review = "rejected"
+    sample.save()
+    summary = export_samples(dataset, tmp_path / "labels.json")
+    assert (summary.people, summary.dropped) == (count - 1, 1)
+    assert export_samples(dataset, tmp_path / "labels.json", rejected=True).people == count
+
+
+@pytest.fixture
+def labels(tmp_path) -> Path:
+    """A file about the photos a.jpg, b.jpg of 64 × 48 pixels, which are there, and c.jpg, which is not."""
+    for name, size in (("a", (64, 48)), ("b", (64, 48)), ("d", (32, 32))):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), np.zeros((*size[::-1], 3), np.uint8))
+    images = [
+        image(id=id, file_name=f"{name}.jpg", coco_url=f"http://{name}") for id, name in enumerate("abcd", 10)
+    ]
+    annotations = [record(id=5, image_id=11, mood="good"), record(id=3, image_id=11, iscrowd=1)]
+    sections = {"info": {"year": 2018}, "licenses": [{"id": 3}], "categories": [{"id": 1, "name": "person"}]}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(sections | {"images": images, "annotations": annotations, "extra": [1]}))
+    return path
+
+
+def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
+    add(dataset, [tmp_path / "a.jpg"])
+    summary = import_labels(dataset, labels, tmp_path)
+    assert (summary.samples, summary.people) == (2, 2)
+    assert summary.failures == {
+        str(tmp_path / "c.jpg"): "no such photo",
+        str(tmp_path / "d.jpg"): "the photo has 32 × 32 pixels, the labels are for 64 × 48",
+    }
+    assert len(dataset) == 2
+    export_samples(dataset, tmp_path / "again.json")
+    was, now = (json.loads(path.read_text()) for path in (labels, tmp_path / "again.json"))
+    del was["images"][2:]
+    assert now == was
+
+
+def test_imported_people_are_never_overwritten(dataset, labels, tmp_path):
+    import_labels(dataset, labels, tmp_path)
+    before = dataset.last().to_dict()["dp_people"]
+    for _ in range(2):
+        summary = import_labels(dataset, labels, tmp_path)
+        assert (summary.people, summary.kept, summary.dropped) == (0, 2, 2)
+    annotate_samples(dataset, settings=SETTINGS, overwrite="replace")
+    assert dataset.last().to_dict()["dp_people"]["detections"][:2] == before["detections"]
+    assert import_labels(dataset, labels, tmp_path, overwrite="skip").skipped == 2
+
+
+def test_a_file_becomes_a_new_dataset(labels, tmp_path):
+    import fiftyone as fo
+
+    name = f"imported {tmp_path}"
+    assert import_labels(name, labels, tmp_path).people == 2
+    dataset = fo.load_dataset(name)
+    try:
+        assert dataset.persistent
+        assert len(people(dataset)) == 2
+        with pytest.raises(FieldError, match="already"):
+            import_labels(name, labels, tmp_path)
+    finally:
+        dataset.delete()
+
+
+def test_ids_used_twice_are_told_apart(dataset, labels, tmp_path):
+    import_labels(dataset, labels, tmp_path)
+    (tmp_path / "more").mkdir()
+    shutil.copy(tmp_path / "b.jpg", tmp_path / "more" / "b.jpg")
+    import_labels(dataset, labels, tmp_path / "more")
+    export_samples(dataset, tmp_path / "both.json", images_dir=tmp_path)
+    coco = COCO(tmp_path / "both.json")
+    assert sorted(coco.anns) == [3, 5, 6, 7]
+    assert len(coco.imgs) == 3
+
+
+def test_errors_name_what_is_wrong(dataset, photos, tmp_path):
+    add(dataset, photos)
+    with pytest.raises(FieldError, match="no field 'dp_people'"):
+        export_samples(dataset, tmp_path / "labels.json")
+    with pytest.raises(ValueError, match="overwrite: 'all'"):
+        annotate_samples(dataset, overwrite="all")
+    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
+        import_labels(dataset, tmp_path / "none.json", tmp_path)
+    assert "dp_people" not in dataset.get_field_schema()
+
+
+def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):
+    add(dataset, photos)
+    run = Annotation(dataset, DEFAULT_MODEL, settings=SETTINGS)
+    assert len(run) == 3
+    steps = iter(run)
+    next(steps)
+    start = time.monotonic()
+    steps.close()
+    assert time.monotonic() - start < 10
+    assert len(dataset.exists("dp_people")) == 1
