@@ -1,0 +1,153 @@
+import itertools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.batch import Annotated, annotate
+from annotator.decoding import Settings
+from annotator.network import Network
+from annotator.people import Person
+from tests.annotator.conftest import draw_photo
+
+LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Seven photos of 0, 1 or 2 people, of different sizes, each person of its own width."""
+    people = [[], [LEFT], [LEFT, RIGHT]]
+    return [
+        draw_photo(
+            tmp_path / f"{i}.png",
+            [(x, y, w - 2 * i, h, green) for x, y, w, h, green in people[i % 3]],
+            (128 + 8 * i, 96),
+        )
+        for i in range(7)
+    ]
+
+
+def numbers(person: Person) -> dict:
+    """All that is known of a person, comparable."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name in person.__slots__
+        if (value := getattr(person, name)) is not None
+    }
+
+
+def labels(results: Iterator[Annotated] | list[Annotated]) -> list[list[dict]]:
+    return [[numbers(person) for person in result.people.people] for result in results]
+
+
+def test_people_come_in_the_order_of_the_photos(photos: list[Path], tiny_network: Network):
+    results = list(annotate(photos, tiny_network, Settings()))
+    assert [result.path for result in results] == photos
+    assert [result.failure for result in results] == [None] * 7
+    assert [result.people.size for result in results] == [(128 + 8 * i, 96) for i in range(7)]
+    assert [len(result.people.people) for result in results] == [0, 1, 2, 0, 1, 2, 0]
+    for i, result in enumerate(results):
+        expected = sorted([(8, 20, 36 - 2 * i, 60), (70, 16, 40 - 2 * i, 70)][: i % 3])
+        found = sorted(person.box for person in result.people.people)
+        assert np.abs(np.subtract(found, expected)).max(initial=0) <= 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+@pytest.mark.parametrize("person_pass", [False, True])
+def test_the_batch_size_changes_no_label(
+    photos: list[Path], tiny_network: Network, batch_size: int, person_pass: bool
+):
+    alone = [
+        result
+        for path in photos
+        for result in annotate([path], tiny_network, Settings(person_pass=person_pass))
+    ]
+    settings = Settings(batch_size=batch_size, person_pass=person_pass)
+    assert labels(annotate(photos, tiny_network, settings)) == labels(alone)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_a_bad_photo_says_why_and_harms_no_other(
+    photos: list[Path], tmp_path: Path, tiny_network: Network, batch_size: int
+):
+    settings = Settings(batch_size=batch_size)
+    good = labels(annotate(photos, tiny_network, settings))
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no photo")
+    (tmp_path / "cut.png").write_bytes(photos[1].read_bytes()[:200])
+    bad = {
+        tmp_path / "empty.png": "empty",
+        tmp_path / "text.png": "not an image",
+        tmp_path / "cut.png": "damaged",
+        tmp_path / "gone.png": "cannot be read",
+    }
+    mixed = [path for pair in itertools.zip_longest(bad, photos) for path in pair if path]
+    results = list(annotate(mixed, tiny_network, settings))
+    assert [result.path for result in results] == mixed
+    assert labels(result for result in results if result.failure is None) == good
+    for result in results:
+        if result.path in bad:
+            assert bad[result.path] in result.failure
+            assert result.people is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_nothing_but_bad_photos(tmp_path: Path, tiny_network: Network, batch_size: int):
+    paths = [tmp_path / f"{i}.jpg" for i in range(8)]
+    results = list(annotate(paths, tiny_network, Settings(batch_size=batch_size)))
+    assert [result.path for result in results] == paths
+    assert all(result.people is None and result.failure for result in results)
+
+
+def test_no_photos(tiny_network: Network):
+    assert list(annotate([], tiny_network, Settings())) == []
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_closing_early_reads_little_more_and_ends_all_threads(
+    photos: list[Path], tiny_network: Network, taken: int
+):
+    asked = []
+
+    def endless() -> Iterator[Path]:
+        for path in itertools.cycle(photos):
+            asked.append(path)
+            yield path
+
+    threads = set(threading.enumerate())
+    results = annotate(endless(), tiny_network, Settings())
+    assert len(list(itertools.islice(results, taken))) == taken
+    results.close()
+    assert set(threading.enumerate()) <= threads
+    assert len(asked) <= taken + 32
+
+
+def test_a_failing_source_of_paths_is_heard_and_ends_all_threads(photos: list[Path], tiny_network: Network):
+    def broken() -> Iterator[Path]:
+        yield from photos[:3]
+        raise OSError("the disk is gone")
+
+    threads = set(threading.enumerate())
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(annotate(broken(), tiny_network, Settings()))
+    assert set(threading.enumerate()) <= threads
+
+
+def test_the_person_pass_looks_closer(tmp_path: Path, tiny_network: Network):
+    # At 400 pixels a pixel of the maps is 12.5 pixels of the photo; the second look sees the edges.
+    path = draw_photo(tmp_path / "small.png", [(203, 107, 90, 100, 80)], (400, 300))
+    errors = []
+    for person_pass in (False, True):
+        settings = Settings(person_pass=person_pass)
+        (result,) = annotate([path], tiny_network, settings)
+        (person,) = result.people.people
+        truth = np.zeros((300, 400), bool)
+        truth[107:207, 203:293] = True
+        x, y, w, h = person.box
+        seen = np.zeros_like(truth)
+        seen[y : y + h, x : x + w] = person.mask
+        errors.append(int((seen != truth).sum()))
+    coarse, fine = errors
+    assert fine < coarse / 2
