@@ -165,12 +165,12 @@ class Run:
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
-        first = stage == 1 and self.state["epoch"] == 0 and not self.config.start_weights
-        cascade = Cascade(PRESETS[self.config.preset], nets, self.config.backbone_weights if first else None)
+        fresh = stage == 1 and self.state["epoch"] == 0 and not self.config.start_weights
+        cascade = Cascade(PRESETS[self.config.preset], nets, self.config.backbone_weights if fresh else None)
+        if self.config.start_weights:
+            load_weights(cascade, self.config.start_weights)
         if stage > 1:
             load_weights(cascade, self.out / f"stage{stage - 1}.npz")
-        elif self.config.start_weights:
-            load_weights(cascade, self.config.start_weights)
         return cascade
 
     def _stage(self, stage: int) -> None:
@@ -208,6 +208,8 @@ class Run:
             plot_run(self.out)
         if best.exists():
             load_weights(cascade, best)
+        else:  # a stage of 0 epochs hands on what it was given
+            save_weights(cascade, best)
         reports = {**self.state["reports"], str(stage): evaluate(cascade, self.validation, plan.size)}
         write_report(self.out, self.config, reports)
         self._write_state(stage=stage + 1, epoch=0, best=None, reports=reports)

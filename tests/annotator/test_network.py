@@ -1,0 +1,97 @@
+"""Model files: the one of the package, and all that is not one."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from annotator.examples import EXAMPLES
+from annotator.images import Letterbox, find_photos, read_photo
+from annotator.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network()
+
+
+def test_the_packages_model_describes_itself(network):
+    info = network.info
+    assert (info.format_version, info.preset, info.input_size) == (1, "lite", 256)
+    assert info.license == "CC BY-NC 4.0"
+    assert len(info.report_sha256) == 64
+    assert network.device == "CPU" or network.device.startswith("GPU")
+
+
+def test_the_packages_model_is_small():
+    assert DEFAULT_MODEL.stat().st_size < 15e6
+
+
+def test_it_finds_the_astronaut(network):
+    photo = read_photo(EXAMPLES / "astronaut.jpg")
+    letterbox = Letterbox((photo.shape[1], photo.shape[0]), network.side)
+    maps = network.run(letterbox.apply(photo)[None])
+    scale = maps.person.shape[1] / 512
+    face = maps.person[0, int(100 * scale) : int(180 * scale), int(180 * scale) : int(260 * scale)]
+    assert face.mean() > 0.8
+    assert (
+        np.bincount(
+            maps.parts[0][int(100 * scale) : int(150 * scale), int(190 * scale) : int(250 * scale)].ravel()
+        ).argmax()
+        == 14
+    )
+
+
+def test_axes_and_ranges(network):
+    photos = [read_photo(path) for path in find_photos(EXAMPLES)[:2]]
+    squares = [Letterbox((p.shape[1], p.shape[0]), network.side).apply(p) for p in photos]
+    maps = network.run(np.stack(squares))
+    side = network.side // network.info.output_stride
+    assert maps.person.shape == maps.u.shape == maps.charts.shape == (2, side, side)
+    assert maps.heads.shape == (2, side, side, 2)
+    for values in (maps.person, maps.u, maps.v, maps.part_confidence, maps.keypoints):
+        assert 0 <= values.min() <= values.max() <= 1
+    np.testing.assert_array_equal(maps[1].charts, maps.charts[1])
+
+
+def test_missing_and_foreign_files(tmp_path):
+    with pytest.raises(ModelError, match=r"none\.onnx: no such model file"):
+        Network(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(ModelError, match=r"text\.onnx: ONNX Runtime cannot load it"):
+        Network(tmp_path / "text.onnx")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, "not a model of DensePose Annotator"),
+        ({METADATA_KEY: "{"}, "cannot be read"),
+        ({METADATA_KEY: json.dumps({"format_version": 1})}, "cannot be read"),
+        ({METADATA_KEY: json.dumps({"format_version": 2})}, "newer than 1: update densepose-annotator"),
+    ],
+)
+def test_metadata_that_does_not_fit(tmp_path, metadata, message):
+    helper = onnx.helper
+    images = helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, [None, 64, 64, 3])
+    out = helper.make_tensor_value_info("out", onnx.TensorProto.UINT8, [None, 64, 64, 3])
+    graph = helper.make_graph([helper.make_node("Identity", ["images"], ["out"])], "g", [images], [out])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(proto, metadata)
+    onnx.save(proto, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"m\.onnx: .*" + message):
+        Network(tmp_path / "m.onnx")
+
+
+def test_without_onnxruntime_the_error_names_the_extras():
+    script = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from annotator.network import Network\n"
+        "try:\n    Network()\nexcept ImportError as error:\n    print(error)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "densepose-annotator[cpu]" in result.stdout
+    assert "densepose-annotator[gpu]" in result.stdout

@@ -1,0 +1,65 @@
+"""The shipped Keras weights and the shipped ONNX file are one model; the commands work on it."""
+
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from annotator.examples import EXAMPLES
+from annotator.images import find_photos
+from annotator.network import DEFAULT_MODEL, Maps, Network
+from model.cascade import STAGE_NETS
+from model.export import LIMITS, compare, decode, read_images
+from model.pretrained import LITE
+from model.weights import open_cascade
+
+
+def test_keras_weights_and_onnx_file_agree():
+    cascade = open_cascade(LITE)
+    assert cascade.stage_nets == STAGE_NETS
+    images = read_images(find_photos(EXAMPLES)[:3], 256)
+    maps = decode(cascade(images.astype("float32"), training=False), cascade.config)
+    maps = {name: keras.ops.convert_to_numpy(value) for name, value in maps.items()}
+    actual = Network().run(images)
+    parity = compare(maps, {name: getattr(actual, name) for name in Maps.__dataclass_fields__})
+    largest, flipped = LIMITS["float16-weights"]
+    assert max(parity.differences.values()) <= largest
+    assert max(parity.flipped.values()) <= flipped
+
+
+def test_both_are_small():
+    assert LITE.stat().st_size + DEFAULT_MODEL.stat().st_size < 20 * 2**20
+
+
+def run_command(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "annotator.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_export_command(tmp_path):
+    result = run_command(
+        "export", LITE, tmp_path / "m.onnx", "--size", "128", "--fp16-weights", "--model-id", "x"
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "largest difference" in result.stdout
+    network = Network(tmp_path / "m.onnx")
+    assert (network.info.model_id, network.side) == ("x", 128)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "nowhere", "m.onnx"], "no such weights file"),
+        (["train", "--out", "run"], "train needs --config, or --data with --images"),
+        (["train", "--data", "a.json", "--out", "run"], "1 --data but 0 --images"),
+        (["train", "--config", "none.json", "--out", "run"], "none.json: no such config"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, tmp_path):
+    result = run_command(
+        *[str(tmp_path / a) if a in ("nowhere", "run", "m.onnx", "none.json") else a for a in arguments]
+    )
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
