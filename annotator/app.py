@@ -148,7 +148,9 @@ def _annotate(dataset: fo.Dataset, person_pass: bool) -> None:
             bar.update(done - bar.n)
 
         summary = annotate_samples(dataset, settings=Settings(person_pass=person_pass), progress=progress)
-    print(f"{summary.samples} photos annotated, {summary.people} people; {summary.skipped} had labels before")
+    print(
+        f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people: {summary.people}"
+    )
     for path, reason in summary.failures.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
 

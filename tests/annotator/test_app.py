@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -28,19 +29,20 @@ def free_port() -> int:
 
 
 class App:
-    """A running ``densepose-annotator app`` whose FiftyOne lives in ``home``."""
+    """A running ``densepose-annotator app`` with a database, datasets and plugins of its own."""
 
     def __init__(self, home: Path, photos: Path) -> None:
         self.port = free_port()
         self.log = home / "app.log"
-        folders = {
-            name: str(home / name.lower())
-            for name in ("FIFTYONE_DATABASE_DIR", "FIFTYONE_DEFAULT_DATASET_DIR", "FIFTYONE_PLUGINS_DIR")
+        own = {
+            "FIFTYONE_DATABASE_NAME": f"app-{home.name}"[:60],
+            "FIFTYONE_DEFAULT_DATASET_DIR": str(home / "datasets"),
+            "FIFTYONE_PLUGINS_DIR": str(home / "plugins"),
         }
         command = [sys.executable, "-m", "annotator.cli", "app", str(photos), "--port", str(self.port)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*command, "--no-browser"], cwd=ROOT, env=os.environ | folders, stdout=log, stderr=log
+                [*command, "--no-browser"], cwd=ROOT, env=os.environ | own, stdout=log, stderr=log
             )
 
     def wait_until_open(self, seconds: float = 180) -> str:
@@ -63,17 +65,31 @@ class App:
         return status
 
 
-def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path):
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Path], App]]:
+    """Starts the command on a folder; what still runs after the test is ended."""
+    apps = []
+
+    def start_app(photos: Path) -> App:
+        apps.append(App(tmp_path, photos))
+        return apps[-1]
+
+    yield start_app
+    for app in apps:
+        if app.process.poll() is None:
+            app.stop(signal.SIGTERM)
+
+
+def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Callable[[Path], App]):
     photos = tmp_path / "photos"
     (photos / "deeper").mkdir(parents=True)
     shutil.copy(EXAMPLES / "meadow.jpg", photos)
     shutil.copy(EXAMPLES / "hall.jpg", photos / "deeper")
     (photos / "broken.jpg").write_bytes(b"no photo")
 
-    app = App(tmp_path, photos)
+    app = start(photos)
     text = app.wait_until_open()
-    assert "2 photos annotated" in text
-    assert "0 had labels before" in text
+    assert "photos: 2 annotated, 0 had labels before" in text
     assert f"left out: {photos / 'broken.jpg'}: " in text
     with urllib.request.urlopen(f"http://localhost:{app.port}/", timeout=20) as page:
         assert "<title>FiftyOne</title>" in page.read().decode()
@@ -82,10 +98,9 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path):
     assert app.stop(signal.SIGINT) == 0
 
     shutil.copy(EXAMPLES / "astronaut.jpg", photos)
-    app = App(tmp_path, photos)
+    app = start(photos)
     text = app.wait_until_open()
-    assert "1 photos annotated" in text
-    assert "2 had labels before" in text
+    assert "photos: 1 annotated, 2 had labels before" in text
     assert app.stop(signal.SIGTERM) == 0
 
 
