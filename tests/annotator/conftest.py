@@ -52,7 +52,7 @@ def draw_photo(
 ) -> Path:
     """Write a photo of rectangular people, each x, y, w, h and green, with a blue dot in its middle."""
     width, height = size
-    image = np.full((height, width, 3), 30, np.uint8)
+    image = np.full((height, width, 3), (0, 0, 30), np.uint8)
     for x, y, w, h, green in people:
         image[y : y + h, x : x + w] = 255, green, 0
         cv2.circle(image, (x + w // 2, y + h // 2), 3, (255, green, 255), -1)
@@ -86,7 +86,10 @@ def _model() -> onnx.ModelProto:
         helper.make_node("Identity", ["person"], ["chart_confidence"]),
         *_index("part", "parts"),
         *_index("chart", "charts"),
-        helper.make_node("Sub", ["u", "half"], ["head"]),
+        # The greenest neighbour, so that the blurred rim of a person says the same as its inside.
+        helper.make_node("MaxPool", ["green"], ["greenest"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Squeeze", ["greenest", "channel_axis"], ["who"]),
+        helper.make_node("Sub", ["who", "half"], ["head"]),
         helper.make_node("Unsqueeze", ["head", "last_axis"], ["head_column"]),
         helper.make_node("Mul", ["head_column", "sideways"], ["heads"]),
         helper.make_node("MaxPool", ["blue"], ["peaks"], kernel_shape=[2, 2], strides=[2, 2]),
