@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 from keras import layers
 
-from model.blocks import Upsample, conv, dilated_unet
+from model.blocks import MOMENTUM, Upsample, conv, dilated_unet
 
 STAGE_NETS = ("person", "parts", "charts", "uv", "keypoints", "heads")
 OUTPUTS = {"person": 1, "parts": 15, "charts": 25, "uv": 48, "keypoints": 17, "heads": 2}
@@ -216,7 +216,7 @@ class Cascade(keras.Model):
             levels.append(x)
         x = layers.Concatenate(name="pyramid")(levels)
         x = layers.Conv2D(config.feature_width, 1, use_bias=False, name="features_conv")(x)
-        x = layers.BatchNormalization(name="features_bn")(x)
+        x = layers.BatchNormalization(momentum=MOMENTUM, name="features_bn")(x)
         return layers.LeakyReLU(negative_slope=0.05, name="features")(x)
 
     @staticmethod
