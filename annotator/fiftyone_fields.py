@@ -139,6 +139,7 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
 
     check_fields(dataset, fields)
     schema = dataset.get_field_schema(flat=True)
+    is_new = fields.people not in schema
     for name, kind in _types(fields).items():
         if name in schema:
             continue
@@ -167,6 +168,8 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
     skeleton = fo.KeypointSkeleton(labels=list(KEYPOINTS), edges=[list(limb) for limb in SKELETON])
     dataset.skeletons = {**dataset.skeletons, fields.keypoints: skeleton}
     _set_colours(dataset, fields)
+    if is_new:
+        _hide_surface(dataset, fields)
     dataset.save()
 
 
@@ -213,6 +216,18 @@ def _set_colours(dataset: fo.Dataset, fields: Fields) -> None:
     scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]
     scheme.colorscales = _merged(scheme.colorscales, scales)
     dataset.app_config.color_scheme = scheme
+
+
+def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
+    """Let the App start with people and keypoints alone: the other fields cover them."""
+    import fiftyone as fo
+
+    config = dataset.app_config
+    active = config.active_fields or fo.DatasetAppConfig.default_active_fields(dataset)
+    hidden = {fields.parts, fields.charts, fields.u, fields.v}
+    shown = [path for path in active.paths if path not in hidden]
+    active.paths = shown + [path for path in (fields.people, fields.keypoints) if path not in shown]
+    config.active_fields = active
 
 
 def _merged(old: Iterable[dict[str, Any]] | None, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,6 @@ class AnnotatePeople(foo.Operator):
             max=1,
             label="Confidence",
             description="The least score of a person, 0 to 1",
-            view=types.SliderView(min=0, max=1),
         )
         _overwrite_input(inputs, "skip")
         _delegation_notice(ctx, inputs)
@@ -80,7 +79,7 @@ class AnnotatePeople(foo.Operator):
             settings=settings,
             overwrite=values["overwrite"],
         )
-        return _execute(ctx, run, len(run), ctx.ops.reload_dataset)
+        return _execute(ctx, run, len(run), lambda: _show_labels(ctx, run))
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People annotated")
@@ -142,7 +141,7 @@ class ExportCocoDensePose(foo.Operator):
             images_dir=_folder(values.get("images_dir")),
             rejected=values["rejected"],
         )
-        return _execute(ctx, run, len(run), None, {"file": str(run.path)})
+        return _execute(ctx, run, len(run), list, {"file": str(run.path)})
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People exported")
@@ -199,7 +198,10 @@ class ImportCocoDensePose(foo.Operator):
             prefix=values["prefix"],
             overwrite=values["overwrite"],
         )
-        after = (lambda: ctx.ops.open_dataset(run.dataset.name)) if is_new else ctx.ops.reload_dataset
+
+        def after() -> list[Any]:
+            return [ctx.ops.open_dataset(run.dataset.name)] if is_new else _show_labels(ctx, run)
+
         return _execute(ctx, run, None, after, {"dataset": run.dataset.name})
 
     def resolve_output(self, ctx: Context) -> types.Property:
@@ -350,9 +352,16 @@ def _read_model_facts(file: Path, changed: int) -> dict[str, Any]:
 
 
 def _execute(
-    ctx: Context, run: Any, total: int | None, after: Any, extra: dict[str, str] | None = None
+    ctx: Context,
+    run: Any,
+    total: int | None,
+    after: Callable[[], list[Any]],
+    extra: dict[str, str] | None = None,
 ) -> Iterator[Any] | dict[str, Any]:
-    """Do a run: as a stream of messages to the App, or at once where it was scheduled."""
+    """Do a run: as a stream of messages to the App, or at once where it was scheduled.
+
+    ``after`` makes messages for the end of the stream.
+    """
     if not ctx.delegated:
         return _stream(ctx, run, total, after, extra or {})
     for done in run:
@@ -360,7 +369,9 @@ def _execute(
     return _results(run.summary, extra or {})
 
 
-def _stream(ctx: Context, run: Any, total: int | None, after: Any, extra: dict[str, str]) -> Iterator[Any]:
+def _stream(
+    ctx: Context, run: Any, total: int | None, after: Callable[[], list[Any]], extra: dict[str, str]
+) -> Iterator[Any]:
     try:
         for done in run:
             yield ctx.ops.set_progress(
@@ -373,10 +384,26 @@ def _stream(ctx: Context, run: Any, total: int | None, after: Any, extra: dict[s
         outputs.view("error", types.Error(label="Stopped", description=str(error)))
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         return
-    if after is not None:
-        yield after()
+    yield from after()
     results = _results(run.summary, extra)
     yield ctx.ops.show_output(_summary_output("Done", results).to_json(), results)
+
+
+def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
+    """Messages that make an App that is open show what was written, in its colours."""
+    config = run.dataset.app_config
+    scheme = config.color_scheme
+    colours = {
+        "color_by": scheme.color_by,
+        "opacity": scheme.opacity,
+        "show_keypoint_skeletons": scheme.show_skeletons,
+        "fields": scheme.fields,
+        "colorscales": scheme.colorscales,
+    }
+    messages = [ctx.ops.reload_dataset(), ctx.trigger("set_color_scheme", colours)]
+    if run.fields.people not in ctx.active_fields:
+        messages.append(ctx.trigger("set_active_fields", {"fields": config.active_fields.paths}))
+    return messages
 
 
 def _progress_label(done: int, total: int | None) -> str:
