@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-
 MOMENTUM = 0.97
 """Of batch norm's running statistics: Keras's 0.99 lags behind a stage of a few hundred steps, and then the
 network answers otherwise than it was trained."""
