@@ -81,9 +81,6 @@ def run_annotate(arguments: argparse.Namespace) -> int:
         summary = annotate_folder(
             arguments.photos, arguments.out, network, _settings(arguments), sampling, show
         )
-    if not summary.photos:
-        print(f"{arguments.photos}: no photos in it", file=sys.stderr)
-        return 1
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {arguments.out}")
     if summary.failed:
         print(f"{summary.failed} photos could not be used: {arguments.out}.failures.jsonl")

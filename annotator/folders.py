@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from annotator.batch import Annotated, annotate
 from annotator.coco import CocoWriter, annotation, image_record
 from annotator.decoding import Settings
-from annotator.images import find_photos
+from annotator.images import EXTENSIONS, PhotoError, find_photos
 from annotator.network import Network
 from annotator.points import PointSampling
 
@@ -43,38 +44,42 @@ def annotate_folder(
 ) -> Summary:
     """Label all photos below a folder and write ``out``.
 
-    Results go to a journal beside ``out`` as they come; a run that was interrupted goes on from it, and its
-    file equals that of a run that was not. Photos that cannot be used are listed with their reasons in
-    ``<out>.failures.jsonl``.
+    Results go to a journal in the folder ``<out>.partial`` as they come; a run that was interrupted goes on
+    from it, and its file equals that of a run that was not. Photos that cannot be used are listed with their
+    reasons in ``<out>.failures.jsonl``.
 
     Args:
-        progress: called with (photos done, photos in all) after each.
+        progress: called with (photos done, photos in all) at the start and after each.
 
     Raises:
-        JournalError: the unfinished run beside ``out`` had another model, folder or other settings.
-        annotator.images.PhotoError: no such folder.
+        JournalError: the unfinished run of ``out`` had another model, folder or other settings.
+        annotator.images.PhotoError: no such folder, or no photos in it.
+        OSError: ``out`` cannot be written.
     """
-    folder, out = Path(folder), Path(out)
+    folder, out = Path(folder), Path(os.path.realpath(out))
     settings, sampling = settings or Settings(), sampling or PointSampling()
     photos = find_photos(folder)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(
-        out.with_name(f"{out.name}.partial.jsonl"), _identity(folder, network, settings, sampling)
-    )
+    if not photos:
+        raise PhotoError(f"{folder}: no photos in it ({', '.join(sorted(EXTENSIONS))})")
+    if out.is_dir():
+        raise IsADirectoryError(f"{out}: is a folder; name a file to write the labels to")
+    partial = out.with_name(f"{out.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    journal = Journal(partial / "journal.jsonl", _identity(folder, network, settings, sampling))
     names = [path.relative_to(folder).as_posix() for path in photos]
     done = journal.open()
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
     count = len(photos) - len(left)
-    if progress:
-        progress(count, len(photos))
     with journal:
+        if progress:
+            progress(count, len(photos))
         for result in annotate(left, network, settings):
             journal.append(_entry(result, folder, sampling))
             count += 1
             if progress:
                 progress(count, len(photos))
-    summary = _write(journal, out, len(photos) - len(left))
-    journal.remove()
+    summary = _write(journal.entries(names), partial, out, len(photos) - len(left))
+    shutil.rmtree(partial)
     return summary
 
 
@@ -99,15 +104,14 @@ def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str
     return {"file_name": name, "image": image_record(result.people), "annotations": people}
 
 
-def _write(journal: Journal, out: Path, continued: int) -> Summary:
+def _write(entries: Iterator[dict[str, Any]], partial: Path, out: Path, continued: int) -> Summary:
+    """Both files, made in the folder ``partial`` and then moved to their places."""
     failures = out.with_name(f"{out.name}.failures.jsonl")
-    partial = failures.with_name(f"{failures.name}.partial")
+    labels, reasons = partial / "labels.json", partial / "failures.jsonl"
     photos = people = failed = 0
-    with (
-        CocoWriter(out, info={"description": "Labels by DensePose Annotator"}) as writer,
-        partial.open("w") as bad,
-    ):
-        for entry in journal.entries():
+    info = {"description": "Labels by DensePose Annotator"}
+    with CocoWriter(labels, info=info) as writer, reasons.open("w", encoding="utf-8") as bad:
+        for entry in entries:
             photos += 1
             if "failure" in entry:
                 failed += 1
@@ -115,10 +119,10 @@ def _write(journal: Journal, out: Path, continued: int) -> Summary:
             else:
                 people += len(entry["annotations"])
                 writer.add_records(entry["image"], entry["annotations"])
+    os.replace(labels, out)
     if failed:
-        os.replace(partial, failures)
+        os.replace(reasons, failures)
     else:
-        partial.unlink()
         failures.unlink(missing_ok=True)
     return Summary(photos, people, failed, continued)
 
@@ -132,55 +136,63 @@ class Journal:
     def __init__(self, path: Path, identity: dict[str, Any]):
         self.path = path
         self.identity = identity
+        self._places: dict[str, int] = {}
+        """Byte at which each photo's line starts."""
 
     def open(self) -> set[str]:
-        """Names of the photos that are done.
+        """Names of the photos that are done; from here on results can be appended.
 
         Raises:
             JournalError: the journal is of another run.
         """
-        done: set[str] = set()
-        if not self.path.exists():
-            self.path.write_text(json.dumps(self.identity) + "\n", encoding="utf-8")
-            return done
-        with self.path.open("rb+") as file:
-            whole = 0
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                entry = json.loads(line)
-                if whole == 0 and entry != json.loads(json.dumps(self.identity)):
-                    raise JournalError(
-                        f"{self.path} is of an unfinished run with another folder, model or settings: "
-                        "repeat that run to finish it, or delete the file to start over"
-                    )
-                if whole:
-                    done.add(entry["file_name"])
-                whole += len(line)
-            file.truncate(whole)
-        if whole == 0:
-            self.path.unlink()
-            return self.open()
-        return done
+        self._file = self.path.open("ab+")
+        self._file.seek(0)
+        end = 0
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            if end == 0:
+                self._check(line)
+            else:
+                self._places[json.loads(line)["file_name"]] = end
+            end += len(line)
+        self._file.truncate(end)
+        if end == 0:
+            self._add(self.identity)
+        return set(self._places)
+
+    def _check(self, line: bytes) -> None:
+        try:
+            same = json.loads(line) == json.loads(json.dumps(self.identity))
+        except ValueError:
+            same = False
+        if not same:
+            self._file.close()
+            raise JournalError(
+                f"{self.path.parent} is of an unfinished run with another folder, model or settings: "
+                "repeat that run to finish it, or delete that folder to start over"
+            )
 
     def __enter__(self) -> Journal:
-        self._file = self.path.open("a", encoding="utf-8")
         return self
-
-    def append(self, entry: dict[str, Any]) -> None:
-        """Write one photo's result; it survives a kill of this process from here on."""
-        self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")
-        self._file.flush()
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """All results in the order of the run."""
-        with self.path.open(encoding="utf-8") as file:
-            next(file)
-            for line in file:
-                yield json.loads(line)
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write one photo's result; it survives a kill of this process from here on."""
+        self._places[entry["file_name"]] = self._add(entry)
 
-    def remove(self) -> None:
-        self.path.unlink()
+    def _add(self, value: dict[str, Any]) -> int:
+        """Write a line; the byte at which it starts."""
+        start = self._file.seek(0, os.SEEK_END)
+        self._file.write(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        return start
+
+    def entries(self, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The results of these photos, in this order."""
+        with self.path.open("rb") as file:
+            for name in names:
+                file.seek(self._places[name])
+                yield json.loads(file.readline())

@@ -1,0 +1,266 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pycocotools.coco import COCO
+
+from annotator.coco import read_coco
+from annotator.decoding import Settings
+from annotator.folders import JournalError, annotate_folder
+from annotator.images import PhotoError
+from annotator.network import Network
+from annotator.points import PointSampling
+from tests.annotator.conftest import draw_photo
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Photos of 2, 0, 1 and 1 people in folders in folders, and one that is no photo."""
+    photos = tmp_path / "photos"
+    draw_photo(photos / "a" / "b" / "two.png", [LEFT, RIGHT])
+    draw_photo(photos / "a" / "none.png", [])
+    draw_photo(photos / "c.png", [RIGHT])
+    draw_photo(photos / "z" / "last.png", [LEFT])
+    (photos / "b.jpg").write_text("no photo")
+    return photos
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "result" / "labels.json"
+
+
+@pytest.fixture
+def whole(folder: Path, tmp_path: Path, tiny_network: Network) -> bytes:
+    """The file of an uninterrupted run."""
+    path = tmp_path / "whole.json"
+    annotate_folder(folder, path, tiny_network)
+    return path.read_bytes()
+
+
+class Stopped(Exception):
+    """Raised by :func:`stop_after`."""
+
+
+def stop_after(photos: int):
+    def progress(done: int, total: int) -> None:
+        if done == photos:
+            raise Stopped
+
+    return progress
+
+
+def interrupt(folder: Path, out: Path, network: Network, photos: int) -> Path:
+    """Stop a run after some photos; its journal."""
+    with pytest.raises(Stopped):
+        annotate_folder(folder, out, network, progress=stop_after(photos))
+    assert not out.exists()
+    assert names(out.parent) == {"labels.json.partial"}
+    return out.parent / "labels.json.partial" / "journal.jsonl"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_folder_becomes_one_file(folder: Path, out: Path, tiny_network: Network):
+    calls = []
+    summary = annotate_folder(folder, out, tiny_network, progress=lambda *call: calls.append(call))
+    assert (summary.photos, summary.people, summary.failed, summary.continued) == (5, 4, 1, 0)
+    assert calls == [(done, 5) for done in range(6)]
+    people = {image.file_name: image for image in read_coco(out)}
+    assert list(people) == ["a/b/two.png", "a/none.png", "c.png", "z/last.png"]
+    assert [len(image.people) for image in people.values()] == [2, 0, 1, 1]
+    assert people["c.png"].size == (128, 96)
+
+
+def test_pycocotools_loads_the_file(folder: Path, out: Path, tiny_network: Network):
+    annotate_folder(folder, out, tiny_network)
+    coco = COCO(str(out))
+    assert sorted(coco.getImgIds()) == [1, 2, 3, 4]
+    assert sorted(coco.getAnnIds()) == [1, 2, 3, 4]
+    for record in coco.loadAnns(coco.getAnnIds()):
+        assert coco.annToMask(record).sum() == record["area"] > 1000
+        assert len(record["dp_masks"]) == 14
+        assert record["num_keypoints"] == 17
+
+
+def test_failures_are_listed_with_their_reasons(folder: Path, out: Path, tiny_network: Network):
+    annotate_folder(folder, out, tiny_network)
+    lines = Path(f"{out}.failures.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"file_name": "b.jpg", "failure": "not an image, or of an unknown format"}
+    ]
+
+
+def test_nothing_else_is_left_behind(folder: Path, out: Path, tiny_network: Network):
+    annotate_folder(folder, out, tiny_network)
+    assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+    (folder / "b.jpg").unlink()
+    annotate_folder(folder, out, tiny_network)
+    assert names(out.parent) == {"labels.json"}
+
+
+def test_a_second_run_replaces_the_file(folder: Path, out: Path, tiny_network: Network):
+    annotate_folder(folder, out, tiny_network)
+    draw_photo(folder / "new.png", [LEFT])
+    (folder / "c.png").unlink()
+    summary = annotate_folder(folder, out, tiny_network)
+    assert (summary.photos, summary.continued) == (5, 0)
+    found = [image.file_name for image in read_coco(out)]
+    assert found == ["a/b/two.png", "a/none.png", "new.png", "z/last.png"]
+
+
+@pytest.mark.parametrize("photos", range(6))
+def test_a_stopped_run_goes_on(folder: Path, out: Path, whole: bytes, tiny_network: Network, photos: int):
+    interrupt(folder, out, tiny_network, photos)
+    calls = []
+    summary = annotate_folder(folder, out, tiny_network, progress=lambda *call: calls.append(call))
+    assert summary.continued == photos
+    assert (summary.photos, summary.people, summary.failed) == (5, 4, 1)
+    assert calls == [(done, 5) for done in range(photos, 6)]
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+@pytest.mark.parametrize("photos", [0, 3])
+def test_a_journal_with_half_a_last_line_goes_on(
+    folder: Path, out: Path, whole: bytes, tiny_network: Network, photos: int, cut: int
+):
+    journal = interrupt(folder, out, tiny_network, photos)
+    data = journal.read_bytes()
+    journal.write_bytes(data[:-cut])
+    summary = annotate_folder(folder, out, tiny_network)
+    assert summary.continued == max(photos - 1, 0)
+    assert out.read_bytes() == whole
+
+
+def test_photos_that_come_or_go_during_the_stop(
+    folder: Path, out: Path, tmp_path: Path, tiny_network: Network
+):
+    interrupt(folder, out, tiny_network, 3)
+    draw_photo(folder / "a" / "a.png", [LEFT])
+    (folder / "a" / "none.png").unlink()
+    summary = annotate_folder(folder, out, tiny_network)
+    assert (summary.photos, summary.continued) == (5, 2)
+    annotate_folder(folder, tmp_path / "whole.json", tiny_network)
+    assert out.read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_another_batch_size_may_go_on(folder: Path, out: Path, whole: bytes, tiny_network: Network):
+    interrupt(folder, out, tiny_network, 2)
+    assert annotate_folder(folder, out, tiny_network, Settings(batch_size=3)).continued == 2
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"settings": Settings(person_pass=True)},
+        {"settings": Settings(threshold=0.4)},
+        {"sampling": PointSampling(per_part=5)},
+    ],
+)
+def test_other_settings_may_not_go_on(folder: Path, out: Path, tiny_network: Network, other: dict):
+    journal = interrupt(folder, out, tiny_network, 2)
+    before = journal.read_bytes()
+    with pytest.raises(JournalError, match="delete that folder"):
+        annotate_folder(folder, out, tiny_network, **other)
+    assert journal.read_bytes() == before
+
+
+def test_another_folder_may_not_go_on(folder: Path, out: Path, tiny_network: Network):
+    interrupt(folder, out, tiny_network, 2)
+    with pytest.raises(JournalError, match="another folder"):
+        annotate_folder(folder / "a", out, tiny_network)
+
+
+def test_a_foreign_file_in_place_of_the_journal_is_left_alone(folder: Path, out: Path, tiny_network: Network):
+    journal = interrupt(folder, out, tiny_network, 2)
+    journal.write_text("some notes\nof mine\n")
+    with pytest.raises(JournalError, match="delete that folder"):
+        annotate_folder(folder, out, tiny_network)
+    assert journal.read_text() == "some notes\nof mine\n"
+
+
+def test_a_folder_without_photos_replaces_nothing(tmp_path: Path, out: Path, tiny_network: Network):
+    (tmp_path / "bare").mkdir()
+    out.parent.mkdir()
+    out.write_text("labels of yesterday")
+    with pytest.raises(PhotoError, match="bare: no photos"):
+        annotate_folder(tmp_path / "bare", out, tiny_network)
+    assert out.read_text() == "labels of yesterday"
+    assert names(out.parent) == {"labels.json"}
+
+
+def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path, tiny_network: Network):
+    out.mkdir(parents=True)
+    with pytest.raises(IsADirectoryError, match=r"labels\.json"):
+        annotate_folder(folder, out, tiny_network)
+    assert names(out.parent) == {"labels.json"}
+
+
+RUN = """
+import os, signal, sys
+from annotator.folders import annotate_folder
+from annotator.network import Network
+
+folder, out, model, photos, when = sys.argv[1:]
+network = Network(model, threads=1)
+if when == "photos":
+    def progress(done, total):
+        if done == int(photos):
+            os.kill(os.getpid(), signal.SIGKILL)
+    annotate_folder(folder, out, network, progress=progress)
+else:
+    replace = os.replace
+    def killed(*arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.replace = killed
+    annotate_folder(folder, out, network)
+"""
+
+
+@pytest.mark.parametrize("when", ["photos", "writing"])
+def test_a_killed_run_goes_on(
+    folder: Path, out: Path, whole: bytes, tiny_model: Path, tiny_network: Network, when: str
+):
+    command = [sys.executable, "-c", RUN, str(folder), str(out), str(tiny_model), "3", when]
+    status = subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode
+    assert status == -signal.SIGKILL
+    assert not out.exists()
+    summary = annotate_folder(folder, out, tiny_network)
+    assert summary.continued == (3 if when == "photos" else 5)
+    assert out.read_bytes() == whole
+    assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+
+
+def test_kills_at_any_moment_lose_nothing(
+    folder: Path, out: Path, tmp_path: Path, tiny_model: Path, tiny_network: Network
+):
+    for i in range(200):
+        os.link(folder / "a" / "b" / "two.png", folder / f"copy{i:03}.png")
+    whole = tmp_path / "whole.json"
+    annotate_folder(folder, whole, tiny_network)
+    journal = out.parent / "labels.json.partial" / "journal.jsonl"
+    command = [sys.executable, "-c", RUN, str(folder), str(out), str(tiny_model), "-1", "photos"]
+    size = 0
+    for _ in range(3):
+        run = subprocess.Popen(command, cwd=ROOT)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and (not journal.exists() or journal.stat().st_size < size + 20_000):
+            assert run.poll() is None
+            time.sleep(0.001)
+        run.kill()
+        run.wait()
+        size = journal.stat().st_size
+    assert annotate_folder(folder, out, tiny_network).continued > 3
+    assert out.read_bytes() == whole.read_bytes()
