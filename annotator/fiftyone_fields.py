@@ -27,7 +27,8 @@ TASKS = ("mask", "parts", "charts", "keypoints")
 """Each has a quality score, the attribute ``quality_<task>`` of a person."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
 """Of the people of an image by their index, from 1; the ninth has the first one's colour."""
-SURFACE_COLOURS = {"u": "viridis", "v": "plasma"}
+SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
+"""Names of plotly's colour scales."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -210,7 +211,7 @@ def _set_colours(dataset: fo.Dataset, fields: Fields) -> None:
         },
         {"path": fields.charts, "fieldColor": "#8dd35f", "maskTargetsColors": charts},
         {"path": fields.u, "fieldColor": "#21918c"},
-        {"path": fields.v, "fieldColor": "#cc4778"},
+        {"path": fields.v, "fieldColor": "#aa00aa"},
     ]
     scheme.fields = _merged(scheme.fields, ours)
     scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]

@@ -122,6 +122,9 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
                 person.charts, person.u, person.v = maps.read(person.box, index)
                 if person.mask is not None:
                     person.charts = np.where(person.mask, person.charts, np.uint8(0))
+                if not person.charts.any():
+                    # The person was moved by hand to where nothing is known of the surface.
+                    person.charts = person.u = person.v = None
     return People(
         size=size,
         people=people,
@@ -300,6 +303,8 @@ def _read_person(labels: Labels, size: tuple[int, int]) -> Person:
         parts = _join_parts(labels.parts, box, size)
         if mask is not None:
             parts = np.where(mask, parts, np.uint8(0))
+        if labels.parts and not parts.any():
+            parts = None
     keypoints = visibility = None
     if labels.keypoints is not None:
         keypoints, visibility = _read_keypoints(labels.keypoints, size)

@@ -333,6 +333,16 @@ def test_a_mask_of_another_size_is_stretched_over_the_box(sample, maps):
     assert not person.charts[~person.mask].any()
 
 
+def test_of_a_person_moved_away_the_surface_is_not_known(sample, maps):
+    write(sample, block(2), maps=maps)
+    x, y, w, h = sample[FIELDS.people].detections[0].bounding_box
+    sample[FIELDS.people].detections[0].bounding_box = [x + 0.5, y, w, h]
+    sample.save()
+    (person,) = read_people(sample, FIELDS).people
+    assert person.mask.all()
+    assert person.parts is person.charts is person.u is person.v is None
+
+
 def test_the_dataset_gets_names_skeleton_and_colours(sample):
     dataset = sample.dataset
     dataset.reload()

@@ -1,0 +1,187 @@
+"""The operators without the App: what their forms accept, and scheduled runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from annotator.examples import EXAMPLES
+from annotator.images import find_photos
+from annotator.network import DEFAULT_MODEL
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGIN = "@densepose/annotator"
+ANNOTATE = {
+    "model": str(DEFAULT_MODEL),
+    "prefix": "dp",
+    "person_pass": False,
+    "confidence": 0.05,
+    "overwrite": "skip",
+}
+
+
+@pytest.fixture
+def photos(dataset, tmp_path) -> list[Path]:
+    """Two of the example images, in the dataset."""
+    import fiftyone as fo
+
+    paths = [Path(shutil.copy(path, tmp_path)) for path in find_photos(EXAMPLES)[:2]]
+    dataset.add_samples([fo.Sample(filepath=str(path)) for path in paths])
+    return paths
+
+
+def form(name: str, dataset, **params) -> dict:
+    """The form's inputs by name, resolved as the App does; each may have ``invalid`` and ``error_message``."""
+    from fiftyone.operators.executor import ExecutionContext
+    from fiftyone.operators.registry import OperatorRegistry
+
+    operator = OperatorRegistry().get_operator(f"{PLUGIN}/{name}")
+    context = ExecutionContext({"dataset_name": dataset.name, "params": params})
+    return operator.resolve_type(context, "inputs").type.properties
+
+
+def execute(name: str, dataset, **params):
+    import fiftyone.operators as foo
+
+    return foo.execute_operator(f"{PLUGIN}/{name}", {"dataset": dataset, "params": params})
+
+
+def test_the_operators_are_those_of_the_description():
+    from fiftyone.operators.registry import OperatorRegistry
+
+    registry = OperatorRegistry()
+    described = yaml.safe_load((ROOT / "fiftyone_plugin/fiftyone.yml").read_text())
+    found = {o.name for o in registry.list_operators() if o.plugin_name == PLUGIN}
+    assert described["name"] == PLUGIN
+    assert found == set(described["operators"])
+    assert registry.list_errors() == []
+
+
+def test_the_version_is_that_of_the_package():
+    import annotator
+
+    assert (
+        yaml.safe_load((ROOT / "fiftyone_plugin/fiftyone.yml").read_text())["version"]
+        == annotator.__version__
+    )
+
+
+def test_annotate_export_import(dataset, photos, tmp_path):
+    import fiftyone as fo
+
+    execute("annotate_people", dataset, **ANNOTATE)
+    count = dataset.count("dp_people.detections")
+    assert count > 0
+    path = tmp_path / "labels.json"
+    execute("export_coco_densepose", dataset, prefix="dp", path=str(path), rejected=False)
+    assert len(json.loads(path.read_text())["annotations"]) == count
+    name = f"imported {tmp_path}"
+    values = {"path": str(path), "images_dir": str(tmp_path), "prefix": "dp", "overwrite": "replace"}
+    execute("import_coco_densepose", dataset, into="new", name=name, **values)
+    imported = fo.load_dataset(name)
+    assert imported.count("dp_people.detections") == count
+    imported.delete()
+    execute("import_coco_densepose", dataset, into="this", **values)
+    assert dataset.count("dp_people.detections") == count
+
+
+def test_only_the_selected_samples(dataset, photos):
+    import fiftyone.operators as foo
+
+    context = {
+        "dataset": dataset,
+        "selected": [dataset.last().id],
+        "view_target": "SELECTED_SAMPLES",
+        "params": ANNOTATE,
+    }
+    foo.execute_operator(f"{PLUGIN}/annotate_people", context)
+    assert dataset.exists("dp_people").values("id") == [dataset.last().id]
+
+
+def test_a_scheduled_run_does_the_same_and_keeps_its_result(dataset, photos, tmp_path):
+    import fiftyone.operators as foo
+    from fiftyone.operators.delegated import DelegatedOperationService
+
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no image")
+    dataset.add_samples([type(dataset.first())(filepath=str(bad))])
+    context = {"dataset": dataset, "params": ANNOTATE, "request_delegation": True}
+    scheduled = foo.execute_operator(f"{PLUGIN}/annotate_people", context)
+    assert dataset.count() == 3
+    assert "dp_people" not in dataset.get_field_schema()
+    service = DelegatedOperationService()
+    service.execute_queued_operations(limit=1, log=False)
+    done = service.get(scheduled.result["id"])
+    dataset.reload()
+    assert done.run_state == "completed"
+    assert done.status.progress == 1
+    assert dataset.count("dp_people.detections") == done.result.result["people"] > 0
+    assert done.result.result["samples"] == 2
+    assert "bad.jpg: not an image" in done.result.result["failures"]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "field", "message"),
+    [
+        ("annotate_people", {"prefix": "My labels"}, "prefix", "use 1 to 40 small letters"),
+        ("annotate_people", {"prefix": "taken"}, "prefix", "'taken_people' of another type"),
+        ("annotate_people", {"model": "/none.onnx"}, "model", "/none.onnx: no such model file"),
+        ("annotate_people", {"model": __file__}, "model", "ONNX Runtime cannot load it"),
+        ("model_info", {"model": "/none.onnx"}, "model", "/none.onnx: no such model file"),
+        ("export_coco_densepose", {}, "no_labels", "Annotate or import people first"),
+        ("export_coco_densepose", {"path": "/none/labels.json"}, "path", "/none: no such folder"),
+        ("export_coco_densepose", {"path": "/"}, "path", "/ is a folder"),
+        ("export_coco_densepose", {"path": __file__}, "replace", "Confirm"),
+        ("export_coco_densepose", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
+        ("import_coco_densepose", {"path": "/none.json"}, "path", "/none.json: no such file"),
+        ("import_coco_densepose", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
+        ("import_coco_densepose", {"into": "new", "name": "{dataset}"}, "name", "a dataset of that name"),
+        ("import_coco_densepose", {"prefix": "1"}, "prefix", "use 1 to 40 small letters"),
+    ],
+)
+def test_a_form_says_what_is_wrong(dataset, name, params, field, message):
+    import fiftyone as fo
+
+    dataset.add_sample_field("taken_people", fo.StringField)
+    params = {key: value.format(dataset=dataset.name) for key, value in params.items()}
+    found = form(name, dataset, **params)[field]
+    assert found.invalid
+    assert message in found.error_message
+
+
+def test_a_confirmed_file_is_replaced(dataset):
+    fields = form("export_coco_densepose", dataset, path=__file__, replace=True)
+    assert not fields["replace"].invalid
+    assert __file__ in fields["exists"].view.description
+
+
+@pytest.mark.parametrize("name", ["annotate_people", "model_info"])
+def test_without_onnxruntime_the_form_names_the_extras(name):
+    code = (
+        "import sys\n"
+        "sys.modules['onnxruntime'] = None\n"
+        "import fiftyone as fo\n"
+        "from tests.fiftyone_plugin.test_operators import form\n"
+        "dataset = fo.Dataset()\n"
+        f"found = form({name!r}, dataset)['runtime']\n"
+        "print(found.invalid, found.error_message)\n"
+        "dataset.delete()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "True" in done.stdout
+    assert "densepose-annotator[cpu]" in done.stdout
+    assert "[gpu]" in done.stdout
+
+
+def test_model_info_says_what_and_where(dataset):
+    facts = execute("model_info", dataset, model=str(DEFAULT_MODEL)).result
+    assert facts["device"]
+    assert facts["label_space"] == "coco-densepose"
+    assert facts["charts"] == "24"
