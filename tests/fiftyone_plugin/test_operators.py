@@ -34,20 +34,20 @@ def photos(dataset, tmp_path) -> list[Path]:
     return paths
 
 
-def form(name: str, dataset, **params) -> dict:
+def form(operator: str, dataset, /, **params) -> dict:
     """The form's inputs by name, resolved as the App does; each may have ``invalid`` and ``error_message``."""
     from fiftyone.operators.executor import ExecutionContext
     from fiftyone.operators.registry import OperatorRegistry
 
-    operator = OperatorRegistry().get_operator(f"{PLUGIN}/{name}")
+    found = OperatorRegistry().get_operator(f"{PLUGIN}/{operator}")
     context = ExecutionContext({"dataset_name": dataset.name, "params": params})
-    return operator.resolve_type(context, "inputs").type.properties
+    return found.resolve_type(context, "inputs").type.properties
 
 
-def execute(name: str, dataset, **params):
+def execute(operator: str, dataset, /, **params):
     import fiftyone.operators as foo
 
-    return foo.execute_operator(f"{PLUGIN}/{name}", {"dataset": dataset, "params": params})
+    return foo.execute_operator(f"{PLUGIN}/{operator}", {"dataset": dataset, "params": params})
 
 
 def test_the_operators_are_those_of_the_description():
