@@ -29,7 +29,7 @@ class Settings:
     """Look at every person again, at full input size."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
-    confidence: float = 0.5
+    confidence: float = 0.6
     """People with a lower score are dropped."""
     split: Split = field(default_factory=Split)
     batch_size: int = 1

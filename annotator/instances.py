@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-CELLS_PER_EPS = 4
+CELLS_PER_EPS = 8
 """Fineness of the grid on which equal embeddings are counted before clustering."""
 
 
@@ -23,7 +23,7 @@ class Split:
     """DBSCAN's radius (thesis)."""
     min_samples: int = 100
     """Pixels of a 256×256 input that make a cluster's core (thesis)."""
-    merge: float = 0.04
+    merge: float = 0.1
     """Clusters whose centres are nearer than this are one person; 0 for none, as in the thesis. Head points
     of one person scatter by more than eps where the network is unsure, above all at hands and feet."""
     least_area: int = 64
@@ -75,8 +75,8 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
 def cluster(embeddings: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     """DBSCAN of (n, 2) embeddings: cluster of each point from 0, or −1 for noise.
 
-    Points that fall into one cell of a grid, a quarter of ``eps`` wide, are clustered as one weighted point
-    at their mean: the same clusters up to points within an eighth of ``eps`` of a border, at a cost that
+    Points that fall into one cell of a grid, an eighth of ``eps`` wide, are clustered as one weighted point
+    at their mean: the same clusters up to points within a sixteenth of ``eps`` of a border, at a cost that
     grows with the cells and not with the square of the pixels.
     """
     from sklearn.cluster import DBSCAN

@@ -35,8 +35,13 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> None:
-    """Write all variables and the configuration of a cascade."""
-    arrays = {v.path: np.asarray(keras.ops.convert_to_numpy(v), dtype) for v in cascade.variables}
+    """Write all variables and the configuration of a cascade.
+
+    Args:
+        dtype: of the kernels; biases and statistics of batch norm stay float32, for which float16 is too coarse.
+    """
+    arrays = {v.path: keras.ops.convert_to_numpy(v) for v in cascade.variables}
+    arrays = {name: array.astype(dtype if array.ndim > 1 else "float32") for name, array in arrays.items()}
     config = json.dumps({"config": cascade.config.to_dict(), "stage_nets": cascade.stage_nets})
     save_arrays(path, {**arrays, CONFIG_KEY: np.array(config)})
 

@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
 from annotator.images import find_photos
-from annotator.network import DEFAULT_MODEL, Maps, Network
+from annotator.network import DEFAULT_MODEL, Network
 from model.cascade import STAGE_NETS
-from model.export import LIMITS, compare, decode, read_images
+from model.export import decode, read_images
 from model.pretrained import LITE
 from model.weights import open_cascade
 
@@ -22,10 +23,15 @@ def test_keras_weights_and_onnx_file_agree():
     maps = decode(cascade(images.astype("float32"), training=False), cascade.config)
     maps = {name: keras.ops.convert_to_numpy(value) for name, value in maps.items()}
     actual = Network().run(images)
-    parity = compare(maps, {name: getattr(actual, name) for name in Maps.__dataclass_fields__})
-    largest, flipped = LIMITS["float16-weights"]
-    assert max(parity.differences.values()) <= largest
-    assert max(parity.flipped.values()) <= flipped
+    # Both files round the weights to 16 bits, one after batch norm is folded into them: near, not equal.
+    people = maps["person"] > 0.5
+    assert people.mean() > 0.05
+    for name in ("person", "part_confidence", "chart_confidence", "u", "v", "heads"):
+        gap = np.abs(maps[name] - getattr(actual, name))[people]
+        assert gap.mean() < 0.01, name
+    for name in ("parts", "charts"):
+        assert (maps[name] != getattr(actual, name))[people].mean() < 0.03, name
+    assert np.abs(maps["keypoints"] - actual.keypoints).max() < 0.05
 
 
 def test_both_are_small():
