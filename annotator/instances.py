@@ -79,15 +79,33 @@ def cluster(embeddings: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     at their mean: the same clusters up to points within a sixteenth of ``eps`` of a border, at a cost that
     grows with the cells and not with the square of the pixels.
     """
-    from sklearn.cluster import DBSCAN
-
     cells = np.floor(embeddings * (CELLS_PER_EPS / eps)).astype(np.int64)
     cells -= cells.min(axis=0)
     keys = cells[:, 0] * (cells[:, 1].max() + 1) + cells[:, 1]
     _, cell, counts = np.unique(keys, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(cell, embeddings[:, axis]) / counts for axis in range(2)], axis=1)
-    found = DBSCAN(eps=eps, min_samples=min_samples).fit_predict(means, sample_weight=counts)
-    return found[cell]
+    return _weighted_dbscan(means, counts, eps, min_samples)[cell]
+
+
+def _weighted_dbscan(points: np.ndarray, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
+    """What scikit-learn's DBSCAN finds in (n, 2) points with ``sample_weight``, from its neighbour graph.
+
+    scikit-learn adds up the weights of each point's neighbours in a Python loop, which takes longer than all the
+    rest of decoding and holds the interpreter's lock; here it is one sparse product.
+    """
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.neighbors import radius_neighbors_graph
+
+    near = radius_neighbors_graph(points, eps, mode="connectivity", include_self=True)
+    core = np.flatnonzero(near @ weights >= min_samples)
+    clusters = np.full(len(points), -1)
+    clusters[core] = connected_components(near[core][:, core], directed=False)[1]
+    # A border point belongs to any cluster with a core point in reach.
+    border = np.flatnonzero(clusters < 0)
+    reach = near[border][:, core].tocsr()
+    reached = np.flatnonzero(np.diff(reach.indptr))
+    clusters[border[reached]] = clusters[core[reach.indices[reach.indptr[reached]]]]
+    return clusters
 
 
 def _centres(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
