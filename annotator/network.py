@@ -92,6 +92,8 @@ class Network:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         available = onnxruntime.get_available_providers()
+        if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
         wanted = providers or [name for name in PROVIDERS if name in available]
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=wanted)

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade
+from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
@@ -166,7 +166,7 @@ class Run:
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
         fresh = stage == 1 and self.state["epoch"] == 0 and not self.config.start_weights
-        cascade = Cascade(PRESETS[self.config.preset], nets, self.config.backbone_weights if fresh else None)
+        cascade = _build(PRESETS[self.config.preset], nets, self.config.backbone_weights if fresh else None)
         if self.config.start_weights:
             load_weights(cascade, self.config.start_weights)
         if stage > 1:
@@ -313,6 +313,20 @@ class _Schedule(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         progress = self.epoch + batch / self.params["steps"]
         self.model.optimizer.learning_rate = learning_rate(self.plan, progress)
+
+
+def _build(preset: CascadeConfig, nets: tuple[str, ...], backbone_weights: str | None) -> Cascade:
+    if backbone_weights not in (None, "imagenet") and not Path(backbone_weights).is_file():
+        raise DataError(f"backbone_weights: {backbone_weights}: no such file")
+    try:
+        return Cascade(preset, nets, backbone_weights)
+    except Exception as error:  # Keras reports a failed download with the base class
+        if backbone_weights is None:
+            raise
+        raise DataError(
+            f"backbone_weights: {backbone_weights} cannot be loaded: {error}. Give a Keras weights file of "
+            f"MobileNetV2 of width {preset.backbone_width}, or none for a random start"
+        ) from error
 
 
 def train(config: RunConfig, out: str | Path) -> dict:

@@ -154,6 +154,18 @@ def test_trains_on_jax(figures, tmp_path):
     assert result.stdout.split() == ["jax", "6"]
 
 
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [("imagenet", "imagenet cannot be loaded"), ("nowhere.h5", "nowhere.h5: no such file")],
+)
+def test_backbone_weights_that_cannot_be_had(figures, tmp_path, monkeypatch, weights, message):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+    with pytest.raises(DataError, match=message):
+        Run(config(figures, backbone_weights=weights), tmp_path / "run").train()
+
+
 def test_another_config_in_the_same_folder_is_refused(figures, tmp_path):
     Run(config(figures), tmp_path)
     with pytest.raises(DataError, match="another config"):
