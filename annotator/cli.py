@@ -83,7 +83,8 @@ def run_annotate(arguments: argparse.Namespace) -> int:
         )
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {arguments.out}")
     if summary.failed:
-        print(f"{summary.failed} photos could not be used: {arguments.out}.failures.jsonl")
+        photos = "photo" if summary.failed == 1 else "photos"
+        print(f"{summary.failed} {photos} could not be used: {arguments.out}.failures.jsonl")
     return 0 if summary.failed < summary.photos else 1
 
 

@@ -23,7 +23,11 @@ REACH = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """How photos become people."""
+    """How photos become people.
+
+    Raises:
+        ValueError: a value out of range.
+    """
 
     person_pass: bool = False
     """Look at every person again, at full input size."""
@@ -34,6 +38,13 @@ class Settings:
     split: Split = field(default_factory=Split)
     batch_size: int = 1
     """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more images, not {self.batch_size}")
 
 
 def decode(

@@ -17,7 +17,11 @@ CELLS_PER_EPS = 8
 
 @dataclass(frozen=True)
 class Split:
-    """How people are told apart. Lengths are in units of the network's input size, areas in its pixels."""
+    """How people are told apart. Lengths are in units of the network's input size, areas in its pixels.
+
+    Raises:
+        ValueError: a value out of range.
+    """
 
     eps: float = 0.01
     """DBSCAN's radius (thesis)."""
@@ -28,6 +32,14 @@ class Split:
     of one person scatter by more than eps where the network is unsure, above all at hands and feet."""
     least_area: int = 64
     """People of fewer input pixels than this are dropped as noise."""
+
+    def __post_init__(self) -> None:
+        if not self.eps > 0:
+            raise ValueError(f"eps must be above 0, not {self.eps}")
+        if self.min_samples < 1:
+            raise ValueError(f"min_samples must be 1 or more pixels, not {self.min_samples}")
+        if not self.merge >= 0:
+            raise ValueError(f"merge must be 0 or more, not {self.merge}")
 
 
 def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int) -> np.ndarray:

@@ -1,0 +1,194 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annotator import __version__
+from annotator.cli import main
+from annotator.coco import read_coco
+from tests.annotator.conftest import draw_photo
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMMAND = [sys.executable, "-m", "annotator.cli"]
+PERSON = (8, 20, 36, 60, 10)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    photos = tmp_path / "photos"
+    draw_photo(photos / "a.png", [PERSON])
+    draw_photo(photos / "b" / "c.png", [PERSON, (70, 16, 40, 70, 200)])
+    return photos
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path, tiny_model: Path):
+    out = tmp_path / "labels.json"
+    result = run("annotate", folder, "--out", out, "--model", tiny_model)
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == ["tiny-1 on CPU", f"3 people on 2 photos: {out}"]
+    assert "2/2" in result.stderr
+    assert "image/s" in result.stderr
+    assert [len(image.people) for image in read_coco(out)] == [1, 2]
+
+
+def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
+    out = tmp_path / "labels.json"
+    command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]
+    choices = ["--confidence", "0.2", "--threshold", "0.6", "--eps", "0.02", "--min-samples", "80"]
+    choices += ["--merge", "0", "--batch-size", "2", "--person-pass"]
+    assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
+    for record in json.loads(out.read_text())["annotations"]:
+        assert 0 < len(record["dp_I"]) <= 2 * 14
+    assert main([*command, "--min-samples", "9999"]) == 0
+    assert json.loads(out.read_text())["annotations"] == []
+
+
+def test_bad_photos_are_counted(
+    folder: Path, tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture
+):
+    (folder / "bad.jpg").write_text("no photo")
+    out = tmp_path / "labels.json"
+    assert main(["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]) == 0
+    assert f"1 photo could not be used: {out}.failures.jsonl" in capsys.readouterr().out
+
+
+def test_a_folder_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("no photo")
+    out = tmp_path / "labels.json"
+    result = run("annotate", tmp_path, "--out", out, "--model", tiny_model)
+    assert result.returncode == 1
+    assert f"2 photos could not be used: {out}.failures.jsonl" in result.stdout
+
+
+def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, tiny_model: Path):
+    for i in range(120):
+        os.link(folder / "a.png", folder / f"copy{i:03}.png")
+    command = [*COMMAND, "annotate", str(folder), "--model", str(tiny_model), "--out"]
+    subprocess.run([*command, str(tmp_path / "whole.json")], cwd=ROOT, check=True, capture_output=True)
+    out = tmp_path / "labels.json"
+    journal = tmp_path / "labels.json.partial" / "journal.jsonl"
+    process = subprocess.Popen([*command, str(out)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not (journal.exists() and journal.stat().st_size > 20_000):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from here" in errors
+    assert "Traceback" not in errors
+    assert not out.exists()
+    subprocess.run([*command, str(out)], cwd=ROOT, check=True, capture_output=True)
+    assert out.read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_info_says_what_the_model_is(tiny_model: Path):
+    result = run("info", tiny_model)
+    assert result.returncode == 0
+    said = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if len(line.split()) > 1)
+    assert said["file"] == str(tiny_model)
+    assert said["model_id"] == "tiny-1"
+    assert said["input_size"] == "64"
+    assert said["device"] == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["annotate", "{tmp}/missing", "--out", "{tmp}/o.json", "--model", "{model}"],
+            "missing: no such folder",
+        ),
+        (["annotate", "{tmp}/bare", "--out", "{tmp}/o.json", "--model", "{model}"], "bare: no photos in it"),
+        (["annotate", "{tmp}/photos", "--out", "{tmp}/bare", "--model", "{model}"], "bare: is a folder"),
+        (
+            ["annotate", "{tmp}/photos", "--out", "{tmp}/o.json", "--model", "{tmp}/x.onnx"],
+            "no such model file",
+        ),
+        (["annotate", "{tmp}/photos", "--out", "{tmp}/o.json", "--model", "{tmp}/text"], "cannot load it"),
+        (["info", "{tmp}/x.onnx"], "x.onnx: no such model file"),
+        (["info", "{tmp}/text"], "text: ONNX Runtime cannot load it"),
+    ],
+)
+def test_mistakes_are_one_line_and_no_traceback(
+    folder: Path, tmp_path: Path, tiny_model: Path, arguments: list[str], words: str
+):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "text").write_text("no model")
+    result = run(*(argument.format(tmp=tmp_path, model=tiny_model) for argument in arguments))
+    assert result.returncode == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("densepose-annotator: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "o.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        (["--confidence", "7"], "confidence"),
+        (["--threshold", "-1"], "threshold"),
+        (["--eps", "0"], "eps"),
+        (["--min-samples", "0"], "min_samples"),
+        (["--batch-size", "0"], "batch_size"),
+        (["--points-per-part", "-2"], "per_part"),
+    ],
+)
+def test_impossible_options_are_refused(
+    folder: Path,
+    tmp_path: Path,
+    tiny_model: Path,
+    capsys: pytest.CaptureFixture,
+    choices: list[str],
+    words: str,
+):
+    out = tmp_path / "labels.json"
+    assert main(["annotate", str(folder), "--out", str(out), "--model", str(tiny_model), *choices]) == 1
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["annotate"], ["annotate", "photos"], ["unknown"]])
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: densepose-annotator" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["info", "--help"]])
+def test_help_needs_no_heavy_package(arguments: list[str]):
+    code = (
+        "import sys\nfrom annotator.cli import main\n"
+        f"try:\n    main({arguments!r})\nfinally:\n"
+        "    heavy = {'keras', 'tensorflow', 'jax', 'fiftyone', 'onnxruntime', 'sklearn', 'cv2'}\n"
+        "    print('heavy:', sorted(heavy & set(sys.modules)))\n"
+    )
+    best = float("inf")
+    for _ in range(3):  # the quickest of three: other processes may be busy
+        begin = time.perf_counter()
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        best = min(best, time.perf_counter() - begin)
+    assert "usage: densepose-annotator" in result.stdout
+    assert result.stdout.splitlines()[-1] == "heavy: []"
+    assert best < 1
