@@ -100,23 +100,28 @@ def cluster(embeddings: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
 
 
 def _weighted_dbscan(points: np.ndarray, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
-    """What scikit-learn's DBSCAN finds in (n, 2) points with ``sample_weight``, from its neighbour graph.
+    """What scikit-learn's DBSCAN finds in (n, 2) points with ``sample_weight``, from its pairs of neighbours.
 
-    scikit-learn adds up the weights of each point's neighbours in a Python loop, which takes longer than all the
-    rest of decoding and holds the interpreter's lock; here it is one sparse product.
+    scikit-learn sorts each point's neighbours and adds up their weights in Python loops, which takes longer than
+    all the rest of decoding and holds the interpreter's lock.
     """
+    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from sklearn.neighbors import radius_neighbors_graph
+    from scipy.spatial import cKDTree
 
-    near = radius_neighbors_graph(points, eps, mode="connectivity", include_self=True)
-    core = np.flatnonzero(near @ weights >= min_samples)
-    clusters = np.full(len(points), -1)
-    clusters[core] = connected_components(near[core][:, core], directed=False)[1]
+    count = len(points)
+    a, b = cKDTree(points).query_pairs(eps, output_type="ndarray").T
+    weight = weights + np.bincount(a, weights[b], count) + np.bincount(b, weights[a], count)
+    core = weight >= min_samples
+    linked = core[a] & core[b]
+    edges = coo_array((np.ones(np.count_nonzero(linked), bool), (a[linked], b[linked])), (count, count))
+    _, components = connected_components(edges, directed=False)
+    clusters = np.full(count, -1)
+    clusters[core] = np.unique(components[core], return_inverse=True)[1]
     # A border point belongs to any cluster with a core point in reach.
-    border = np.flatnonzero(clusters < 0)
-    reach = near[border][:, core].tocsr()
-    reached = np.flatnonzero(np.diff(reach.indptr))
-    clusters[border[reached]] = clusters[core[reach.indices[reach.indptr[reached]]]]
+    for one, other in ((a, b), (b, a)):
+        border = ~core[one] & core[other]
+        clusters[one[border]] = clusters[other[border]]
     return clusters
 
 
