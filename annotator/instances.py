@@ -100,28 +100,28 @@ def cluster(embeddings: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
 
 
 def _weighted_dbscan(points: np.ndarray, weights: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
-    """What scikit-learn's DBSCAN finds in (n, 2) points with ``sample_weight``, from its pairs of neighbours.
+    """What scikit-learn's DBSCAN finds in (n, 2) points with ``sample_weight``.
 
-    scikit-learn sorts each point's neighbours and adds up their weights in Python loops, which takes longer than
-    all the rest of decoding and holds the interpreter's lock.
+    scikit-learn adds up the weights of each point's neighbours in a Python loop, which takes longer than all the
+    rest of decoding and holds the interpreter's lock; here it is a few array operations on the pairs in reach.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    count = len(points)
     a, b = cKDTree(points).query_pairs(eps, output_type="ndarray").T
-    weight = weights + np.bincount(a, weights[b], count) + np.bincount(b, weights[a], count)
-    core = weight >= min_samples
-    linked = core[a] & core[b]
-    edges = coo_array((np.ones(np.count_nonzero(linked), bool), (a[linked], b[linked])), (count, count))
-    _, components = connected_components(edges, directed=False)
+    count = len(points)
+    reach = weights + np.bincount(a, weights[b], count) + np.bincount(b, weights[a], count)
+    core = reach >= min_samples
+    joined = core[a] & core[b]
+    graph = coo_array((joined[joined], (a[joined], b[joined])), (count, count))
+    components = connected_components(graph, directed=False)[1]
     clusters = np.full(count, -1)
     clusters[core] = np.unique(components[core], return_inverse=True)[1]
     # A border point belongs to any cluster with a core point in reach.
-    for one, other in ((a, b), (b, a)):
-        border = ~core[one] & core[other]
-        clusters[one[border]] = clusters[other[border]]
+    for inner, outer in ((a, b), (b, a)):
+        border = core[inner] & ~core[outer]
+        clusters[outer[border]] = clusters[inner[border]]
     return clusters
 
 
