@@ -90,6 +90,8 @@ class Network:
             raise ModelError(f"{path}: no such model file")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Waiting threads would keep the cores busy that reading and decoding run on.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         available = onnxruntime.get_available_providers()
         if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
