@@ -77,7 +77,7 @@ def decode(
         if person is None:
             continue
         person.score = score
-        _add_keypoints(person, maps, region, letterbox, info)
+        _add_keypoints(person, maps, region, letterbox, size, info)
         person.quality = confidences(maps, region, person.keypoints[:, 2])
         person.provenance = Provenance(model=info.model_id)
         people.append(person)
@@ -113,17 +113,17 @@ def _make_person(
     to_box = to_image[:2].copy()
     to_box[:, 2] -= x0, y0
     extent = (int(x1 - x0), int(y1 - y0))
+    labels_here = warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)
     # Neighbouring people count as zero, so that the border between two lies halfway.
     own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
-    mask = warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold
+    # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
+    mask = (warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold) & (labels_here[..., 0] > 0)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
     tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     mask = np.ascontiguousarray(mask[tight])
-    flat = (
-        warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)[tight] * mask[..., None]
-    )
+    flat = labels_here[tight] * mask[..., None]
     surface = warp(np.dstack([maps.u, maps.v]), to_box, extent, cv2.INTER_NEAREST)[tight].astype(np.float16)
     return Person(
         box=(int(x0 + columns[0]), int(y0 + rows[0]), mask.shape[1], mask.shape[0]),
@@ -136,7 +136,12 @@ def _make_person(
 
 
 def _add_keypoints(
-    person: Person, maps: Maps, region: np.ndarray, letterbox: Letterbox, info: ModelInfo
+    person: Person,
+    maps: Maps,
+    region: np.ndarray,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
 ) -> None:
     """Peaks of the heatmaps near a person, shifted a quarter of a pixel towards the higher neighbour."""
     heatmaps = maps.keypoints
@@ -159,7 +164,9 @@ def _add_keypoints(
     inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])
     on_mask = np.zeros(17, bool)
     on_mask[inside] = person.mask[y[inside], x[inside]]
-    found = confidence >= KEYPOINT_FLOOR
+    # A body that the photo cuts has joints outside of it, which the border of the letterbox may show.
+    in_photo = ((points >= 0) & (points < size)).all(axis=1)
+    found = in_photo & (confidence >= KEYPOINT_FLOOR)
     visible = found & on_mask & (confidence >= KEYPOINT_SURE)
     keypoints = np.column_stack([points, confidence]).astype(np.float32)
     keypoints[~found] = 0

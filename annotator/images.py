@@ -26,7 +26,8 @@ class PhotoError(ValueError):
 def find_photos(folder: str | Path) -> list[Path]:
     """All photos below a folder, by extension, hidden files and folders left out.
 
-    The order is that of the relative paths, compared folder by folder, and the same on every machine.
+    The order is that of the relative paths, compared folder by folder, and the same on every machine. Links to
+    folders are followed; a link to a folder that it lies in is not, for it would never end.
 
     Raises:
         PhotoError: the folder is not there.
@@ -36,13 +37,21 @@ def find_photos(folder: str | Path) -> list[Path]:
         raise PhotoError(f"{folder}: no such folder")
     found = []
     for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(Path(root, name))]
         found += [
             Path(root, name)
             for name in files
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
         ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _is_loop(folder: Path) -> bool:
+    """Whether it is a link to a folder that contains a part of its own path."""
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    return any(parent.resolve().is_relative_to(target) for parent in folder.parents)
 
 
 def read_photo(path: str | Path) -> np.ndarray:
@@ -59,7 +68,8 @@ def read_photo(path: str | Path) -> np.ndarray:
         raise PhotoError("the file is empty")
     start = data[:2].tobytes()
     if start == b"\xff\xd8" and _is_whole_rgb_jpeg(data):
-        # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag.
+        # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag. Huge ones
+        # are not for it: it raises errors of its own, or takes all memory.
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         if image is not None:
             return image
@@ -67,7 +77,7 @@ def read_photo(path: str | Path) -> np.ndarray:
 
 
 def _is_whole_rgb_jpeg(data: np.ndarray) -> bool:
-    """Whether OpenCV may read it: not CMYK, and its end is there (OpenCV fills a missing rest with grey)."""
+    """Whether OpenCV may read it: not CMYK, not huge, and its end is there (it fills a missing rest with grey)."""
     if b"\xff\xd9" not in data[-4096:].tobytes():
         return False
     head = data[:65536].tobytes()
@@ -75,7 +85,8 @@ def _is_whole_rgb_jpeg(data: np.ndarray) -> bool:
     while at + 9 < len(head) and head[at] == 0xFF:
         marker = head[at + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return head[at + 9] in (1, 3)
+            height, width = (int.from_bytes(head[at + i : at + i + 2], "big") for i in (5, 7))
+            return head[at + 9] in (1, 3) and height * width <= MAX_PIXELS
         at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
     return False
 
@@ -110,8 +121,10 @@ def _to_rgb(image) -> np.ndarray:
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
-        top = 65535 if image.mode != "F" or values.max(initial=0) > 1 else 1
+        values = np.nan_to_num(np.asarray(image, np.float64))
+        # The range of 32-bit pixels is nowhere said: the smallest usual one that holds them.
+        tops = {"F": (1, 255, 65535), "I": (255, 65535)}.get(image.mode, (65535,))
+        top = next((top for top in tops if values.max(initial=0) <= top), 65535)
         grey = np.clip(values / top * 255, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

@@ -111,6 +111,26 @@ def test_keypoint_beside_the_mask_is_hidden_and_far_away_is_not_ours():
     assert person.visibility[10] == 0
 
 
+def test_keypoint_outside_the_photo_is_missing():
+    maps = drawn(((8, 16, 12, 32), (0.0, 0.0)))
+    maps.keypoints[6, 5, 9] = 0.8  # in the border above the photo, which starts at heatmap row 8
+    maps.keypoints[9, 5, 10] = 0.8
+    person = decode(maps, Letterbox((128, 64), SIDE), (128, 64), INFO, Settings()).people[0]
+    assert not person.keypoints[9].any()
+    assert person.visibility[9] == 0
+    assert person.visibility[10] == 2
+
+
+def test_every_pixel_of_a_mask_is_labelled_even_at_the_edge_of_the_maps():
+    maps = drawn(((0, 0, 12, 40), (0.0, 0.0)))
+    # A crop that goes on beyond the maps on the left: the photo does not end where they do.
+    crop = Letterbox((128, 128), SIDE, (64.0, 64.0))
+    person = decode(maps, crop, (512, 512), INFO, Settings(threshold=0.1)).people[0]
+    assert person.box[0] >= 64
+    assert ((person.parts > 0) == person.mask).all()
+    assert ((person.charts > 0) == person.mask).all()
+
+
 def test_touching_people_share_no_pixel():
     maps = drawn(((8, 10, 12, 40), (-0.2, 0.0)), ((20, 10, 12, 40), (0.2, 0.0)))
     people = decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people

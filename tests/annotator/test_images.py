@@ -89,6 +89,25 @@ def test_palette_cmyk_and_16_bit(tmp_path):
     assert near(read_photo(tmp_path / "deep3.png")[4, 4], (39, 117, 233), 3)
 
 
+@pytest.mark.parametrize(
+    ("mode", "value", "grey"),
+    [
+        ("F", 0.5, 127),
+        ("F", 200, 200),
+        ("F", 60000, 233),
+        ("I", 200, 200),
+        ("I", 60000, 233),
+        ("I;16", 200, 0),
+    ],
+)
+def test_deep_grey_of_unknown_range(tmp_path, mode, value, grey):
+    kind = {"F": np.float32, "I": np.int32, "I;16": np.uint16}[mode]
+    Image.fromarray(np.full((8, 8), value, kind)).save(tmp_path / "deep.tif")
+    with Image.open(tmp_path / "deep.tif") as saved:
+        assert saved.mode == mode
+    assert near(read_photo(tmp_path / "deep.tif")[4, 4], (grey,) * 3, 1)
+
+
 def jpeg(path: Path) -> bytes:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path, quality=95)
     return path.read_bytes()
@@ -102,6 +121,7 @@ def jpeg(path: Path) -> bytes:
         ("cut jpeg", "damaged|truncated"),
         ("cut png", "damaged|truncated"),
         ("huge png", "million"),
+        ("huge jpeg", "million"),
         (None, "cannot be read: No such file"),
     ],
 )
@@ -112,6 +132,11 @@ def test_bad_photos_say_why(tmp_path, content, reason):
     elif content == "cut png":
         Image.fromarray(quarters(200, 200)).save(tmp_path / "b.png")
         path.write_bytes((tmp_path / "b.png").read_bytes()[:-300])
+    elif content == "huge jpeg":
+        data = bytearray(jpeg(path))
+        frame = data.index(b"\xff\xc0")
+        data[frame + 5 : frame + 9] = struct.pack(">HH", 65500, 65500)
+        path.write_bytes(data)
     elif content == "huge png":
         Image.new("1", (8, 8)).save(tmp_path / "b.png")
         data = bytearray((tmp_path / "b.png").read_bytes())
@@ -132,6 +157,17 @@ def test_finds_photos_in_folders_in_stable_order(tmp_path):
     assert found == ["a/z/3.png", "a.png", "b/1.JPG", "b/2.jpg"]
     with pytest.raises(PhotoError, match="no such folder"):
         find_photos(tmp_path / "none")
+
+
+def test_links_that_go_round_end(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        (tmp_path / "all" / name / f"{name}.jpg").write_bytes(b"x")
+    (tmp_path / "all" / "a" / "up").symlink_to("..")
+    (tmp_path / "all" / "b" / "aside").symlink_to("../c")
+    (tmp_path / "all" / "c" / "aside").symlink_to("../b")
+    found = [path.relative_to(tmp_path / "all").as_posix() for path in find_photos(tmp_path / "all")]
+    assert found == ["a/a.jpg", "b/aside/c.jpg", "b/b.jpg", "c/aside/b.jpg", "c/c.jpg"]
 
 
 sizes = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
