@@ -99,6 +99,8 @@ def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str
     name = result.path.relative_to(folder).as_posix()
     if result.people is None:
         return {"file_name": name, "failure": result.failure}
+    if any("\ud800" <= character <= "\udfff" for character in name):  # Python's stand-ins for stray bytes
+        return {"file_name": name, "failure": "its name is not valid UTF-8, as JSON demands: rename it"}
     result.people.file_name = name
     people = [annotation(person, result.people.size, sampling=sampling) for person in result.people.people]
     return {"file_name": name, "image": image_record(result.people), "annotations": people}

@@ -101,6 +101,24 @@ def test_failures_are_listed_with_their_reasons(folder: Path, out: Path, tiny_ne
     ]
 
 
+def test_names_that_are_no_text_are_failures_and_all_others_are_kept(
+    folder: Path, out: Path, tiny_network: Network
+):
+    photo = (folder / "c.png").read_bytes()
+    odd = 'ü 😀 "q".png'
+    (folder / odd).write_bytes(photo)
+    stray = os.path.join(os.fsencode(folder), b"stray \xff.png")
+    try:
+        Path(os.fsdecode(stray)).write_bytes(photo)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    summary = annotate_folder(folder, out, tiny_network)
+    assert (summary.photos, summary.failed) == (7, 2)
+    assert odd in [image.file_name for image in read_coco(out)]
+    reasons = [json.loads(line)["failure"] for line in Path(f"{out}.failures.jsonl").read_text().splitlines()]
+    assert "not valid UTF-8" in reasons[1]
+
+
 def test_nothing_else_is_left_behind(folder: Path, out: Path, tiny_network: Network):
     annotate_folder(folder, out, tiny_network)
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
