@@ -90,10 +90,11 @@ def test_three_stages_leave_everything_behind(finished):
     assert "| torso |" in (finished / "report.md").read_text()
 
 
-def test_later_stages_keep_what_earlier_ones_learned(finished):
-    """With one frozen epoch of two, the first weights of stage 2 are those of stage 1."""
+def test_each_stage_adds_its_nets_to_those_before(finished):
     first, last = np.load(finished / "stage1.npz"), np.load(finished / "stage3.npz")
+    added = {name.split("/")[0].split("_")[0] for name in set(last.files) - set(first.files)}
     assert set(first.files) < set(last.files)
+    assert added == {"charts", "uv", "keypoints", "heads"}
 
 
 def test_a_finished_run_is_not_trained_again(finished, figures):
