@@ -78,6 +78,8 @@ KEYPOINTS: tuple[str, ...] = (
 
 HEAD_KEYPOINTS = slice(0, 5)
 """Nose, eyes and ears: the mean of those labelled is a person's head point."""
+HIP_KEYPOINTS = slice(11, 13)
+"""Both hips: their middle is a person's pelvis point."""
 
 SKELETON: tuple[tuple[int, int], ...] = (
     (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8),

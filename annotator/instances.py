@@ -47,12 +47,15 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
 
     Args:
         mask: (h, w) bool, pixels of people.
-        heads: (h, w, 2) float, head embeddings.
+        heads: (h, w, 2·votes) float, head embeddings, then those of other points.
         split: parameters.
         stride: input pixels per map pixel and axis.
 
     Returns:
         (h, w) int32: 0 outside ``mask`` and on dropped pixels, 1..n per person.
+
+    A cluster of heads is split further where its pixels point at different places with their other votes: two
+    people cheek to cheek have two pelvises.
 
     Pixels that DBSCAN calls noise join the person with the nearest embedding among those they are connected
     to; a connected region of nothing but noise becomes a person if it is as large as a cluster must be.
@@ -63,11 +66,11 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
         return labels
     pixel = stride**2
     embeddings = heads[rows, columns].astype(np.float64)
-    clusters = cluster(embeddings, split.eps, max(1, round(split.min_samples / pixel)))
+    least = split.min_samples / pixel
+    clusters = _merged_clusters(embeddings[:, :2], split, least)
+    for vote in range(2, embeddings.shape[1], 2):
+        clusters = _divided(clusters, embeddings[:, vote : vote + 2], split, least)
     centres = _centres(embeddings, clusters)
-    if split.merge and len(centres) > 1:
-        clusters = _merge(clusters, centres, split.merge)
-        centres = _centres(embeddings, clusters)
     labels[rows, columns] = clusters + 1
     _, regions = cv2.connectedComponents(mask.astype(np.uint8))
     count = len(centres)
@@ -78,10 +81,30 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
         if len(here):
             gaps = np.linalg.norm(embeddings[noise, None] - centres[None, here], axis=-1)
             labels[rows[noise], columns[noise]] = here[gaps.argmin(axis=1)] + 1
-        elif noise.sum() >= split.min_samples / pixel:
+        elif noise.sum() >= least:
             count += 1
             labels[rows[noise], columns[noise]] = count
     return _drop_small(labels, split.least_area / pixel)
+
+
+def _merged_clusters(votes: np.ndarray, split: Split, min_samples: float) -> np.ndarray:
+    """Clusters of (n, 2) votes for one point, near ones merged; −1 for noise."""
+    clusters = cluster(votes, split.eps, max(1, round(min_samples)))
+    if split.merge and clusters.max(initial=-1) > 0:
+        clusters = _merge(clusters, _centres(votes, clusters), split.merge)
+    return clusters
+
+
+def _divided(clusters: np.ndarray, votes: np.ndarray, split: Split, min_samples: float) -> np.ndarray:
+    """The clusters, those divided whose (n, 2) votes for one more point fall into several."""
+    result = clusters.copy()
+    for index in range(clusters.max(initial=-1) + 1):
+        members = np.flatnonzero(clusters == index)
+        found = _merged_clusters(votes[members], split, min_samples)
+        if found.max(initial=-1) > 0:
+            new = np.where(found == 0, index, result.max() + found)
+            result[members] = np.where(found < 0, -1, new)
+    return result
 
 
 def cluster(embeddings: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
@@ -129,8 +152,9 @@ def _centres(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """(n, 2) mean embedding of each cluster."""
     known = clusters >= 0
     counts = np.bincount(clusters[known])
-    sums = [np.bincount(clusters[known], embeddings[known, axis]) for axis in range(2)]
-    return np.stack(sums, axis=1) / counts[:, None] if len(counts) else np.zeros((0, 2))
+    axes = range(embeddings.shape[1])
+    sums = [np.bincount(clusters[known], embeddings[known, axis]) for axis in axes]
+    return np.stack(sums, axis=1) / counts[:, None] if len(counts) else np.zeros((0, len(axes)))
 
 
 def _merge(clusters: np.ndarray, centres: np.ndarray, distance: float) -> np.ndarray:

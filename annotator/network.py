@@ -59,7 +59,8 @@ class Maps:
     v: np.ndarray
     """float32 [N, h, w], 0..1, of that chart."""
     heads: np.ndarray
-    """float32 [N, h, w, 2]: x, y of the head point as (head − image centre) / input_size."""
+    """float32 [N, h, w, 2·votes]: x, y of the head point, and of further points that this model votes for, as
+    (point − image centre) / input_size."""
     keypoints: np.ndarray
     """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
 

@@ -7,10 +7,12 @@ and a horizontal flip swaps left and right in every label (:mod:`model.samples` 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+
+from model.pasting import Pasting
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,16 @@ class Augmentation:
     """Of the sample's side, each way."""
     rotation: float = 35.0
     """Degrees each way."""
+    upturned: float = 0.0
+    """Probability of a rotation by any angle instead: people lie, dive and stand on their hands."""
     shear: float = 4.0
     """Degrees each way."""
     flip: float = 0.5
     """Probability of a horizontal flip; the thesis has none."""
     look: str = "strong"
     """``"thesis"``: blur and brightness; ``"strong"``: also contrast, colour, noise and JPEG."""
+    pasting: Pasting = field(default_factory=Pasting)
+    """People and things from other photos."""
 
 
 def sample_matrix(
@@ -54,7 +60,8 @@ def sample_matrix(
     turn, shift, flip = np.eye(2), np.zeros(2), False
     if augmentation is not None:
         if rng.random() < augmentation.geometry:
-            angle = np.deg2rad(rng.uniform(-augmentation.rotation, augmentation.rotation))
+            most = 180.0 if rng.random() < augmentation.upturned else augmentation.rotation
+            angle = np.deg2rad(rng.uniform(-most, most))
             slant = np.tan(np.deg2rad(rng.uniform(-augmentation.shear, augmentation.shear)))
             cos, sin = np.cos(angle), np.sin(angle)
             turn = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, slant], [0, 1]])

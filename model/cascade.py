@@ -15,7 +15,11 @@ from model.blocks import MOMENTUM, Upsample, conv, dilated_unet
 
 STAGE_NETS = ("person", "parts", "charts", "uv", "keypoints", "heads")
 OUTPUTS = {"person": 1, "parts": 15, "charts": 25, "uv": 48, "keypoints": 17, "heads": 2}
-"""Channels of each output. Index 0 of parts and charts is background; ``uv`` is U of the 24 charts, then V."""
+"""Channels of each output. Index 0 of parts and charts is background; ``uv`` is U of the 24 charts, then V;
+``heads`` has two for each of :attr:`CascadeConfig.votes`."""
+
+VOTES = ("head", "pelvis")
+"""Points of a person that its pixels can point at."""
 
 TRAINED_IN_STAGE = {1: STAGE_NETS[:2], 2: STAGE_NETS[2:4], 3: STAGE_NETS[4:]}
 """Stage nets that training stage 1, 2, 3 adds to those before."""
@@ -65,6 +69,13 @@ class CascadeConfig:
     norm: bool
     """Batch norm inside the stage nets."""
     stages: dict[str, StageConfig] = field(default_factory=dict)
+    votes: tuple[str, ...] = ("head",)
+    """What every pixel of a person points at, from :data:`VOTES`; the thesis has the head alone. People whose
+    heads are close together are told apart by a second point."""
+
+    def channels(self, name: str) -> int:
+        """Channels of an output."""
+        return OUTPUTS[name] * (len(self.votes) if name == "heads" else 1)
 
     @property
     def output_stride(self) -> int:
@@ -82,7 +93,8 @@ class CascadeConfig:
             for name, stage in config["stages"].items()
         }
         taps = tuple(tuple(tap) for tap in config["taps"])
-        return cls(**{**config, "stages": stages, "taps": taps})
+        votes = tuple(config.get("votes", cls.votes))
+        return cls(**{**config, "stages": stages, "taps": taps, "votes": votes})
 
 
 def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, StageConfig]:
@@ -140,6 +152,7 @@ PRESETS: dict[str, CascadeConfig] = {
             },
             _LITE,
         ),
+        votes=VOTES,
     ),
 }
 
@@ -150,7 +163,8 @@ class Cascade(keras.Model):
 
     Input: float or uint8 [N, H, W, 3], RGB 0..255, H and W multiples of 32. Output: a dict by the names of
     :data:`OUTPUTS` of raw maps [N, H/s, W/s, C], s = ``config.output_stride``: logits of person, parts,
-    charts and keypoints; U, V in 0..1; head vectors (head − pixel) / input_size as x, y.
+    charts and keypoints; U, V in 0..1; head vectors (head − pixel) / input_size as x, y, then the same of
+    any other point in ``config.votes``.
 
     Args:
         config: what to build, from :data:`PRESETS` or a saved run.
@@ -192,7 +206,7 @@ class Cascade(keras.Model):
                 features=stage.features,
                 norm=config.norm,
             )
-            outputs[name] = self._head(features[name], name, stage)
+            outputs[name] = self._head(features[name], name, stage, config.channels(name))
         super().__init__(images, outputs, **kwargs)
         self.config = config
         self.stage_nets = tuple(stage_nets)
@@ -220,10 +234,10 @@ class Cascade(keras.Model):
         return layers.LeakyReLU(negative_slope=0.05, name="features")(x)
 
     @staticmethod
-    def _head(x, name: str, stage: StageConfig):
+    def _head(x, name: str, stage: StageConfig, channels: int):
         x = Upsample(name=f"{name}_head_up")(x)
         x = conv(x, stage.head, stage.head_kernel, f"{name}_head", norm=True)
-        return layers.Conv2D(OUTPUTS[name], 1, name=name, dtype="float32")(x)
+        return layers.Conv2D(channels, 1, name=name, dtype="float32")(x)
 
     def get_config(self) -> dict:
         return {"config": self.config.to_dict(), "stage_nets": list(self.stage_nets), "name": self.name}

@@ -13,6 +13,7 @@ from pathlib import Path
 from model.augmentation import Augmentation
 from model.cascade import PRESETS
 from model.losses import Term
+from model.pasting import Pasting
 from model.sources import DataError, Source
 
 
@@ -23,7 +24,7 @@ class StagePlan:
     epochs: int
     batch: int
     size: int
-    """Side of the samples in pixels."""
+    """Side of the samples in pixels at the start."""
     learning_rate: float
     drops: tuple[tuple[int, float], ...] = ()
     """(epoch, factor): from that epoch on the rate is ``learning_rate / factor``."""
@@ -31,9 +32,17 @@ class StagePlan:
     """``"steps"`` follows ``drops``; ``"cosine"`` falls smoothly to a hundredth."""
     steps: int = 0
     """Batches per epoch; 0 for once through the data."""
+    growth: tuple[tuple[int, int], ...] = ()
+    """(epoch, size): from that epoch on samples have that side. Small samples first are many for their time."""
+    patience: int = 0
+    """The stage ends after so many epochs without a better validation loss; 0 for never."""
     frozen_epochs: int = 0
     """Epochs in which what earlier stages (or ImageNet) taught stays as it is."""
     terms: dict[str, Term] = field(default_factory=dict)
+
+    def size_at(self, epoch: int) -> int:
+        """Side of the samples of an epoch, counted from 0."""
+        return next((size for start, size in reversed(self.growth) if epoch >= start), self.size)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,14 @@ class RunConfig:
     """Weights of a trained cascade (``.npz``) to go on from."""
     optimizer: str = "rmsprop"
     clipnorm: float = 2.5
+    ema: float = 0.0
+    """Momentum of the average of the weights that is validated and kept, such as 0.998; 0 for the weights
+    themselves."""
+    donors: tuple[Source, ...] = ()
+    """Data whose people are pasted into other photos, see :class:`~model.pasting.Pasting`."""
     person_view: float = 0.5
+    window_view: float = 0.0
+    """Shares of the samples that show one person's box, or a window around one; the rest are whole images."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[StagePlan, ...] = ()
     seed: int = 0
@@ -126,13 +142,15 @@ def read_config(path: str | Path) -> RunConfig:
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     try:
-        for name in ("data", "validation"):
+        for name in ("data", "validation", "donors"):
             if name in given:
                 given[name] = tuple(
                     _make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name])
                 )
         if "augmentation" in given:
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in given["augmentation"].items()}
+            values = _tuples(given["augmentation"])
+            if "pasting" in values:
+                values["pasting"] = _make(Pasting, _tuples(values["pasting"]), "augmentation.pasting")
             given["augmentation"] = _make(Augmentation, values, "augmentation")
         if "stages" in given:
             given["stages"] = tuple(_stage(entry, i) for i, entry in enumerate(given["stages"]))
@@ -153,8 +171,12 @@ def _stage(entry: dict, index: int) -> StagePlan:
         name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
     }
     terms = terms or _terms(index + 1, over_all=False)
-    drops = tuple(tuple(drop) for drop in entry.get("drops", ()))
-    return _make(StagePlan, {**entry, "terms": terms, "drops": drops}, where)
+    pairs = {name: tuple(map(tuple, entry.get(name, ()))) for name in ("drops", "growth")}
+    return _make(StagePlan, {**entry, "terms": terms, **pairs}, where)
+
+
+def _tuples(values: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _make(kind, values, where: str):

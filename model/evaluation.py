@@ -43,7 +43,7 @@ def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8)
         ``chart_accuracy``: share of labelled chart pixels and points that are right (from stage 2).
     """
     config = cascade.config
-    view = View(size, config.output_stride, config.input_size, person_view=0.0)
+    view = View(size, config.output_stride, config.input_size, config.votes, person_view=0.0)
     both = np.zeros(15)
     either = np.zeros(15)
     right = seen = 0

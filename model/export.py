@@ -50,8 +50,9 @@ def decode(raw: dict, config) -> dict:
 
     Returns:
         ``person``, ``part_confidence``, ``chart_confidence``, ``u``, ``v`` [N, h, w] float32, ``parts`` and
-        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``heads`` [N, h, w, 2]
-        float32: the head point as (head − image centre) / input_size, ``keypoints``
+        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``heads``
+        [N, h, w, 2·votes] float32: the head point, and what else is voted for, as (point − image centre) /
+        input_size, ``keypoints``
         [N, H / 4, W / 4, 17] float32 heatmaps.
     """
     import tensorflow as tf
@@ -67,7 +68,9 @@ def decode(raw: dict, config) -> dict:
     chart = ops.one_hot(chosen["charts"], 24)
     for name, channels in (("u", slice(0, 24)), ("v", slice(24, 48))):
         decoded[name] = ops.clip(ops.sum(raw["uv"][..., channels] * chart, axis=-1), 0.0, 1.0)
-    decoded["heads"] = raw["heads"] + _pixel_field(raw["heads"], config)
+    decoded["heads"] = raw["heads"] + ops.tile(
+        _pixel_field(raw["heads"], config), (1, 1, 1, len(config.votes))
+    )
     pool = KEYPOINT_STRIDE // config.output_stride
     decoded["keypoints"] = ops.average_pool(ops.sigmoid(raw["keypoints"]), pool, pool)
     return decoded

@@ -32,6 +32,12 @@ class Term:
 
     weight: float
     over: str = "counted"
+    unit: float = 1.0
+    """Of U, V and head vectors: log cosh turns from the square of an error to its size at about one unit. 1 is
+    the thesis's: the square for all errors there are, which hardly pulls on the small ones."""
+    balance: float = 0.0
+    """Of parts and charts: every class counts with its share of the batch to the power of −balance, so that
+    hands weigh more than their few pixels; 0 for none, as in the thesis."""
 
 
 def _mean(loss, weight, over: str):
@@ -58,13 +64,27 @@ def person_loss(label, logit, over: str = "counted"):
     return _mean(_binary(target, logit[..., 0]), ops.not_equal(label, IGNORE), over)
 
 
-def label_loss(label, logits, over: str = "counted", background: float = 1.0):
+HEAVIEST = 8.0
+"""Balanced classes weigh at most so many times the mean, and at least its inverse: a class of ten pixels
+should not decide a step."""
+
+
+def _balance(known, balance: float):
+    """Weight of each class from one-hot labels [N, h, w, C]: [C]."""
+    count = ops.sum(known, axis=(0, 1, 2))
+    there = ops.cast(count > 0, "float32")
+    share = count * ops.sum(there) / ops.maximum(ops.sum(count), 1.0)
+    return ops.clip(ops.power(ops.maximum(share, 1e-6), -balance), 1 / HEAVIEST, HEAVIEST)
+
+
+def label_loss(label, logits, over: str = "counted", background: float = 1.0, balance: float = 0.0):
     """Softmax cross-entropy of parts or charts.
 
     Args:
         label: [N, h, w] of class indices, SOME or IGNORE.
         logits: [N, h, w, C], class 0 is background.
         background: weight of background pixels.
+        balance: see :attr:`Term.balance`.
 
     On SOME pixels the loss is −log(1 − p(background)): a photo with only a mask still teaches where there is
     a body, and nothing about which part.
@@ -73,15 +93,18 @@ def label_loss(label, logits, over: str = "counted", background: float = 1.0):
     classes = logits.shape[-1]
     some = ops.equal(label, SOME)
     total = ops.logsumexp(logits, axis=-1)
-    known = ops.one_hot(ops.cast(ops.where(label < classes, label, 0), "int32"), classes)
+    # Nothing is hot at SOME and IGNORE.
+    known = ops.one_hot(ops.cast(ops.where(label < classes, label, -1), "int32"), classes)
     chosen = ops.where(some, ops.logsumexp(logits[..., 1:], axis=-1), ops.sum(logits * known, axis=-1))
     weight = ops.where(ops.equal(label, 0), background, 1.0) * ops.cast(
         ops.not_equal(label, IGNORE), "float32"
     )
+    if balance:
+        weight = weight * ops.where(some, 1.0, ops.sum(known * _balance(known, balance), axis=-1))
     return _mean(total - chosen, weight, over)
 
 
-def uv_loss(charts, uv, prediction, over: str = "counted"):
+def uv_loss(charts, uv, prediction, over: str = "counted", unit: float = 1.0):
     """log cosh of U and V on the true chart only.
 
     Args:
@@ -95,7 +118,7 @@ def uv_loss(charts, uv, prediction, over: str = "counted"):
     loss = 0.0
     for axis in range(2):
         chosen = ops.sum(prediction[..., 24 * axis : 24 * (axis + 1)] * chart, axis=-1)
-        loss = loss + log_cosh(chosen - target[..., axis])
+        loss = loss + log_cosh((chosen - target[..., axis]) / unit)
     return _mean(loss, counted, over)
 
 
@@ -105,10 +128,18 @@ def keypoint_loss(label, logits, over: str = "counted"):
     return _mean(_binary(target, logits), ops.not_equal(label, IGNORE), over)
 
 
-def head_loss(label, prediction, over: str = "counted"):
-    """log cosh of head vectors. label [N, h, w, 3]: x, y of (head − pixel) / input_size, and 1 where known."""
-    gap = log_cosh(prediction - ops.cast(label[..., :2], "float32"))
-    return _mean(ops.sum(gap, axis=-1), label[..., 2], over)
+def head_loss(label, prediction, over: str = "counted", unit: float = 1.0):
+    """log cosh of head vectors, and of those to other points, summed over the points.
+
+    label [N, h, w, 3·points]: x, y of (point − pixel) / input_size, and 1 where known; prediction
+    [N, h, w, 2·points].
+    """
+    loss = 0.0
+    for i in range(label.shape[-1] // 3):
+        target = ops.cast(label[..., 3 * i : 3 * i + 2], "float32")
+        gap = log_cosh((prediction[..., 2 * i : 2 * i + 2] - target) / unit)
+        loss = loss + _mean(ops.sum(gap, axis=-1), label[..., 3 * i + 2], over)
+    return loss
 
 
 def losses(labels: dict, maps: dict, terms: dict[str, Term]) -> dict:
@@ -127,15 +158,15 @@ def losses(labels: dict, maps: dict, terms: dict[str, Term]) -> dict:
         if name == "person":
             value = person_loss(integer["person"], maps[name], term.over)
         elif name == "parts":
-            value = label_loss(integer["parts"], maps[name], term.over)
+            value = label_loss(integer["parts"], maps[name], term.over, balance=term.balance)
         elif name == "charts":
             background = BACKGROUND_CHART_WEIGHT if term.over == "all" else 1.0
-            value = label_loss(integer["charts"], maps[name], term.over, background)
+            value = label_loss(integer["charts"], maps[name], term.over, background, term.balance)
         elif name == "uv":
-            value = uv_loss(integer["charts"], integer["uv"], maps[name], term.over)
+            value = uv_loss(integer["charts"], integer["uv"], maps[name], term.over, term.unit)
         elif name == "keypoints":
             value = keypoint_loss(integer["keypoints"], maps[name], term.over)
         else:
-            value = head_loss(labels["heads"], maps[name], term.over)
+            value = head_loss(labels["heads"], maps[name], term.over, term.unit)
         loss[name] = term.weight * value
     return loss

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.coco import read_person
 from annotator.densepose import (
     CHART_MIRROR,
-    CHART_TO_PART,
     HEAD_KEYPOINTS,
+    HIP_KEYPOINTS,
     KEYPOINT_MIRROR,
     PART_MIRROR,
     mirror_uv,
@@ -23,13 +22,16 @@ from annotator.densepose import (
 from annotator.images import PADDING, read_photo, warp
 from annotator.people import Person
 from model.augmentation import Augmentation, change_look, sample_matrix
+from model.canvas import BOX_MARGIN, Canvas, paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
-from model.sources import DataError, Record
+from model.pasting import Stock, compose
+from model.sources import Record
 
+LEAST_VIEWED = 32
+"""Longer side in pixels of a box that is worth a view of its own."""
+WIDEST_WINDOW = 4.0
 KEYPOINT_SIGMA = 6.0
 """Of the heatmaps' Gaussians, in input pixels (thesis)."""
-BOX_MARGIN = 0.1
-"""Of a box, on each side: how far the neighbourhood of a labelled person counts in an incomplete image."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,13 @@ class View:
     output_stride: int
     input_size: int
     """Unit of the head vectors in pixels."""
+    votes: tuple[str, ...] = ("head",)
+    """What the head vectors point at, see :attr:`model.cascade.CascadeConfig.votes`."""
     person_view: float = 0.5
     """Probability of a person's padded box in place of the whole image, where a person is there."""
-
-
-@dataclass(slots=True)
-class Canvas:
-    """Labels of one image at image resolution, before the view."""
-
-    labels: np.ndarray
-    """(H, W, 4) uint8: person 0/1/IGNORE, part, chart (with SOME, IGNORE), owner: 1 + index into people."""
-    uv: np.ndarray
-    """(H, W, 2) uint8 of 0..255."""
-    people: list[Person]
-    keypoint_region: list[tuple[int, int, int, int]]
-    """Box (x0, y0, x1, y1) of each person, in which missing keypoints count nowhere."""
+    window_view: float = 0.0
+    """Probability of a square window around a person, up to :data:`WIDEST_WINDOW` times its size: what lies
+    between the two other views."""
 
 
 def make_sample(
@@ -63,13 +57,21 @@ def make_sample(
     view: View,
     augmentation: Augmentation | None,
     rng: np.random.Generator,
+    stock: Stock | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One training sample.
+
+    Args:
+        record: the photo and its labels.
+        view: how it is shown.
+        augmentation: None for the plain whole image.
+        rng: every choice comes from it.
+        stock: people and textures that may be pasted in.
 
     Returns:
         The photo, uint8 [size, size, 3] RGB, and labels at h = w = size / output_stride: ``person``,
         ``parts``, ``charts`` uint8 [h, w], ``uv`` uint8 [h, w, 2], ``keypoints`` uint8 [h, w, 17],
-        ``heads`` float32 [h, w, 3]; their values are described in :mod:`model.losses`.
+        ``heads`` float32 [h, w, 3·votes]; their values are described in :mod:`model.losses`.
 
     Raises:
         DataError: an unreadable photo or dense label, naming it.
@@ -77,6 +79,8 @@ def make_sample(
     """
     photo = read_photo(record.path)
     canvas = paint(record, photo.shape[:2])
+    if augmentation is not None and stock is not None:
+        photo = compose(photo, canvas, stock, augmentation.pasting, rng)
     region = _region(record, canvas, view, augmentation, rng)
     matrix, flip = sample_matrix(region, view.size, augmentation, rng)
     shrink = cv2.INTER_AREA if np.abs(np.linalg.det(matrix[:, :2])) < 0.5 else cv2.INTER_LINEAR
@@ -89,7 +93,7 @@ def make_sample(
     labels = warp(canvas.labels, to_output, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
     uv = warp(canvas.uv, to_output, (side, side), cv2.INTER_NEAREST, (0, 0))
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
-    _paint_points(canvas.people, to_output, charts, uv)
+    _paint_points(canvas.people, to_output, charts, uv, owner)
     keypoints, heads = _paint_keypoints(canvas, to_output, person, owner, view)
     if flip:
         parts, charts, uv = _swap_sides(parts, charts, uv)
@@ -105,111 +109,47 @@ def make_sample(
 
 
 def _region(record, canvas, view, augmentation, rng) -> tuple[float, float, float, float]:
+    """x, y, w, h in image pixels of what is shown."""
     height, width = canvas.labels.shape[:2]
-    boxes = [p.box for p in canvas.people if not p.crowd and max(p.box[2:]) >= 32]
-    if not boxes or augmentation is None or rng.random() >= view.person_view:
-        return (0, 0, width, height)
+    whole = (0, 0, width, height)
+    boxes = [p.box for p in canvas.people if not p.crowd and max(p.box[2:]) >= LEAST_VIEWED]
+    if not boxes or augmentation is None:
+        return whole
+    choice = rng.random()
     x, y, w, h = boxes[rng.integers(len(boxes))]
-    pad = BOX_MARGIN * max(w, h)
-    return (x - pad, y - pad, w + 2 * pad, h + 2 * pad)
-
-
-def paint(record: Record, shape: tuple[int, int]) -> Canvas:
-    """All labels of a record at image resolution, shape (H, W)."""
-    height, width = shape
-    outside = 0 if record.complete else IGNORE
-    labels = np.full((height, width, 4), outside, np.uint8)
-    labels[..., 3] = 0
-    uv = np.zeros((height, width, 2), np.uint8)
-    people, sources = [], []
-    for annotation in record.annotations:
-        people.append(read_person(annotation, (width, height), record.annotation_file))
-        sources.append(annotation)
-    usable = [
-        p.mask is not None and not p.crowd and not a.get("flaw") for p, a in zip(people, sources, strict=True)
-    ]
-    regions = [_grow(p.box, BOX_MARGIN, width, height) for p in people]
-    if not record.complete:
-        for known, (x0, y0, x1, y1) in zip(usable, regions, strict=True):
-            if known:
-                labels[y0:y1, x0:x1, :3] = 0
-    # What is unknown first, so that a known person in front of a crowd region counts.
-    for person, known, (x0, y0, x1, y1) in zip(people, usable, regions, strict=True):
-        if known:
-            continue
-        if person.mask is None:
-            labels[y0:y1, x0:x1, :3] = IGNORE
-        else:
-            _within(labels, person.box)[person.mask, :3] = IGNORE
-    for index, (person, annotation, known) in enumerate(zip(people, sources, usable, strict=True)):
-        if known:
-            _paint_person(_within(labels, person.box), _within(uv, person.box), person, index)
-        if annotation.get("carried"):
-            labels[_rle(annotation["carried"]), :3] = IGNORE
-    if record.iuv is not None:
-        _paint_dense(record, labels, uv)
-    return Canvas(labels, uv, people, regions)
-
-
-def _within(array: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    x, y, w, h = box
-    return array[y : y + h, x : x + w]
-
-
-def _grow(box, margin: float, width: int, height: int) -> tuple[int, int, int, int]:
-    x, y, w, h = box
-    pad_x, pad_y = int(np.ceil(margin * w)), int(np.ceil(margin * h))
-    return max(x - pad_x, 0), max(y - pad_y, 0), min(x + w + pad_x, width), min(y + h + pad_y, height)
-
-
-def _rle(segmentation: dict) -> np.ndarray:
-    from pycocotools import mask
-
-    return mask.decode(segmentation).astype(bool)
-
-
-def _paint_person(labels: np.ndarray, uv: np.ndarray, person: Person, index: int) -> None:
-    """Parts count where part labels and mask agree (thesis); elsewhere on the person they are unknown."""
-    mask = person.mask
-    labels[mask, 0] = 1
-    labels[mask, 3] = index + 1
-    labels[mask, 2] = SOME
-    if person.parts is None:
-        labels[mask, 1] = SOME
-    else:
-        labels[mask, 1] = np.where(person.parts[mask] > 0, person.parts[mask], IGNORE)
-        labels[~mask & (person.parts > 0), 1] = IGNORE
-    if person.charts is not None:
-        known = mask & (person.charts > 0)
-        labels[known, 2] = person.charts[known]
-        uv[known] = np.rint(np.stack([person.u[known], person.v[known]], axis=-1).astype(np.float32) * 255)
-
-
-def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:
-    dense = cv2.imread(str(record.iuv), cv2.IMREAD_UNCHANGED)
-    if dense is None or dense.dtype != np.uint16 or dense.shape != (*labels.shape[:2], 3):
-        raise DataError(f"{record.iuv}: needs a 16-bit PNG with 3 channels of the image's size")
-    known = (dense[..., 0] > 0) & (labels[..., 0] == 1)
-    labels[known, 2] = dense[known, 0]
-    labels[known, 1] = CHART_TO_PART[dense[known, 0]]
-    uv[known] = (dense[known, 1:].astype(np.uint32) * 255 + 32767) // 65535
+    if choice < view.person_view:
+        pad = BOX_MARGIN * max(w, h)
+        return (x - pad, y - pad, w + 2 * pad, h + 2 * pad)
+    if choice < view.person_view + view.window_view:
+        side = max(w, h) * np.exp(rng.uniform(np.log(1.3), np.log(WIDEST_WINDOW)))
+        side = min(side, max(width, height))
+        # Anywhere as long as the person stays in view, but no further out of the photo than needed.
+        low = np.array([x + w - side, y + h - side])
+        high = np.array([x, y], float)
+        inside = np.maximum(np.array([width, height]) - side, 0)
+        low, high = np.clip(low, 0, inside), np.clip(high, 0, inside)
+        corner = rng.uniform(np.minimum(low, high), np.maximum(low, high))
+        return (*corner, side, side)
+    return whole
 
 
 def _transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _paint_points(people: list[Person], matrix: np.ndarray, charts: np.ndarray, uv: np.ndarray) -> None:
-    """Labelled surface points, each one output pixel (thesis)."""
+def _paint_points(
+    people: list[Person], matrix: np.ndarray, charts: np.ndarray, uv: np.ndarray, owner: np.ndarray
+) -> None:
+    """Labelled surface points, each one output pixel (thesis), where nobody else is in front."""
     side = charts.shape[0]
-    for person in people:
+    for index, person in enumerate(people):
         if person.points is None or person.crowd:
             continue
         at = np.floor(_transform(person.points[:, :2], matrix)).astype(int)
         inside = ((at >= 0) & (at < side)).all(axis=1)
         x, y = at[inside].T
         # A dense label says more than a point.
-        free = charts[y, x] >= SOME
+        free = (charts[y, x] >= SOME) & np.isin(owner[y, x], (0, index + 1))
         x, y, points = x[free], y[free], person.points[inside][free]
         charts[y, x] = points[:, 2]
         uv[y, x] = np.rint(points[:, 3:5] * 255)
@@ -225,27 +165,38 @@ def head_point(person: Person) -> np.ndarray | None:
     return np.mean(ends, axis=0)[:2] if len(ends) == 2 else None
 
 
+def pelvis_point(person: Person) -> np.ndarray | None:
+    """Middle of both hips, image pixels; None where one is not labelled."""
+    if person.keypoints is None or not (person.visibility[HIP_KEYPOINTS] > 0).all():
+        return None
+    return person.keypoints[HIP_KEYPOINTS, :2].mean(axis=0)
+
+
+VOTE_POINTS = {"head": head_point, "pelvis": pelvis_point}
+
+
 def _paint_keypoints(
     canvas: Canvas, matrix: np.ndarray, person_map: np.ndarray, owner: np.ndarray, view: View
 ) -> tuple[np.ndarray, np.ndarray]:
     side = person_map.shape[0]
     keypoints = np.zeros((side, side, 17), np.uint8)
     keypoints[person_map == IGNORE] = IGNORE
-    heads = np.zeros((side, side, 3), np.float32)
+    heads = np.zeros((side, side, 3 * len(view.votes)), np.float32)
     rows, columns = np.mgrid[:side, :side].astype(np.float32) + 0.5
     sigma = KEYPOINT_SIGMA / view.output_stride
     for index, (person, region) in enumerate(zip(canvas.people, canvas.keypoint_region, strict=True)):
         seen = person.visibility > 0 if person.keypoints is not None else np.zeros(17, bool)
         if not seen.all():
             _ignore_missing(keypoints, ~seen, region, matrix)
-        head = None if person.crowd else head_point(person)
-        if head is not None:
-            x, y = _transform(np.asarray(head)[None], matrix)[0]
-            mine = owner == index + 1
-            unit = view.output_stride / view.input_size
-            heads[mine, 0] = (x - columns[mine]) * unit
-            heads[mine, 1] = (y - rows[mine]) * unit
-            heads[mine, 2] = 1
+        mine = owner == index + 1
+        unit = view.output_stride / view.input_size
+        for i, vote in enumerate(view.votes):
+            point = None if person.crowd else VOTE_POINTS[vote](person)
+            if point is not None:
+                x, y = _transform(np.asarray(point)[None], matrix)[0]
+                vectors = np.column_stack([x - columns[mine], y - rows[mine]]) * unit
+                heads[mine, 3 * i : 3 * i + 2] = vectors
+                heads[mine, 3 * i + 2] = 1
     for person in canvas.people:
         if person.keypoints is None:
             continue

@@ -11,17 +11,21 @@ import dataclasses
 import json
 import math
 import os
+import sys
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from model.augmentation import Augmentation
 from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
+from model.pasting import Stock, stock_of
 from model.plots import plot_run
 from model.samples import View, make_sample
 from model.sources import DataError, Record, read_source
@@ -29,6 +33,8 @@ from model.weights import load_weights, save_arrays, save_weights
 
 VALIDATION_SAMPLES = 400
 """At most so many samples decide which epoch was best."""
+VERBOSITY = "auto" if sys.stdout.isatty() else 2
+"""Of Keras: a progress bar in a terminal, one line an epoch in a log file."""
 
 
 class Learner(keras.Model):
@@ -53,23 +59,34 @@ class Learner(keras.Model):
 class Batches(keras.utils.PyDataset):
     """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch)."""
 
-    def __init__(self, picks, plan: StagePlan, view: View, augmentation, seed: tuple[int, ...], workers: int):
+    def __init__(
+        self,
+        picks: list[Record],
+        batch: int,
+        view: View,
+        augmentation: Augmentation | None,
+        seed: tuple[int, ...],
+        workers: int,
+        stock: Stock | None = None,
+    ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         self.picks = picks
-        self.plan = plan
+        self.batch = batch
         self.view = view
         self.augmentation = augmentation
         self.seed = seed
+        self.stock = stock
 
     def __len__(self) -> int:
-        return math.ceil(len(self.picks) / self.plan.batch)
+        return math.ceil(len(self.picks) / self.batch)
+
+    def _sample(self, index: int):
+        rng = np.random.default_rng((*self.seed, index))
+        return make_sample(self.picks[index], self.view, self.augmentation, rng, self.stock)
 
     def __getitem__(self, index: int):
-        start = index * self.plan.batch
-        samples = [
-            make_sample(record, self.view, self.augmentation, np.random.default_rng((*self.seed, start + i)))
-            for i, record in enumerate(self.picks[start : start + self.plan.batch])
-        ]
+        start = index * self.batch
+        samples = [self._sample(i) for i in range(start, min(start + self.batch, len(self.picks)))]
         images = np.stack([image for image, _ in samples])
         return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
 
@@ -143,13 +160,14 @@ class Run:
             raise DataError(f"{written}: this folder holds a run with another config; use another --out")
         written.write_text(config.to_json(), encoding="utf-8")
         self.data, self.validation = split(config)
+        self.stock = _stock(config, self.data)
         self.state = self._read_state()
 
     def _read_state(self) -> dict:
         path = self.out / "state.json"
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
-        return {"stage": 1, "epoch": 0, "best": None, "reports": {}}
+        return {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
 
     def _write_state(self, **changes) -> None:
         self.state |= changes
@@ -191,28 +209,36 @@ class Run:
                 flush=True,
             )
             history = learner.fit(
-                self._batches(stage, plan, epoch),
-                validation_data=self._validation(plan),
+                self.batches(stage, plan, epoch),
                 callbacks=[_Schedule(plan, epoch)],
                 shuffle=False,
+                verbose=VERBOSITY,
             ).history
             row = {name: float(values[-1]) for name, values in history.items()}
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
+            with _averaged(learner):
+                row |= self._validate(learner, plan)
+                improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
+                if improved:
+                    save_weights(cascade, best)
             self._log(stage, epoch, row, learning_rate(plan, epoch + 1))
-            if self.state["best"] is None or row["val_loss"] < self.state["best"]:
-                save_weights(cascade, best)
-                self._write_state(best=row["val_loss"])
             self._save_checkpoint(learner)
-            self._write_state(epoch=epoch + 1)
+            changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
+            self._write_state(epoch=epoch + 1, **changes)
             plot_run(self.out)
+            if plan.patience and epoch + 1 - self.state["best_epoch"] >= plan.patience:
+                break
         if best.exists():
             load_weights(cascade, best)
         else:  # a stage of 0 epochs hands on what it was given
             save_weights(cascade, best)
-        reports = {**self.state["reports"], str(stage): evaluate(cascade, self.validation, plan.size)}
+        reports = {
+            **self.state["reports"],
+            str(stage): evaluate(cascade, self.validation, cascade.config.input_size),
+        }
         write_report(self.out, self.config, reports)
-        self._write_state(stage=stage + 1, epoch=0, best=None, reports=reports)
+        self._write_state(stage=stage + 1, epoch=0, best=None, best_epoch=0, reports=reports)
 
     def _compile(self, learner: Learner, stage: int, plan: StagePlan, frozen: bool) -> None:
         cascade = learner.cascade
@@ -231,28 +257,35 @@ class Run:
             # Statistics that a pretrained backbone brings are better than those of small batches.
             if layer.name in pretrained and isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
-        optimizer = keras.optimizers.get(
-            {
-                "class_name": self.config.optimizer,
-                "config": {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm},
-            }
-        )
+        settings = {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm}
+        if self.config.ema:
+            settings |= {"use_ema": True, "ema_momentum": self.config.ema}
+        optimizer = keras.optimizers.get({"class_name": self.config.optimizer, "config": settings})
         # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
         learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
         optimizer.build(learner.trainable_variables)
 
-    def _view(self, plan: StagePlan) -> View:
+    def _view(self, size: int) -> View:
         preset = PRESETS[self.config.preset]
-        return View(plan.size, preset.output_stride, preset.input_size, self.config.person_view)
+        views = (self.config.person_view, self.config.window_view)
+        return View(size, preset.output_stride, preset.input_size, preset.votes, *views)
 
-    def _batches(self, stage: int, plan: StagePlan, epoch: int) -> Batches:
+    def batches(self, stage: int, plan: StagePlan, epoch: int) -> Batches:
+        """The training data of one epoch."""
         picks = pick(self.config, plan, self.data, stage, epoch)
+        view = self._view(plan.size_at(epoch))
         seed = (self.config.seed, stage, epoch)
-        return Batches(picks, plan, self._view(plan), self.config.augmentation, seed, self.config.workers)
+        return Batches(
+            picks, plan.batch, view, self.config.augmentation, seed, self.config.workers, self.stock
+        )
 
-    def _validation(self, plan: StagePlan) -> Batches:
+    def _validate(self, learner: Learner, plan: StagePlan) -> dict[str, float]:
+        """Losses on whole images at the stage's last size, so that epochs can be compared."""
         step = max(1, len(self.validation) // VALIDATION_SAMPLES)
-        return Batches(self.validation[::step], plan, self._view(plan), None, (0,), self.config.workers)
+        view = self._view(plan.size_at(plan.epochs))
+        batches = Batches(self.validation[::step], plan.batch, view, None, (0,), self.config.workers)
+        losses = learner.evaluate(batches, return_dict=True, verbose=0)
+        return {f"val_{name}": float(value) for name, value in losses.items()}
 
     def _log(self, stage: int, epoch: int, row: dict[str, float], rate: float) -> None:
         names = ["loss", *PRESET_TERMS]
@@ -288,6 +321,28 @@ class Run:
             variables = {name: v for name, v in variables.items() if name.startswith("model/")}
         for name, variable in variables.items():
             variable.assign(stored[name])
+
+
+@contextmanager
+def _averaged(learner: Learner):
+    """The averaged weights in place of the trained ones, where the optimizer keeps an average."""
+    optimizer = learner.optimizer
+    if not optimizer.use_ema:
+        yield
+        return
+    trained = [ops.convert_to_numpy(v) for v in learner.trainable_variables]
+    optimizer.finalize_variable_values(learner.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(learner.trainable_variables, trained, strict=True):
+            variable.assign(value)
+
+
+def _stock(config: RunConfig, data: list[list[Record]]) -> Stock:
+    empty = [r for records in data for r in records if r.complete and not r.annotations]
+    donors = [read_source(source) for source in config.donors]
+    return stock_of(donors, [source.weight for source in config.donors], empty)
 
 
 PRESET_TERMS = ("person", "parts", "charts", "uv", "keypoints", "heads")

@@ -109,3 +109,17 @@ def test_grid_gives_the_clusters_of_plain_dbscan_on_real_maps(shared):
                 compare_with_dbscan(maps.heads[0][mask])
                 checked += 1
     assert checked >= 6
+
+
+def test_a_second_vote_tells_people_with_near_heads_apart():
+    mask, heads, truth = scene([(0.0, 0.0), (0.01, 0.0)])
+    _, pelvises, _ = scene([(-0.2, 0.3), (0.2, 0.3)])
+    assert split_people(mask, heads, Split(), 2).max() == 1
+    labels = split_people(mask, np.dstack([heads, pelvises]), Split(), 2)
+    assert labels.max() == 2
+    assert adjusted_rand_score(truth[mask], labels[mask]) > 0.99
+    # Where the second votes agree, or agree on nothing, the first ones decide.
+    _, same, _ = scene([(0.0, 0.3), (0.0, 0.3)])
+    _, scattered, _ = scene([(0.0, 0.3), (0.0, 0.3)], noise=0.3)
+    for second in (same, scattered):
+        assert split_people(mask, np.dstack([heads, second]), Split(), 2).max() == 1

@@ -104,3 +104,27 @@ def test_only_terms_of_existing_outputs():
     result = losses(labels, maps, terms)
     assert list(result) == ["person"]
     assert value(result["person"]) == pytest.approx(2 * np.log(2), rel=1e-5)
+
+
+def test_balance_makes_rare_classes_count():
+    label = np.zeros((1, 10, 10), np.uint8)
+    label[0, 0, 0] = 2
+    logits = np.zeros((1, 10, 10, 4), np.float32)
+    logits[..., 2] = 3.0  # right on one pixel, wrong on 99
+    plain, balanced = (value(label_loss(label, logits, balance=b)) for b in (0.0, 0.5))
+    right, wrong = (np.log(np.exp([0, 0, 3, 0]).sum()) - x for x in (3, 0))
+    assert plain == pytest.approx((right + 99 * wrong) / 100, rel=1e-5)
+    # Two classes are there: shares 0.02 and 1.98 of an even one.
+    weights = np.array([0.02, 1.98]) ** -0.5
+    expected = (weights[0] * right + 99 * weights[1] * wrong) / (weights[0] + 99 * weights[1])
+    assert balanced == pytest.approx(expected, rel=1e-5)
+    label[0, 5:] = IGNORE
+    assert value(label_loss(label, logits, balance=0.5)) != pytest.approx(balanced)
+
+
+def test_unit_is_where_errors_count_by_their_size():
+    label = np.array([[[[0.0, 0.0, 1.0]]]], np.float32)
+    for error in (0.02, 0.5):
+        prediction = np.array([[[[error, 0.0]]]], np.float32)
+        expected = np.log(np.cosh(error / 0.1))
+        assert value(head_loss(label, prediction, unit=0.1)) == pytest.approx(expected, rel=1e-4)

@@ -1,5 +1,6 @@
 """Labels follow the photo through every view, and every missing label leaves its own region out."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from annotator.densepose import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
 from model.augmentation import Augmentation, change_look, sample_matrix
+from model.canvas import paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
-from model.samples import View, make_sample, paint
+from model.samples import View, make_sample
 from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure
 
@@ -98,6 +100,25 @@ def test_unlabelled_keypoints_count_nowhere_on_their_person(figures):
     assert (labels["keypoints"][50, 60] == 0).all()
 
 
+def test_second_votes_point_at_the_pelvis(figures):
+    keypoints = np.array(person()["keypoints"]).reshape(17, 3)
+    keypoints[11], keypoints[12] = (20, 50, 2), (40, 54, 1)
+    view = dataclasses.replace(VIEW, votes=("head", "pelvis"))
+    for visible in (2, 0):
+        keypoints[11, 2] = visible
+        labelled = record(figures, person(keypoints=keypoints.ravel().tolist()))
+        _, labels = make_sample(labelled, view, None, np.random.default_rng(0))
+        inside = labels["person"] == 1
+        assert (labels["heads"][inside][:, 2] == 1).all()
+        assert (labels["heads"][inside][:, 5] == (visible > 0)).all()
+        if visible:
+            rows, columns = np.nonzero(inside)
+            vectors = labels["heads"][inside][:, 3:5] * VIEW.input_size / VIEW.output_stride
+            at = np.stack([columns + 0.5, rows + 0.5], 1) + vectors
+            # The image, 120×100, lies in a square of 120.
+            np.testing.assert_allclose(at, np.tile([30, 62], (len(at), 1)) * 64 / WIDTH, atol=1e-3)
+
+
 def test_no_head_vectors_without_a_head(figures):
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0))
     assert not labels["heads"].any()
@@ -165,6 +186,21 @@ def test_person_view_fills_the_sample(figures):
     _, labels = make_sample(record(figures, person()), view, PLAIN, np.random.default_rng(0))
     rows = np.flatnonzero((labels["person"] == 1).any(axis=1))
     assert len(rows) > 0.75 * 64
+
+
+def test_window_view_shows_the_person_and_what_is_around(figures):
+    view = View(128, 2, 256, person_view=0.0, window_view=1.0)
+    shares = []
+    for seed in range(12):
+        _, labels = make_sample(record(figures, person()), view, PLAIN, np.random.default_rng(seed))
+        mask = labels["person"] == 1
+        rows, columns = np.nonzero(mask)
+        shares.append(mask.mean())
+        # All of the figure, 40 wide and 60 high, is there.
+        assert np.ptp(rows) / np.ptp(columns) == pytest.approx(60 / 40, rel=0.2)
+    whole = 40 * 60 / 120**2
+    assert min(shares) == pytest.approx(whole, rel=0.2)
+    assert max(shares) > 1.3 * whole
 
 
 def test_dense_labels_fill_charts_and_parts(figures, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from model.augmentation import Augmentation
 from model.config import RunConfig, StagePlan, make_config, read_config
+from model.pasting import Pasting
 from model.sources import DataError, Source
 from model.training import Run, learning_rate, pick, split
 
@@ -22,11 +23,21 @@ ROOT = Path(__file__).resolve().parents[2]
 def config(figures: Path, **changes) -> RunConfig:
     recipe = make_config("lite")
     stages = tuple(
-        dataclasses.replace(plan, epochs=epochs, steps=2, batch=2, size=64, frozen_epochs=frozen)
+        dataclasses.replace(
+            plan, epochs=epochs, steps=2, batch=2, size=64, growth=((1, 96),), frozen_epochs=frozen
+        )
         for plan, epochs, frozen in zip(recipe.stages, (1, 2, 1), (0, 1, 0), strict=True)
     )
     source = Source(str(figures), str(figures.parent / "images"))
-    defaults = {"data": (source,), "validation": (source,), "stages": stages, "backbone_weights": None}
+    defaults = {
+        "data": (source,),
+        "validation": (source,),
+        "donors": (source,),
+        "augmentation": Augmentation(pasting=Pasting(share=0.5)),
+        "ema": 0.9,
+        "stages": stages,
+        "backbone_weights": None,
+    }
     return dataclasses.replace(recipe, **{**defaults, **changes})
 
 
@@ -139,7 +150,7 @@ settings = read_config(sys.argv[1])
 plan = settings.stages[2]
 learner = Learner(Cascade(PRESETS["lite"]), plan.terms)
 learner.compile(optimizer="rmsprop")
-batches = Batches(split(settings)[1][:4], plan, View(64, 2, 256), None, (0,), 1)
+batches = Batches(split(settings)[1][:4], plan.batch, View(64, 2, 256), None, (0,), 1)
 losses = [learner.fit(batches, verbose=0).history["loss"][0] for _ in range(3)]
 assert losses[2] < losses[0], losses
 print(keras.backend.backend(), len(learner.trackers))
@@ -193,6 +204,25 @@ def test_cosine_schedule_warms_up_and_falls():
     )
 
 
+def test_a_stage_ends_when_it_no_longer_improves(figures, tmp_path):
+    """A validation loss below 0 cannot be beaten."""
+    settings = config(figures)
+    stages = [dataclasses.replace(settings.stages[0], patience=2, epochs=9)]
+    stages += [dataclasses.replace(plan, epochs=0) for plan in settings.stages[1:]]
+    (tmp_path / "c.json").write_text(dataclasses.replace(settings, stages=tuple(stages)).to_json())
+    (tmp_path / "run").mkdir()
+    state = {"stage": 1, "epoch": 0, "best": -1.0, "best_epoch": 0, "reports": {}}
+    (tmp_path / "run" / "state.json").write_text(json.dumps(state))
+    result = run_script(SMALL + TRAIN, tmp_path / "c.json", tmp_path / "run")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert len(rows(tmp_path / "run")) == 2
+
+
+def test_samples_grow():
+    plan = StagePlan(10, 8, 64, 1e-3, growth=((2, 96), (5, 128)))
+    assert [plan.size_at(e) for e in (0, 1, 2, 4, 5, 10)] == [64, 64, 96, 96, 128, 128]
+
+
 def test_sources_are_mixed_by_weight(figures):
     images = str(figures.parent / "images")
     both = (Source(str(figures), images, weight=3.0), Source(str(figures), images, weight=1.0))
@@ -215,7 +245,10 @@ def test_held_out_images_are_not_trained_on(figures):
 
 
 def test_config_survives_its_file(figures, tmp_path):
-    settings = config(figures, augmentation=Augmentation(flip=0.25))
+    plans = tuple(dataclasses.replace(p, growth=((1, 96),), patience=2) for p in config(figures).stages)
+    augmentation = Augmentation(flip=0.25, pasting=Pasting(share=0.5, height=(0.3, 0.8)))
+    donors = (Source("a.json", "images", weight=2.0),)
+    settings = config(figures, augmentation=augmentation, stages=plans, donors=donors, ema=0.9)
     (tmp_path / "c.json").write_text(settings.to_json())
     assert read_config(tmp_path / "c.json") == settings
 
@@ -232,6 +265,8 @@ def test_config_survives_its_file(figures, tmp_path):
         ),
         ('{"data": [{"annotation": "a.json"}]}', r"data\[0\].*annotation"),
         ('{"augmentation": {"rotate": 3}}', "augmentation.*rotate"),
+        ('{"augmentation": {"pasting": {"shares": 3}}}', r"augmentation\.pasting.*shares"),
+        ('{"donors": [{"annotation": "a.json"}]}', r"donors\[0\].*annotation"),
     ],
 )
 def test_broken_configs_name_file_and_field(tmp_path, text, message):

@@ -1,0 +1,252 @@
+"""New scenes from labelled ones: people cut from one photo and pasted into another, and things in front of them.
+
+Renders and cut-outs carry exact masks but few backgrounds; photos carry backgrounds but few labels. Pasting
+gives each what the other has, and crowds that nobody had to label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from annotator.images import read_photo, warp
+from annotator.people import Person
+from model.canvas import CHART, OWNER, PART, PERSON, Canvas, grown, paint
+from model.losses import IGNORE
+from model.sources import Record
+
+LEAST_SIDE = 48
+"""Of a person's box in pixels: smaller ones are not worth cutting out."""
+MOST_ENLARGED = 1.5
+"""How much larger than in its own photo a pasted person may be."""
+MOST_HIDDEN = 0.6
+"""Share of the people already there that a pasted one may cover."""
+TILT = 8.0
+"""Standard deviation in degrees of a pasted person's rotation, beside that of the whole sample."""
+TRIES = 4
+"""Placements tried before a person that covers too much is left out."""
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """How often, and how many."""
+
+    share: float = 0.0
+    """Of the samples that get pasted people."""
+    people: int = 3
+    """At most so many."""
+    height: tuple[float, float] = (0.25, 1.1)
+    """Of a pasted person's box, longer side, relative to the photo's."""
+    occluders: float = 0.0
+    """Share of the samples with people in which something is put in front of one."""
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Where pasted things come from."""
+
+    people: Sequence[Sequence[tuple[Record, int]]] = ()
+    """By source: records and the index of the annotation on it."""
+    weights: Sequence[float] = ()
+    """Share of the pasted people that comes from each source."""
+    backgrounds: Sequence[Record] = ()
+    """Photos without people, whose texture makes occluders."""
+
+
+def stock_of(
+    sources: Sequence[Sequence[Record]], weights: Sequence[float], backgrounds: Sequence[Record]
+) -> Stock:
+    """The people of each source that have a mask of their own and are large enough to cut out."""
+    people = [
+        [(record, index) for record in records for index, a in enumerate(record.annotations) if _cuttable(a)]
+        for records in sources
+    ]
+    total = sum(weight for weight, some in zip(weights, people, strict=True) if some)
+    shares = [weight / total if some else 0.0 for weight, some in zip(weights, people, strict=True)]
+    return Stock(people if any(people) else (), shares, backgrounds)
+
+
+def _cuttable(annotation: dict) -> bool:
+    doubtful = any(annotation.get(name) for name in ("iscrowd", "flaw", "group"))
+    return bool(annotation.get("segmentation")) and not doubtful and max(annotation["bbox"][2:]) >= LEAST_SIDE
+
+
+def compose(
+    photo: np.ndarray, canvas: Canvas, stock: Stock, pasting: Pasting, rng: np.random.Generator
+) -> np.ndarray:
+    """Paste people and occluders into a photo and its canvas.
+
+    Args:
+        photo: uint8 [H, W, 3]; not changed.
+        canvas: its labels; changed in place.
+
+    Returns:
+        The new photo.
+    """
+    if stock.people and rng.random() < pasting.share:
+        photo = photo.copy()
+        for _ in range(rng.integers(1, pasting.people + 1)):
+            people = stock.people[rng.choice(len(stock.people), p=stock.weights)]
+            cut = _cut_out(*people[rng.integers(len(people))])
+            _paste_person(photo, canvas, cut, pasting, rng)
+    if stock.backgrounds and canvas.people and rng.random() < pasting.occluders:
+        photo = photo.copy()
+        texture = read_photo(stock.backgrounds[rng.integers(len(stock.backgrounds))].path)
+        person = canvas.people[rng.integers(len(canvas.people))]
+        _occlude(photo, canvas, texture, person.box, rng)
+    return photo
+
+
+@dataclass(slots=True)
+class _CutOut:
+    """One person with its own pixels; arrays cover its box."""
+
+    photo: np.ndarray
+    labels: np.ndarray
+    uv: np.ndarray
+    own: np.ndarray
+    person: Person
+
+
+def _cut_out(record: Record, index: int) -> _CutOut:
+    photo = read_photo(record.path)
+    canvas = paint(record, photo.shape[:2])
+    person = canvas.people[index]
+    x, y, w, h = person.box
+    rows = slice(y, y + h), slice(x, x + w)
+    labels = canvas.labels[rows]
+    return _CutOut(photo[rows], labels, canvas.uv[rows], labels[..., OWNER] == index + 1, person)
+
+
+def _paste_person(
+    photo: np.ndarray, canvas: Canvas, cut: _CutOut, pasting: Pasting, rng: np.random.Generator
+) -> None:
+    height, width = photo.shape[:2]
+    w, h = cut.person.box[2:]
+    low, high = np.log(pasting.height)
+    side = np.exp(rng.uniform(low, high)) * max(height, width)
+    scale = min(side / max(w, h), MOST_ENLARGED)
+    angle = np.deg2rad(rng.normal(0, TILT))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    there = canvas.labels[..., OWNER] > 0
+    for _ in range(TRIES):
+        centre = rng.uniform((-0.05 * width, 0), (1.05 * width, 1.1 * height))
+        matrix = np.column_stack([turn, centre - turn @ (w / 2, h / 2)])
+        window = _window(matrix, (w, h), width, height)
+        if window[2] < 8 or window[3] < 8:
+            continue
+        alpha = _opacity(cut.own, matrix, window, scale)
+        mine = alpha >= 0.5
+        if mine.any() and (_rows(there, window) & mine).sum() <= MOST_HIDDEN * there.sum():
+            break
+    else:
+        return
+    _blend(_rows(photo, window), _tinted(cut.photo, rng), alpha[..., None], matrix, window, scale)
+    _label(canvas, cut, mine, matrix, window)
+
+
+def _window(matrix: np.ndarray, size: tuple[int, int], width: int, height: int) -> tuple[int, int, int, int]:
+    """x, y, w, h of what a rectangle of that size becomes, inside the photo."""
+    w, h = size
+    corners = matrix @ np.array([[0, w, 0, w], [0, 0, h, h], [1, 1, 1, 1]])
+    x0, y0 = np.maximum(np.floor(corners.min(axis=1)) - 1, 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(corners.max(axis=1)) + 1, (width, height)).astype(int)
+    return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
+
+
+def _rows(array: np.ndarray, window) -> np.ndarray:
+    x, y, w, h = window
+    return array[y : y + h, x : x + w]
+
+
+def _into(array: np.ndarray, matrix: np.ndarray, window, interpolation: int) -> np.ndarray:
+    """An array of the cut-out, moved into a window of the photo."""
+    moved = matrix - np.array([[0, 0, window[0]], [0, 0, window[1]]])
+    return warp(array, moved, window[2:], interpolation)
+
+
+def _opacity(own: np.ndarray, matrix: np.ndarray, window, scale: float) -> np.ndarray:
+    """(h, w) float32 in the window, a pixel less than the mask: its rim shows the old background."""
+    tight = _smoothed(cv2.erode(own.astype(np.float32), np.ones((3, 3))), scale)
+    return cv2.GaussianBlur(_into(tight, matrix, window, cv2.INTER_LINEAR), (0, 0), 0.6)
+
+
+def _smoothed(array: np.ndarray, scale: float) -> np.ndarray:
+    """Against aliasing, before an array is scaled down."""
+    return cv2.GaussianBlur(array, (0, 0), 0.4 / scale) if scale < 0.7 else array
+
+
+def _tinted(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The cut-out in a light of its own, float32."""
+    gain = (rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)).astype(np.float32)
+    return np.clip(photo * gain + np.float32(rng.uniform(-20, 20)), 0, 255)
+
+
+def _blend(below: np.ndarray, photo: np.ndarray, alpha: np.ndarray, matrix, window, scale: float) -> None:
+    moved = _into(_smoothed(photo, scale), matrix, window, cv2.INTER_LINEAR)
+    below[...] = np.rint(below * (1 - alpha) + moved * alpha)
+
+
+def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, window) -> None:
+    labels = _into(cut.labels, matrix, window, cv2.INTER_NEAREST)
+    for channel in (PART, CHART):
+        # Nearest neighbours and the soft mask differ by a pixel here and there.
+        moved = labels[..., channel]
+        moved[(labels[..., PERSON] != 1) | (moved == 0)] = IGNORE
+    labels[..., PERSON] = 1
+    labels[..., OWNER] = len(canvas.people) + 1
+    _rows(canvas.labels, window)[mine] = labels[mine]
+    _rows(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
+    height, width = canvas.labels.shape[:2]
+    # The person's points are in the donor's pixels; the matrix starts at the corner of its box.
+    from_photo = matrix.copy()
+    from_photo[:, 2] -= matrix[:, :2] @ cut.person.box[:2]
+    person = _moved(cut.person, from_photo, window, (width, height))
+    canvas.people.append(person)
+    canvas.keypoint_region.append(grown(person.box, width, height))
+
+
+def _moved(person: Person, matrix: np.ndarray, box, size: tuple[int, int]) -> Person:
+    """A person's points under an affine map; keypoints outside the photo of that size become missing."""
+
+    def apply(points: np.ndarray) -> np.ndarray:
+        return points @ matrix[:, :2].T + matrix[:, 2]
+
+    changes = {"box": box, "mask": None, "parts": None, "charts": None, "u": None, "v": None, "extra": {}}
+    if person.keypoints is not None:
+        keypoints, visibility = person.keypoints.copy(), person.visibility.copy()
+        keypoints[:, :2] = apply(keypoints[:, :2])
+        outside = ((keypoints[:, :2] < 0) | (keypoints[:, :2] >= size)).any(axis=1)
+        visibility[outside] = 0
+        changes |= {"keypoints": keypoints, "visibility": visibility}
+    if person.points is not None:
+        points = person.points.copy()
+        points[:, :2] = apply(points[:, :2])
+        changes["points"] = points
+    ends = person.extra.get("head_points", {})
+    if ends:
+        changes["extra"] = {
+            "head_points": {n: (*apply(np.array(p[:2], float)), p[2]) for n, p in ends.items()}
+        }
+    return replace(person, **changes)
+
+
+def _occlude(photo: np.ndarray, canvas: Canvas, texture: np.ndarray, box, rng: np.random.Generator) -> None:
+    """Put an irregular piece of a photo without people in front of a part of a box."""
+    height, width = photo.shape[:2]
+    x, y, w, h = box
+    centre = rng.uniform((x, y), (x + w, y + h))
+    radius = rng.uniform(0.12, 0.3) * np.sqrt(w * h)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(4, 10)))
+    stretch = rng.uniform(0.5, 1.5, 2)
+    spokes = radius * rng.uniform(0.6, 1.2, len(angles))
+    outline = centre + stretch * spokes[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+    cover = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(cover, [np.rint(outline).astype(np.int32)], 1)
+    texture = cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
+    hidden = cover > 0
+    photo[hidden] = texture[hidden]
+    canvas.labels[hidden] = 0

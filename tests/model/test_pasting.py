@@ -1,0 +1,134 @@
+"""What is pasted carries its labels to where its pixels go, and nothing it covers stays labelled."""
+
+import dataclasses
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from annotator.images import read_photo
+from model.augmentation import Augmentation
+from model.canvas import CHART, OWNER, PART, PERSON, paint
+from model.losses import IGNORE, SOME
+from model.pasting import Pasting, Stock, compose, stock_of
+from model.samples import View, make_sample
+from model.sources import Record, Source, read_source
+from tests.model.conftest import HEIGHT, WIDTH
+
+HEAD, TORSO = (90, 120, 220), (200, 160, 40)
+"""Colours of a drawn figure, as OpenCV wrote them: blue, green, red."""
+
+
+@pytest.fixture
+def records(figures) -> list[Record]:
+    return read_source(Source(str(figures), str(figures.parent / "images")))
+
+
+@pytest.fixture
+def empty(tmp_path) -> Record:
+    """A photo without people, white."""
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((200, 300, 3), 255, np.uint8))
+    image = {"id": 1, "file_name": "white.png", "width": 300, "height": 200}
+    return Record(image, (), tmp_path / "white.png", None, "empty.json")
+
+
+def pasted(record: Record, stock: Stock, pasting: Pasting, seed: int):
+    photo = read_photo(record.path)
+    canvas = paint(record, photo.shape[:2])
+    return photo, compose(photo, canvas, stock, pasting, np.random.default_rng(seed)), canvas
+
+
+ALWAYS = Pasting(share=1.0, people=1, height=(0.5, 0.6))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_lie_where_the_pixels_are(records, empty, seed):
+    stock = stock_of([records], [1.0], ())
+    before, photo, canvas = pasted(empty, stock, ALWAYS, seed)
+    assert (before == 255).all(), "the photo that came in is not changed"
+    changed = (photo != 255).any(axis=-1)
+    person = canvas.labels[..., PERSON] == 1
+    assert person.sum() > 500
+    assert (changed & person).sum() / (changed | person).sum() > 0.85
+    assert set(np.unique(canvas.labels[..., OWNER])) == {0, 1}
+    parts = canvas.labels[..., PART]
+    assert set(np.unique(parts)) <= {0, 1, 14, IGNORE}
+    assert (parts[person] == IGNORE).mean() < 0.05
+    assert set(np.unique(canvas.labels[..., CHART][person])) <= {SOME, IGNORE}
+    # The head is reddish, the torso bluish, in whatever light.
+    for part, brighter in ((14, 0), (1, 2)):
+        inside = cv2.erode((parts == part).astype(np.uint8), np.ones((5, 5))) > 0
+        red, _, blue = photo[inside].astype(int).T
+        assert inside.sum() < 30 or ((red > blue) == (brighter == 0)).mean() > 0.9
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_points_and_keypoints_move_along(records, empty, seed):
+    _, _, canvas = pasted(empty, stock_of([records], [1.0], ()), ALWAYS, seed)
+    person = canvas.people[0]
+    nose = person.keypoints[0, :2]
+    if person.visibility[0]:
+        assert canvas.labels[int(nose[1]), int(nose[0]), PART] == 14
+    else:
+        assert not ((nose >= 0) & (nose < (300, 200))).all()
+    for x, y, chart in person.points[:, :3]:
+        if 0 <= x < 300 and 0 <= y < 200:
+            assert canvas.labels[int(y), int(x), PART] in ((1,) if chart == 2 else (14, IGNORE))
+
+
+def test_a_person_in_front_hides_labels_but_never_all_of_them(records):
+    donors = stock_of([records], [1.0], ())
+    pasting = Pasting(share=1.0, people=3, height=(0.4, 1.0))
+    for seed in range(8):
+        _, _, canvas = pasted(records[0], donors, pasting, seed)
+        owners = canvas.labels[..., OWNER]
+        assert len(canvas.people) == len(canvas.keypoint_region) > 1
+        assert (owners == 1).any(), "the person who was there"
+        _, labels = make_sample(
+            records[0],
+            View(128, 2, 256, person_view=0.0),
+            Augmentation(geometry=0.0, flip=0.0, look="thesis", pasting=pasting),
+            np.random.default_rng(seed),
+            donors,
+        )
+        # Points lie on their own person only; no two people own a pixel.
+        assert set(np.unique(labels["charts"])) <= {0, 2, 23, 24, SOME, IGNORE}
+
+
+def test_an_occluder_is_background(records, empty):
+    stock = Stock(backgrounds=[empty])
+    covered = 0
+    for seed in range(5):
+        before, photo, canvas = pasted(records[0], stock, Pasting(occluders=1.0), seed)
+        changed = (photo != before).any(axis=-1)
+        assert (photo[changed] == 255).all()
+        assert (canvas.labels[changed] == 0).all()
+        whole = paint(records[0], (HEIGHT, WIDTH)).labels
+        assert (canvas.labels[~changed] == whole[~changed]).all()
+        covered += (whole[changed, PERSON] == 1).sum()
+    assert covered > 100
+
+
+def test_nothing_happens_without_stock_or_share(records, empty):
+    for stock, pasting in ((Stock(), ALWAYS), (stock_of([records], [1.0], [empty]), Pasting())):
+        before, photo, canvas = pasted(empty, stock, pasting, 0)
+        assert (before == photo).all()
+        assert not canvas.people
+
+
+def test_only_people_with_a_sound_mask_are_cut_out(records):
+    annotation = records[0].annotations[0] | {"bbox": [10, 10, 40, 64]}
+    for change in (
+        {"iscrowd": 1},
+        {"flaw": "hole"},
+        {"group": 1},
+        {"segmentation": []},
+        {"bbox": [1, 1, 9, 47]},
+    ):
+        doubtful = dataclasses.replace(records[0], annotations=(annotation | change,))
+        assert not stock_of([[doubtful]], [1.0], ()).people, change
+    sound = dataclasses.replace(records[0], annotations=(annotation,))
+    stock = stock_of([[], [sound]], [3.0, 1.0], ())
+    assert list(stock.weights) == [0.0, 1.0]
+    json.dumps(stock.weights)
