@@ -11,6 +11,8 @@ from pathlib import Path
 from annotator import __version__
 from model.commands import add_commands
 
+RESUMES = "the same command goes on from here"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors a user can mend are one line on standard error and exit code 1."""
@@ -20,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_annotate(commands)
+    _add_evaluate(commands)
     _add_info(commands)
     _add_app(commands)
     add_commands(commands)
@@ -32,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"densepose-annotator: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print(f"\nstopped; {getattr(parsed, 'stopped', RESUMES)}", file=sys.stderr)
         return 130
 
 
@@ -45,14 +48,7 @@ def _add_annotate(commands) -> None:
     )
     parser.add_argument("photos", type=Path, metavar="PHOTOS_DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
-    parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
-    parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
-    parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
-    parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
-    parser.add_argument("--eps", type=float, help="DBSCAN's radius in head embeddings")
-    parser.add_argument("--min-samples", type=int, help="DBSCAN's core size in pixels of the network's input")
-    parser.add_argument("--merge", type=float, help="join people whose head points are nearer; 0 for never")
-    parser.add_argument("--batch-size", type=int, help="photos per call of the network")
+    _add_settings(parser)
     parser.add_argument("--points-per-part", type=int, help="surface points written per part")
     parser.add_argument("--point-method", choices=("even", "random"), help="how they are spread")
     parser.set_defaults(run=run_annotate)
@@ -88,6 +84,18 @@ def run_annotate(arguments: argparse.Namespace) -> int:
     return 0 if summary.failed < summary.photos else 1
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """The options of :func:`_settings` and the model's."""
+    parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
+    parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
+    parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
+    parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
+    parser.add_argument("--eps", type=float, help="DBSCAN's radius in head embeddings")
+    parser.add_argument("--min-samples", type=int, help="DBSCAN's core size in pixels of the network's input")
+    parser.add_argument("--merge", type=float, help="join people whose head points are nearer; 0 for never")
+    parser.add_argument("--batch-size", type=int, help="photos per call of the network")
+
+
 def _settings(arguments: argparse.Namespace):
     from annotator.decoding import Settings
     from annotator.instances import Split
@@ -97,6 +105,71 @@ def _settings(arguments: argparse.Namespace):
 
     split = Split(**given("eps", "min_samples", "merge"))
     return Settings(**given("person_pass", "threshold", "confidence", "batch_size"), split=split)
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a model on labelled photos",
+        description="Measure a model on labelled photos, each data set by itself: on whole images as annotate "
+        "labels them (scene), and on each labelled person's box (person). Photos that cannot be used are listed in "
+        "the report.",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="folder with annotations.json, images/ and perhaps iuv/, or a COCO-DensePose file with these "
+        "folders beside it; repeatable",
+    )
+    parser.add_argument(
+        "--images", type=Path, action="append", metavar="DIR", help="photos of each --data, if elsewhere"
+    )
+    parser.add_argument("--report", type=Path, required=True, metavar="JSON", help="file to write")
+    parser.add_argument("--surface", type=Path, metavar="NPZ", help="body surface, for distances on the body")
+    parser.add_argument("--limit", type=int, metavar="N", help="images per data set")
+    parser.add_argument("--view", choices=("scene", "person", "both"), default="both")
+    _add_settings(parser)
+    parser.set_defaults(run=run_evaluate, stopped="the report holds the data sets that were done")
+
+
+def run_evaluate(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from annotator.evaluation import VIEWS, describe, evaluate, write_report
+    from annotator.figures import table
+    from annotator.network import DEFAULT_MODEL, Network
+    from annotator.surface import Surface
+    from annotator.truth import check_data_set, find_data_sets
+
+    if arguments.limit is not None and arguments.limit < 1:
+        raise ValueError(f"--limit must be 1 or more images, not {arguments.limit}")
+    if arguments.report.is_dir():
+        raise ValueError(f"{arguments.report}: is a folder; --report names a file")
+    sources = find_data_sets(arguments.data, arguments.images)
+    settings = _settings(arguments)
+    network = Network(arguments.model or DEFAULT_MODEL)
+    surface = Surface(arguments.surface) if arguments.surface else None
+    views = VIEWS if arguments.view == "both" else (arguments.view,)
+    print(f"{network.info.model_id} on {network.device}")
+    totals = [check_data_set(source, arguments.limit) for source in sources]
+    report = describe(network, settings, surface) | {"data": {}}
+    write_report(report, arguments.report)
+    for source, total in zip(sources, totals, strict=True):
+        with tqdm(desc=source.name, total=total, unit="image", smoothing=0.05) as bar:
+
+            def show(done: int, bar: tqdm = bar) -> None:
+                bar.update(done - bar.n)
+
+            found = evaluate(source, network, settings, surface, views, arguments.limit, show)
+        report["data"][source.name] = found
+        failed = len(found["failures"])
+        print(f"\n{source.name}: {found['images']} images, {found['people']} people, {failed} not usable")
+        print(table(found))
+        write_report(report, arguments.report)
+    return 0 if any(len(d["failures"]) < d["images"] for d in report["data"].values()) else 1
 
 
 def _add_info(commands) -> None:

@@ -174,7 +174,9 @@ def test_version(capsys: pytest.CaptureFixture):
     assert capsys.readouterr().out.strip() == __version__
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["info", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["annotate", "--help"], ["evaluate", "--help"], ["info", "--help"]]
+)
 def test_help_needs_no_heavy_package(arguments: list[str]):
     code = (
         "import sys\nfrom annotator.cli import main\n"

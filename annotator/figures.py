@@ -1,0 +1,74 @@
+"""Figures of an evaluation: a value and what it rests on, and the tables made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NOTHING = "nothing of it is labelled"
+
+
+def figure(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[str, Any]:
+    """A value and the number of people, images, points or pixels it rests on; ``reason`` where it is null."""
+    if value is None:
+        return {"value": None, "reason": reason, **rests_on}
+    return {"value": round(float(value), 6), **rests_on}
+
+
+def share(part: float, whole: float, **rests_on: int) -> dict[str, Any]:
+    """``part`` of ``whole`` as a figure, null where ``whole`` is 0."""
+    return figure(part / whole if whole else None, **rests_on)
+
+
+def table(report: dict[str, Any]) -> str:
+    """The main figures of one data set's report, the views side by side."""
+    views = [view for view in ("scene", "person") if view in report]
+    lines = [f"{'':<38}" + "".join(f"{view:>26}" for view in views)]
+    for label, path, places in ROWS:
+        cells = [_cell(_find(report[view], path), places) for view in views]
+        if any(cells):
+            lines.append(f"{label:<38}" + "".join(f"{cell:>26}" for cell in cells))
+    return "\n".join(lines)
+
+
+ROWS: tuple[tuple[str, str, int], ...] = (
+    ("person mask IoU, mean", "mask.iou", 3),
+    ("person mask IoU, median", "mask.median_iou", 3),
+    ("mask IoU of boxes from 90 px, mean", "mask.large.iou", 3),
+    ("area on images without people", "mask.false_area", 4),
+    ("person IoU, all pixels", "parts.person", 3),
+    ("mean IoU of parts", "parts.mean", 3),
+    ("right chart, points", "points.accuracy", 3),
+    ("right chart, dense", "dense.accuracy", 3),
+    ("U, V error, points", "points.uv_error", 3),
+    ("within 5 cm, points", "points.within_5cm", 3),
+    ("within 10 cm, points", "points.within_10cm", 3),
+    ("median distance in m, points", "points.median_distance", 3),
+    ("within 10 cm, dense", "dense.within_10cm", 3),
+    ("mask AP", "precision.mask", 3),
+    ("mask AP50", "precision.mask_50", 3),
+    ("GPS AP", "precision.gps", 3),
+    ("GPSm AP", "precision.gpsm", 3),
+    ("keypoint AP", "precision.keypoints", 3),
+    ("OKS, mean", "keypoints.oks", 3),
+    ("OKS of well labelled people, mean", "keypoints.well_labelled_oks", 3),
+    ("PCK@0.1", "keypoints.pck", 3),
+    ("people counted right", "counting.right", 3),
+    ("people miscounted by, mean", "counting.error", 3),
+    ("network, ms", "speed.network_ms", 1),
+    ("everything, ms", "speed.all_ms", 1),
+)
+"""Label, place in a view's report, decimal places."""
+
+
+def _find(report: dict[str, Any], path: str) -> dict[str, Any]:
+    for name in path.split("."):
+        report = report.get(name, {})
+    return report
+
+
+def _cell(found: dict[str, Any], places: int) -> str:
+    """Value and what it rests on; empty for a figure that is not there or null."""
+    if found.get("value") is None:
+        return ""
+    counts = [f"{count:,} {name}" for name, count in found.items() if name != "value"]
+    return f"{found['value']:.{places}f}  {counts[0]}" if counts else f"{found['value']:.{places}f}"

@@ -1,0 +1,479 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from annotator.batch import annotate
+from annotator.cli import main
+from annotator.coco import CocoWriter
+from annotator.decoding import Settings
+from annotator.densepose import CHART_MIRROR, PART_MIRROR
+from annotator.evaluation import PersonView, SceneView, evaluate, match
+from annotator.examples import EXAMPLES
+from annotator.figures import ROWS, figure, share, table
+from annotator.network import DEFAULT_MODEL, Network
+from annotator.people import Person
+from annotator.rle import encode_mask
+from annotator.surface import Surface
+from annotator.truth import DataSet, find_data_sets, has_mask, read_truth, usable
+from tests.annotator.labelled_photos import SIZE, figure_at, write_data
+from tests.annotator.test_surface import strip
+
+LEFT, RIGHT = figure_at(10, 20), figure_at(70, 20)
+
+
+@pytest.fixture(scope="module")
+def surface(tmp_path_factory: pytest.TempPathFactory) -> Surface:
+    path = tmp_path_factory.mktemp("surface") / "flat.npz"
+    np.savez(path, **strip())
+    return Surface(path)
+
+
+def measure(source: DataSet, found: list[list[Person]], surface: Surface | None = None) -> dict:
+    """Report of the scene view, given what was found on each image."""
+    view = SceneView(surface)
+    for truth, people in zip(read_truth(source), found, strict=True):
+        view.add(truth, truth.maps(), people)
+    return view.report()
+
+
+def measure_people(source: DataSet, found: list[Person | None], surface: Surface | None = None) -> dict:
+    """Report of the person view, given what was found for each usable person."""
+    view = PersonView(surface)
+    people = iter(found)
+    for truth in read_truth(source):
+        maps = truth.maps()
+        for true in filter(usable, truth.people):
+            view.add(truth, maps, true, next(people))
+    return view.report()
+
+
+def value(report: dict, path: str) -> float | None:
+    for name in path.split("."):
+        report = report[name]
+    assert ("reason" in report) == (report["value"] is None)
+    return report["value"]
+
+
+def every_figure(report: dict) -> Iterator[dict]:
+    for entry in report.values():
+        if isinstance(entry, dict):
+            if "value" in entry:
+                yield entry
+            else:
+                yield from every_figure(entry)
+
+
+LOW = ("points.uv_error", "dense.uv_error", "points.median_distance", "dense.median_distance")
+SHARES = (
+    "mask.iou", "mask.median_iou", "parts.person", "parts.mean", "parts.head", "points.accuracy",
+    "dense.accuracy", "points.within_5cm", "dense.within_10cm", "keypoints.oks",
+    "keypoints.well_labelled_oks", "keypoints.pck",
+)  # fmt: skip
+SCENE_SHARES = (
+    "precision.mask",
+    "precision.gps",
+    "precision.gpsm_50",
+    "precision.keypoints",
+    "counting.right",
+)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_truth_itself_is_perfect(tmp_path: Path, surface: Surface, dense: bool):
+    images = [[LEFT], [LEFT, RIGHT], []]
+    source = write_data(tmp_path, images, dense=dense)
+    scene = measure(source, images, surface)
+    person = measure_people(source, [LEFT, LEFT, RIGHT], surface)
+    known = [name for name in SHARES if dense or not name.startswith("dense")]
+    for report, names in ((scene, [*known, *SCENE_SHARES]), (person, known)):
+        assert {name: value(report, name) for name in names} == dict.fromkeys(names, pytest.approx(1.0))
+        for name in LOW:
+            assert dense or not name.startswith("points") or value(report, name) == pytest.approx(0, abs=1e-3)
+    assert value(scene, "mask.false_area") == value(scene, "counting.error") == 0
+    assert scene["mask"]["iou"]["images"] == 2
+    assert person["mask"]["iou"]["people"] == 3
+    assert scene["parts"]["person"]["pixels"] == person["parts"]["person"]["pixels"] == 3 * 1800
+    assert scene["points"]["accuracy"]["points"] == person["points"]["accuracy"]["points"] > 0
+    assert scene["counting"]["found_per_true"]["2"] == {**dict.fromkeys("01345", 0), "2": 1, "6 or more": 0}
+    if not dense:
+        assert value(scene, "dense.accuracy") is None
+        assert value(person, "dense.within_5cm") is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lowered"),
+    [
+        (replace(LEFT, mask=LEFT.mask & (np.arange(30) < 15)), {"mask.iou": 0.5, "parts.person": 0.5}),
+        (
+            replace(LEFT, parts=PART_MIRROR[LEFT.parts]),
+            {"parts.left hand": 0, "parts.torso": 1, "mask.iou": 1},
+        ),
+        (
+            replace(LEFT, charts=CHART_MIRROR[LEFT.charts]),
+            {"points.charts.left hand": 0, "points.charts.torso back": 1},
+        ),
+        (replace(LEFT, keypoints=LEFT.keypoints[::-1]), {"keypoints.pck": 1 / 17, "points.accuracy": 1}),
+        (
+            replace(LEFT, visibility=np.zeros(17, np.uint8)),
+            {"keypoints.oks": 0, "keypoints.pck": 0, "mask.iou": 1},
+        ),
+        (
+            replace(LEFT, u=np.where(LEFT.u < 0.5, LEFT.u + 0.25, LEFT.u - 0.25)),
+            {"points.u_error": 0.25, "points.v_error": 0},
+        ),
+    ],
+    ids=["mask", "parts", "charts", "keypoints", "visibility", "u"],
+)
+def test_a_wrong_label_lowers_its_own_figure(
+    tmp_path: Path, surface: Surface, wrong: Person, lowered: dict[str, float]
+):
+    source = write_data(tmp_path, [[LEFT]])
+    for report in (measure(source, [[wrong]], surface), measure_people(source, [wrong], surface)):
+        for path, expected in lowered.items():
+            assert value(report, path) == pytest.approx(expected, abs=0.01), path
+
+
+def test_a_shift_lowers_masks_points_and_keypoints(tmp_path: Path, surface: Surface):
+    source = write_data(tmp_path, [[LEFT]], dense=True)
+    report = measure(source, [[replace(LEFT, box=(20, 20, 30, 60))]], surface)
+    assert value(report, "mask.iou") == pytest.approx(0.5)
+    # Rows are charts, so every point stays on its chart or falls off the person.
+    assert value(report, "dense.accuracy") == pytest.approx(2 / 3)
+    assert value(report, "dense.u_error") == pytest.approx(1 / 3, abs=1e-3)
+    assert value(report, "dense.v_error") == pytest.approx(0, abs=1e-3)
+    shifted = replace(LEFT, keypoints=LEFT.keypoints + np.float32([7, 0, 0]))
+    moved = measure(source, [[shifted]], surface)
+    assert value(moved, "keypoints.pck") == 0  # a tenth of 60 is 6
+    assert 0 < value(moved, "keypoints.oks") < 0.7
+
+
+def test_distances_and_gps_by_hand(tmp_path: Path, surface: Surface):
+    # One point at a corner of chart 1, one of chart 2; the second is found a metre off, on chart 3.
+    points = {"dp_I": [1, 2], "dp_U": [0, 1], "dp_V": [0, 0], "dp_x": [10, 10], "dp_y": [10, 245]}
+    source = write_data(tmp_path, [[LEFT]], people=[points])
+    charts = np.ones((60, 30), np.uint8)
+    charts[30:] = 3
+    still = np.zeros((60, 30), np.float16)
+    found = replace(LEFT, charts=charts, u=still + 1, v=still)
+    found.u[:30] = 0
+    report = measure(source, [[found]], surface)
+    assert value(report, "points.accuracy") == 0.5
+    assert value(report, "points.within_10cm") == 0.5
+    assert report["points"]["accuracy"]["points"] == 2
+    # GPS (1 + exp(−1 / (2 · 0.351²))) / 2 = 0.509: right at the threshold 0.50 alone.
+    assert value(report, "precision.gps") == pytest.approx(0.1)
+    assert value(report, "precision.gps_50") == 1
+    # The part masks cover the whole person, so GPSm = sqrt(0.509) = 0.713: five thresholds.
+    assert value(report, "precision.gpsm") == pytest.approx(0.5)
+
+
+def test_a_missed_person(tmp_path: Path, surface: Surface):
+    source = write_data(tmp_path, [[LEFT, RIGHT]], dense=True)
+    scene = measure(source, [[LEFT]], surface)
+    for report in (scene, measure_people(source, [LEFT, None], surface)):
+        for name in ("points.accuracy", "dense.within_10cm", "keypoints.oks", "keypoints.pck", "mask.iou"):
+            assert value(report, name) == pytest.approx(0.5), name
+    assert value(scene, "precision.mask") == pytest.approx(51 / 101)
+    assert value(scene, "counting.right") == 0
+    assert value(scene, "counting.error") == 1
+    nobody = measure(source, [[]], surface)
+    assert value(nobody, "points.median_distance") is None
+    assert value(nobody, "mask.iou") == value(nobody, "precision.gps") == 0
+
+
+def test_the_same_masks_measured_twice(tmp_path: Path):
+    """One person an image: the union's IoU, the person's IoU and the IoU over all pixels are one number."""
+    rng = np.random.default_rng(1)
+    mask = rng.random((60, 30)) < 0.7
+    source = write_data(tmp_path, [[LEFT]])
+    found = replace(LEFT, mask=mask)
+    scene, person = measure(source, [[found]]), measure_people(source, [found])
+    expected = pytest.approx(mask.mean(), abs=1e-6)
+    assert value(scene, "mask.iou") == value(person, "mask.iou") == expected
+    assert value(scene, "parts.person") == value(person, "parts.person") == expected
+
+
+def test_an_incomplete_image_excuses_what_lies_apart(tmp_path: Path):
+    for complete, iou, right in ((True, 0.5, 0.0), (False, 1.0, None)):
+        folder = tmp_path / str(complete)
+        source = write_data(folder, [[LEFT]], image={"complete": complete})
+        report = measure(source, [[LEFT, replace(RIGHT, score=1.0)]])
+        assert value(report, "mask.iou") == iou
+        assert value(report, "counting.right") == right
+    one_too_many = [replace(RIGHT, score=1.0), replace(LEFT, score=0.9)]
+    assert value(measure(source, [one_too_many]), "precision.mask") == 1
+    assert value(measure(write_data(tmp_path / "x", [[LEFT]]), [one_too_many]), "precision.mask") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"), [({"crowd": True}, {}), ({"mask": None}, {}), ({}, {"flaw": "x"})]
+)
+def test_who_is_not_one_labelled_person_is_no_mistake(tmp_path: Path, changes: dict, fields: dict):
+    source = write_data(tmp_path, [[LEFT, figure_at(70, 20, **changes)]], people=[{}, fields])
+    found = [replace(RIGHT, score=1.0), replace(LEFT, score=0.9)]
+    report = measure(source, [found])
+    assert value(report, "mask.iou") == 1
+    assert value(report, "parts.person") == 1
+    assert value(report, "precision.mask") == 1
+    assert report["precision"]["mask"]["people"] == 1
+    if changes.get("crowd"):
+        assert value(report, "counting.right") == 1
+    if fields.get("flaw"):
+        assert report["counting"]["right"]["images"] == 0
+
+
+def test_people_without_points_are_ignored_by_gps(tmp_path: Path, surface: Surface):
+    unlabelled = figure_at(70, 20, charts=None)
+    source = write_data(tmp_path, [[LEFT, unlabelled]])
+    report = measure(source, [[replace(RIGHT, score=1.0), replace(LEFT, score=0.9)]], surface)
+    assert report["precision"]["gps"] == {"value": 1.0, "people": 1, "images": 1}
+    assert report["precision"]["mask"]["people"] == 2
+
+
+def test_no_keypoints_and_no_surface_say_why(tmp_path: Path):
+    person = figure_at(10, 20, keypoints=None, visibility=None)
+    report = measure(write_data(tmp_path, [[person]]), [[LEFT]])
+    assert report["keypoints"]["oks"]["reason"] == "nothing of it is labelled"
+    assert report["precision"]["keypoints"] == {
+        "value": None, "reason": "nothing of it is labelled", "people": 0, "images": 1
+    }  # fmt: skip
+    for name in ("points.within_5cm", "points.median_distance", "precision.gps", "precision.gpsm_50"):
+        assert value(report, name) is None
+    assert "--surface" in report["precision"]["gps"]["reason"]
+    assert "--surface" in report["points"]["median_distance"]["reason"]
+    assert value(report, "points.accuracy") == 1
+
+
+def test_images_without_people(tmp_path: Path):
+    report = measure(write_data(tmp_path, [[], []]), [[LEFT], []])
+    assert value(report, "mask.false_area") == pytest.approx(1800 / (128 * 96) / 2, abs=1e-6)
+    assert value(report, "mask.iou") is None
+    assert value(report, "counting.right") is None
+    assert value(report, "counting.error") == 0.5
+    assert value(report, "precision.mask") is None
+
+
+def test_parts_of_a_photo_without_part_labels_do_not_count(tmp_path: Path):
+    bare = figure_at(10, 20, parts=None, charts=None)
+    report = measure(write_data(tmp_path, [[bare]]), [[LEFT]])
+    assert value(report, "parts.person") == 1
+    assert value(report, "parts.mean") is None
+    assert value(report, "parts.head") is None
+
+
+def test_matching_is_the_best_for_all_together():
+    # The first prediction fits both, the second only the left one.
+    left, right = figure_at(10, 20), figure_at(20, 20)
+    first, second = figure_at(14, 20), figure_at(2, 20)
+    assert match([left, right], [first, second]) == [second, first]
+    assert match([left, right], [first]) == [first, None]
+    assert match([left], [RIGHT]) == [None]
+    assert match([], [first]) == []
+    assert match([left], []) == [None]
+    assert match([replace(left, crowd=True), replace(left, mask=None)], [left]) == [None, left]
+
+
+def test_every_figure_has_one_shape(tmp_path: Path, surface: Surface):
+    source = write_data(tmp_path, [[LEFT], []], dense=True)
+    for report in (measure(source, [[LEFT], []], surface), measure_people(source, [None], None)):
+        figures = list(every_figure(report))
+        assert len(figures) > 60
+        for entry in figures:
+            rest = set(entry) - {"value", "reason"}
+            assert rest <= {"images", "people", "points", "pixels", "parts"}
+            assert rest
+            assert (entry["value"] is None) == ("reason" in entry)
+
+
+def test_figures():
+    assert figure(0.5, people=2) == {"value": 0.5, "people": 2}
+    assert figure(None, "why", people=0) == {"value": None, "reason": "why", "people": 0}
+    assert share(1, 4, images=4)["value"] == 0.25
+    assert share(0, 0, images=0)["value"] is None
+
+
+def test_the_table_has_a_line_per_known_figure(tmp_path: Path, surface: Surface):
+    source = write_data(tmp_path, [[LEFT, RIGHT]])
+    report = {"scene": measure(source, [[LEFT, RIGHT]], surface)}
+    lines = table(report).splitlines()
+    assert "person" not in lines[0]
+    assert next(line for line in lines if line.startswith("GPS AP")).split() == [
+        "GPS", "AP", "1.000", "2", "people"
+    ]  # fmt: skip
+    assert not any("dense" in line for line in lines)
+    report["person"] = measure_people(source, [LEFT, RIGHT], surface)
+    lines = table(report).splitlines()
+    assert any(line.split()[-6:] == ["1.000", "1", "images", "1.000", "2", "people"] for line in lines)
+    assert len({label for label, _, _ in ROWS}) == len(ROWS)
+
+
+@pytest.fixture(scope="module")
+def own_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of three example images with the labels that the shipped model gives them, as exported."""
+    folder = tmp_path_factory.mktemp("own") / "examples"
+    (folder / "images").mkdir(parents=True)
+    photos = []
+    for name in ("astronaut.jpg", "meadow.jpg", "wall.jpg"):
+        photos.append(folder / "images" / name)
+        photos[-1].write_bytes((EXAMPLES / name).read_bytes())
+    with CocoWriter(folder / "annotations.json") as writer:
+        for result in annotate(photos, Network(), Settings()):
+            result.people.file_name = result.path.name
+            writer.add(result.people)
+    return folder
+
+
+def test_the_command_measures_a_models_own_labels_as_perfect(
+    own_labels: Path, tmp_path: Path, surface: Surface, capsys: pytest.CaptureFixture
+):
+    out = tmp_path / "report.json"
+    command = ["evaluate", "--data", str(own_labels), "--report", str(out), "--surface", str(surface.path)]
+    assert main(command) == 0
+    report = json.loads(out.read_text())
+    data = report["data"]["examples"]
+    truths = list(read_truth(find_data_sets([own_labels])[0]))
+    people = [person for truth in truths for person in truth.people]
+    assert people
+    assert (data["images"], data["people"], data["failures"]) == (3, len(people), [])
+    for name in ("mask.iou", "points.accuracy", "precision.mask", "precision.gps", "keypoints.pck"):
+        assert value(data["scene"], name) == pytest.approx(1, abs=0.02), name
+    assert value(data["scene"], "keypoints.oks") == pytest.approx(1, abs=1e-3)
+    assert value(data["scene"], "parts.person") == 1
+    assert data["person"]["mask"]["iou"]["people"] == sum(map(has_mask, people))
+    assert 0 < value(data["person"], "mask.iou") <= 1
+    for view in ("scene", "person"):
+        network, everything = (value(data[view], f"speed.{name}") for name in ("network_ms", "all_ms"))
+        assert 0 < network <= everything
+    assert report["model"]["model_id"] == Network().info.model_id
+    assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
+    assert report["settings"]["split"]["eps"] == 0.01
+    assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
+    printed = capsys.readouterr()
+    assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
+    assert "person mask IoU, mean" in printed.out
+    assert "3/3" in printed.err
+
+
+def test_options_of_the_command(own_labels: Path, tmp_path: Path):
+    out = tmp_path / "report.json"
+    labels = tmp_path / "labels.json"
+    labels.write_bytes((own_labels / "annotations.json").read_bytes())
+    command = [
+        "evaluate",
+        "--data",
+        str(labels),
+        "--images",
+        str(own_labels / "images"),
+        "--report",
+        str(out),
+    ]
+    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--merge", "0"]
+    assert main([*command, "--view", "scene"]) == 0
+    report = json.loads(out.read_text())
+    data = report["data"]["labels"]
+    assert (data["images"], "scene" in data, "person" in data) == (1, True, False)
+    assert (report["settings"]["confidence"], report["settings"]["split"]["merge"]) == (0.9, 0)
+    assert report["surface"] is None
+    assert main([*command, "--view", "person"]) == 0
+    data = json.loads(out.read_text())["data"]["labels"]
+    assert ("scene" in data, "person" in data) == (False, True)
+
+
+@pytest.mark.parametrize("views", [("scene",), ("person",), ("scene", "person")])
+def test_photos_that_cannot_be_used_are_listed_and_harm_nothing(
+    tmp_path: Path, tiny_network: Network, views: tuple
+):
+    source = write_data(tmp_path, [[LEFT]] * 4)
+    whole = evaluate(source, tiny_network, Settings(), views=views)
+    assert whole["failures"] == []
+    source.images.joinpath("1.png").write_text("no photo")
+    source.images.joinpath("2.png").unlink()
+    assert cv2.imwrite(str(source.images / "3.png"), np.zeros((8, 9, 3), np.uint8))
+    seen = []
+    report = evaluate(source, tiny_network, Settings(), views=views, progress=seen.append)
+    assert seen == [1, 2, 3, 4]
+    assert [failure["file_name"] for failure in report["failures"]] == ["1.png", "2.png", "3.png"]
+    reasons = [failure["reason"] for failure in report["failures"]]
+    assert "not an image" in reasons[0]
+    assert "cannot be read" in reasons[1]
+    assert reasons[2] == "has 9 × 8 pixels, but its labels are of 128 × 96"
+    assert (report["images"], report["people"]) == (4, 1)
+    for view in views:
+        assert report[view]["mask"]["iou"]["value"] == whole[view]["mask"]["iou"]["value"]
+        assert report[view]["speed"]["all_ms"]["value"] > 0
+
+
+def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
+    source = write_data(tmp_path, [[LEFT]])
+    source.images.joinpath("0.png").write_text("no photo")
+    command = ["evaluate", "--data", str(tmp_path), "--model", str(tiny_model)]
+    assert main([*command, "--report", str(tmp_path / "r.json")]) == 1
+    assert json.loads((tmp_path / "r.json").read_text())["data"][tmp_path.name]["failures"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        (["--data", "{tmp}/nothing"], "nothing: no such annotation file"),
+        (["--limit", "0"], "--limit must be 1 or more images, not 0"),
+        (["--report", "{tmp}"], "is a folder; --report names a file"),
+        (["--report", "{tmp}/none/r.json"], "none"),
+        (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
+        (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
+        (["--eps", "0"], "eps must be above 0"),
+        (["--images", "{tmp}/none"], "none: no such folder"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture, choices: list[str], words: str
+):
+    write_data(tmp_path / "data", [[LEFT]])
+    chosen = [choice.format(tmp=tmp_path) for choice in choices]
+    command = ["evaluate", "--report", str(tmp_path / "r.json"), "--model", str(tiny_model), *chosen]
+    if "--data" not in choices:
+        command += ["--data", str(tmp_path / "data")]
+    assert main(command) == 1
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_bad_field_is_found_before_anything_is_measured(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture
+):
+    write_data(tmp_path / "good", [[LEFT]])
+    write_data(tmp_path / "bad", [[LEFT]], people=[{"keypoints_pseudo": [1]}])
+    command = ["evaluate", "--data", str(tmp_path / "good"), "--data", str(tmp_path / "bad")]
+    assert main([*command, "--report", str(tmp_path / "r.json"), "--model", str(tiny_model)]) == 1
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert "bad/annotations.json: annotation 1: keypoints_pseudo: must be" in error
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_distances_on_the_real_body(shared: Path, tmp_path: Path):
+    path = shared / "densepose" / "surface.npz"
+    if not path.is_file():
+        pytest.skip(f"needs the body surface {path}")
+    body = Surface(path)
+    source = write_data(tmp_path, [[LEFT]], dense=True)
+    report = measure(source, [[LEFT]], body)
+    assert value(report, "dense.median_distance") == 0
+    swapped = replace(LEFT, charts=CHART_MIRROR[LEFT.charts])
+    worse = measure(source, [[swapped]], body)
+    assert value(worse, "dense.median_distance") > 0.1
+    assert value(worse, "precision.gps") < 0.5
+
+
+def test_a_bag_is_nobodys(tmp_path: Path):
+    bag = encode_mask(np.ones((20, 15), bool), (10, 20, 15, 20), SIZE)
+    source = write_data(tmp_path, [[LEFT]], people=[{"carried": bag}])
+    without = replace(LEFT, mask=LEFT.mask.copy())
+    without.mask[:20, :15] = False
+    for report in (measure(source, [[without]]), measure_people(source, [without])):
+        assert value(report, "mask.iou") == 1
