@@ -204,6 +204,9 @@ class Run:
                 if compiled_frozen is None and epoch > 0:
                     self._load_checkpoint(learner)
                 compiled_frozen = frozen
+            elif plan.size_at(epoch) != plan.size_at(epoch - 1):
+                # A graph for the new size: one for any size is slower, and Keras cannot resize in it.
+                learner.make_train_function(force=True)
             print(
                 f"stage {stage}, epoch {epoch + 1} of {plan.epochs}{' (frozen)' if frozen else ''}",
                 flush=True,

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from model.cascade import PRESETS, TAPS, Cascade
+from tests.model.conftest import write_source
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -81,3 +82,58 @@ def test_convert_movenet_refuses_other_files(tmp_path):
     assert result.returncode == 1
     assert "not MoveNet's MobileNetV2" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
+    """With no epochs at all: the way, not the result."""
+    data = tmp_path / "data"
+    for name, count in (("photos", 12), ("theirs", 2)):
+        write_source(data / name, count).rename(data / name / "annotations.json")
+    plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
+    recipe = {
+        "preset": "lite",
+        "backbone_weights": None,
+        "data": [{"folder": "photos", "weight": 2.0}, {"folder": "missing"}],
+        "donors": [{"folder": "theirs"}],
+        "validation": [{"folder": "photos"}],
+        "stages": [plan, plan, plan],
+    }
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    out = tmp_path / "run"
+    result = run("train-default", data, out, "--recipe", tmp_path / "recipe.json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "missing" in result.stderr
+    config = json.loads((out / "config.json").read_text())
+    assert [source["weight"] for source in config["data"]] == [2.0]
+    # The donors' folder is not validated with, so nothing of it is held out.
+    assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
+    train, held_out = (
+        json.loads((out / "data" / f"photos_{side}.json").read_text()) for side in ("train", "val")
+    )
+    names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
+    assert names[0].isdisjoint(names[1])
+    assert len(names[0] | names[1]) == 12
+    assert {a["image_id"] for a in held_out["annotations"]} <= {i["id"] for i in held_out["images"]}
+    evaluation = json.loads((out / "evaluation.json").read_text())
+    assert evaluation["data"]["photos_val"]["images"] == len(names[1])
+    assert (out / "model.onnx").stat().st_size < 20e6
+
+
+def test_benchmark_training_prints_the_ratio(tmp_path):
+    write_source(tmp_path / "data", 4)
+    source = {
+        "annotations": str(tmp_path / "data" / "train.json"),
+        "images": str(tmp_path / "data" / "images"),
+    }
+    plan = {"epochs": 1, "batch": 2, "size": 64, "learning_rate": 0.001}
+    config = {
+        "backbone_weights": None,
+        "data": [source],
+        "validation": [source],
+        "stages": [plan, plan, plan],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    result = run("benchmark-training", tmp_path / "c.json", "--steps", 1, "--rounds", 1)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "lite, stage 3, batches of 2 at 64×64" in result.stdout
+    assert "| ratio | " in result.stdout
