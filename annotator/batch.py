@@ -13,6 +13,7 @@ import numpy as np
 
 from annotator.decoding import Settings, decode
 from annotator.images import Letterbox, PhotoError, read_photo
+from annotator.mirroring import look
 from annotator.network import Maps, Network
 from annotator.people import People
 from annotator.person_pass import refine
@@ -64,7 +65,11 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
                     ]
                     squares = [photo.square for photo in photos if photo.square is not None]
-                    maps = runner.submit(network.run, np.stack(squares)) if squares else None
+                    maps = (
+                        runner.submit(look, network, np.stack(squares), settings.mirrored)
+                        if squares
+                        else None
+                    )
                     running.append((photos, maps))
                     continue
                 if running:

@@ -88,6 +88,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     """The options of :func:`_settings` and the model's."""
     parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
     parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
+    parser.add_argument(
+        "--mirrored", action="store_true", help="look at the mirror image, too: twice the time"
+    )
     parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
     parser.add_argument("--eps", type=float, help="DBSCAN's radius in head embeddings")
@@ -104,7 +107,7 @@ def _settings(arguments: argparse.Namespace):
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
     split = Split(**given("eps", "min_samples", "merge"))
-    return Settings(**given("person_pass", "threshold", "confidence", "batch_size"), split=split)
+    return Settings(**given("person_pass", "mirrored", "threshold", "confidence", "batch_size"), split=split)
 
 
 def _add_evaluate(commands) -> None:

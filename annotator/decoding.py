@@ -31,6 +31,8 @@ class Settings:
 
     person_pass: bool = False
     """Look at every person again, at full input size."""
+    mirrored: bool = False
+    """Look at every image and its mirror image and take the mean, at twice the cost."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float = 0.6

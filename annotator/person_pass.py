@@ -9,6 +9,7 @@ import numpy as np
 from annotator.decoding import Settings, decode
 from annotator.images import Letterbox
 from annotator.metrics import box_iou
+from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import People, Person
 
@@ -76,7 +77,7 @@ def _look(
     size = photo.shape[1::-1]
     for start in range(0, len(boxes), settings.batch_size):
         views = [_view(box, network.side) for box in boxes[start : start + settings.batch_size]]
-        maps = network.run(np.stack([view.apply(photo) for view in views]))
+        maps = look(network, np.stack([view.apply(photo) for view in views]), settings.mirrored)
         for i, view in enumerate(views):
             yield decode(maps[i], view, size, network.info, settings).people
 
