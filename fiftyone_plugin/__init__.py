@@ -57,6 +57,12 @@ class AnnotatePeople(foo.Operator):
             label="Person pass",
             description="Look at every person again, closer: better on small people, slower",
         )
+        inputs.bool(
+            "mirrored",
+            default=False,
+            label="Mirror image, too",
+            description="Take the mean with what the model sees in the mirror image: twice the time",
+        )
         inputs.float(
             "confidence",
             default=Settings().confidence,
@@ -71,12 +77,12 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        settings = Settings(person_pass=values["person_pass"], confidence=values["confidence"])
+        chosen = {name: values[name] for name in ("person_pass", "mirrored", "confidence")}
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),
             prefix=values["prefix"],
-            settings=settings,
+            settings=Settings(**chosen),
             overwrite=values["overwrite"],
         )
         return _execute(ctx, run, len(run), lambda: _show_labels(ctx, run))

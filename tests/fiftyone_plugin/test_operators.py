@@ -19,6 +19,7 @@ ANNOTATE = {
     "model": str(DEFAULT_MODEL),
     "prefix": "dp",
     "person_pass": False,
+    "mirrored": False,
     "confidence": 0.05,
     "overwrite": "skip",
 }
