@@ -38,7 +38,18 @@ class StagePlan:
     """The stage ends after so many epochs without a better validation loss; 0 for never."""
     frozen_epochs: int = 0
     """Epochs in which what earlier stages (or ImageNet) taught stays as it is."""
+    settled_epochs: int = 0
+    """Last epochs, in which batch norm no longer changes: a fifth faster on a CPU, and the network answers while
+    it learns as it will answer in use."""
     terms: dict[str, Term] = field(default_factory=dict)
+
+    def frozen_at(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is one of the frozen ones."""
+        return epoch < self.frozen_epochs
+
+    def settled_at(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is one of the settled ones."""
+        return epoch >= self.epochs - self.settled_epochs
 
     def size_at(self, epoch: int) -> int:
         """Side of the samples of an epoch, counted from 0."""
@@ -60,9 +71,6 @@ class RunConfig:
     """Weights of a trained cascade (``.npz``) to go on from."""
     optimizer: str = "rmsprop"
     clipnorm: float = 2.5
-    ema: float = 0.0
-    """Momentum of the average of the weights that is validated and kept, such as 0.998; 0 for the weights
-    themselves."""
     donors: tuple[Source, ...] = ()
     """Data whose people are pasted into other photos, see :class:`~model.pasting.Pasting`."""
     person_view: float = 0.5

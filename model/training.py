@@ -13,7 +13,6 @@ import math
 import os
 import sys
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -196,14 +195,14 @@ class Run:
         cascade = self._cascade(stage)
         learner = Learner(cascade, plan.terms)
         best = self.out / f"stage{stage}.npz"
-        compiled_frozen = None
+        compiled = None
         for epoch in range(self.state["epoch"], plan.epochs):
-            frozen = epoch < plan.frozen_epochs
-            if frozen != compiled_frozen:
-                self._compile(learner, stage, plan, frozen)
-                if compiled_frozen is None and epoch > 0:
+            frozen, settled = plan.frozen_at(epoch), plan.settled_at(epoch)
+            if (frozen, settled) != compiled:
+                self._compile(learner, stage, plan, frozen=frozen, settled=settled)
+                if compiled is None and epoch > 0:
                     self._load_checkpoint(learner)
-                compiled_frozen = frozen
+                compiled = (frozen, settled)
             elif plan.size_at(epoch) != plan.size_at(epoch - 1):
                 # A graph for the new size: one for any size is slower, and Keras cannot resize in it.
                 learner.make_train_function(force=True)
@@ -220,11 +219,10 @@ class Run:
             row = {name: float(values[-1]) for name, values in history.items()}
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
-            with _averaged(learner):
-                row |= self._validate(learner, plan)
-                improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
-                if improved:
-                    save_weights(cascade, best)
+            row |= self._validate(learner, plan)
+            improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
+            if improved:
+                save_weights(cascade, best)
             self._log(stage, epoch, row, learning_rate(plan, epoch + 1))
             self._save_checkpoint(learner)
             changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
@@ -243,7 +241,7 @@ class Run:
         write_report(self.out, self.config, reports)
         self._write_state(stage=stage + 1, epoch=0, best=None, best_epoch=0, reports=reports)
 
-    def _compile(self, learner: Learner, stage: int, plan: StagePlan, frozen: bool) -> None:
+    def _compile(self, learner: Learner, stage: int, plan: StagePlan, *, frozen: bool, settled: bool) -> None:
         cascade = learner.cascade
         pretrained = set(cascade.backbone_layers) if self.config.backbone_weights else set()
         if stage == 1:
@@ -258,12 +256,14 @@ class Run:
         for layer in cascade.layers:
             layer.trainable = not (frozen and layer.name in old)
             # Statistics that a pretrained backbone brings are better than those of small batches.
-            if layer.name in pretrained and isinstance(layer, keras.layers.BatchNormalization):
+            if isinstance(layer, keras.layers.BatchNormalization) and (settled or layer.name in pretrained):
                 layer.trainable = False
-        settings = {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm}
-        if self.config.ema:
-            settings |= {"use_ema": True, "ema_momentum": self.config.ema}
-        optimizer = keras.optimizers.get({"class_name": self.config.optimizer, "config": settings})
+        optimizer = keras.optimizers.get(
+            {
+                "class_name": self.config.optimizer,
+                "config": {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm},
+            }
+        )
         # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
         learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
         optimizer.build(learner.trainable_variables)
@@ -320,26 +320,10 @@ class Run:
             stored = {name: file[name] for name in file.files}
         variables = _checkpoint_variables(learner)
         if set(stored) - set(variables) or len(stored) != len(variables):
-            # The killed epoch was the last frozen one: the optimizer starts afresh, as it would have.
+            # The epoch before was the last of its kind: the optimizer starts afresh, as it would have.
             variables = {name: v for name, v in variables.items() if name.startswith("model/")}
         for name, variable in variables.items():
             variable.assign(stored[name])
-
-
-@contextmanager
-def _averaged(learner: Learner):
-    """The averaged weights in place of the trained ones, where the optimizer keeps an average."""
-    optimizer = learner.optimizer
-    if not optimizer.use_ema:
-        yield
-        return
-    trained = [ops.convert_to_numpy(v) for v in learner.trainable_variables]
-    optimizer.finalize_variable_values(learner.trainable_variables)
-    try:
-        yield
-    finally:
-        for variable, value in zip(learner.trainable_variables, trained, strict=True):
-            variable.assign(value)
 
 
 def _stock(config: RunConfig, data: list[list[Record]]) -> Stock:

@@ -24,7 +24,14 @@ def config(figures: Path, **changes) -> RunConfig:
     recipe = make_config("lite")
     stages = tuple(
         dataclasses.replace(
-            plan, epochs=epochs, steps=2, batch=2, size=64, growth=((1, 96),), frozen_epochs=frozen
+            plan,
+            epochs=epochs,
+            steps=2,
+            batch=2,
+            size=64,
+            growth=((1, 96),),
+            frozen_epochs=frozen,
+            settled_epochs=epochs == 1,
         )
         for plan, epochs, frozen in zip(recipe.stages, (2, 2, 1), (0, 1, 0), strict=True)
     )
@@ -34,7 +41,6 @@ def config(figures: Path, **changes) -> RunConfig:
         "validation": (source,),
         "donors": (source,),
         "augmentation": Augmentation(pasting=Pasting(share=0.5)),
-        "ema": 0.9,
         "stages": stages,
         "backbone_weights": None,
     }
@@ -250,7 +256,7 @@ def test_config_survives_its_file(figures, tmp_path):
     plans = tuple(dataclasses.replace(p, growth=((1, 96),), patience=2) for p in config(figures).stages)
     augmentation = Augmentation(flip=0.25, pasting=Pasting(share=0.5, height=(0.3, 0.8)))
     donors = (Source("a.json", "images", weight=2.0),)
-    settings = config(figures, augmentation=augmentation, stages=plans, donors=donors, ema=0.9)
+    settings = config(figures, augmentation=augmentation, stages=plans, donors=donors)
     (tmp_path / "c.json").write_text(settings.to_json())
     assert read_config(tmp_path / "c.json") == settings
 
