@@ -5,6 +5,7 @@ Readable without Keras, half the size as float16, and loadable into a cascade wi
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -47,7 +48,7 @@ def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> 
 
 
 def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
-    """Fill a cascade from a file, as far as the file goes.
+    """Fill a cascade from a file, as far as the file goes; one made for other votes has no head vectors to give.
 
     Returns:
         Names of the stage nets that the file does not have; they keep what they hold.
@@ -56,8 +57,10 @@ def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
         WeightsError: the file is of another preset or broken.
     """
     arrays, config, _ = _read(path)
-    if config != cascade.config:
+    if dataclasses.replace(config, votes=cascade.config.votes) != cascade.config:
         raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
+    if config.votes != cascade.config.votes:
+        arrays = {name: array for name, array in arrays.items() if not name.startswith("heads/")}
     missing = []
     for variable in cascade.variables:
         if variable.path in arrays:

@@ -1,5 +1,7 @@
 """Weights files: complete, small as float16, loadable into a longer cascade."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,13 @@ def test_names_broken_files(tmp_path, content):
         (tmp_path / "w.npz").write_bytes(content)
     with pytest.raises(WeightsError, match=r"w\.npz"):
         open_cascade(tmp_path / "w.npz")
+
+
+def test_weights_made_for_other_votes_lack_head_vectors_only(tmp_path):
+    one = Cascade(dataclasses.replace(PRESETS["lite"], votes=("head",)))
+    save_weights(one, tmp_path / "w.npz")
+    two = Cascade(PRESETS["lite"])
+    assert load_weights(two, tmp_path / "w.npz") == ["heads"]
+    assert two.get_layer("heads").filters == 4
+    for name in ("heads_features_conv", "charts"):
+        np.testing.assert_array_equal(two.get_layer(name).kernel, one.get_layer(name).kernel)
