@@ -52,7 +52,7 @@ def annotation(
     """The annotation of a person in an image of ``size`` (width, height).
 
     ``id`` (else the person's own) and ``image_id`` are left out where they are not known. A person with
-    dense charts gets points by ``sampling``; one with ``points`` keeps those.
+    dense charts gets points by ``sampling``, after those of its corrections; one with ``points`` keeps them.
     """
     was = _as_read(person, size)
     known = was or Person(person.box)
@@ -159,6 +159,9 @@ def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict
         chart, u, v = (
             values[rows, columns].astype(np.float64) for values in (person.charts, person.u, person.v)
         )
+        if person.corrections is not None:
+            # What a human said of a point is worth more than any sample.
+            x, y, chart, u, v = np.concatenate([person.corrections, np.stack([x, y, chart, u, v], 1)]).T
     else:
         return {}
     dp_x, dp_y = points_to_frame(x, y, frame)

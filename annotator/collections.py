@@ -95,7 +95,7 @@ class Annotation:
         check_fields(samples, self.fields)
         self.network, self.settings = Network(model), settings or Settings()
         declare_fields(self.dataset, self.fields)
-        self.folder = _maps_folder(self.dataset, prefix, maps_dir)
+        self.folder = maps_folder(self.dataset, prefix, maps_dir)
         labelled = set(self.dataset.exists(self.fields.people).values("id")) if overwrite == "skip" else set()
         samples = list(zip(*samples.values(["id", "filepath"]), strict=True))
         self._todo = [(key, path) for key, path in samples if key not in labelled]
@@ -228,7 +228,7 @@ class Import:
         self.sections = read_sections(self.path)
         self.dataset = _new_dataset(dataset) if isinstance(dataset, str) else dataset
         declare_fields(self.dataset, self.fields)
-        self.folder = _maps_folder(self.dataset, prefix, maps_dir)
+        self.folder = maps_folder(self.dataset, prefix, maps_dir)
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[int]:
@@ -344,7 +344,7 @@ def _check_overwrite(overwrite: str) -> None:
         raise ValueError(f"overwrite: {overwrite!r} is neither 'skip' nor 'replace'")
 
 
-def _maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
+def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
     """A folder that no other dataset has, not even a later one of the same name."""
     import fiftyone as fo
 

@@ -11,7 +11,7 @@ from annotator.images import Letterbox, warp
 from annotator.instances import Split, split_people
 from annotator.network import Maps, ModelInfo
 from annotator.people import People, Person, Provenance
-from annotator.quality import confidences
+from annotator.quality import border_doubt, confidences, doubts
 
 KEYPOINT_FLOOR = 0.1
 """Heatmap peaks below this are no keypoint."""
@@ -81,6 +81,7 @@ def decode(
         person.score = score
         _add_keypoints(person, maps, region, letterbox, size, info)
         person.quality = confidences(maps, region, person.keypoints[:, 2])
+        person.doubts = doubts(person) | {"mask_border": border_doubt(maps.person, region)}
         person.provenance = Provenance(model=info.model_id)
         people.append(person)
     people.sort(key=lambda person: -person.score)

@@ -81,6 +81,13 @@ HEAD_KEYPOINTS = slice(0, 5)
 HIP_KEYPOINTS = slice(11, 13)
 """Both hips: their middle is a person's pelvis point."""
 
+KEYPOINT_PARTS: tuple[tuple[int, ...], ...] = (
+    *((14,) for _ in range(5)),
+    (1, 10), (1, 11), (10, 12), (11, 13), (12, 3), (13, 2),
+    (1, 7), (1, 6), (7, 9), (6, 8), (9, 4), (8, 5),
+)  # fmt: skip
+"""Parts that each keypoint may lie on: a joint belongs to both of its neighbours."""
+
 SKELETON: tuple[tuple[int, int], ...] = (
     (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8),
     (7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),

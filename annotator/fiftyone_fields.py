@@ -17,6 +17,7 @@ from annotator.densepose import (
     PARTS,
     SKELETON,
 )
+from annotator.quality import DOUBTS
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -25,6 +26,8 @@ PERSON = "person"
 """Label of people and of their keypoints."""
 TASKS = ("mask", "parts", "charts", "keypoints")
 """Each has a quality score, the attribute ``quality_<task>`` of a person."""
+LEAST_DOUBT = 0.3
+"""A doubt from here on is among a person's ``reasons``."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
 """Of the people of an image by their index, from 1; the ninth has the first one's colour."""
 SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
@@ -94,6 +97,11 @@ class Fields:
         return f"{self.prefix}_failure"
 
     @property
+    def doubt(self) -> str:
+        """How much looks wrong on the photo, 0..1: the largest doubt of the people that nobody has decided."""
+        return f"{self.prefix}_doubt"
+
+    @property
     def source(self) -> str:
         """A dict of what the labels were when they were written, see :mod:`annotator.fiftyone_labels`."""
         return f"{self.prefix}_source"
@@ -154,13 +162,18 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
         "model": fo.StringField,
         "time": fo.StringField,
         "author": fo.StringField,
+        "comment": fo.StringField,
         "annotation_id": fo.IntField,
         "crowd": fo.BooleanField,
         **{f"quality_{task}": fo.FloatField for task in TASKS},
+        **{f"doubt_{name}": fo.FloatField for name in DOUBTS},
+        "doubt": fo.FloatField,
+        "reasons": fo.ListField,
     }
     for name, kind in attributes.items():
         if f"{person}.{name}" not in schema:
-            dataset.add_sample_field(f"{person}.{name}", kind)
+            subfield = {"subfield": fo.StringField} if kind is fo.ListField else {}
+            dataset.add_sample_field(f"{person}.{name}", kind, **subfield)
     points = f"{fields.keypoints}.keypoints.visibility"
     if points not in schema:
         dataset.add_sample_field(points, fo.ListField, subfield=fo.IntField)
@@ -186,6 +199,7 @@ def _types(fields: Fields) -> dict[str, type]:
         fields.v: fo.Heatmap,
         fields.image_id: fo.IntField,
         fields.failure: fo.StringField,
+        fields.doubt: fo.FloatField,
         fields.source: fo.DictField,
     }
 

@@ -17,12 +17,14 @@ STATES = ("predicted", "edited", "approved", "rejected")
 
 @dataclass(slots=True)
 class Provenance:
-    """Where a person's labels come from: model id, ISO 8601 time (UTC), review state, who edited last."""
+    """Where a person's labels come from: model id, ISO 8601 time (UTC), review state, who edited last and
+    what they have to say."""
 
     model: str = ""
     time: str = ""
     state: str = "predicted"
     author: str = ""
+    comment: str = ""
 
 
 @dataclass(slots=True)
@@ -51,10 +53,14 @@ class Person:
     points: np.ndarray | None = None
     """(n, 5) float32 surface points: x, y in image pixels, chart 1..24, U, V. Only on people read from a
     COCO-DensePose file, which knows the surface at points and not at every pixel."""
+    corrections: np.ndarray | None = None
+    """(n, 5) float32, as ``points``: what humans said of single pixels, which the dense labels agree with."""
     score: float = 1.0
     """Confidence that this is one person, 0..1."""
     quality: dict[str, float] = field(default_factory=dict)
     """Confidence per task, 0..1: ``mask``, ``parts``, ``charts``, ``keypoints``."""
+    doubts: dict[str, float] = field(default_factory=dict)
+    """What looks wrong, 0..1 each, see :data:`annotator.quality.DOUBTS`."""
     provenance: Provenance = field(default_factory=Provenance)
     crowd: bool = False
     """COCO's ``iscrowd``: the mask covers a group."""

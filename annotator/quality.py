@@ -1,10 +1,39 @@
-"""How sure the network is of a person, task by task: what is least sure is looked at first."""
+"""How sure the network is of a person, task by task, and what looks wrong: that is looked at first.
+
+A *confidence* is the network's own opinion of a task. A *doubt* is a reason why a label may be wrong, found by
+holding the labels of one person against each other; most need no network, so that labels that were read from
+a file or edited by hand have doubts, too.
+"""
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
 
+from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR, PARTS
 from annotator.network import Maps
+from annotator.people import Person
+
+DOUBTS = {
+    "mask_border": "unsure mask border",
+    "two_people": "two people in one",
+    "sides_swapped": "left and right swapped",
+    "keypoint_outside": "keypoint outside its part",
+    "chart_against_part": "chart against part",
+    "surface_jump": "U, V discontinuous",
+}
+"""Every doubt and its words."""
+
+LOOKED_AT = 192
+"""Pixels to which the longer side of a person is thinned out before its labels are compared."""
+NEAR = 0.04
+"""Distance, relative to the box's longer side, up to which a keypoint still is on its part."""
+JUMP = 0.15
+"""Change of U or V between neighbours, at :data:`LOOKED_AT` pixels a person, that no smooth surface has."""
+LEAST_HEAD = 0.3
+"""Area of a second head, relative to the first, from which it is one."""
 
 
 def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray) -> dict[str, float]:
@@ -26,3 +55,109 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
         "charts": float(maps.chart_confidence[region].mean()),
         "keypoints": float(found.mean()) if len(found) else 0.0,
     }
+
+
+def border_doubt(probability: np.ndarray, region: np.ndarray) -> float:
+    """How wide the band is in which the network cannot say where a person ends, 0..1.
+
+    Args:
+        probability: (h, w) of a person.
+        region: (h, w) bool, the person's pixels.
+
+    Returns:
+        Mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within two pixels of the
+        outline.
+    """
+    inside = region.astype(np.uint8)
+    kernel = np.ones((5, 5), np.uint8)
+    band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
+    return float((1 - np.abs(2 * probability[band] - 1)).mean()) if band.any() else 0.0
+
+
+def doubts(person: Person) -> dict[str, float]:
+    """What of a person's labels does not fit the rest of them.
+
+    Returns:
+        Doubts of :data:`DOUBTS` as far as the labels allow, each 0 (none) .. 1; all but ``mask_border``,
+        which only the network's maps show (:func:`border_doubt`).
+    """
+    found = {}
+    step = max(1, math.ceil(max(person.box[2:]) / LOOKED_AT))
+    parts, charts = (None if a is None else a[::step, ::step] for a in (person.parts, person.charts))
+    if person.mask is not None:
+        found["two_people"] = _two_people(person.mask[::step, ::step], parts)
+    if parts is not None and parts.any():
+        if person.keypoints is not None and person.visibility is not None:
+            at = (person.keypoints[:, :2] - person.box[:2]) / step
+            found["keypoint_outside"], found["sides_swapped"] = _keypoints(parts, at, person.visibility)
+        if charts is not None and charts.any():
+            both = (parts > 0) & (charts > 0)
+            wrong = (CHART_TO_PART[charts] != parts)[both]
+            found["chart_against_part"] = float(wrong.mean()) if both.any() else 0.0
+    if charts is not None and charts.any():
+        found["surface_jump"] = _jumps(charts, person.u[::step, ::step], person.v[::step, ::step])
+    return found
+
+
+def overall(found: dict[str, float]) -> float:
+    """One number to sort by: the probability that at least one doubt is right, were they independent."""
+    return 1.0 - math.prod(1.0 - min(max(value, 0.0), 1.0) for value in found.values())
+
+
+def _two_people(mask: np.ndarray, parts: np.ndarray | None) -> float:
+    """A second head as large as the first says so plainly; pieces of mask far apart only hint at it."""
+    doubt = 0.0
+    if parts is not None:
+        areas = _areas(parts == PARTS.index("head"))
+        if len(areas) > 1:
+            doubt = min(max((areas[1] / areas[0] - LEAST_HEAD) / (1 - LEAST_HEAD), 0.0), 1.0)
+    pieces = _areas(mask)
+    apart = pieces[1] / pieces[0] if len(pieces) > 1 else 0.0
+    return max(doubt, 0.5 * apart)
+
+
+def _areas(mask: np.ndarray) -> np.ndarray:
+    """Of the connected pieces, largest first."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask, np.uint8))
+    return np.sort(stats[1:count, cv2.CC_STAT_AREA])[::-1]
+
+
+def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tuple[float, float]:
+    """Doubts ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
+    reach = NEAR * max(parts.shape)
+    outside = swapped = right = 0
+    for index in np.flatnonzero(visibility > 0):
+        own = KEYPOINT_PARTS[index]
+        gap = _distance(parts, own, at[index])
+        other = tuple(int(PART_MIRROR[part]) for part in own)
+        has_side = KEYPOINT_MIRROR[index] != index and set(own) != set(other)
+        across = _distance(parts, other, at[index]) if has_side else math.inf
+        if gap <= reach:
+            right += has_side and across > reach
+        elif across <= reach:
+            swapped += 1
+        elif visibility[index] == 2 and math.isfinite(gap):
+            outside += 1
+    # One keypoint may stray; each further one is harder to explain.
+    return 1 - 0.6**outside, swapped / (swapped + right + 1)
+
+
+def _distance(parts: np.ndarray, wanted: tuple[int, ...], point: np.ndarray) -> float:
+    """From a point to the middle of the nearest pixel of one of the parts; inf without any."""
+    rows, columns = np.nonzero(np.isin(parts, wanted))
+    if not len(rows):
+        return math.inf
+    return float(np.sqrt(((columns + 0.5 - point[0]) ** 2 + (rows + 0.5 - point[1]) ** 2).min()))
+
+
+def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
+    """Share of a person's pixels at which U or V jumps inside a chart, four times: a quarter is hopeless."""
+    jumps = np.zeros(charts.shape, bool)
+    for axis in (0, 1):
+        first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        same = (charts[first] == charts[second]) & (charts[first] > 0)
+        gap = np.maximum(
+            *(np.abs(c[first].astype(np.float32) - c[second].astype(np.float32)) for c in (u, v))
+        )
+        jumps[first] |= same & (gap > JUMP)
+    return float(min(4 * jumps.sum() / max(np.count_nonzero(charts), 1), 1.0))

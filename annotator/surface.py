@@ -35,7 +35,7 @@ class Surface:
         from scipy.spatial import cKDTree
 
         self.path = Path(path)
-        arrays = _read(self.path)
+        arrays = read_surface(self.path)
         self._body = arrays["smpl_vertex"]
         count = int(self._body.max()) + 1
         chart = np.zeros(len(self._body), np.int64)
@@ -86,7 +86,12 @@ class Surface:
         self._known[vertices] = True
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_surface(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a surface file, checked.
+
+    Raises:
+        SurfaceError: see :class:`Surface`.
+    """
     names = ("faces", "chart", "u", "v", "smpl_vertex", "position")
     try:
         with np.load(path, allow_pickle=False) as file:

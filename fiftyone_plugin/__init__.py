@@ -17,6 +17,8 @@ from annotator.decoding import Settings
 from annotator.fiftyone_fields import FieldError, Fields, check_fields, find_prefixes
 from annotator.network import DEFAULT_MODEL, ModelError, Network
 
+from .review import OPERATORS as REVIEW_OPERATORS
+
 LARGE = 500
 """Photos from which the form proposes to schedule the run instead of waiting for it."""
 OVERWRITE = {
@@ -243,7 +245,7 @@ class ModelInfo(foo.Operator):
 
 def register(plugin: Any) -> None:
     """Called by FiftyOne."""
-    for operator in (AnnotatePeople, ExportCocoDensePose, ImportCocoDensePose, ModelInfo):
+    for operator in (AnnotatePeople, ExportCocoDensePose, ImportCocoDensePose, ModelInfo, *REVIEW_OPERATORS):
         plugin.register(operator)
 
 

@@ -23,6 +23,15 @@ def read(fields: dict) -> Person:
     return read_person(json.loads(json.dumps(fields)), SIZE, "labels.json")
 
 
+BLANK = {
+    "mask": np.ones((30, 30), bool),
+    "parts": np.ones((30, 30), np.uint8),
+    "charts": np.full((30, 30), 2, np.uint8),
+    "u": np.zeros((30, 30), np.float16),
+    "v": np.zeros((30, 30), np.float16),
+}
+
+
 @given(SEEDS)
 def test_a_person_comes_back(seed):
     person = dense_person(seed)
@@ -49,6 +58,14 @@ def test_points_say_what_their_pixel_says(seed, method):
     assert np.allclose(points[:, 3], person.u[at], atol=1e-5)
     assert np.allclose(points[:, 4], person.v[at], atol=1e-5)
     assert np.bincount(person.parts[at]).max() <= 5
+
+
+def test_corrections_are_points_beside_the_sampled_ones():
+    given = np.array([[20.25, 30.5, 2, 0.25, 0.75]], np.float32)
+    person = dense_person(1, box=(10, 10, 30, 30), corrections=given, **BLANK)
+    points = read(annotation(person, SIZE, 3, 1, PointSampling(5))).points
+    assert np.allclose(points[0], given[0], atol=0.01)
+    assert len(points) == 1 + 5
 
 
 @given(SEEDS)

@@ -1,0 +1,111 @@
+"""The body's surface as reviewing needs it: where a chart's U, V lie on the body, and what lies at a place."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+PATH = Path(__file__).parent / "body.npz"
+"""Made by ``scripts/make-body``."""
+GRID = 33
+"""Nodes of each chart's grid each way, at U, V = 0, 1/32, … 1."""
+STEPS = 4
+"""Of Gauss and Newton, from the nearest node to the nearest point."""
+
+
+class Body:
+    """A body in rest pose. Positions are in metres: x to its left, y up, z to its front.
+
+    Attributes:
+        views: uint8 (2, h, w, 3), the body drawn from the front and from the back: chart 0..24, U and V
+            times 255.
+    """
+
+    def __init__(self, path: Path = PATH):
+        with np.load(path) as file:
+            self._grid = file["position"].astype(np.float32)
+            self._inside = np.unpackbits(file["inside"], count=self._grid[..., 0].size).astype(bool)
+            self.views = file["views"]
+        self._trees: dict[tuple[int, ...], tuple] = {}
+
+    def positions(self, charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """(n, 3) float32 of points on charts 1..24; U, V in 0..1."""
+        return self._at(charts, u, v)[0]
+
+    def locate(
+        self, positions: np.ndarray, charts: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The surface points nearest to places.
+
+        Args:
+            positions: (n, 3) in metres.
+            charts: those that may be chosen.
+
+        Returns:
+            (n,) uint8 charts, and float32 U and V.
+        """
+        tree, nodes = self._tree(tuple(sorted(charts)))
+        _, nearest = tree.query(positions)
+        chart, row, column = nodes[:, nearest]
+        found, u, v = (chart + 1).astype(np.uint8), column / (GRID - 1), row / (GRID - 1)
+        for _ in range(STEPS):
+            here, along_u, along_v = self._at(found, u, v)
+            gap = positions - here
+            uu, vv = (along_u**2).sum(1), (along_v**2).sum(1)
+            uv = (along_u * along_v).sum(1)
+            gu, gv = (gap * along_u).sum(1), (gap * along_v).sum(1)
+            # A grid collapses at a chart's corners; a little damping keeps the steps finite.
+            uu, vv = uu + 1e-6, vv + 1e-6
+            scale = uu * vv - uv**2
+            step_u, step_v = (vv * gu - uv * gv) / scale, (uu * gv - uv * gu) / scale
+            # Never further than a cell from where the search was sure.
+            u = np.clip(u + np.clip(step_u, -1 / GRID, 1 / GRID), 0, 1)
+            v = np.clip(v + np.clip(step_v, -1 / GRID, 1 / GRID), 0, 1)
+        return found, u.astype(np.float32), v.astype(np.float32)
+
+    def turned(self, positions: np.ndarray, charts: tuple[int, ...]) -> np.ndarray:
+        """Places (n, 3) mirrored in depth, about the axis of a part.
+
+        The axis runs where the charts' surface is, on average, at each place along their longest direction.
+        """
+        _, nodes = self._tree(tuple(sorted(charts)))
+        around = self._grid[tuple(nodes)].astype(np.float64)
+        middle = around.mean(axis=0)
+        along = np.linalg.svd(around - middle, full_matrices=False)[2][0]
+        where, here = (around - middle) @ along, (positions - middle) @ along
+        # Depth of the axis: a parabola through front and back at once.
+        depth = np.polynomial.Polynomial.fit(where, around[:, 2], 2)(here)
+        turned = np.array(positions, np.float64)
+        turned[:, 2] = 2 * depth - turned[:, 2]
+        return turned
+
+    def _at(self, charts, u, v) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bilinear position and its derivatives along U and V."""
+        x = np.clip(np.asarray(u, np.float64), 0, 1) * (GRID - 1)
+        y = np.clip(np.asarray(v, np.float64), 0, 1) * (GRID - 1)
+        column, row = np.minimum(x.astype(int), GRID - 2), np.minimum(y.astype(int), GRID - 2)
+        fx, fy = (x - column)[:, None], (y - row)[:, None]
+        chart = np.asarray(charts, np.int64) - 1
+        a, b = self._grid[chart, row, column], self._grid[chart, row, column + 1]
+        c, d = self._grid[chart, row + 1, column], self._grid[chart, row + 1, column + 1]
+        top, bottom = a + (b - a) * fx, c + (d - c) * fx
+        along_u = ((b - a) * (1 - fy) + (d - c) * fy) * (GRID - 1)
+        return (top + (bottom - top) * fy).astype(np.float32), along_u, (bottom - top) * (GRID - 1)
+
+    def _tree(self, charts: tuple[int, ...]):
+        """A tree of the nodes of some charts, and (3, n) chart − 1, row and column of each node."""
+        from scipy.spatial import cKDTree
+
+        if charts not in self._trees:
+            nodes = np.array(np.unravel_index(np.flatnonzero(self._inside), self._grid.shape[:3]))
+            nodes = nodes[:, np.isin(nodes[0] + 1, charts)]
+            self._trees[charts] = cKDTree(self._grid[tuple(nodes)]), nodes
+        return self._trees[charts]
+
+
+@cache
+def load_body() -> Body:
+    """The body that comes with the project."""
+    return Body()

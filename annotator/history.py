@@ -1,0 +1,87 @@
+"""What people were before each edit, on disk, so that every edit can be undone, even after a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from secrets import token_hex
+
+import numpy as np
+
+from annotator.crops import ARRAYS
+from annotator.people import Person, Provenance
+
+KEPT_DAYS = 14
+_TOKEN = re.compile(r"[0-9a-f]{28}")
+_ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
+
+
+def remember(folder: Path, people: Mapping[str, Person | None]) -> str:
+    """Write people by key, None for one who was not there; returns the token that :func:`recall` takes.
+
+    Edits older than :data:`KEPT_DAYS` are forgotten.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays, described = {}, {}
+    for number, (key, person) in enumerate(people.items()):
+        described[key] = None if person is None else _described(person)
+        for name in _ARRAYS:
+            array = None if person is None else getattr(person, name)
+            if array is not None:
+                arrays[f"{number}/{name}"] = array
+    arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
+    # Tokens sort by time.
+    token = f"{time.time_ns() // 1_000_000:012x}{token_hex(8)}"
+    partial = folder / f"{token}.partial"
+    with partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(partial, folder / f"{token}.npz")
+    _forget(folder)
+    return token
+
+
+def recall(folder: Path, token: str) -> dict[str, Person | None]:
+    """
+    Raises:
+        KeyError: no such token, or one whose time has passed.
+    """
+    path = folder / f"{token}.npz"
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not path.exists():
+        raise KeyError(f"there is nothing to undo under {token!r}: it is older than {KEPT_DAYS} days")
+    with np.load(path) as file:
+        described = json.loads(file["people"].tobytes())
+        return {
+            key: None if values is None else _person(values, file, number)
+            for number, (key, values) in enumerate(described.items())
+        }
+
+
+def _described(person: Person) -> dict:
+    return {
+        "box": [int(side) for side in person.box],
+        "score": float(person.score),
+        "quality": {name: float(value) for name, value in person.quality.items()},
+        "doubts": {name: float(value) for name, value in person.doubts.items()},
+        "provenance": asdict(person.provenance),
+        "crowd": person.crowd,
+        "id": person.id,
+        "extra": person.extra,
+    }
+
+
+def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person:
+    arrays = {name: file[f"{number}/{name}"] for name in _ARRAYS if f"{number}/{name}" in file}
+    changes = {"box": tuple(values["box"]), "provenance": Provenance(**values["provenance"])}
+    return Person(**(values | changes | arrays))
+
+
+def _forget(folder: Path) -> None:
+    oldest = f"{(time.time_ns() - KEPT_DAYS * 86_400 * 10**9) // 1_000_000:012x}"
+    for path in folder.glob("*.npz"):
+        if path.name < oldest:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""People as the review panel gets them: JSON, with arrays as packed bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from dataclasses import astuple
+from typing import Any
+
+import numpy as np
+
+from annotator.body import Body
+from annotator.crops import ARRAYS
+from annotator.people import Person
+
+MASK_BIT = 128
+
+
+def version_of(person: Person) -> str:
+    """Digest of all that can be edited: two people with one version are the same."""
+    digest = hashlib.blake2b(digest_size=12)
+    fixed = (person.box, astuple(person.provenance), person.crowd)
+    digest.update(repr(fixed).encode())
+    for name in (*ARRAYS, "keypoints", "visibility", "corrections"):
+        array = getattr(person, name)
+        if name == "keypoints" and array is not None:
+            # The database holds shares of the image's size.
+            array = np.rint(array * 100).astype(np.int32)
+        digest.update(name.encode() if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def person_data(key: str, person: Person) -> dict[str, Any]:
+    """One person.
+
+    ``planes`` are four layers of bytes of the box's size, one after another, row by row: part 0..14 plus 128
+    on the mask, chart 0..24, U and V times 255. U and V are rounded for drawing; edits never send them back.
+    """
+    h, w = person.box[3], person.box[2]
+    blank = np.zeros((h, w), np.uint8)
+    part = blank if person.parts is None else person.parts
+    mask = blank if person.mask is None else person.mask.astype(np.uint8) * MASK_BIT
+    charts = blank if person.charts is None else person.charts
+    planes = [part | mask, charts, *(_bytes(a, charts) for a in (person.u, person.v))]
+    keypoints = None
+    if person.keypoints is not None:
+        visibility = person.visibility
+        if visibility is None:
+            visibility = np.where(person.keypoints[:, 2] > 0, 2, 0)
+        rows = np.column_stack([np.nan_to_num(person.keypoints), visibility])
+        keypoints = np.round(rows.astype(float), 3).tolist()
+    provenance = person.provenance
+    return {
+        "key": key,
+        "version": version_of(person),
+        "box": [int(side) for side in person.box],
+        "planes": packed(*planes),
+        "has_mask": person.mask is not None,
+        "has_charts": person.charts is not None,
+        "keypoints": keypoints,
+        "corrections": [] if person.corrections is None else person.corrections.astype(float).tolist(),
+        "score": round(float(person.score), 4),
+        "quality": {name: round(float(value), 4) for name, value in person.quality.items()},
+        "doubts": {name: round(float(value), 4) for name, value in person.doubts.items()},
+        "crowd": person.crowd,
+        "state": provenance.state,
+        "model": provenance.model,
+        "time": provenance.time,
+        "author": provenance.author,
+        "comment": provenance.comment,
+    }
+
+
+def body_data(body: Body) -> dict[str, Any]:
+    """The drawing of the body: ``views`` are front and back, each chart, U, V as three planes of bytes."""
+    count, height, width, _ = body.views.shape
+    return {
+        "views": packed(np.moveaxis(body.views, -1, 1)),
+        "count": count,
+        "height": height,
+        "width": width,
+    }
+
+
+def packed(*arrays: np.ndarray) -> str:
+    """uint8 arrays one after another, deflated (zlib) and in base64."""
+    # Level 1: the panel waits for it.
+    data = zlib.compress(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays), 1)
+    return base64.b64encode(data).decode()
+
+
+def _bytes(values: np.ndarray | None, charts: np.ndarray) -> np.ndarray:
+    if values is None:
+        return np.zeros(charts.shape, np.uint8)
+    rounded = np.rint(np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1) * 255).astype(np.uint8)
+    return np.where(charts > 0, rounded, np.uint8(0))

@@ -1,0 +1,153 @@
+"""Which images to look at, in which order, and how far the work has come."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from annotator.fiftyone_fields import Fields
+from annotator.fiftyone_labels import DECIDED
+from annotator.people import STATES
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    Samples = fo.core.collections.SampleCollection
+
+MOST_ITEMS = 5000
+"""Images listed at once."""
+BINS = 20
+"""Of the histogram of doubts."""
+Order = Literal["doubt", "file"]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which people are looked for; an image with one of them is listed.
+
+    Raises:
+        ValueError: an unknown state or order.
+    """
+
+    states: tuple[str, ...] = ()
+    """Of :data:`annotator.people.STATES`; none for all."""
+    reasons: tuple[str, ...] = ()
+    """Words of :data:`annotator.quality.DOUBTS`; none for all."""
+    order: Order = "doubt"
+
+    def __post_init__(self) -> None:
+        unknown = [state for state in self.states if state not in STATES]
+        if unknown:
+            raise ValueError(f"states: {unknown[0]!r} is none of {', '.join(STATES)}")
+        if self.order not in ("doubt", "file"):
+            raise ValueError(f"order: {self.order!r} is neither 'doubt' nor 'file'")
+
+    def holds(self, state: str, reasons: Collection[str]) -> bool:
+        """Whether a person is looked for."""
+        return (not self.states or state in self.states) and (
+            not self.reasons or not set(self.reasons).isdisjoint(reasons)
+        )
+
+
+def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
+    """The images with people that are looked for, most doubtful first.
+
+    Returns:
+        ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
+        ``open`` (those nobody has decided); ``found``: how many there are; ``images``: with people fields;
+        ``done``: without open people; ``states`` and ``reasons``: numbers of people, of all images;
+        ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
+    """
+    states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
+    items, doubts, images, done = [], [], 0, 0
+    for row in _rows(samples, fields):
+        images += 1
+        waiting = [doubt for state, _, doubt in row["people"] if state not in DECIDED]
+        done += not waiting
+        doubts += waiting
+        for state, why, _ in row["people"]:
+            states[state] += 1
+            reasons.update(why)
+        matching = [doubt for state, why, doubt in row["people"] if wanted.holds(state, why)]
+        if matching or not (row["people"] or wanted.states or wanted.reasons):
+            item = {
+                "id": row["id"],
+                "filepath": row["filepath"],
+                "doubt": round(max(matching, default=0.0), 4),
+            }
+            items.append(item | {"people": len(row["people"]), "open": len(waiting)})
+    if wanted.order == "doubt":
+        items.sort(key=lambda item: -item["doubt"])
+    else:
+        items.sort(key=lambda item: item["filepath"])
+    histogram, _ = np.histogram(doubts, BINS, (0, 1))
+    return {
+        "items": items[:MOST_ITEMS],
+        "found": len(items),
+        "images": images,
+        "done": done,
+        "states": dict(states),
+        "reasons": dict(reasons.most_common()),
+        "histogram": histogram.tolist(),
+    }
+
+
+def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, seed: int) -> dict[str, Any]:
+    """Images to look at before all people up to a doubt are approved.
+
+    Args:
+        doubt: 0..1, people with at most so much are meant.
+        share: 0..1, of those images that are drawn at random.
+        seed: of the draw.
+
+    Returns:
+        ``images`` and ``people``: how many are meant; ``check``: ids of the images drawn.
+    """
+    meant = {
+        row["id"]: sum(_is_meant(state, value, doubt) for state, _, value in row["people"])
+        for row in _rows(samples, fields)
+    }
+    ids = sorted(key for key, count in meant.items() if count)
+    drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
+    return {"images": len(ids), "people": sum(meant.values()), "check": [ids[i] for i in drawn]}
+
+
+def approve_below(samples: Samples, fields: Fields, doubt: float, author: str) -> Iterator[int]:
+    """Approve the untouched predictions with at most so much doubt; yields people approved so far."""
+    count = 0
+    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    for sample in samples.exists(fields.people).iter_samples():
+        changed = False
+        for person in sample[fields.people].detections:
+            state = person["review"] if person.has_field("review") else None
+            value = person["doubt"] if person.has_field("doubt") else None
+            if _is_meant(state or "predicted", 0.0 if value is None else value, doubt):
+                person["review"], person["author"], person["time"] = "approved", author, time
+                changed, count = True, count + 1
+        if changed:
+            left = [p["doubt"] or 0.0 for p in sample[fields.people].detections if p["review"] not in DECIDED]
+            sample[fields.doubt] = max(left, default=0.0)
+            sample.save()
+        yield count
+
+
+def _is_meant(state: str, value: float, doubt: float) -> bool:
+    return state == "predicted" and value <= doubt
+
+
+def _rows(samples: Samples, fields: Fields) -> Iterator[dict[str, Any]]:
+    person = f"{fields.people}.detections"
+    paths = ["id", "filepath", f"{person}.review", f"{person}.reasons", f"{person}.doubt"]
+    columns = samples.exists(fields.people).values(paths)
+    for key, filepath, *lists in zip(*columns, strict=True):
+        people = [
+            (state or "predicted", why or [], 0.0 if value is None else value)
+            for state, why, value in zip(*(values or [] for values in lists), strict=True)
+        ]
+        yield {"id": key, "filepath": filepath, "people": people}

@@ -1,0 +1,125 @@
+"""Operators that the review panel calls: each passes its parameters on to one function of the annotator.
+
+They are not listed in the App. What goes wrong comes back as ``error``, for the panel to show.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone.operators as foo
+from annotator.body import load_body
+
+from annotator.fiftyone_fields import Fields, find_prefixes
+from annotator.network import DEFAULT_MODEL
+from annotator.panel_data import body_data
+from annotator.quality import DOUBTS
+from annotator.review import Review
+from annotator.review_queue import Filter, approve_below, queue, spot_check
+
+Context = foo.ExecutionContext
+
+
+class _Call(foo.Operator):
+    """One function for the panel."""
+
+    name = ""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        return foo.OperatorConfig(name=self.name, label=self.name, unlisted=True)
+
+    def execute(self, ctx: Context) -> dict[str, Any]:
+        try:
+            return self.answer(ctx, ctx.params)
+        except (ValueError, OSError, ImportError) as error:
+            return {"error": str(error)}
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class ReviewSetup(_Call):
+    """Prefixes of the dataset, names of the reasons, and the drawing of the body."""
+
+    name = "review_setup"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        prefixes = find_prefixes(ctx.dataset) if ctx.dataset is not None else []
+        return {"prefixes": prefixes, "doubts": DOUBTS, "body": body_data(load_body())}
+
+
+class ReviewQueue(_Call):
+    """See :func:`annotator.review_queue.queue`; of the view that the App shows."""
+
+    name = "review_queue"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons")}
+        wanted = Filter(**chosen, order=values.get("order", "doubt"))
+        return queue(ctx.view, Fields(values["prefix"]), wanted)
+
+
+class ReviewOpen(_Call):
+    """See :meth:`annotator.review.Review.open`."""
+
+    name = "review_open"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx).open(values["sample"])
+
+
+class ReviewEdit(_Call):
+    """See :meth:`annotator.review.Review.edit`."""
+
+    name = "review_edit"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx).edit(values["sample"], values["edit"], values.get("versions", {}))
+
+
+class ReviewRestore(_Call):
+    """See :meth:`annotator.review.Review.restore`."""
+
+    name = "review_restore"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx).restore(values["sample"], values["token"], values.get("versions", {}))
+
+
+class ReviewSpotCheck(_Call):
+    """See :func:`annotator.review_queue.spot_check`."""
+
+    name = "review_spot_check"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        fields = Fields(values["prefix"])
+        return spot_check(ctx.view, fields, values["doubt"], values["share"], values["seed"])
+
+
+class ReviewApproveBelow(_Call):
+    """See :func:`annotator.review_queue.approve_below`."""
+
+    name = "review_approve_below"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        counts = approve_below(ctx.view, Fields(values["prefix"]), values["doubt"], values["author"])
+        return {"approved": max(counts, default=0)}
+
+
+OPERATORS = (
+    ReviewSetup,
+    ReviewQueue,
+    ReviewOpen,
+    ReviewEdit,
+    ReviewRestore,
+    ReviewSpotCheck,
+    ReviewApproveBelow,
+)
+
+
+def _review(ctx: Context) -> Review:
+    values = ctx.params
+    model = Path(values.get("model") or DEFAULT_MODEL).expanduser()
+    return Review(ctx.dataset, values["prefix"], values.get("author", ""), model)

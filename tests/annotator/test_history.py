@@ -1,0 +1,56 @@
+"""What was before an edit is on disk, whole."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from annotator import history
+from annotator.people import Person
+
+from .people_samples import dense_person
+
+
+def assert_same(a: Person, b: Person) -> None:
+    for name in Person.__slots__:
+        x, y = getattr(a, name), getattr(b, name)
+        if isinstance(x, np.ndarray):
+            assert x.dtype == y.dtype
+            np.testing.assert_array_equal(x, y)
+        else:
+            assert x == y, name
+
+
+def test_people_come_back_as_they_were(tmp_path):
+    person = dense_person(
+        1,
+        id=7,
+        doubts={"two_people": 0.5},
+        corrections=np.array([[1, 2, 3, 0.4, 0.5]], np.float32),
+        extra={"note": [1]},
+    )
+    bare = Person((0, 0, 3, 4))
+    token = history.remember(tmp_path, {"a": person, "b": None, "c": bare})
+    back = history.recall(tmp_path, token)
+    assert list(back) == ["a", "b", "c"]
+    assert back["b"] is None
+    assert_same(person, back["a"])
+    assert_same(bare, back["c"])
+
+
+@pytest.mark.parametrize("token", ["", "../../x", "0" * 28, None])
+def test_an_unknown_token_is_refused(tmp_path, token):
+    with pytest.raises(KeyError, match="nothing to undo"):
+        history.recall(tmp_path, token)
+
+
+def test_old_edits_are_forgotten_and_new_ones_are_not(tmp_path, monkeypatch):
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
+    old = history.remember(tmp_path, {"a": None})
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    new = [history.remember(tmp_path, {"a": None}) for _ in range(2)]
+    assert sorted(os.listdir(tmp_path)) == sorted(f"{token}.npz" for token in new)
+    with pytest.raises(KeyError):
+        history.recall(tmp_path, old)

@@ -1,0 +1,314 @@
+"""Review on a real database: every edit is saved at once, and nobody's work is lost."""
+
+import base64
+import json
+import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from annotator.collections import annotate_samples, export_samples
+from annotator.examples import EXAMPLES
+from annotator.fiftyone_fields import FieldError, Fields, declare_fields
+from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.images import find_photos
+from annotator.people import People
+from annotator.review import Review, ReviewError
+from annotator.review_queue import Filter, approve_below, queue, spot_check
+
+from .test_edits import SIZE, block
+
+FIELDS = Fields()
+
+
+@pytest.fixture
+def sample(dataset, tmp_path):
+    """A photo with two predicted people."""
+    import fiftyone as fo
+
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+    declare_fields(dataset, FIELDS)
+    sample = fo.Sample(filepath=str(path))
+    dataset.add_sample(sample)
+    replace_predictions(sample, People(SIZE, [block(10), block(40, score=0.5)]), FIELDS, tmp_path / "maps")
+    sample.save()
+    return sample
+
+
+@pytest.fixture
+def review(dataset, sample, tmp_path):
+    return Review(dataset, author="Ada", maps_dir=tmp_path / "maps")
+
+
+def versions(opened: dict) -> dict[str, str]:
+    return {person["key"]: person["version"] for person in opened["people"]}
+
+
+def saved(sample) -> list:
+    """People in the database, read afresh."""
+    sample.reload(hard=True)
+    return read_people(sample, FIELDS).people
+
+
+def nose(key: str, x: float) -> dict:
+    return {"kind": "set_keypoint", "person": key, "keypoint": 0, "visibility": 2, "x": x, "y": 12}
+
+
+def planes(person: dict) -> np.ndarray:
+    """(4, h, w): part and mask, chart, U, V."""
+    w, h = person["box"][2:]
+    return np.frombuffer(zlib.decompress(base64.b64decode(person["planes"])), np.uint8).reshape(4, h, w)
+
+
+def test_the_panel_gets_what_the_database_has(review, sample):
+    opened = review.open(sample.id)
+    assert opened["size"] == list(SIZE)
+    first, truth = opened["people"][0], saved(sample)[0]
+    assert first["box"] == list(truth.box)
+    parts, charts, u, _ = planes(first)
+    np.testing.assert_array_equal(parts & 127, truth.parts)
+    np.testing.assert_array_equal(parts >= 128, truth.mask)
+    np.testing.assert_array_equal(charts, truth.charts)
+    np.testing.assert_allclose(u / 255, truth.u, atol=0.003)
+    assert first["keypoints"][0] == pytest.approx([20, 14, 0.8, 2], abs=0.01)
+    json.dumps(opened)
+
+
+def test_an_edit_is_saved_with_its_author_and_model(review, sample):
+    opened = review.open(sample.id)
+    key, other = versions(opened)
+    before = saved(sample)[1]
+    result = review.edit(sample.id, nose(key, 21), versions(opened))
+    assert [person["key"] for person in result["people"]] == [key]
+    person, untouched = saved(sample)
+    assert person.keypoints[0, :2] == pytest.approx([21, 12], abs=0.01)
+    assert (person.provenance.state, person.provenance.author) == ("edited", "Ada")
+    assert person.provenance.model == "lite"
+    assert person.provenance.time > "2026-01-02"
+    np.testing.assert_array_equal(untouched.keypoints, before.keypoints)
+    assert versions(review.open(sample.id))[key] == result["people"][0]["version"]
+    assert versions(review.open(sample.id))[other] == versions(opened)[other]
+
+
+EDITS = [
+    {"kind": "set_keypoint", "keypoint": 3, "visibility": 1, "x": 12.3, "y": 44.4},
+    {"kind": "paint", "layer": "mask", "points": [[28, 30], [42, 30]], "radius": 4},
+    {"kind": "paint", "layer": "mask", "erase": True, "points": [[10, 10]], "radius": 8},
+    {"kind": "paint", "layer": "part", "part": 14, "points": [[20, 25]], "radius": 4},
+    {"kind": "fill", "layer": "part", "part": 1, "points": [[5, 5], [15, 5], [15, 15]]},
+    {"kind": "fill_area", "x": 20, "y": 12, "part": 1},
+    {"kind": "split_by_line", "points": [[18, 0], [22, 60]]},
+    {"kind": "split_by_heads", "points": [[15, 12], [25, 45]]},
+    {"kind": "delete"},
+    {"kind": "correct_surface", "corrections": [[20, 27, 2, 0.25, 0.75]]},
+    {"kind": "swap_sides"},
+    {"kind": "swap_depth"},
+    {"kind": "decide", "state": "approved", "comment": "good"},
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
+def test_every_edit_is_undone_and_done_again(review, sample, edit):
+    before = review.open(sample.id)
+    key = before["people"][0]["key"]
+    done = review.edit(sample.id, {"person": key, **edit}, versions(before))
+    after = review.open(sample.id)
+    assert versions(after) != versions(before)
+    assert {p["key"]: p["version"] for p in done["people"]}.items() <= versions(after).items()
+    undone = review.restore(sample.id, done["undo"], {})
+    assert versions(review.open(sample.id)) == versions(before)
+    review.restore(sample.id, undone["undo"], {})
+    assert versions(review.open(sample.id)) == versions(after)
+
+
+def test_what_the_answer_says_is_what_a_new_process_reads(review, sample, monkeypatch):
+    """The people that are kept in memory are those of the database, to the last bit."""
+    for edit in EDITS[1:6]:
+        opened = review.open(sample.id)
+        review.edit(sample.id, {"person": opened["people"][0]["key"], **edit}, versions(opened))
+        kept = versions(review.open(sample.id))
+        monkeypatch.setattr("annotator.review._CACHE", type(_cache())())
+        assert versions(review.open(sample.id)) == kept
+
+
+def _cache():
+    from annotator import review
+
+    return review._CACHE
+
+
+def test_merge(review, sample):
+    opened = review.open(sample.id)
+    first, second = versions(opened)
+    result = review.edit(sample.id, {"kind": "merge", "people": [first, second]}, versions(opened))
+    assert result["removed"] == [second]
+    (person,) = saved(sample)
+    assert person.box == (10, 10, 50, 40)
+
+
+def test_the_second_to_save_is_told_and_nothing_is_lost(review, dataset, sample, tmp_path):
+    other = Review(dataset, author="Bob", maps_dir=tmp_path / "maps")
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    review.edit(sample.id, nose(key, 21), versions(opened))
+    told = other.edit(sample.id, nose(key, 25), versions(opened))
+    assert told["conflict"] == [key]
+    assert told["people"][0]["author"] == "Ada"
+    assert told["people"][0]["keypoints"][0][0] == pytest.approx(21, abs=0.01)
+    assert saved(sample)[0].provenance.author == "Ada"
+    # With what they were told they can have their way.
+    other.edit(sample.id, nose(key, 25), {key: told["people"][0]["version"]})
+    assert saved(sample)[0].keypoints[0, 0] == pytest.approx(25, abs=0.01)
+
+
+def test_edits_of_different_people_do_not_disturb_each_other(review, dataset, sample, tmp_path):
+    other = Review(dataset, author="Bob", maps_dir=tmp_path / "maps")
+    opened = review.open(sample.id)
+    (first, a), (second, b) = versions(opened).items()
+    assert "conflict" not in review.edit(sample.id, nose(first, 21), {first: a})
+    assert "conflict" not in other.edit(sample.id, nose(second, 51), {second: b})
+    assert [p.provenance.author for p in saved(sample)] == ["Ada", "Bob"]
+
+
+def test_of_edits_at_once_one_is_done_and_the_others_are_told(review, dataset, sample, tmp_path):
+    opened = review.open(sample.id)
+    key, version = next(iter(versions(opened).items()))
+    start = threading.Barrier(4)
+
+    def work(index):
+        start.wait()
+        return review.edit(sample.id, nose(key, 12 + index), {key: version})
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(4)))
+    done = [i for i, result in enumerate(results) if "conflict" not in result]
+    assert len(done) == 1
+    assert saved(sample)[0].keypoints[0, 0] == pytest.approx(12 + done[0], abs=0.01)
+
+
+def test_a_change_by_the_apps_own_tools_counts(review, sample):
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    sample.reload(hard=True)
+    person = sample.dp_people.detections[0]
+    mask = person.mask.copy()
+    mask[:5] = False
+    person.mask = mask
+    sample.save()
+    assert review.edit(sample.id, nose(key, 21), versions(opened))["conflict"] == [key]
+    assert not saved(sample)[0].mask[:5].any()
+
+
+def test_what_others_know_of_a_person_stays(review, sample):
+    sample.dp_people.detections[0].tags.append("hat")
+    sample.dp_people.detections[0]["shoe_size"] = 43
+    sample.save()
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    review.edit(sample.id, {"kind": "swap_sides", "person": key}, versions(opened))
+    sample.reload(hard=True)
+    label = sample.dp_people.detections[0]
+    assert (label.id, label.tags, label["shoe_size"]) == (key, ["hat"], 43)
+
+
+def test_a_wrong_edit_changes_nothing(review, sample):
+    opened = review.open(sample.id)
+    with pytest.raises(ValueError, match="keypoint: must be one of"):
+        review.edit(sample.id, nose(opened["people"][0]["key"], 21) | {"keypoint": 99}, versions(opened))
+    assert versions(review.open(sample.id)) == versions(opened)
+
+
+def test_unknown_samples_tokens_and_prefixes_are_refused(review, dataset, sample):
+    with pytest.raises(ReviewError, match="no sample"):
+        review.open("0" * 24)
+    with pytest.raises(ReviewError, match="nothing to undo"):
+        review.restore(sample.id, "x", {})
+    with pytest.raises(FieldError, match="annotate it first"):
+        Review(dataset, "other")
+
+
+def test_a_box_is_labelled_by_the_network_and_exported(dataset, tmp_path):
+    import fiftyone as fo
+
+    photo = find_photos(EXAMPLES)[0]
+    dataset.add_sample(fo.Sample(filepath=str(photo)))
+    annotate_samples(dataset, maps_dir=tmp_path / "maps")
+    sample = dataset.first()
+    review = Review(dataset, author="Ada", maps_dir=tmp_path / "maps")
+    opened = review.open(sample.id)
+    found = opened["people"][0]
+    review.edit(sample.id, {"kind": "delete", "person": found["key"]}, versions(opened))
+    result = review.edit(sample.id, {"kind": "add", "box": found["box"]}, {})
+    (added,) = result["people"]
+    assert added["state"] == "edited"
+    assert np.count_nonzero(planes(added)[0] >= 128) > 0.3 * np.count_nonzero(planes(found)[0] >= 128)
+    export_samples(dataset, tmp_path / "out.json")
+    annotations = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    assert any(a["dp_provenance"]["author"] == "Ada" for a in annotations)
+    # The network does not overwrite what a human has added, nor bring back what they deleted.
+    annotate_samples(dataset, overwrite="replace", maps_dir=tmp_path / "maps")
+    keys = [person["key"] for person in review.open(sample.id)["people"]]
+    assert added["key"] in keys
+    assert found["key"] not in keys
+
+
+@pytest.fixture
+def collection(dataset, tmp_path):
+    """Four photos with one person each, of doubts 0, 0.2, 0.5 and 0.9, and one without people."""
+    import fiftyone as fo
+
+    declare_fields(dataset, FIELDS)
+    for number, doubt in enumerate((0.5, 0.0, 0.9, 0.2, None)):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+        sample = fo.Sample(filepath=str(path))
+        dataset.add_sample(sample)
+        people = [] if doubt is None else [block(10, doubts={"two_people": doubt})]
+        replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
+        sample.save()
+    return dataset
+
+
+def names(found: dict) -> list[str]:
+    return [item["filepath"][-5] for item in found["items"]]
+
+
+def test_the_queue_begins_with_the_most_doubtful(collection):
+    found = queue(collection, FIELDS, Filter())
+    assert names(found) == ["2", "0", "3", "1", "4"]
+    assert found["states"] == {"predicted": 4, "edited": 0, "approved": 0, "rejected": 0}
+    assert found["reasons"] == {"two people in one": 2}
+    assert (found["images"], found["done"], sum(found["histogram"])) == (5, 1, 4)
+    assert names(queue(collection, FIELDS, Filter(order="file"))) == ["0", "1", "2", "3", "4"]
+
+
+def test_the_queue_is_filtered(collection, tmp_path):
+    assert names(queue(collection, FIELDS, Filter(reasons=("two people in one",)))) == ["2", "0"]
+    assert names(queue(collection, FIELDS, Filter(states=("approved",)))) == []
+    sample = collection.first()
+    review = Review(collection, maps_dir=tmp_path / "maps")
+    key = review.open(sample.id)["people"][0]["key"]
+    review.edit(sample.id, {"kind": "decide", "person": key, "state": "approved"}, {})
+    found = queue(collection, FIELDS, Filter(states=("approved",)))
+    assert names(found) == ["0"]
+    assert found["done"] == 2
+    assert names(queue(collection, FIELDS, Filter(states=("predicted",)))) == ["2", "3", "1"]
+    sample.reload()
+    assert sample[FIELDS.doubt] == 0
+    with pytest.raises(ValueError, match="'done' is none of"):
+        Filter(states=("done",))
+
+
+def test_all_below_a_doubt_are_approved(collection):
+    drawn = spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
+    assert (drawn["images"], drawn["people"], len(drawn["check"])) == (3, 3, 2)
+    assert drawn == spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
+    assert max(approve_below(collection, FIELDS, 0.2, "Ada")) == 2
+    found = queue(collection, FIELDS, Filter(states=("approved",)))
+    assert sorted(names(found)) == ["1", "3"]
+    sample = collection[found["items"][0]["id"]]
+    assert sample.dp_people.detections[0].author == "Ada"
