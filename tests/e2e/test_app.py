@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,17 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 from pycocotools.coco import COCO
 
 from annotator.densepose import PART_COLOURS
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-]
 # One large person each, so that a weak model finds it, too.
 PHOTOS = ("ccp/images/0003.jpg", "ccp/images/0005.jpg", "ccp/images/0007.jpg")
 PERSON_COLOUR = (255, 159, 28)
@@ -124,28 +117,11 @@ def photos(shared, tmp_path) -> list[Path]:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
-        # An advertisement that may come at any time and swallows the clicks.
-        page.add_locator_handler(page.get_by_text("Dismiss", exact=True), lambda button: button.click())
-        yield page
-        browser.close()
-
-
-@pytest.fixture
-def app(dataset, photos, page, tmp_path) -> Iterator[App]:
+def app(dataset, photos, page, port, tmp_path) -> Iterator[App]:
     """What it showed last stays in the test's folder as ``last.png``."""
     import fiftyone as fo
 
     dataset.add_samples([fo.Sample(filepath=str(path)) for path in photos])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     session = fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)
     app = App(page, f"http://127.0.0.1:{port}/datasets/{dataset.name}")
     app.open()

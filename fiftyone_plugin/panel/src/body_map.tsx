@@ -1,0 +1,127 @@
+// The body from the front and from the back: where on it a pixel lies, and where it should lie.
+
+import { CHART_COLOURS, CHARTS, rgb } from "./labels";
+import { type SurfaceSpot, unpack } from "./people";
+import type { Session } from "./session";
+
+interface Body {
+    /** chart, U and V of both views, side by side. */
+    planes: Uint8Array[];
+    width: number;
+    height: number;
+    picture: OffscreenCanvas;
+}
+
+async function loadBody(session: Session): Promise<Body> {
+    const { views, count, height, width } = session.setup!.body;
+    const bytes = await unpack(views);
+    const across = count * width;
+    const planes = [0, 1, 2].map(() => new Uint8Array(across * height));
+    for (let view = 0; view < count; view++) {
+        planes.forEach((plane, layer) => {
+            for (let row = 0; row < height; row++) {
+                const from = ((view * 3 + layer) * height + row) * width;
+                plane.set(bytes.subarray(from, from + width), row * across + view * width);
+            }
+        });
+    }
+    const picture = new OffscreenCanvas(across, height);
+    const context = picture.getContext("2d")!;
+    const image = context.createImageData(across, height);
+    planes[0].forEach((chart, i) => {
+        if (!chart) return;
+        const square = ((planes[1][i] >> 5) + (planes[2][i] >> 5)) & 1 ? 0.72 : 1;
+        image.data.set([...rgb(CHART_COLOURS[chart]).map((value) => value * square), 255], 4 * i);
+    });
+    context.putImageData(image, 0, 0);
+    return { planes, width: across, height, picture };
+}
+
+/** The pixel of the drawing nearest to a place on a chart. */
+function find(body: Body, spot: SurfaceSpot): [number, number] | null {
+    const [charts, u, v] = body.planes;
+    let [best, least] = [-1, Infinity];
+    for (let i = 0; i < charts.length; i++) {
+        if (charts[i] !== spot.chart) continue;
+        const away = (u[i] / 255 - spot.u) ** 2 + (v[i] / 255 - spot.v) ** 2;
+        if (away < least) [best, least] = [i, away];
+    }
+    return best < 0 ? null : [best % body.width, Math.floor(best / body.width)];
+}
+
+export function BodyMap({ session }: { session: Session }) {
+    const canvas = React.useRef<HTMLCanvasElement>(null);
+    const [body, setBody] = React.useState<Body | null>(null);
+    React.useEffect(() => void loadBody(session).then(setBody), [session]);
+
+    React.useEffect(() => {
+        if (!body) return;
+        const context = canvas.current!.getContext("2d")!;
+        context.clearRect(0, 0, body.width, body.height);
+        context.drawImage(body.picture, 0, 0);
+        const spot = session.spot ?? session.bodySpot;
+        const at = spot && find(body, spot);
+        if (!at) return;
+        for (const [width, colour] of [[5, "#000"], [2, "#ffea00"]] as const) {
+            context.lineWidth = width;
+            context.strokeStyle = colour;
+            context.beginPath();
+            context.arc(at[0] + 0.5, at[1] + 0.5, 9, 0, 7);
+            context.stroke();
+        }
+    }, [body, session.spot, session.bodySpot]);
+
+    const spotAt = (event: React.MouseEvent): SurfaceSpot | null => {
+        if (!body) return null;
+        const bounds = canvas.current!.getBoundingClientRect();
+        const column = Math.floor(((event.clientX - bounds.left) / bounds.width) * body.width);
+        const row = Math.floor(((event.clientY - bounds.top) / bounds.height) * body.height);
+        const i = row * body.width + column;
+        const chart = body.planes[0][i];
+        return chart ? { chart, u: body.planes[1][i] / 255, v: body.planes[2][i] / 255 } : null;
+    };
+    const spot = session.spot ?? session.bodySpot;
+    return (
+        <div className="dp-body">
+            <canvas
+                ref={canvas}
+                data-testid="dp-body"
+                width={body?.width ?? 1}
+                height={body?.height ?? 1}
+                className={session.wrong ? "dp-asked" : ""}
+                onMouseMove={(event) => session.set({ bodySpot: spotAt(event) })}
+                onMouseLeave={() => session.set({ bodySpot: null })}
+                onClick={(event) => {
+                    const place = spotAt(event);
+                    if (place) session.putAt(place);
+                }}
+            />
+            <span className="dp-dim">
+                {session.wrong
+                    ? "Now click where that pixel belongs."
+                    : spot
+                      ? `${CHARTS[spot.chart]}, U ${spot.u.toFixed(2)}, V ${spot.v.toFixed(2)}`
+                      : "front and back"}
+            </span>
+            <div className="dp-row">
+                <button className="dp-button" onClick={() => session.swap(["swap_sides"], false)} title="Shift+S">
+                    Left ↔ right
+                </button>
+                <button className="dp-button" onClick={() => session.swap(["swap_depth"], false)} title="Shift+F">
+                    Front ↔ back
+                </button>
+                <button className="dp-button" onClick={() => session.swap(["swap_sides", "swap_depth"], false)} title="Shift+T">
+                    Turn round
+                </button>
+            </div>
+            <div className="dp-row">
+                <button className="dp-button" onClick={() => session.swap(["swap_sides"], true)}>
+                    L ↔ R of the part
+                </button>
+                <button className="dp-button" onClick={() => session.swap(["swap_depth"], true)}>
+                    F ↔ B of the part
+                </button>
+            </div>
+        </div>
+    );
+}

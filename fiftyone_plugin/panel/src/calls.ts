@@ -1,0 +1,106 @@
+// Calls of the plugin's operators, see fiftyone_plugin/review.py.
+
+import { runOperator } from "./host";
+
+export type State = "predicted" | "edited" | "approved" | "rejected";
+export type Keypoint = [x: number, y: number, confidence: number, visibility: number];
+/** x, y in image pixels, chart, U, V. */
+export type SurfacePoint = [number, number, number, number, number];
+
+export interface PersonData {
+    key: string;
+    version: string;
+    box: [number, number, number, number];
+    planes: string;
+    has_mask: boolean;
+    has_charts: boolean;
+    keypoints: Keypoint[] | null;
+    corrections: SurfacePoint[];
+    score: number;
+    quality: Record<string, number>;
+    doubts: Record<string, number>;
+    crowd: boolean;
+    state: State;
+    model: string;
+    time: string;
+    author: string;
+    comment: string;
+}
+
+export interface Opened {
+    sample: string;
+    filepath: string;
+    size: [number, number];
+    people: PersonData[];
+}
+
+export interface Changed {
+    people: PersonData[];
+    removed: string[];
+    undo?: string | null;
+    conflict?: string[];
+}
+
+export interface Item {
+    id: string;
+    filepath: string;
+    doubt: number;
+    people: number;
+    open: number;
+}
+
+export interface Queue {
+    items: Item[];
+    found: number;
+    images: number;
+    done: number;
+    states: Record<State, number>;
+    reasons: Record<string, number>;
+    histogram: number[];
+}
+
+export interface Setup {
+    prefixes: string[];
+    doubts: Record<string, string>;
+    body: { views: string; count: number; height: number; width: number };
+}
+
+export type Edit = { kind: string; [name: string]: unknown };
+export type Versions = Record<string, string>;
+
+/** The server understood and said no. */
+export class Refusal extends Error {}
+
+/** What the calls are about. */
+export interface Place {
+    dataset: string;
+    view: unknown[];
+    prefix: string;
+}
+
+async function call<T>(place: Place, name: string, params: object): Promise<T> {
+    const uri = `@densepose/annotator/review_${name}`;
+    const values = { prefix: place.prefix, ...params };
+    const answer = await runOperator<T & { error?: string }>(uri, values, place.dataset, place.view);
+    if (answer.error) throw new Refusal(answer.error);
+    return answer;
+}
+
+export const setup = (place: Place) => call<Setup>(place, "setup", {});
+
+export const queue = (place: Place, states: string[], reasons: string[], order: string) =>
+    call<Queue>(place, "queue", { states, reasons, order });
+
+export const open = (place: Place, sample: string) => call<Opened>(place, "open", { sample });
+
+export const edit = (place: Place, sample: string, edit: Edit, versions: Versions, author: string) =>
+    call<Changed>(place, "edit", { sample, edit, versions, author });
+
+export const restore = (place: Place, sample: string, token: string, versions: Versions, author: string) =>
+    call<Changed>(place, "restore", { sample, token, versions, author });
+
+export const spotCheck = (place: Place, doubt: number, share: number, seed: number) =>
+    call<{ images: number; people: number; check: string[] }>(place, "spot_check", { doubt, share, seed });
+
+export const approveBelow = (place: Place, doubt: number, author: string) =>
+    call<{ approved: number }>(place, "approve_below", { doubt, author });

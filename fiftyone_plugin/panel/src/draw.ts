@@ -1,0 +1,116 @@
+// One frame: photo, labels, skeletons, and what is being drawn.
+
+import { KEYPOINTS, SKELETON } from "./labels";
+import { drawPhoto } from "./photo";
+import type { Person } from "./people";
+import type { Session } from "./session";
+import { colourOf } from "./tiles";
+import { ACTIONS } from "./tools";
+import type { Viewport } from "./viewport";
+
+const DIMMED = 0.15;
+/** Of U and V: how near labels on the photo are to the place on the body under the pointer. */
+const NEAR = 10;
+
+export function drawFrame(context: CanvasRenderingContext2D, session: Session, view: Viewport) {
+    const { image } = session;
+    const ratio = devicePixelRatio;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = "#16181a";
+    context.fillRect(0, 0, view.width, view.height);
+    if (!image) return;
+    context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
+    drawPhoto(context, image.photo, ...image.size, view.scale);
+    const pixel = 1 / view.scale;
+    context.imageSmoothingEnabled = false;
+    for (const person of session.people) {
+        const isMain = person.key === session.selected;
+        context.globalAlpha = session.opacity * (isMain || !session.focus ? 1 : DIMMED);
+        context.drawImage(session.tileOf(person), person.box[0], person.box[1]);
+    }
+    context.globalAlpha = 1;
+    if (session.person) {
+        drawBox(context, session.person, pixel, colourOf(session.numberOf(session.person)));
+        if (session.bodySpot) drawMatches(context, session.person, session.bodySpot, pixel);
+    }
+    if (session.skeleton || session.tool === "keypoints") {
+        for (const person of session.people) {
+            const isMain = person.key === session.selected;
+            if (isMain || !session.focus) drawSkeleton(context, session, person, pixel, isMain);
+        }
+    }
+    for (const { draw } of session.previews) draw(context, view.scale);
+    ACTIONS[session.tool].draw?.(session, context, pixel);
+}
+
+function drawBox(context: CanvasRenderingContext2D, person: Person, pixel: number, colour: string) {
+    context.strokeStyle = colour;
+    context.lineWidth = 1.5 * pixel;
+    context.setLineDash([5 * pixel, 4 * pixel]);
+    const [x, y, w, h] = person.box;
+    context.strokeRect(x - 2 * pixel, y - 2 * pixel, w + 4 * pixel, h + 4 * pixel);
+    context.setLineDash([]);
+}
+
+function drawSkeleton(
+    context: CanvasRenderingContext2D,
+    session: Session,
+    person: Person,
+    pixel: number,
+    isMain: boolean,
+) {
+    const { keypoints } = person;
+    if (!keypoints) return;
+    const colour = colourOf(session.numberOf(person));
+    for (const [width, stroke] of [[4, "#0009"], [2, colour]] as const) {
+        context.lineWidth = width * pixel;
+        context.strokeStyle = stroke;
+        context.beginPath();
+        for (const [a, b] of SKELETON) {
+            if (!keypoints[a][3] || !keypoints[b][3]) continue;
+            context.moveTo(keypoints[a][0], keypoints[a][1]);
+            context.lineTo(keypoints[b][0], keypoints[b][1]);
+        }
+        context.stroke();
+    }
+    keypoints.forEach(([x, y, , visibility], i) => {
+        if (!visibility) return;
+        const isSelected = isMain && i === session.keypoint;
+        context.beginPath();
+        context.arc(x, y, (isSelected ? 6 : isMain ? 4.5 : 3) * pixel, 0, 7);
+        context.fillStyle = visibility === 2 ? (isSelected ? "#fff" : colour) : "#16181acc";
+        context.fill();
+        context.lineWidth = 1.5 * pixel;
+        context.strokeStyle = isSelected ? "#fff" : visibility === 2 ? "#000" : colour;
+        context.stroke();
+        if (isSelected) drawName(context, `${KEYPOINTS[i]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
+    });
+}
+
+function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
+    context.font = `600 ${12 * pixel}px sans-serif`;
+    context.lineWidth = 3 * pixel;
+    context.strokeStyle = "#000c";
+    context.fillStyle = "#fff";
+    context.strokeText(name, x + 9 * pixel, y - 7 * pixel);
+    context.fillText(name, x + 9 * pixel, y - 7 * pixel);
+}
+
+/** The pixels whose labels are near the place on the body under the pointer. */
+function drawMatches(
+    context: CanvasRenderingContext2D,
+    person: Person,
+    spot: { chart: number; u: number; v: number },
+    pixel: number,
+) {
+    const { charts, u, v } = person.layers;
+    const [left, top, width] = person.box;
+    const [su, sv] = [spot.u * 255, spot.v * 255];
+    context.fillStyle = "#ffea00";
+    const side = Math.max(1, 2 * pixel);
+    for (let i = 0; i < charts.length; i++) {
+        if (charts[i] === spot.chart && Math.abs(u[i] - su) < NEAR && Math.abs(v[i] - sv) < NEAR) {
+            context.fillRect(left + (i % width), top + Math.floor(i / width), side, side);
+        }
+    }
+}

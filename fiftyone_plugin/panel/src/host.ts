@@ -1,0 +1,62 @@
+// What the panel uses of the App that hosts it. The App puts its modules on `window` for plugins.
+
+interface OperatorAnswer {
+    result?: unknown;
+    error?: string | null;
+    error_message?: string;
+}
+
+interface Host {
+    recoil: { useRecoilValue<T>(state: unknown): T };
+    __fos__: {
+        datasetName: unknown;
+        view: unknown;
+        nullableModalSampleId: unknown;
+        getSampleSrc(path: string): string;
+    };
+    __foo__: {
+        executeOperator(uri: string, params: object, options?: object): void;
+    };
+    __fou__: {
+        getFetchFunction(): (method: string, path: string, body: object) => Promise<OperatorAnswer>;
+    };
+    __fop__: {
+        registerComponent(registration: object): void;
+        PluginComponentType: { Panel: number };
+    };
+}
+
+const host = window as unknown as Host;
+
+export const useDatasetName = () => host.recoil.useRecoilValue<string | null>(host.__fos__.datasetName);
+
+/** Id of the sample that is open in the App's modal, if it is open. */
+export const useModalSample = () => host.recoil.useRecoilValue<string | null>(host.__fos__.nullableModalSampleId);
+
+export const photoUrl = (filepath: string) => host.__fos__.getSampleSrc(filepath);
+
+export const register = (registration: object) =>
+    host.__fop__.registerComponent({ type: host.__fop__.PluginComponentType.Panel, ...registration });
+
+/** What the grid shows: stages of a view, none for the whole dataset. */
+export const useView = () => host.recoil.useRecoilValue<unknown[]>(host.__fos__.view);
+
+/**
+ * Run an operator of the plugin; rejects where it failed or the server did not answer.
+ *
+ * Asked directly and not through the App's `executeOperator`: that one breaks the whole page as long as the App
+ * has not loaded its list of operators, and so whenever it restores this panel.
+ */
+export async function runOperator<T>(uri: string, params: object, dataset: string, view: unknown[]): Promise<T> {
+    const body = { operator_uri: uri, params, dataset_name: dataset, view };
+    const answer = await host.__fou__.getFetchFunction()("POST", "/operators/execute", body);
+    if (answer.error || !answer.result) throw new Error(answer.error_message || answer.error || "no answer");
+    return answer.result as T;
+}
+
+/** Open an operator's form. */
+export const promptOperator = (uri: string) =>
+    host.__foo__.executeOperator("prompt_user_for_operation", { operator_uri: uri, params: {} });
+
+/** Let the App show what was saved meanwhile. */
+export const reloadSamples = () => host.__foo__.executeOperator("reload_samples", {});

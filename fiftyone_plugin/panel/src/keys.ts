@@ -1,0 +1,120 @@
+// Every key of the panel: one table that both does what it says and is shown under "?".
+
+import { FILLS } from "./tiles";
+import { abandon, ACTIONS, cycleKeypoint, isDrawing } from "./tools";
+import type { Session, Tool } from "./session";
+import type { Viewport } from "./viewport";
+
+export interface Context {
+    session: Session;
+    view: Viewport;
+}
+
+interface Key {
+    keys: string[];
+    words: string;
+    group: string;
+    run(context: Context, event: KeyboardEvent): void;
+}
+
+const tool = (key: string, name: Tool, words: string, more: Partial<Session> = {}): Key => ({
+    keys: [key],
+    words,
+    group: "Tools",
+    run({ session }) {
+        abandon();
+        session.set({ tool: name, wrong: null, ...more });
+    },
+});
+
+const nudge = (key: string, dx: number, dy: number): Key => ({
+    keys: [key, `Shift+${key}`],
+    words: "move the selected keypoint by 1 pixel, with Shift by 10",
+    group: "Keypoints",
+    run({ session }, event) {
+        const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
+        const step = event.shiftKey ? 10 : 1;
+        if (point?.[3]) session.setKeypoint(session.keypoint!, point[0] + dx * step, point[1] + dy * step, point[3]);
+    },
+});
+
+function step<T>(list: readonly T[], now: T, by: number): T {
+    return list[(list.indexOf(now) + by + list.length) % list.length];
+}
+
+function cyclePeople({ session }: Context, by: number) {
+    const keys = session.people.map((person) => person.key);
+    if (keys.length) session.select(step(keys, session.selected ?? keys[keys.length - 1], by));
+}
+
+export const KEYS: Key[] = [
+    { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => session.decide("approved") },
+    { keys: ["Shift+A"], words: "approve all people of the image", group: "Decide", run: ({ session }) => session.decideAll("approved") },
+    { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
+    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
+    { keys: ["c"], words: "comment", group: "Decide", run: () => document.querySelector<HTMLElement>("[data-testid=dp-comment]")?.focus() },
+    { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
+    { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
+    { keys: [".", ","], words: "next person, person before", group: "Queue", run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    tool("q", "select", "select and move"),
+    tool("k", "keypoints", "keypoints"),
+    tool("b", "brush", "brush", { erase: false }),
+    tool("e", "brush", "eraser", { erase: true }),
+    tool("p", "polygon", "polygon"),
+    tool("g", "bucket", "fill an area with a part"),
+    tool("x", "split", "split by a line"),
+    tool("h", "heads", "split by clicking the heads"),
+    tool("m", "merge", "merge with another person"),
+    tool("n", "add", "add a person by a box"),
+    tool("u", "surface", "correct the place on the body"),
+    { keys: ["l"], words: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
+    { keys: ["["], words: "smaller brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.max(session.radius / 1.25, 0.5) }) },
+    { keys: ["]"], words: "larger brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.min(session.radius * 1.25, 500) }) },
+    { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].finish?.(session); session.notify(); } },
+    { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
+    { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false }); session.set({ wrong: null, message: "" }); } },
+    { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
+    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run({ session }) {
+        const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
+        if (point?.[3]) session.setKeypoint(session.keypoint!, point[0], point[1], point[3] - 1);
+    } },
+    { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
+    nudge("ArrowLeft", -1, 0), nudge("ArrowRight", 1, 0), nudge("ArrowUp", 0, -1), nudge("ArrowDown", 0, 1),
+    { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
+        const { person, keypoint } = session;
+        if (!person) return;
+        if (keypoint !== null && person.keypoints?.[keypoint]?.[3]) session.setKeypoint(keypoint, 0, 0, 0);
+        else if (keypoint === null) session.edit({ kind: "delete", person: person.key });
+    } },
+    { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
+    { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },
+    { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => session.swap(["swap_sides", "swap_depth"], false) },
+    { keys: ["t", "Shift+Y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.shiftKey ? -1 : 1) } }) },
+    { keys: ["i"], words: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ look: { ...session.look, contours: !session.look.contours } }) },
+    { keys: ["w"], words: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
+    { keys: ["f"], words: "only the selected person", group: "View", run: ({ session }) => session.set({ focus: !session.focus }) },
+    { keys: ["z"], words: "zoom to the person", group: "View", run: ({ session, view }) => { view.fit(session.person?.box); session.notify(); } },
+    { keys: ["0"], words: "whole photo", group: "View", run: ({ session, view }) => { view.fit(); session.notify(); } },
+    { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
+    { keys: ["+", "="], words: "zoom in", group: "View", run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
+    { keys: ["-"], words: "zoom out", group: "View", run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
+    { keys: ["Ctrl+z"], words: "undo", group: "Undo", run: ({ session }) => session.undo("undo") },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", run: ({ session }) => session.undo("redo") },
+    { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
+];
+
+/** "Shift+Tab", "Ctrl+z", "?": Shift is named only where it does not already show in the key. */
+function nameOf(event: KeyboardEvent): string {
+    const letter = event.key.length === 1;
+    const shift = event.shiftKey && (!letter || /[a-zA-Z]/.test(event.key));
+    return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${event.key}`;
+}
+
+const BY_NAME = new Map(KEYS.flatMap((key) => key.keys.map((name) => [name, key])));
+
+/** Does what a key says; true if the panel knows the key. */
+export function press(context: Context, event: KeyboardEvent): boolean {
+    const key = event.altKey ? undefined : BY_NAME.get(nameOf(event));
+    key?.run(context, event);
+    return key !== undefined;
+}

@@ -1,0 +1,65 @@
+// One person as the panel holds it: the server's data with its layers unpacked.
+
+import type { PersonData } from "./calls";
+
+export const MASK_BIT = 128;
+
+export interface Layers {
+    /** Part 0..14, plus MASK_BIT on the mask. */
+    parts: Uint8Array;
+    charts: Uint8Array;
+    u: Uint8Array;
+    v: Uint8Array;
+}
+
+export interface Person extends PersonData {
+    layers: Layers;
+}
+
+/** Bytes that the server packed: zlib in base64. */
+export async function unpack(text: string): Promise<Uint8Array> {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+export async function unpackPerson(data: PersonData): Promise<Person> {
+    const bytes = await unpack(data.planes);
+    const area = data.box[2] * data.box[3];
+    const [parts, charts, u, v] = [0, 1, 2, 3].map((i) => bytes.subarray(i * area, (i + 1) * area));
+    return { ...data, planes: "", layers: { parts, charts, u, v } };
+}
+
+/** Index of an image point in a person's layers, −1 outside of the box. */
+export function indexAt(person: Person, x: number, y: number): number {
+    const [left, top, width, height] = person.box;
+    const column = Math.floor(x) - left;
+    const row = Math.floor(y) - top;
+    return column >= 0 && row >= 0 && column < width && row < height ? row * width + column : -1;
+}
+
+export function isOn(person: Person, x: number, y: number): boolean {
+    const index = indexAt(person, x, y);
+    return index >= 0 && person.layers.parts[index] >= MASK_BIT;
+}
+
+/** The person at an image point: one whose mask is there, else the smallest box around it. */
+export function personAt(people: Person[], x: number, y: number): Person | undefined {
+    const inBox = people.filter((person) => indexAt(person, x, y) >= 0);
+    const bySize = inBox.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3]);
+    return inBox.find((person) => isOn(person, x, y)) ?? bySize.find((person) => !person.has_mask);
+}
+
+export interface SurfaceSpot {
+    chart: number;
+    u: number;
+    v: number;
+}
+
+/** What the surface labels say of an image point. */
+export function surfaceAt(person: Person, x: number, y: number): SurfaceSpot | null {
+    const index = indexAt(person, x, y);
+    if (index < 0 || !person.layers.charts[index]) return null;
+    const { charts, u, v } = person.layers;
+    return { chart: charts[index], u: u[index] / 255, v: v[index] / 255 };
+}

@@ -1,0 +1,103 @@
+// Right column: the people of the image, what is doubtful about each, and the decision.
+
+import type { Session } from "./session";
+import { worst } from "./session";
+import type { Person } from "./people";
+import { colourOf } from "./tiles";
+
+export function PeopleList({ session }: { session: Session }) {
+    return (
+        <div className="dp-people" data-testid="dp-people">
+            {session.people.map((person) => (
+                <Row key={person.key} session={session} person={person} />
+            ))}
+            {session.image && !session.people.length && (
+                <p className="dp-dim">Nobody is labelled here. Press N and draw a box around a person.</p>
+            )}
+        </div>
+    );
+}
+
+function Row({ session, person }: { session: Session; person: Person }) {
+    const number = session.numberOf(person);
+    const isOpen = person.key === session.selected;
+    const doubt = Math.max(worst(person), 0);
+    return (
+        <div
+            className={`dp-person ${isOpen ? "dp-on" : ""}`}
+            onClick={() => session.select(person.key)}
+            data-testid="dp-person"
+            data-state={person.state}
+            data-key={person.key}
+        >
+            <div className="dp-row">
+                <span className="dp-dot" style={{ background: colourOf(number) }}>
+                    {number + 1}
+                </span>
+                <span className={`dp-state dp-${person.state}`}>{person.state}</span>
+                {person.author && <span className="dp-dim">by {person.author}</span>}
+                <div className="dp-bar dp-doubt" title={`doubt ${doubt.toFixed(2)}`}>
+                    <div style={{ width: `${100 * doubt}%` }} />
+                </div>
+            </div>
+            {isOpen && <Details session={session} person={person} />}
+        </div>
+    );
+}
+
+function Details({ session, person }: { session: Session; person: Person }) {
+    const words = session.setup?.doubts ?? {};
+    const doubts = Object.entries(person.doubts).filter(([, value]) => value >= 0.05);
+    doubts.sort((a, b) => b[1] - a[1]);
+    return (
+        <div className="dp-details">
+            {doubts.map(([name, value]) => (
+                <Figure key={name} name={words[name] ?? name} value={value} className="dp-doubt" />
+            ))}
+            {Object.entries(person.quality).map(([name, value]) => (
+                <Figure key={name} name={`${name}, the model's confidence`} value={value} className="dp-sure" />
+            ))}
+            <div className="dp-row">
+                <button className="dp-button dp-approved" onClick={() => session.decide("approved")} title="A">
+                    Approve
+                </button>
+                <button className="dp-button dp-rejected" onClick={() => session.decide("rejected")} title="R">
+                    Reject
+                </button>
+                <button className="dp-button" onClick={() => session.decide("edited")} title="O">
+                    Open again
+                </button>
+            </div>
+            <Comment key={person.key} session={session} person={person} />
+            {person.model && <span className="dp-dim">labelled by {person.model}</span>}
+        </div>
+    );
+}
+
+function Figure({ name, value, className }: { name: string; value: number; className: string }) {
+    return (
+        <div className="dp-figure">
+            <span>{name}</span>
+            <div className={`dp-bar ${className}`}>
+                <div style={{ width: `${100 * value}%` }} />
+            </div>
+            <span className="dp-number">{value.toFixed(2)}</span>
+        </div>
+    );
+}
+
+function Comment({ session, person }: { session: Session; person: Person }) {
+    const [text, setText] = React.useState(person.comment);
+    const save = () => text !== person.comment && session.decide(person.state, text);
+    return (
+        <input
+            className="dp-input"
+            placeholder="Comment"
+            value={text}
+            data-testid="dp-comment"
+            onChange={(event) => setText(event.target.value)}
+            onBlur={save}
+            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+        />
+    );
+}

@@ -1,0 +1,34 @@
+// A photo with smaller copies of itself: drawing a 4K photo at a quarter of its size would cost a frame.
+
+import { photoUrl } from "./host";
+
+const SMALLEST = 512;
+
+export interface Photo {
+    levels: ImageBitmap[];
+}
+
+export async function loadPhoto(filepath: string): Promise<Photo> {
+    const answer = await fetch(photoUrl(filepath), { credentials: "include" });
+    if (!answer.ok) throw new Error(`The photo cannot be loaded: ${filepath} (${answer.status})`);
+    // The browser turns the photo as its EXIF data says, as the labels expect.
+    let level = await createImageBitmap(await answer.blob());
+    const levels = [level];
+    while (Math.max(level.width, level.height) > SMALLEST) {
+        level = await createImageBitmap(level, {
+            resizeWidth: Math.ceil(level.width / 2),
+            resizeHeight: Math.ceil(level.height / 2),
+            resizeQuality: "medium",
+        });
+        levels.push(level);
+    }
+    return { levels };
+}
+
+/** Draw at a scale, from the smallest copy that is large enough. */
+export function drawPhoto(context: CanvasRenderingContext2D, photo: Photo, width: number, height: number, scale: number) {
+    const wanted = width * scale * devicePixelRatio;
+    const level = photo.levels.findLast((copy) => copy.width >= wanted) ?? photo.levels[0];
+    context.imageSmoothingEnabled = scale < 3;
+    context.drawImage(level, 0, 0, width, height);
+}

@@ -1,0 +1,147 @@
+// The panel as a whole.
+
+import { BodyMap } from "./body_map";
+import { Help } from "./help";
+import { promptOperator, useDatasetName, useModalSample, useView } from "./host";
+import { press } from "./keys";
+import { PeopleList } from "./people_list";
+import { QueueColumn } from "./queue";
+import { Session } from "./session";
+import { Stage } from "./stage";
+import { STYLES } from "./styles";
+import { Toolbar } from "./toolbar";
+import { ACTIONS } from "./tools";
+import { Viewport } from "./viewport";
+
+export function Review() {
+    const dataset = useDatasetName();
+    const sample = useModalSample();
+    // Another dataset is another review.
+    return dataset ? <OfDataset key={dataset} dataset={dataset} sample={sample} /> : <p className="dp-dim">Open a dataset first.</p>;
+}
+
+function OfDataset({ dataset, sample }: { dataset: string; sample: string | null }) {
+    // The App makes a new list at every render: only what it says counts.
+    const shown = JSON.stringify(useView() ?? []);
+    const [session] = React.useState(() => new Session(dataset));
+    const [view] = React.useState(() => new Viewport());
+    const [, changed] = React.useReducer((count: number) => count + 1, 0);
+    const root = React.useRef<HTMLDivElement>(null);
+
+    React.useEffect(() => session.subscribe(changed), [session]);
+    React.useEffect(() => {
+        void session.start(JSON.parse(shown), sample);
+    }, [session, shown, sample]);
+    React.useEffect(() => () => session.close(), [session]);
+
+    const onKeyDown = (event: React.KeyboardEvent) => {
+        const isText = /^(INPUT|TEXTAREA|SELECT)$/.test((event.target as HTMLElement).tagName);
+        if (isText && (event.target as HTMLInputElement).type !== "range") {
+            // Typing is not for the App's shortcuts either.
+            event.stopPropagation();
+            return;
+        }
+        if (press({ session, view }, event.nativeEvent)) {
+            event.preventDefault();
+            event.stopPropagation();
+            event.nativeEvent.stopImmediatePropagation();
+        }
+    };
+    const { setup, image, loading } = session;
+    return (
+        <div
+            ref={root}
+            className="dp-review"
+            tabIndex={0}
+            data-testid="dp-review"
+            onKeyDown={onKeyDown}
+            onMouseEnter={() => root.current?.contains(document.activeElement) || root.current?.focus()}
+        >
+            <style>{STYLES}</style>
+            {setup && !session.place.prefix ? (
+                <Nothing />
+            ) : (
+                <>
+                    <Toolbar session={session} />
+                    <div className="dp-columns">
+                        <QueueColumn session={session} />
+                        <div className="dp-middle">
+                            <Stage session={session} view={view} />
+                            {(loading || !setup) && <div className="dp-loading">Loading…</div>}
+                            {setup && !image && !loading && (
+                                <div className="dp-loading">{session.message || "No image in the queue. Change the filters."}</div>
+                            )}
+                            <Banner session={session} />
+                        </div>
+                        <div className="dp-column dp-right">
+                            <PeopleList session={session} />
+                            {setup && <BodyMap session={session} />}
+                            <Author session={session} />
+                        </div>
+                    </div>
+                    {session.help && <Help session={session} />}
+                </>
+            )}
+        </div>
+    );
+}
+
+function Nothing() {
+    return (
+        <div className="dp-loading">
+            <p>This dataset has no labelled people yet.</p>
+            <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/annotate_people")}>
+                Annotate people
+            </button>
+        </div>
+    );
+}
+
+/** What the panel has to say: a conflict, an error, else what the tool expects. */
+function Banner({ session }: { session: Session }) {
+    if (session.conflict) {
+        return (
+            <div className="dp-banner dp-warning" data-testid="dp-conflict">
+                {session.conflict.text}
+                <button className="dp-button" onClick={() => session.insist()}>
+                    Do mine on top
+                </button>
+                <button className="dp-button" onClick={() => session.set({ conflict: null })}>
+                    Keep theirs
+                </button>
+            </div>
+        );
+    }
+    if (session.message) {
+        const { emptyBox } = session;
+        return (
+            <div className="dp-banner" data-testid="dp-message">
+                {session.message}
+                {emptyBox && (
+                    <button
+                        className="dp-button"
+                        onClick={() => {
+                            session.set({ emptyBox: null });
+                            session.edit({ kind: "add_empty", box: emptyBox });
+                        }}
+                    >
+                        Add an empty person
+                    </button>
+                )}
+            </div>
+        );
+    }
+    return <div className="dp-banner dp-hint">{ACTIONS[session.tool].hint}</div>;
+}
+
+function Author({ session }: { session: Session }) {
+    return (
+        <input
+            className={`dp-input ${session.author ? "" : "dp-asked"}`}
+            placeholder="Your name, for the record"
+            value={session.author}
+            data-testid="dp-author"
+            onChange={(event) => session.setAuthor(event.target.value)}
+        />
+    );
+}

@@ -1,0 +1,379 @@
+// The state of one review: the queue, the open image with its people, and what is being edited.
+
+import * as calls from "./calls";
+import type { Changed, Edit, Item, Queue, State, SurfacePoint, Versions } from "./calls";
+import { History } from "./history";
+import { reloadSamples } from "./host";
+import { KEYPOINT_MIRROR, KEYPOINTS } from "./labels";
+import { type Person, type SurfaceSpot, unpackPerson } from "./people";
+import { loadPhoto, type Photo } from "./photo";
+import { type Job, Saver } from "./saver";
+import { drawTile, type Look } from "./tiles";
+
+export const TOOLS = [
+    "select", "keypoints", "brush", "polygon", "bucket", "split", "heads", "merge", "add", "surface",
+] as const;
+export type Tool = (typeof TOOLS)[number];
+
+export interface Image {
+    sample: string;
+    filepath: string;
+    size: [number, number];
+    people: Map<string, Person>;
+    photo: Photo;
+}
+
+export interface Conflict {
+    job: Job;
+    text: string;
+}
+
+/** Drawn over the photo until the server has answered: a stroke as it was painted, say. */
+export type Preview = (context: CanvasRenderingContext2D, scale: number) => void;
+
+const AUTHOR_KEY = "densepose-author";
+const DECIDED: State[] = ["approved", "rejected"];
+
+export class Session {
+    setup: calls.Setup | null = null;
+    readonly place: calls.Place;
+    author = localStorage.getItem(AUTHOR_KEY) ?? "";
+
+    queue: Queue | null = null;
+    states: State[] = [];
+    reasons: string[] = [];
+    order = "doubt";
+    /** Ids of the only images to be shown: those of a spot check. */
+    check: string[] | null = null;
+
+    image: Image | null = null;
+    loading: string | null = null;
+    history: History | null = null;
+    selected: string | null = null;
+    keypoint: number | null = null;
+    tool: Tool = "select";
+    layer: "mask" | "part" = "mask";
+    erase = false;
+    part = 1;
+    radius = 12;
+    look: Look = { fill: "parts", contours: false, outline: true };
+    opacity = 0.55;
+    skeleton = true;
+    focus = false;
+    help = false;
+    /** Whether a narrow panel shows its queue. */
+    queueWanted = false;
+    /** A pixel that was clicked to be given another place on the body. */
+    wrong: [number, number] | null = null;
+    spot: SurfaceSpot | null = null;
+    bodySpot: SurfaceSpot | null = null;
+    message = "";
+    conflict: Conflict | null = null;
+    /** A box in which the network found nobody. */
+    emptyBox: number[] | null = null;
+    previews: { job: Job; draw: Preview }[] = [];
+
+    private readonly saver: Saver;
+    private readonly listeners = new Set<() => void>();
+    private readonly tiles = new Map<string, OffscreenCanvas>();
+    private ahead: { sample: string; image: Promise<Image> } | null = null;
+    private edited = false;
+
+    constructor(dataset: string) {
+        this.place = { dataset, view: [], prefix: "" };
+        this.saver = new Saver(
+            (job) => this.send(job),
+            (job, changed) => this.arrived(job, changed),
+            (job, reason) => this.refused(job, reason),
+            () => this.notify(),
+        );
+    }
+
+    subscribe(listener: () => void): () => void {
+        this.listeners.add(listener);
+        return () => void this.listeners.delete(listener);
+    }
+
+    notify() {
+        for (const listener of this.listeners) listener();
+    }
+
+    set(values: Partial<Session>) {
+        Object.assign(this, values);
+        this.notify();
+    }
+
+    get saving(): "saved" | "saving" | "failing" {
+        if (!this.saver.jobs.length) return "saved";
+        return this.saver.failing ? "failing" : "saving";
+    }
+
+    get people(): Person[] {
+        return this.image ? [...this.image.people.values()] : [];
+    }
+
+    get person(): Person | null {
+        return (this.selected && this.image?.people.get(this.selected)) || null;
+    }
+
+    numberOf(person: Person): number {
+        return this.people.indexOf(person);
+    }
+
+    setAuthor(author: string) {
+        localStorage.setItem(AUTHOR_KEY, author);
+        this.set({ author });
+    }
+
+    /** Begin with a view of the dataset; `sample` is the one to open, else the first of the queue. */
+    async start(view: unknown[], sample: string | null) {
+        this.place.view = view;
+        await this.guarded(async () => {
+            this.setup ??= await calls.setup(this.place);
+            this.place.prefix ||= this.setup.prefixes[0] ?? "";
+            if (!this.place.prefix) return;
+            await this.refreshQueue();
+            const first = sample ?? this.items[0]?.id;
+            if (first) await this.show(first);
+            void this.saver.run();
+        });
+        this.notify();
+    }
+
+    close() {
+        if (this.edited) reloadSamples();
+    }
+
+    get items(): Item[] {
+        const all = this.queue?.items ?? [];
+        return this.check ? all.filter((item) => this.check!.includes(item.id)) : all;
+    }
+
+    async refreshQueue() {
+        const queue = await calls.queue(this.place, this.states, this.reasons, this.order);
+        this.set({ queue });
+    }
+
+    async filter(values: Partial<Pick<Session, "states" | "reasons" | "order" | "check">>) {
+        this.set(values);
+        await this.guarded(() => this.refreshQueue());
+    }
+
+    /** Open an image; the one after it is loaded meanwhile. */
+    async show(sample: string) {
+        this.set({ loading: sample, message: "", queueWanted: false });
+        await this.guarded(async () => {
+            const ready = this.ahead?.sample === sample ? this.ahead.image : this.load(sample);
+            const image = await ready;
+            if (this.loading !== sample) return;
+            this.tiles.clear();
+            const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
+            this.set({
+                image, selected, loading: null, keypoint: null, wrong: null, conflict: null, emptyBox: null,
+                previews: [], history: new History(sample),
+            });
+            const next = this.neighbour(1);
+            if (next) {
+                const ahead = this.load(next);
+                ahead.catch(() => undefined); // told when it is opened
+                this.ahead = { sample: next, image: ahead };
+            }
+        });
+        if (this.loading === sample) this.set({ loading: null });
+    }
+
+    private async load(sample: string): Promise<Image> {
+        const opened = await calls.open(this.place, sample);
+        const [photo, people] = await Promise.all([
+            loadPhoto(opened.filepath),
+            Promise.all(opened.people.map(unpackPerson)),
+        ]);
+        const byKey = new Map(people.map((person) => [person.key, person]));
+        return { sample, filepath: opened.filepath, size: opened.size, people: byKey, photo };
+    }
+
+    private neighbour(step: number): string | null {
+        const ids = this.items.map((item) => item.id);
+        const at = ids.indexOf(this.image?.sample ?? "");
+        return ids[at + step] ?? null;
+    }
+
+    async move(step: number) {
+        const next = this.neighbour(step);
+        if (next) await this.show(next);
+        else this.set({ message: step > 0 ? "This was the last image of the queue." : "This is the first image." });
+    }
+
+    tileOf(person: Person): OffscreenCanvas {
+        const { fill, contours, outline } = this.look;
+        const key = `${person.key} ${person.version} ${fill} ${contours} ${outline}`;
+        let tile = this.tiles.get(key);
+        if (!tile) {
+            for (const old of this.tiles.keys()) if (old.startsWith(person.key)) this.tiles.delete(old);
+            tile = drawTile(person, this.numberOf(person), this.look);
+            this.tiles.set(key, tile);
+        }
+        return tile;
+    }
+
+    select(key: string | null) {
+        if (key !== this.selected) this.set({ selected: key, keypoint: null, wrong: null });
+    }
+
+    /** Send an edit; `draw` is shown until it has arrived. */
+    edit(edit: Edit, draw?: Preview, force = false) {
+        if (!this.image) return;
+        const job: Job = { sample: this.image.sample, edit, force };
+        if (draw) this.previews.push({ job, draw });
+        this.edited = true;
+        this.set({ message: "" });
+        this.saver.add(job);
+    }
+
+    undo(way: "undo" | "redo") {
+        if (this.image) this.saver.add({ sample: this.image.sample, edit: way });
+    }
+
+    private versions(job: Job, edit: Edit): Versions {
+        const here = job.sample === this.image?.sample ? this.image.people : null;
+        if (job.force || !here) return {};
+        const keys = [edit.person, ...((edit.people as string[]) ?? [])] as string[];
+        return Object.fromEntries(keys.filter((key) => here.has(key)).map((key) => [key, here.get(key)!.version]));
+    }
+
+    private async send(job: Job): Promise<Changed | null> {
+        const { sample, edit } = job;
+        if (typeof edit !== "string") {
+            return calls.edit(this.place, sample, edit, this.versions(job, edit), this.author);
+        }
+        const step = this.historyOf(sample)[edit].at(-1);
+        if (!step) return null;
+        return calls.restore(this.place, sample, step.token, job.force ? {} : step.versions, this.author);
+    }
+
+    private historyOf(sample: string): History {
+        return sample === this.image?.sample && this.history ? this.history : new History(sample);
+    }
+
+    private async arrived(job: Job, changed: Changed | null) {
+        this.previews = this.previews.filter((preview) => preview.job !== job);
+        if (!changed) {
+            this.set({ message: `There is nothing to ${job.edit}.` });
+            return;
+        }
+        if (job.sample === this.image?.sample) await this.take(changed);
+        if (changed.conflict) {
+            const who = changed.people[0]?.author || "Somebody";
+            this.set({ conflict: { job, text: `${who} changed this person meanwhile.` } });
+            return;
+        }
+        if (changed.undo) {
+            const versions = Object.fromEntries(changed.people.map((person) => [person.key, person.version]));
+            const step = { token: changed.undo, versions };
+            const history = this.historyOf(job.sample);
+            if (typeof job.edit === "string") history.restored(job.edit, step);
+            else history.done(step);
+        }
+        if (typeof job.edit !== "string" && job.edit.kind === "decide") await this.decided();
+    }
+
+    private refused(job: Job, reason: string) {
+        this.previews = this.previews.filter((preview) => preview.job !== job);
+        const isEmpty = typeof job.edit !== "string" && job.edit.kind === "add";
+        this.set({ message: reason, emptyBox: isEmpty ? ((job.edit as Edit).box as number[]) : null });
+    }
+
+    /** Take over people as the server has them. */
+    private async take(changed: Changed) {
+        const people = await Promise.all(changed.people.map(unpackPerson));
+        const image = this.image!;
+        for (const key of changed.removed) image.people.delete(key);
+        const fresh = people.filter((person) => !image.people.has(person.key));
+        for (const person of people) image.people.set(person.key, person);
+        this.tiles.forEach((_, key) => {
+            // Numbers, and with them colours, move up when somebody is gone.
+            if (changed.removed.length || people.some((person) => key.startsWith(person.key))) this.tiles.delete(key);
+        });
+        if (fresh.length === 1) this.selected = fresh[0].key;
+        if (this.selected && !image.people.has(this.selected)) this.selected = this.people[0]?.key ?? null;
+        this.notify();
+    }
+
+    /** Do the edit after all that somebody else was faster with. */
+    insist() {
+        const { job } = this.conflict!;
+        this.set({ conflict: null });
+        this.saver.add({ ...job, force: true });
+    }
+
+    decide(state: State, comment?: string) {
+        if (!this.person) return;
+        const edit: Edit = { kind: "decide", person: this.person.key, state };
+        this.edit(comment === undefined ? edit : { ...edit, comment });
+    }
+
+    decideAll(state: State) {
+        for (const person of this.people) this.edit({ kind: "decide", person: person.key, state });
+    }
+
+    /** After a decision: on to the next person, or the next image if all are decided. */
+    private async decided() {
+        const waiting = this.people.filter((person) => !DECIDED.includes(person.state));
+        const pending = this.saver.jobs.length > 0;
+        if (waiting.length) {
+            if (this.person && DECIDED.includes(this.person.state)) this.select(waiting[0].key);
+        } else if (!pending) {
+            const next = this.neighbour(1);
+            await this.guarded(() => this.refreshQueue());
+            if (next) await this.show(next);
+            else this.set({ message: "All people of the queue's last image are decided." });
+        }
+    }
+
+    setKeypoint(index: number, x: number, y: number, visibility: number) {
+        const { person, image } = this;
+        if (!person || !image) return;
+        const inside = [x, y].map((value, i) => Math.min(Math.max(value, 0), image.size[i]));
+        // Shown at once: the skeleton must not jump back while the edit is on its way.
+        person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);
+        person.keypoints[index] = visibility ? [inside[0], inside[1], 1, visibility] : [0, 0, 0, 0];
+        const at = visibility ? { x: inside[0], y: inside[1] } : {};
+        this.edit({ kind: "set_keypoint", person: person.key, keypoint: index, visibility, ...at });
+    }
+
+    swapKeypoint(index: number) {
+        const other = KEYPOINT_MIRROR[index];
+        const points = this.person?.keypoints;
+        if (!points || other === index) return;
+        const [a, b] = [points[index], points[other]];
+        this.setKeypoint(index, b[0], b[1], b[3]);
+        this.setKeypoint(other, a[0], a[1], a[3]);
+    }
+
+    /** The wrong pixel belongs to this place on the body. */
+    putAt(spot: SurfaceSpot) {
+        if (!this.person || !this.wrong) return;
+        const row: SurfacePoint = [...this.wrong, spot.chart, spot.u, spot.v];
+        this.set({ wrong: null });
+        this.edit({ kind: "correct_surface", person: this.person.key, corrections: [row] });
+    }
+
+    swap(kinds: ("swap_sides" | "swap_depth")[], onlyPart: boolean) {
+        if (!this.person) return;
+        const parts = onlyPart ? { parts: [this.part] } : {};
+        for (const kind of kinds) this.edit({ kind, person: this.person.key, ...parts });
+    }
+
+    private async guarded(work: () => Promise<void>) {
+        try {
+            await work();
+        } catch (error) {
+            this.set({ message: error instanceof Error ? error.message : String(error) });
+        }
+    }
+}
+
+/** How much looks wrong with a person that nobody has decided. */
+export function worst(person: Person): number {
+    return DECIDED.includes(person.state) ? -1 : Math.max(0, ...Object.values(person.doubts));
+}

@@ -1,0 +1,138 @@
+// The canvas: photo and labels, pointer and wheel.
+
+import { drawFrame } from "./draw";
+import type { Session } from "./session";
+import { abandon, ACTIONS, pointerMoved } from "./tools";
+import type { Viewport } from "./viewport";
+
+const ZOOM_SPEED = 0.0015;
+const BRUSH_SPEED = 0.002;
+
+export function Stage({ session, view }: { session: Session; view: Viewport }) {
+    const canvas = React.useRef<HTMLCanvasElement>(null);
+    const drawn = React.useRef("");
+
+    React.useEffect(() => {
+        const element = canvas.current!;
+        const context = element.getContext("2d", { alpha: false })!;
+        let waiting = 0;
+        let panning = false;
+        let space = false;
+        let down = false;
+        let worst = 0;
+
+        const frame = () => {
+            waiting = 0;
+            const begun = performance.now();
+            const { image } = session;
+            if (image && drawn.current !== image.sample) {
+                drawn.current = image.sample;
+                view.image = image.size;
+                view.fit();
+                worst = 0;
+            }
+            drawFrame(context, session, view);
+            worst = Math.max(worst, performance.now() - begun);
+            element.dataset.frameMs = worst.toFixed(1);
+            element.dataset.sample = image?.sample ?? "";
+            element.dataset.view = [view.x, view.y, view.scale].map((value) => value.toFixed(4)).join(" ");
+            element.style.cursor = panning || space ? "grab" : ACTIONS[session.tool].cursor;
+        };
+        const redraw = () => {
+            waiting ||= requestAnimationFrame(frame);
+        };
+        const resize = new ResizeObserver(([{ contentRect }]) => {
+            const isFirst = view.width === 1;
+            view.width = contentRect.width;
+            view.height = contentRect.height;
+            element.width = Math.round(view.width * devicePixelRatio);
+            element.height = Math.round(view.height * devicePixelRatio);
+            if (isFirst) drawn.current = "";
+            frame();
+        });
+        resize.observe(element.parentElement!);
+        const leave = session.subscribe(redraw);
+
+        const pointer = (event: MouseEvent) => {
+            const bounds = element.getBoundingClientRect();
+            const at = view.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
+            return { at, pixel: 1 / view.scale, alt: event.altKey };
+        };
+        const onDown = (event: PointerEvent) => {
+            element.setPointerCapture(event.pointerId);
+            const here = pointer(event);
+            panning = event.button === 1 || space;
+            if (panning) event.preventDefault();
+            else if (event.button === 0) {
+                down = true;
+                ACTIONS[session.tool].down?.(session, here);
+                // What the select tool did not catch moves the photo.
+                panning = session.tool === "select";
+            }
+            redraw();
+        };
+        const onMove = (event: PointerEvent) => {
+            const here = pointer(event);
+            pointerMoved(here.at);
+            if (panning) view.pan(event.movementX, event.movementY);
+            else if (down) {
+                const { drag } = ACTIONS[session.tool];
+                // Between two frames the pointer may have moved through several points.
+                for (const passed of event.getCoalescedEvents?.() ?? []) drag?.(session, pointer(passed));
+                drag?.(session, here);
+            } else ACTIONS[session.tool].hover?.(session, here);
+            redraw();
+        };
+        const onUp = (event: PointerEvent) => {
+            if (down && !(panning && session.tool !== "select")) ACTIONS[session.tool].up?.(session, pointer(event));
+            down = panning = false;
+            redraw();
+        };
+        const onLeave = () => {
+            pointerMoved(null);
+            if (session.spot) session.set({ spot: null });
+            redraw();
+        };
+        const onWheel = (event: WheelEvent) => {
+            event.preventDefault();
+            const bounds = element.getBoundingClientRect();
+            if (event.ctrlKey) {
+                const radius = session.radius * Math.exp(-event.deltaY * BRUSH_SPEED);
+                session.set({ radius: Math.min(Math.max(radius, 0.5), 500) });
+            } else if (event.shiftKey) view.pan(-event.deltaX || -event.deltaY, event.deltaX ? -event.deltaY : 0);
+            else {
+                const scale = view.scale * Math.exp(-event.deltaY * ZOOM_SPEED);
+                view.zoomTo(scale, event.clientX - bounds.left, event.clientY - bounds.top);
+            }
+            redraw();
+        };
+        const onKey = (event: KeyboardEvent) => {
+            if (event.code !== "Space" || event.target instanceof HTMLInputElement) return;
+            space = event.type === "keydown";
+            event.preventDefault();
+            redraw();
+        };
+        const onDouble = () => {
+            ACTIONS[session.tool].finish?.(session);
+            redraw();
+        };
+        element.addEventListener("pointerdown", onDown);
+        element.addEventListener("pointermove", onMove);
+        element.addEventListener("pointerup", onUp);
+        element.addEventListener("pointerleave", onLeave);
+        element.addEventListener("dblclick", onDouble);
+        element.addEventListener("wheel", onWheel, { passive: false });
+        window.addEventListener("keydown", onKey);
+        window.addEventListener("keyup", onKey);
+        return () => {
+            abandon();
+            leave();
+            resize.disconnect();
+            cancelAnimationFrame(waiting);
+            window.removeEventListener("keydown", onKey);
+            window.removeEventListener("keyup", onKey);
+        };
+    }, [session, view]);
+
+    return <canvas ref={canvas} className="dp-canvas" data-testid="dp-canvas" />;
+}

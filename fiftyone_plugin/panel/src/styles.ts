@@ -1,0 +1,66 @@
+// The panel's look, close to the App's dark theme.
+
+export const STYLES = `
+.dp-review { position: relative; width: 100%; height: 100%; container-type: size; display: flex; flex-direction: column; overflow: hidden; outline: none;
+    background: #16181a; color: #e4e6e8; font: 13px/1.4 "Palanquin", system-ui, sans-serif; }
+.dp-review * { box-sizing: border-box; }
+.dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 14px; padding: 6px 10px; background: #212427; align-items: center; }
+.dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
+.dp-people .dp-row:first-child { flex-wrap: nowrap; }
+.dp-end { margin-left: auto; }
+.dp-columns { flex: 1; display: flex; min-height: 0; }
+.dp-column { display: flex; flex-direction: column; gap: 8px; padding: 8px; background: #1c1f22; overflow: hidden; }
+.dp-left { width: 230px; } .dp-right { width: 290px; }
+/* A narrow panel is all canvas and people; its queue comes when asked for. */
+.dp-for-narrow { display: none; }
+@container (max-width: 1000px) { .dp-for-narrow { display: block; } .dp-left:not(.dp-wanted) { display: none; }
+    .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 60px; box-shadow: 4px 0 12px #0008; } .dp-right { width: 230px; } }
+.dp-middle { flex: 1; position: relative; min-width: 0; overflow: hidden; }
+.dp-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; display: block; }
+.dp-button { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px; padding: 3px 8px;
+    font: inherit; cursor: pointer; white-space: nowrap; }
+.dp-button:hover:not(:disabled) { background: #383d42; } .dp-button:disabled { opacity: .4; cursor: default; }
+.dp-button.dp-on { background: #ff6d04; border-color: #ff6d04; color: #16181a; font-weight: 600; }
+.dp-review select, .dp-input { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px;
+    padding: 3px 6px; font: inherit; max-width: 100%; }
+.dp-input { width: 100%; } .dp-review input[type=range] { width: 90px; accent-color: #ff6d04; }
+.dp-dim { color: #9aa0a6; font-size: 12px; }
+.dp-bar { height: 5px; border-radius: 3px; background: #34393e; overflow: hidden; flex: 1; min-width: 30px; }
+.dp-bar > div { height: 100%; background: #4cae6d; } .dp-doubt > div { background: #ff8f3d; } .dp-sure > div { background: #5b8def; }
+.dp-progress { display: flex; flex-direction: column; gap: 4px; } .dp-progress .dp-bar { flex: none; }
+.dp-histogram { display: flex; align-items: flex-end; gap: 1px; height: 34px; }
+.dp-histogram > div { flex: 1; background: #5f676e; min-height: 1px; }
+.dp-chips { display: flex; flex-wrap: wrap; gap: 4px; }
+.dp-chip { background: none; border: 1px solid #3a3f44; border-radius: 10px; color: inherit; font: inherit; font-size: 12px;
+    padding: 0 8px; cursor: pointer; } .dp-chip.dp-on { background: #3a3f44; border-color: #ff6d04; }
+.dp-list, .dp-people { flex: 1; overflow-y: auto; min-height: 60px; display: flex; flex-direction: column; gap: 3px; }
+.dp-item { display: grid; grid-template-columns: 1fr auto; gap: 2px 6px; text-align: left; background: #24282b; color: inherit;
+    border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; flex: none; }
+.dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
+.dp-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
+.dp-dot { min-width: 20px; height: 20px; border-radius: 10px; color: #16181a; font-weight: 700; font-size: 12px;
+    display: inline-flex; align-items: center; justify-content: center; }
+.dp-state { font-weight: 600; } .dp-state.dp-approved, .dp-chip.dp-approved { color: #63c587; }
+.dp-state.dp-rejected, .dp-chip.dp-rejected { color: #ff7a7a; } .dp-state.dp-edited, .dp-chip.dp-edited { color: #6fb0ff; }
+.dp-button.dp-approved { background: #24633b; border-color: #2f7d4b; } .dp-button.dp-rejected { background: #6d2a2a; border-color: #8d3838; }
+.dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; }
+.dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
+.dp-number { text-align: right; font-variant-numeric: tabular-nums; }
+.dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
+    background: #101214; } .dp-asked { outline: 2px solid #ffea00; }
+.dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; }
+.dp-banner { position: absolute; left: 50%; bottom: 12px; transform: translateX(-50%); background: #000c; padding: 5px 12px;
+    border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%; width: max-content; }
+.dp-hint { color: #c3c7cb; font-size: 12px; pointer-events: none; } .dp-warning { background: #6b4a00; }
+.dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
+    justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }
+.dp-saving { font-size: 12px; color: #63c587; } .dp-saving.dp-saving { color: #9aa0a6; } .dp-saving.dp-saved { color: #63c587; }
+.dp-saving.dp-failing { color: #ff7a7a; font-weight: 600; }
+.dp-dialog { display: flex; flex-direction: column; gap: 6px; background: #24282b; padding: 8px; border-radius: 4px; }
+.dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }
+.dp-help { position: absolute; inset: 0; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
+.dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
+.dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd { background: #34393e; border-radius: 3px;
+    padding: 1px 5px; margin-right: 4px; font: 12px monospace; }
+`;

@@ -1,0 +1,138 @@
+// Top: tools and their settings, overlays, undo, and whether everything is saved.
+
+import { PART_COLOURS, PARTS } from "./labels";
+import type { Session, Tool } from "./session";
+import { FILLS, type Fill } from "./tiles";
+import { abandon } from "./tools";
+
+const TOOL_BUTTONS: [Tool, string, string][] = [
+    ["select", "Select", "Q"],
+    ["keypoints", "Keypoints", "K"],
+    ["brush", "Brush", "B, eraser E"],
+    ["polygon", "Polygon", "P"],
+    ["bucket", "Fill", "G"],
+    ["split", "Cut", "X"],
+    ["heads", "Heads", "H"],
+    ["merge", "Merge", "M"],
+    ["add", "Add", "N"],
+    ["surface", "Surface", "U"],
+];
+
+const SAVING = { saved: "saved", saving: "saving…", failing: "not saved yet, trying again…" };
+
+export function Toolbar({ session }: { session: Session }) {
+    const { history, look } = session;
+    return (
+        <div className="dp-toolbar">
+            <button
+                className="dp-button dp-for-narrow"
+                onClick={() => session.set({ queueWanted: !session.queueWanted })}
+            >
+                Queue
+            </button>
+            <div className="dp-group">
+                {TOOL_BUTTONS.map(([tool, name, key]) => (
+                    <button
+                        key={tool}
+                        className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
+                        title={key}
+                        data-testid={`dp-tool-${tool}`}
+                        onClick={() => {
+                            abandon();
+                            session.set({ tool, wrong: null });
+                        }}
+                    >
+                        {name}
+                    </button>
+                ))}
+            </div>
+            <Painting session={session} />
+            <div className="dp-group">
+                <select
+                    value={look.fill}
+                    title="Overlay (T)"
+                    data-testid="dp-fill"
+                    onChange={(event) => session.set({ look: { ...look, fill: event.target.value as Fill } })}
+                >
+                    {FILLS.map((fill) => (
+                        <option key={fill}>{fill}</option>
+                    ))}
+                </select>
+                <input
+                    type="range"
+                    min="0"
+                    max="1"
+                    step="0.05"
+                    value={session.opacity}
+                    title="Opacity of the overlay"
+                    onChange={(event) => session.set({ opacity: +event.target.value })}
+                />
+                <Toggle on={look.contours} words="U, V lines" title="I" set={(contours) => session.set({ look: { ...look, contours } })} />
+                <Toggle on={session.skeleton} words="Skeleton" title="W" set={(skeleton) => session.set({ skeleton })} />
+                <Toggle on={session.focus} words="Focus" title="F" set={(focus) => session.set({ focus })} />
+            </div>
+            <div className="dp-group dp-end">
+                <button className="dp-button" title="Ctrl+Z" disabled={!history?.undo.length} onClick={() => session.undo("undo")}>
+                    Undo
+                </button>
+                <button className="dp-button" title="Ctrl+Shift+Z" disabled={!history?.redo.length} onClick={() => session.undo("redo")}>
+                    Redo
+                </button>
+                <span className={`dp-saving dp-${session.saving}`} data-testid="dp-saving">
+                    {SAVING[session.saving]}
+                </span>
+                <button className="dp-button" title="Keys" onClick={() => session.set({ help: true })}>
+                    ?
+                </button>
+            </div>
+        </div>
+    );
+}
+
+function Toggle({ on, words, title, set }: { on: boolean; words: string; title: string; set(on: boolean): void }) {
+    return (
+        <button className={`dp-button ${on ? "dp-on" : ""}`} title={title} onClick={() => set(!on)}>
+            {words}
+        </button>
+    );
+}
+
+function Painting({ session }: { session: Session }) {
+    const { tool } = session;
+    const paints = tool === "brush" || tool === "polygon";
+    if (!paints && tool !== "bucket" && tool !== "surface") return null;
+    const onParts = session.layer === "part" || !paints;
+    return (
+        <div className="dp-group">
+            {paints && (
+                <>
+                    <Toggle on={session.erase} words="Erase" title="E" set={(erase) => session.set({ erase })} />
+                    <Toggle
+                        on={session.layer === "part"}
+                        words={session.layer === "part" ? "on parts" : "on the mask"}
+                        title="L"
+                        set={(part) => session.set({ layer: part ? "part" : "mask" })}
+                    />
+                </>
+            )}
+            {tool === "brush" && <span className="dp-dim">{session.radius.toFixed(1)} px</span>}
+            {onParts && (
+                <>
+                    <span className="dp-dot" style={{ background: PART_COLOURS[session.part] }} />
+                    <select
+                        value={session.part}
+                        title="Part"
+                        data-testid="dp-part"
+                        onChange={(event) => session.set({ part: +event.target.value })}
+                    >
+                        {PARTS.slice(1).map((name, i) => (
+                            <option key={name} value={i + 1}>
+                                {name}
+                            </option>
+                        ))}
+                    </select>
+                </>
+            )}
+        </div>
+    );
+}

@@ -1,0 +1,329 @@
+// What the pointer does with each tool. Points are in image pixels.
+
+import type { Session, Tool } from "./session";
+import { KEYPOINTS, PART_COLOURS, PERSON_COLOURS } from "./labels";
+import { isOn, personAt, surfaceAt } from "./people";
+
+type Point = [number, number];
+export interface Pointer {
+    at: Point;
+    /** Image pixels per screen pixel. */
+    pixel: number;
+    alt: boolean;
+}
+
+export interface ToolAction {
+    hint: string;
+    cursor: string;
+    down?(session: Session, pointer: Pointer): void;
+    drag?(session: Session, pointer: Pointer): void;
+    up?(session: Session, pointer: Pointer): void;
+    hover?(session: Session, pointer: Pointer): void;
+    /** Enter, or a double click. */
+    finish?(session: Session): void;
+    /** Backspace. */
+    back?(session: Session): void;
+    draw?(session: Session, context: CanvasRenderingContext2D, pixel: number): void;
+}
+
+/** Screen pixels within which a keypoint is grabbed. */
+const GRAB = 12;
+/** Points of a stroke nearer to the line between their neighbours than this are left out, in image pixels. */
+const STRAIGHT = 0.25;
+
+/** What has been drawn since the pointer went down, or since the last Enter. */
+let points: Point[] = [];
+let pointerAt: Point | null = null;
+
+export function abandon() {
+    points = [];
+}
+
+export const isDrawing = () => points.length > 0;
+
+const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+
+/** Without the points that lie on a straight line (Ramer, Douglas and Peucker). */
+function simplified(line: Point[]): Point[] {
+    if (line.length < 3) return line;
+    const [first, last] = [line[0], line[line.length - 1]];
+    const length = distance(first, last);
+    let [farthest, most] = [0, 0];
+    for (let i = 1; i < line.length - 1; i++) {
+        const [x, y] = [line[i][0] - first[0], line[i][1] - first[1]];
+        const off = length
+            ? Math.abs(x * (last[1] - first[1]) - y * (last[0] - first[0])) / length
+            : distance(line[i], first);
+        if (off > most) [farthest, most] = [i, off];
+    }
+    if (most <= STRAIGHT) return [first, last];
+    return [...simplified(line.slice(0, farthest + 1)).slice(0, -1), ...simplified(line.slice(farthest))];
+}
+
+function path(context: CanvasRenderingContext2D, line: Point[]) {
+    context.beginPath();
+    line.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
+    if (line.length === 1) context.lineTo(...line[0]);
+}
+
+function drawStroke(context: CanvasRenderingContext2D, line: Point[], radius: number, colour: string) {
+    context.lineCap = context.lineJoin = "round";
+    context.lineWidth = 2 * radius;
+    context.strokeStyle = colour;
+    path(context, line);
+    context.stroke();
+}
+
+function drawLine(context: CanvasRenderingContext2D, line: Point[], pixel: number, colour = "#fff") {
+    for (const [width, stroke] of [[3.5, "#000a"], [1.5, colour]] as const) {
+        context.lineWidth = width * pixel;
+        context.strokeStyle = stroke;
+        path(context, line);
+        context.stroke();
+    }
+}
+
+function drawDots(context: CanvasRenderingContext2D, dots: Point[], pixel: number, colour: string) {
+    context.fillStyle = colour;
+    context.strokeStyle = "#000";
+    context.lineWidth = pixel;
+    for (const [x, y] of dots) {
+        context.beginPath();
+        context.arc(x, y, 5 * pixel, 0, 7);
+        context.fill();
+        context.stroke();
+    }
+}
+
+function paintColour(session: Session): string {
+    if (session.erase) return "#000000b0";
+    if (session.layer === "part") return PART_COLOURS[session.part] + "c0";
+    return PERSON_COLOURS[Math.max(session.person ? session.numberOf(session.person) : 0, 0) % 8] + "c0";
+}
+
+const layerOf = ({ layer, part, erase }: Session) => ({ layer, erase, ...(layer === "part" ? { part } : {}) });
+
+function selectAt(session: Session, [x, y]: Point) {
+    const found = personAt(session.people, x, y);
+    if (found) session.select(found.key);
+}
+
+/** Take the part under the pointer. */
+function pickPart(session: Session, [x, y]: Point) {
+    const person = personAt(session.people, x, y);
+    const index = person ? (Math.floor(y) - person.box[1]) * person.box[2] + Math.floor(x) - person.box[0] : -1;
+    const part = person && isOn(person, x, y) ? person.layers.parts[index] & 127 : 0;
+    if (part) session.set({ part, layer: "part" });
+}
+
+export function nearestKeypoint(session: Session, { at, pixel }: Pointer): number | null {
+    let [best, least] = [null as number | null, GRAB * pixel];
+    session.person?.keypoints?.forEach(([x, y, , visibility], i) => {
+        const away = distance([x, y], at);
+        if (visibility && away < least) [best, least] = [i, away];
+    });
+    return best;
+}
+
+let grabbed: Point | null = null;
+
+export const ACTIONS: Record<Tool, ToolAction> = {
+    select: {
+        hint: "Click a person. Drag to move the photo.",
+        cursor: "default",
+        down: (session, { at }) => selectAt(session, at),
+    },
+    keypoints: {
+        hint: "Drag a keypoint, or click to set the selected one. V changes its visibility.",
+        cursor: "crosshair",
+        down(session, pointer) {
+            const found = nearestKeypoint(session, pointer);
+            if (found !== null) {
+                session.set({ keypoint: found });
+                grabbed = pointer.at;
+            } else if (session.keypoint !== null && !session.person?.keypoints?.[session.keypoint]?.[3]) {
+                session.setKeypoint(session.keypoint, ...pointer.at, 2);
+            } else selectAt(session, pointer.at);
+        },
+        drag(session, { at, pixel }) {
+            const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
+            if (!grabbed || !point || (points.length === 0 && distance(grabbed, at) < 2 * pixel)) return;
+            points = [at];
+            [point[0], point[1]] = at;
+            session.notify();
+        },
+        up(session, { at }) {
+            const moved = points.length > 0;
+            const visibility = session.person?.keypoints?.[session.keypoint ?? 0]?.[3] ?? 2;
+            if (moved && session.keypoint !== null) session.setKeypoint(session.keypoint, ...at, visibility);
+            points = [];
+            grabbed = null;
+        },
+    },
+    brush: {
+        hint: "Paint. [ and ] change the size, E switches to the eraser, Alt-click takes the part under the pointer.",
+        cursor: "none",
+        down(session, { at, alt }) {
+            if (alt) pickPart(session, at);
+            else if (session.person) points = [at];
+            else selectAt(session, at);
+        },
+        drag(_, { at, pixel }) {
+            if (points.length && distance(points[points.length - 1], at) >= pixel) points.push(at);
+        },
+        up(session) {
+            const { person, radius } = session;
+            if (!points.length || !person) return;
+            const [line, colour] = [simplified(points), paintColour(session)];
+            points = [];
+            session.edit(
+                { kind: "paint", person: person.key, points: line, radius, ...layerOf(session) },
+                (context) => drawStroke(context, line, radius, colour),
+            );
+        },
+        draw(session, context, pixel) {
+            if (points.length) drawStroke(context, points, session.radius, paintColour(session));
+            if (!pointerAt) return;
+            for (const [width, colour] of [[3, "#000a"], [1.2, session.erase ? "#ff8080" : "#fff"]] as const) {
+                context.lineWidth = width * pixel;
+                context.strokeStyle = colour;
+                context.beginPath();
+                context.arc(...pointerAt, session.radius, 0, 7);
+                context.stroke();
+            }
+        },
+    },
+    polygon: {
+        hint: "Click the corners; Enter or a double click closes, Backspace removes the last, Esc gives up.",
+        cursor: "crosshair",
+        down(session, { at }) {
+            if (session.person) points.push(at);
+            else selectAt(session, at);
+        },
+        finish(session) {
+            const { person } = session;
+            // A double click sets the last corner twice.
+            const outline = points.filter((point, i) => !i || distance(point, points[i - 1]) > 0.5);
+            points = [];
+            if (!person || outline.length < 3) return;
+            const colour = paintColour(session);
+            session.edit({ kind: "fill", person: person.key, points: outline, ...layerOf(session) }, (context) => {
+                context.fillStyle = colour;
+                path(context, outline);
+                context.fill();
+            });
+        },
+        back: () => void points.pop(),
+        draw(_, context, pixel) {
+            if (!points.length) return;
+            drawLine(context, pointerAt ? [...points, pointerAt] : points, pixel);
+            drawDots(context, points, pixel, "#fff");
+        },
+    },
+    bucket: {
+        hint: "Click an area to give all of it the chosen part. Alt-click takes the part under the pointer.",
+        cursor: "cell",
+        down(session, { at, alt }) {
+            if (alt) return pickPart(session, at);
+            const { person, part } = session;
+            if (person && isOn(person, ...at)) {
+                session.edit({ kind: "fill_area", person: person.key, x: at[0], y: at[1], part });
+            } else selectAt(session, at);
+        },
+    },
+    split: {
+        hint: "Draw a line between two people that are labelled as one.",
+        cursor: "crosshair",
+        down: (_, { at }) => void (points = [at]),
+        drag(_, { at, pixel }) {
+            if (points.length && distance(points[points.length - 1], at) >= pixel) points.push(at);
+        },
+        up(session) {
+            const line = simplified(points);
+            points = [];
+            if (line.length < 2 || !session.person) return;
+            session.edit({ kind: "split_by_line", person: session.person.key, points: line }, (context, scale) =>
+                drawLine(context, line, 1 / scale, "#ff8080"),
+            );
+        },
+        draw: (_, context, pixel) => points.length && drawLine(context, points, pixel, "#ff8080"),
+    },
+    heads: {
+        hint: "Click the head of each person in the selected one, then press Enter.",
+        cursor: "crosshair",
+        down: (_, { at }) => void points.push(at),
+        finish(session) {
+            const heads = points.filter((point, i) => !i || distance(point, points[i - 1]) > 0.5);
+            points = [];
+            if (heads.length < 2 || !session.person) return;
+            session.edit({ kind: "split_by_heads", person: session.person.key, points: heads });
+        },
+        back: () => void points.pop(),
+        draw: (_, context, pixel) => drawDots(context, points, pixel, "#ff8080"),
+    },
+    merge: {
+        hint: "Click the person that is the same as the selected one.",
+        cursor: "copy",
+        down(session, { at }) {
+            const found = personAt(session.people, ...at);
+            if (!found || !session.person) return;
+            if (found.key === session.selected) return;
+            session.edit({ kind: "merge", people: [session.person.key, found.key] });
+            session.set({ tool: "select" });
+        },
+    },
+    add: {
+        hint: "Draw a box around a person who is not labelled.",
+        cursor: "crosshair",
+        down: (_, { at }) => void (points = [at, at]),
+        drag: (_, { at }) => void (points[1] = at),
+        up(session) {
+            const [[x0, y0], [x1, y1]] = points;
+            points = [];
+            const box = [Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0)];
+            if (box[2] < 4 || box[3] < 4) return;
+            session.edit({ kind: "add", box }, (context, scale) => {
+                context.lineWidth = 2 / scale;
+                context.strokeStyle = "#fff";
+                context.setLineDash([6 / scale, 4 / scale]);
+                context.strokeRect(box[0], box[1], box[2], box[3]);
+                context.setLineDash([]);
+            });
+        },
+        draw(_, context, pixel) {
+            if (points.length < 2) return;
+            const [[x0, y0], [x1, y1]] = points;
+            drawLine(context, [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]], pixel);
+        },
+    },
+    surface: {
+        hint: "Click a pixel that is wrong, then the place on the body where it belongs.",
+        cursor: "crosshair",
+        down(session, { at }) {
+            if (session.person && isOn(session.person, ...at)) session.set({ wrong: at });
+            else selectAt(session, at);
+        },
+        hover(session, { at }) {
+            const spot = session.person ? surfaceAt(session.person, ...at) : null;
+            if (spot || session.spot) session.set({ spot });
+        },
+        draw(session, context, pixel) {
+            for (const [x, y] of session.person?.corrections ?? []) {
+                drawLine(context, [[x - 5 * pixel, y], [x + 5 * pixel, y]], pixel);
+                drawLine(context, [[x, y - 5 * pixel], [x, y + 5 * pixel]], pixel);
+            }
+            if (session.wrong) drawDots(context, [session.wrong], pixel, "#ffea00");
+        },
+    },
+};
+
+export function pointerMoved(at: Point | null) {
+    pointerAt = at;
+}
+
+/** Select the next keypoint, also one that is missing. */
+export function cycleKeypoint(session: Session, step: number) {
+    const count = KEYPOINTS.length;
+    const from = session.keypoint ?? (step > 0 ? -1 : count);
+    session.set({ keypoint: (from + step + count) % count, tool: "keypoints" });
+}

@@ -1,0 +1,44 @@
+// Where the image is on the screen. Screen coordinates are CSS pixels of the canvas.
+
+const CLOSEST = 64;
+
+export class Viewport {
+    scale = 1;
+    x = 0;
+    y = 0;
+    width = 1;
+    height = 1;
+    image: [number, number] = [1, 1];
+
+    /** Screen to image. */
+    toImage(sx: number, sy: number): [number, number] {
+        return [(sx - this.x) / this.scale, (sy - this.y) / this.scale];
+    }
+
+    toScreen(x: number, y: number): [number, number] {
+        return [x * this.scale + this.x, y * this.scale + this.y];
+    }
+
+    get fitting(): number {
+        return Math.min(this.width / this.image[0], this.height / this.image[1]) * 0.97;
+    }
+
+    fit(box: [number, number, number, number] = [0, 0, ...this.image]) {
+        this.scale = Math.min(Math.min(this.width / box[2], this.height / box[3]) * 0.97, CLOSEST);
+        this.x = this.width / 2 - (box[0] + box[2] / 2) * this.scale;
+        this.y = this.height / 2 - (box[1] + box[3] / 2) * this.scale;
+    }
+
+    /** Zoom so that the image point under (sx, sy) stays there. */
+    zoomTo(scale: number, sx = this.width / 2, sy = this.height / 2) {
+        const [x, y] = this.toImage(sx, sy);
+        this.scale = Math.min(Math.max(scale, this.fitting / 4), CLOSEST);
+        this.x = sx - x * this.scale;
+        this.y = sy - y * this.scale;
+    }
+
+    pan(dx: number, dy: number) {
+        this.x += dx;
+        this.y += dy;
+    }
+}

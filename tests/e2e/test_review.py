@@ -1,0 +1,425 @@
+"""The review panel as annotators use it: mouse and keys in Chromium, results read back from the database."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page
+
+from annotator.body import load_body
+from annotator.collections import export_samples
+from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.fiftyone_fields import Fields, declare_fields
+from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.people import People, Person, Provenance
+
+from .conftest import new_page
+
+FIELDS = Fields()
+SIZE = (900, 600)
+MINUTE = 60_000
+
+
+def body_person(x: int, y: int, **changes) -> Person:
+    """Somebody who looks like the drawing of the body, at a place."""
+    view = load_body().views[0]
+    charts = view[..., 0]
+    rows, columns = np.flatnonzero(charts.any(axis=1)), np.flatnonzero(charts.any(axis=0))
+    view = view[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    charts = np.ascontiguousarray(view[..., 0])
+    h, w = charts.shape
+    at = {0: (0.5, 0.08), 5: (0.61, 0.22), 6: (0.39, 0.22), 11: (0.55, 0.5), 12: (0.45, 0.5)}
+    keypoints = np.zeros((17, 3), np.float32)
+    for index, (across, down) in at.items():
+        keypoints[index] = x + across * w, y + down * h, 0.8
+    values = {
+        "box": (x, y, w, h),
+        "mask": charts > 0,
+        "parts": CHART_TO_PART[charts],
+        "charts": charts,
+        "u": (view[..., 1] / 255).astype(np.float16),
+        "v": (view[..., 2] / 255).astype(np.float16),
+        "keypoints": keypoints,
+        "visibility": (keypoints[:, 2] > 0).astype(np.uint8) * 2,
+        "score": 0.9,
+        "provenance": Provenance("lite", "2026-01-01T00:00:00+00:00"),
+    }
+    return Person(**(values | changes))
+
+
+@pytest.fixture
+def samples(dataset, tmp_path) -> list:
+    """Three photos: two people, one doubtful person, nobody."""
+    import fiftyone as fo
+
+    declare_fields(dataset, FIELDS)
+    scenes = [
+        [body_person(40, 80), body_person(460, 80, doubts={"two_people": 0.2})],
+        [body_person(250, 60, doubts={"sides_swapped": 0.9})],
+        [],
+    ]
+    noise = np.random.default_rng(0).integers(60, 120, (*SIZE[::-1], 3), np.uint8)
+    for number, people in enumerate(scenes):
+        path = tmp_path / f"photo{number}.png"
+        cv2.imwrite(str(path), noise)
+        sample = fo.Sample(filepath=str(path))
+        dataset.add_sample(sample)
+        replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
+        sample.save()
+    return list(dataset)
+
+
+@dataclass
+class Panel:
+    """The panel in a page."""
+
+    page: Page
+    url: str
+    samples: list
+
+    def open(self, author: str) -> None:
+        page = self.page
+        page.goto(self.url)
+        page.locator("[data-cy=new-panel-btn]").first.wait_for(timeout=2 * MINUTE)
+        # The App first restores the panels that were open before.
+        page.wait_for_timeout(4000)
+        page.keyboard.press("Escape")
+        if not self["canvas"].count():
+            page.locator("[data-cy=new-panel-btn]").first.click()
+            page.get_by_text("Review people", exact=True).first.click()
+        self.wait_for_image()
+        if author:
+            self["author"].fill(author)
+
+    def __getitem__(self, name: str) -> Locator:
+        return self.page.locator(f"[data-testid=dp-{name}]")
+
+    def wait_for_image(self, number: int | None = None) -> None:
+        wanted = "" if number is None else str(self.samples[number].id)
+        self.page.wait_for_function(
+            """wanted => {
+                const shown = document.querySelector('[data-testid=dp-canvas]')?.dataset.sample;
+                return wanted ? shown === wanted : shown;
+            }""",
+            arg=wanted,
+            timeout=MINUTE,
+        )
+
+    def show(self, number: int) -> None:
+        """Open an image from the queue."""
+        if self.page.get_by_role("button", name="Queue", exact=True).is_visible():
+            self.page.get_by_role("button", name="Queue", exact=True).click()
+        self["item"].filter(has_text=f"photo{number}.png").click()
+        self.wait_for_image(number)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where on the page an image point is."""
+        box = self["canvas"].bounding_box()
+        left, top, scale = map(float, self["canvas"].get_attribute("data-view").split())
+        return box["x"] + left + float(x) * scale, box["y"] + top + float(y) * scale
+
+    def click(self, x: float, y: float, **options) -> None:
+        self.page.mouse.click(*self.at(x, y), **options)
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.at(*points[0]))
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*self.at(*point), steps=6)
+        mouse.up()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self["review"].press(key)
+
+    def saved(self) -> None:
+        """Wait until the server has all."""
+        self.page.wait_for_timeout(150)
+        self["saving"].get_by_text("saved", exact=True).wait_for(timeout=MINUTE)
+
+    def people(self, number: int = 0) -> list[Person]:
+        """What the database has, once everything is saved."""
+        self.saved()
+        sample = self.samples[number]
+        sample.reload(hard=True)
+        return read_people(sample, FIELDS).people
+
+
+@pytest.fixture
+def app(dataset, samples, port):
+    """The address of the App's server on the dataset, and what starts it again after it was closed."""
+    import fiftyone as fo
+
+    def launch():
+        return fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)
+
+    session = launch()
+    yield f"http://127.0.0.1:{port}/datasets/{dataset.name}", session, launch
+    session.close()
+
+
+@pytest.fixture
+def panel(app, page, samples, tmp_path) -> Iterator[Panel]:
+    """On the image with two people; what it showed last stays in the test's folder as ``last.png``."""
+    panel = Panel(page, app[0], samples)
+    panel.open("Ada")
+    panel.show(0)
+    yield panel
+    page.screenshot(path=tmp_path / "last.png")
+
+
+def pixel(person: Person, x: float, y: float) -> tuple[int, int]:
+    return int(y) - person.box[1], int(x) - person.box[0]
+
+
+def covers(person: Person, x: float, y: float) -> bool:
+    row, column = pixel(person, x, y)
+    h, w = person.mask.shape
+    return 0 <= row < h and 0 <= column < w and bool(person.mask[row, column])
+
+
+def test_the_queue_and_what_is_drawn(panel, samples):
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    names = panel["item"].locator(".dp-name").all_inner_texts()
+    assert names == ["photo1.png", "photo0.png", "photo2.png"]
+    assert "1 of 3 images done" in panel["done"].inner_text()
+    panel.show(1)
+    panel.page.keyboard.press("d")
+    panel.wait_for_image(0)
+    panel.press("PageUp")
+    panel.wait_for_image(1)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    panel.page.get_by_role("button", name="left and right swapped 1").click()
+    panel.page.wait_for_timeout(1500)
+    assert panel["item"].locator(".dp-name").all_inner_texts() == ["photo1.png"]
+    looks = set()
+    for fill in ("mask", "parts", "charts", "texture", "u", "v", "none"):
+        panel["fill"].select_option(fill)
+        panel.page.wait_for_timeout(200)
+        looks.add(panel["canvas"].screenshot())
+    assert len(looks) == 7
+    panel.press("?")
+    assert "approve the person and go on" in panel["help"].inner_text()
+    panel.press("Escape")
+    assert not panel["help"].count()
+
+
+def test_keypoints(panel):
+    first = panel.people()[0]
+    nose = first.keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.drag(tuple(nose), (nose[0] + 25, nose[1] + 12))
+    moved = panel.people()[0]
+    assert moved.keypoints[0, :2] == pytest.approx([nose[0] + 25, nose[1] + 12], abs=2)
+    assert moved.provenance.author == "Ada"
+    # The left eye is missing: Tab selects it, a click sets it, arrows nudge it.
+    panel.press("Tab")
+    panel.click(nose[0] + 12, nose[1] - 10)
+    at = panel.people()[0].keypoints[1, :2]
+    panel.press("ArrowLeft", "Shift+ArrowDown")
+    person = panel.people()[0]
+    assert person.keypoints[1, :2] == pytest.approx([at[0] - 1, at[1] + 10], abs=0.1)
+    panel.press("v")
+    assert panel.people()[0].visibility[1] == 1
+    panel.press("s")
+    assert panel.people()[0].visibility[[1, 2]].tolist() == [0, 1]
+    panel.press("Tab", "Delete")
+    assert panel.people()[0].visibility[2] == 0
+
+
+def test_brush_eraser_polygon_and_fill(panel):
+    first, second = panel.people()
+    x, y, w, h = first.box
+    head = x + w / 2, y + 20
+    panel.click(*head)
+    panel.press("b", "]")
+    panel.drag((x + w / 2 + 60, y + 10), (x + w / 2 + 90, y + 10))
+    painted = panel.people()[0]
+    assert covers(painted, x + w / 2 + 75, y + 10)
+    assert painted.mask.sum() > first.mask.sum() + 500
+    panel.press("e")
+    panel.drag((x + w / 2 + 50, y + 10), (x + w / 2 + 100, y + 10))
+    erased = panel.people()[0]
+    assert not covers(erased, x + w / 2 + 75, y + 10)
+    # On parts: the torso's middle becomes head.
+    panel.press("b", "l")
+    panel["part"].select_option("head")
+    middle = x + w / 2, y + 0.35 * h
+    panel.drag(middle, (middle[0] + 10, middle[1]))
+    person = panel.people()[0]
+    assert person.parts[pixel(person, *middle)] == 14
+    assert CHART_TO_PART[person.charts[pixel(person, *middle)]] == 14
+    # Alt-click takes the part under the pointer, the bucket fills with it.
+    panel.page.keyboard.down("Alt")
+    panel.click(middle[0], middle[1] + 40)
+    panel.page.keyboard.up("Alt")
+    panel.press("g")
+    panel.click(*middle)
+    person = panel.people()[0]
+    assert person.parts[pixel(person, *middle)] == 1
+    # A polygon of mask beside the leg.
+    panel.press("p", "l")
+    for point in ((x + 20, y + h - 60), (x + 70, y + h - 60), (x + 70, y + h - 20), (x + 20, y + h - 20)):
+        panel.click(*point)
+    panel.press("Enter")
+    assert covers(panel.people()[0], x + 40, y + h - 40)
+    np.testing.assert_array_equal(panel.people()[1].mask, second.mask)
+
+
+def test_split_merge_delete_and_undo(panel):
+    first, second = panel.people()
+    x, y, w, h = first.box
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel.press("x")
+    panel.drag((x - 10, y + h / 2), (x + w + 10, y + h / 2))
+    people = panel.people()
+    assert len(people) == 3
+    assert sorted(p.box[3] for p in people)[:2] == pytest.approx([h / 2, h / 2], abs=6)
+    panel.press("Control+z")
+    restored = panel.people()
+    assert len(restored) == 2
+    np.testing.assert_array_equal(restored[0].mask, first.mask)
+    # Undone and done again after a reload of the page.
+    panel.page.reload()
+    panel.page.wait_for_timeout(4000)
+    panel.open("")
+    panel.show(0)
+    panel.press("Control+Shift+Z")
+    assert len(panel.people()) == 3
+    panel.press("Control+z")
+    # By clicking two heads.
+    panel.press("q")
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel.press("h")
+    panel.click(x + w / 2, y + 20)
+    panel.click(x + w / 2 - 30, y + h - 20)
+    panel.press("Enter")
+    assert len(panel.people()) == 3
+    panel.press("Control+z", "q")
+    assert len(panel.people()) == 2
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel.press("m")
+    panel.click(second.box[0] + second.box[2] / 2, second.box[1] + 0.3 * second.box[3])
+    (merged,) = panel.people()
+    assert merged.mask.sum() == first.mask.sum() + second.mask.sum()
+    panel.press("Control+z")
+    assert len(panel.people()) == 2
+    panel.press("Delete")
+    assert len(panel.people()) == 1
+
+
+def test_add_a_person(panel):
+    panel.show(2)
+    panel.press("n")
+    panel.drag((100, 100), (300, 500))
+    # There is nobody on this photo; whether the network thinks so decides what the panel proposes.
+    panel.saved()
+    panel.page.wait_for_timeout(500)
+    if not panel.people(2):
+        panel.page.get_by_role("button", name="Add an empty person").click()
+        (empty,) = panel.people(2)
+        assert empty.box == pytest.approx((100, 100, 200, 400), abs=2)
+        panel.press("b")
+        panel.drag((150, 200), (250, 200))
+    (person,) = panel.people(2)
+    assert person.mask.any()
+    assert person.provenance.author == "Ada"
+
+
+def test_the_surface(panel):
+    first = panel.people()[0]
+    x, y, w, h = first.box
+    chest = x + w / 2, y + 0.3 * h
+    panel.click(*chest)
+    panel.press("u")
+    panel.page.mouse.move(*panel.at(*chest))
+    panel.page.get_by_text("torso front, U").wait_for()
+    panel.page.mouse.move(*panel.at(chest[0], y + 15))
+    panel.page.get_by_text("head", exact=False).first.wait_for()
+    # The chest's pixel belongs to the belly: click it, then the place on the drawing.
+    panel.click(*chest)
+    body = panel["body"].bounding_box()
+    panel.page.mouse.click(body["x"] + 0.25 * body["width"], body["y"] + 0.42 * body["height"])
+    person = panel.people()[0]
+    at = pixel(person, *chest)
+    assert person.charts[at] == 2
+    assert abs(float(person.v[at]) - float(first.v[at])) + abs(float(person.u[at]) - float(first.u[at])) > 0.1
+    assert len(person.corrections) == 1
+    panel.press("Shift+S")
+    person = panel.people()[0]
+    assert person.visibility.tolist() == first.visibility[KEYPOINT_MIRROR].tolist()
+    hands = np.isin(first.parts, (2, 3))
+    assert (person.parts != first.parts)[hands].all()
+    panel.press("Shift+F")
+    person = panel.people()[0]
+    assert (person.charts[first.charts == 2] == 1).mean() > 0.8
+
+
+def test_decide(panel, dataset, tmp_path):
+    panel.click(120 + 100, 80 + 150)
+    panel["comment"].fill("left foot hidden")
+    panel["comment"].press("Enter")
+    panel.people()
+    panel.press("a")
+    assert [p.provenance.state for p in panel.people()] == ["approved", "predicted"]
+    assert panel.people()[0].provenance.comment == "left foot hidden"
+    # The second person is selected now; deciding it moves on to the next image.
+    panel.press("r")
+    panel.wait_for_image(2)
+    assert [p.provenance.state for p in panel.people()] == ["approved", "rejected"]
+    panel.show(1)
+    panel.press("Shift+A")
+    assert panel.people(1)[0].provenance.state == "approved"
+    path = tmp_path / "labels.json"
+    export_samples(dataset, path)
+    annotations = json.loads(path.read_text())["annotations"]
+    assert [a["dp_provenance"]["state"] for a in annotations] == ["approved", "approved"]
+    assert annotations[0]["dp_provenance"]["comment"] == "left foot hidden"
+    assert annotations[0]["dp_provenance"]["author"] == "Ada"
+
+
+def test_approve_the_rest(panel):
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    panel.page.get_by_role("button", name="Approve the rest").click()
+    panel.page.locator(".dp-dialog input").first.fill("0.5")
+    panel.page.get_by_text("2 predicted people on 1 images").wait_for(timeout=MINUTE)
+    panel.page.get_by_role("button", name="Approve 2").click()
+    panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
+    assert [p.provenance.state for p in panel.people()] == ["approved", "approved"]
+    assert [p.provenance.state for p in panel.people(1)] == ["predicted"]
+
+
+def test_two_browsers(panel, browser):
+    other = Panel(new_page(browser), panel.url, panel.samples)
+    other.open("Bob")
+    other.show(0)
+    nose = panel.people()[0].keypoints[0, :2]
+    for each, shift in ((panel, 20), (other, -20)):
+        each.click(nose[0], nose[1] + 30)
+        each.press("k")
+        each.drag(tuple(nose), (nose[0] + shift, nose[1]))
+        each.saved()
+    assert "Ada changed this person meanwhile" in other["conflict"].inner_text()
+    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    other.page.get_by_role("button", name="Do mine on top").click()
+    person = other.people()[0]
+    assert person.keypoints[0, 0] == pytest.approx(nose[0] - 20, abs=2)
+    assert person.provenance.author == "Bob"
+
+
+def test_a_killed_server_loses_nothing(panel, app):
+    _, session, launch = app
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    session.close()
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
+    launch()
+    panel.saved()
+    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
