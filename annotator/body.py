@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ GRID = 33
 """Nodes of each chart's grid each way, at U, V = 0, 1/32, … 1."""
 STEPS = 4
 """Of Gauss and Newton, from the nearest node to the nearest point."""
+SLICES = 12
+"""Of a part along its longest direction, each of which has one middle between front and back."""
 
 
 class Body:
@@ -31,8 +34,10 @@ class Body:
         self._trees: dict[tuple[int, ...], tuple] = {}
 
     def positions(self, charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """(n, 3) float32 of points on charts 1..24; U, V in 0..1."""
-        return self._at(charts, u, v)[0]
+        """(n, 3) float32 of points: charts 0..24, U and V in 0..1; NaN where the chart is 0."""
+        places = self._at(charts, u, v)[0]
+        places[np.asarray(charts) == 0] = np.nan
+        return places
 
     def locate(
         self, positions: np.ndarray, charts: tuple[int, ...]
@@ -40,8 +45,8 @@ class Body:
         """The surface points nearest to places.
 
         Args:
-            positions: (n, 3) in metres.
-            charts: those that may be chosen.
+            positions: (n, 3) in metres, none of them NaN.
+            charts: those that may be chosen, at least one.
 
         Returns:
             (n,) uint8 charts, and float32 U and V.
@@ -66,19 +71,31 @@ class Body:
         return found, u.astype(np.float32), v.astype(np.float32)
 
     def turned(self, positions: np.ndarray, charts: tuple[int, ...]) -> np.ndarray:
-        """Places (n, 3) mirrored in depth, about the axis of a part.
+        """Places (n, 3) mirrored in depth: as far behind the middle of a part as they were before it.
 
-        The axis runs where the charts' surface is, on average, at each place along their longest direction.
+        The middle lies halfway between front and back, at each place along the longest direction of the part;
+        on a foot, which is longest from back to front, halfway between heel and toes.
+
+        Args:
+            positions: (n, 3) in metres.
+            charts: those of the part.
         """
         _, nodes = self._tree(tuple(sorted(charts)))
         around = self._grid[tuple(nodes)].astype(np.float64)
-        middle = around.mean(axis=0)
-        along = np.linalg.svd(around - middle, full_matrices=False)[2][0]
-        where, here = (around - middle) @ along, (positions - middle) @ along
-        # Depth of the axis: a parabola through front and back at once.
-        depth = np.polynomial.Polynomial.fit(where, around[:, 2], 2)(here)
+        centre = around.mean(axis=0)
+        along = np.linalg.svd(around - centre, full_matrices=False)[2][0]
+        if abs(along[2]) > np.sqrt(0.5):
+            along = np.zeros(3)
+        where, here = (around - centre) @ along, (positions - centre) @ along
+        edges = np.linspace(where.min(), where.max(), SLICES + 1)
+        places, middles = [], []
+        for low, high in pairwise(edges):
+            depths = around[(where >= low) & (where <= high), 2]
+            if len(depths):
+                places.append((low + high) / 2)
+                middles.append((depths.min() + depths.max()) / 2)
         turned = np.array(positions, np.float64)
-        turned[:, 2] = 2 * depth - turned[:, 2]
+        turned[:, 2] = 2 * np.interp(here, places, middles) - turned[:, 2]
         return turned
 
     def _at(self, charts, u, v) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

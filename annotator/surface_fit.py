@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,172 +15,284 @@ from annotator.densepose import (
     KEYPOINT_MIRROR,
     KEYPOINT_PARTS,
     PART_MIRROR,
+    PARTS,
     mirror_uv,
 )
 from annotator.people import Person
 
-FIT_SIDE = 64
-"""Nodes along the longer side of a region at which its displacement is computed; between them it is smooth."""
+NODES = 8192
+"""About as many pixels of a region are looked up on the body; what is smooth between them is interpolated."""
+SMOOTH = 0.05
+"""In U and V: neighbouring nodes that differ by more are not interpolated between."""
 STILL = 1e-4
 """Metres: pixels that move less keep their chart, U and V to the last bit."""
-ALL_CHARTS = tuple(range(1, len(CHARTS)))
+
+Labels = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Charts, U and V of the same shape."""
 
 
 def refit(person: Person, points: np.ndarray, body: Body) -> Person:
     """Move the surface labels of a person so that they agree with what a human said of single pixels.
 
     Every point moves the connected piece of one part that it lies on, and nothing else: outlines stay. Seen
-    as places on the body in rest pose, the piece is displaced by a thin-plate spline through the points on
-    it, and every pixel gets the surface point that is then the nearest. A point on another part than the
-    piece's makes the piece that part.
+    as places on the body in rest pose, the piece is displaced as its points say, smoothly between them, and
+    every pixel gets the surface point that is then the nearest on the part. A point on another part than the
+    piece's makes the piece that part; where the points of a piece name several parts, every pixel follows the
+    nearest of them. Pixels without a chart begin with the labels of the nearest point.
 
     Args:
-        person: with a mask.
-        points: (n, 5) x, y in image pixels, chart 1..24, U, V.
+        person: with a mask. Without charts it gets them on the pieces that have points.
+        points: (n, 5) x, y in image pixels, chart 1..24, U, V; of several in one pixel the last one counts.
 
     Raises:
         ValueError: a point that is not on the mask.
     """
-    columns, rows = np.floor(points[:, :2] - person.box[:2]).astype(int).T
-    w, h = person.box[2:]
-    inside = (rows >= 0) & (columns >= 0) & (rows < h) & (columns < w)
-    for i in range(len(points)):
-        if not inside[i] or not person.mask[rows[i], columns[i]]:
-            raise ValueError(f"the point {points[i, :2].tolist()} is not on the person")
-    blank = np.zeros((h, w), np.uint8)
-    charts = blank if person.charts is None else person.charts
-    u, v = (np.zeros((h, w), np.float16) if a is None else a.copy() for a in (person.u, person.v))
-    parts = CHART_TO_PART[charts] if person.parts is None else person.parts
-    pieces = _pieces(parts, person.mask)
-    old_parts, old_charts = parts, charts
-    parts, charts = parts.copy(), charts.copy()
-    targets = points[:, 2].astype(np.uint8), points[:, 3], points[:, 4]
-    for number in np.unique(pieces[rows, columns]):
-        mine = pieces[rows, columns] == number
-        where = np.nonzero(pieces == number)
-        given = tuple(values[mine] for values in targets)
-        at = np.stack([rows[mine], columns[mine]], axis=1)
-        part = CHART_TO_PART[given[0][-1]]
-        if old_parts[where][0] != part:
-            parts[where] = part
-        start = old_charts[where], u[where].astype(np.float32), v[where].astype(np.float32)
-        charts[where], u[where], v[where] = _moved(start, np.stack(where, axis=1), at, given, body)
-    parts[rows, columns] = CHART_TO_PART[targets[0]]
-    charts[rows, columns], u[rows, columns], v[rows, columns] = targets
-    return replace(person, parts=None if person.parts is None else parts, charts=charts, u=u, v=v)
-
-
-def _pieces(parts: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(h, w) number of the connected piece of one part that each pixel of the mask is in."""
     import cv2
 
-    pieces, count = np.zeros(parts.shape, np.int32), 0
-    for part in np.unique(parts[mask]):
-        more, labels = cv2.connectedComponents(((parts == part) & mask).astype(np.uint8))
-        pieces[labels > 0] = labels[labels > 0] + count
-        count += more - 1
-    return pieces
-
-
-def _moved(start, pixels: np.ndarray, at: np.ndarray, given, body: Body):
-    """Charts, U, V of pixels (n, 2: row, column) after moving those at ``at`` onto the given ones."""
-    charts, u, v = start
-    blank = charts == 0
-    if blank.any():
-        # Nothing is known of these: they begin where the nearest given point is.
-        nearest = ((pixels[blank, None] - at[None]) ** 2).sum(-1).argmin(axis=1)
-        charts, u, v = charts.copy(), u.copy(), v.copy()
-        charts[blank], u[blank], v[blank] = (values[nearest] for values in given)
-    here = body.positions(charts, u, v)
-    # Pixels come row by row, so that their numbers are sorted.
-    width = pixels[:, 1].max() + 1
-    own = np.searchsorted(pixels @ (width, 1), at @ (width, 1))
-    offsets = _spline(at, body.positions(*given) - here[own], pixels)
-    allowed = tuple(c for c in ALL_CHARTS if CHART_TO_PART[c] in set(CHART_TO_PART[given[0]].tolist()))
-    still = (np.linalg.norm(offsets, axis=1) < STILL) & np.isin(charts, allowed) & ~blank
-    new = body.locate(here[~still] + offsets[~still], allowed)
-    result = charts.copy(), u.copy(), v.copy()
-    for values, moved in zip(result, new, strict=True):
-        values[~still] = moved
-    return result
-
-
-def _spline(at: np.ndarray, offsets: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """(n, 3) offsets at pixels, through those at ``at``; the same everywhere for a single point."""
-    from scipy.interpolate import RBFInterpolator, RegularGridInterpolator
-
-    at, first = np.unique(at, axis=0, return_index=True)
-    offsets = offsets[first]
-    if len(at) == 1:
-        return np.repeat(offsets, len(pixels), axis=0)
-    scale = float(np.ptp(pixels, axis=0).max()) or 1.0
-    # Degree 0 keeps what is far from all points from running away.
-    spline = RBFInterpolator(at / scale, offsets, kernel="linear", degree=0)
-    if len(pixels) <= FIT_SIDE**2:
-        return spline(pixels / scale)
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    axes = [
-        np.linspace(a, b, FIT_SIDE) if b > a else np.array([a, a + 1.0])
-        for a, b in zip(low, high, strict=True)
-    ]
-    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    values = spline(nodes.reshape(-1, 2) / scale).reshape(*nodes.shape[:2], 3)
-    return RegularGridInterpolator(axes, values)(pixels)
+    rows, columns = _pixels(person, points)
+    _, last = np.unique(np.stack([rows, columns])[:, ::-1], axis=1, return_index=True)
+    kept = len(points) - 1 - last
+    rows, columns, given = rows[kept], columns[kept], points[kept, 2:]
+    shape = person.box[3], person.box[2]
+    charts = np.zeros(shape, np.uint8) if person.charts is None else person.charts.copy()
+    u, v = (np.zeros(shape, np.float16) if a is None else a.copy() for a in (person.u, person.v))
+    before = CHART_TO_PART[charts] if person.parts is None else person.parts
+    parts = before.copy()
+    for part in np.unique(before[rows, columns]):
+        _, pieces, boxes, _ = cv2.connectedComponentsWithStats(
+            ((before == part) & person.mask).astype(np.uint8)
+        )
+        numbers = pieces[rows, columns]
+        for number in np.unique(numbers[numbers > 0]):
+            x, y, w, h = boxes[number, :4]
+            window, mine = np.s_[y : y + h, x : x + w], numbers == number
+            at = np.stack([rows[mine] - y, columns[mine] - x], axis=1)
+            views = (parts[window], charts[window], u[window], v[window])
+            _fit(views, pieces[window] == number, at, given[mine], body)
+    charts[rows, columns], u[rows, columns], v[rows, columns] = given.T
+    return replace(person, parts=None if person.parts is None else parts, charts=charts, u=u, v=v)
 
 
 def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
     """Left for right: parts, charts with U and V mirrored, and keypoints.
 
+    A keypoint goes with the part that ends at it, seen from the torso: elbows with the upper arms, wrists with
+    the lower arms, knees and ankles with the upper and lower legs, shoulders and hips with the torso, and the
+    face with the head. Hands and feet have none.
+
     Args:
-        parts: swap only these and their mirror images, and the keypoints all of whose parts are among them.
+        parts: 1..14, each taken with its mirror image; None for the whole person.
     """
-    chosen = _with_mirrored(parts)
-    labels = person.parts if person.parts is not None else (
-        None if person.charts is None else CHART_TO_PART[person.charts])  # fmt: skip
+    chosen = tuple(range(1, len(PARTS))) if parts is None else {*parts, *PART_MIRROR[list(parts)].tolist()}
     changes = {}
+    labels = person.parts
+    if labels is None and person.charts is not None:
+        labels = CHART_TO_PART[person.charts]
     if labels is not None:
-        here = np.isin(labels, chosen)
+        here = np.isin(labels, list(chosen))
         if person.parts is not None:
             changes["parts"] = np.where(here, PART_MIRROR[person.parts], person.parts)
         if person.charts is not None:
             here = here & (person.charts > 0)
-            u, v = mirror_uv(person.charts, person.u.astype(np.float32), person.v.astype(np.float32))
+            u, v = mirror_uv(person.charts, person.u, person.v)
             changes["charts"] = np.where(here, CHART_MIRROR[person.charts], person.charts)
-            changes["u"] = np.where(here, u.astype(np.float16), person.u)
-            changes["v"] = np.where(here, v.astype(np.float16), person.v)
-    if person.keypoints is not None:
-        order = np.arange(len(KEYPOINT_PARTS))
-        moved = [i for i in order if set(KEYPOINT_PARTS[i]) <= set(chosen)]
-        order[moved] = KEYPOINT_MIRROR[moved]
-        changes["keypoints"] = person.keypoints[order]
-        if person.visibility is not None:
-            changes["visibility"] = person.visibility[order]
+            changes["u"] = np.where(here, u, person.u)
+            changes["v"] = np.where(here, v, person.v)
+    # The first part of each keypoint is the one nearer to the torso.
+    moved = [i for i, (part, *_) in enumerate(KEYPOINT_PARTS) if part in chosen]
+    order = np.arange(len(KEYPOINT_PARTS))
+    order[moved] = KEYPOINT_MIRROR[moved]
+    for name in ("keypoints", "visibility"):
+        if getattr(person, name) is not None:
+            changes[name] = getattr(person, name)[order]
     return replace(person, **changes)
 
 
 def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None) -> Person:
     """Front for back: every pixel gets the surface point on the other side of its part.
 
-    That is the point of the part nearest to its place mirrored in depth. What is in the middle of a part may
-    hardly move: hands hang with a side to the front.
+    That is the point of the part nearest to its place mirrored in depth, on the torso the nearest on the other
+    of its two charts. Toes become heels. What lies at a side of a part hardly moves.
 
     Args:
         person: with charts.
-        parts: swap only these.
+        parts: 1..14, swap only these; None for the whole person.
+
+    Raises:
+        ValueError: a person without charts.
     """
-    chosen = tuple(range(1, len(PART_MIRROR))) if parts is None else parts
+    import cv2
+
+    if person.charts is None:
+        raise ValueError("the person has no charts to turn")
     charts, u, v = person.charts.copy(), person.u.copy(), person.v.copy()
-    for part in chosen:
-        where = (person.charts > 0) & (CHART_TO_PART[person.charts] == part)
-        if not where.any():
+    for chart in range(1, len(CHARTS)):
+        part = CHART_TO_PART[chart]
+        if parts is not None and part not in parts:
             continue
-        own = tuple(c for c in ALL_CHARTS if CHART_TO_PART[c] == part)
-        places = body.positions(charts[where], u[where], v[where])
-        charts[where], u[where], v[where] = body.locate(body.turned(places, own), own)
+        x, y, w, h = cv2.boundingRect((person.charts == chart).astype(np.uint8))
+        if not w:
+            continue
+        window = np.s_[y : y + h, x : x + w]
+        region = person.charts[window] == chart
+        own = _charts_of(part)
+        allowed = tuple(c for c in own if c != chart) if PARTS[part] == "torso" else own
+        old = person.charts[window], person.u[window].astype(np.float32), person.v[window].astype(np.float32)
+
+        def turned(*pixels: np.ndarray, old=old, own=own, allowed=allowed) -> Labels:
+            return body.locate(body.turned(body.positions(*(a[pixels] for a in old)), own), allowed)
+
+        new = _everywhere(old, region, turned)
+        charts[window][region], u[window][region], v[window][region] = new
     return replace(person, charts=charts, u=u, v=v)
 
 
-def _with_mirrored(parts: tuple[int, ...] | None) -> tuple[int, ...]:
-    if parts is None:
-        return tuple(range(1, len(PART_MIRROR)))
-    return tuple(sorted({*parts, *(int(PART_MIRROR[part]) for part in parts)}))
+def _pixels(person: Person, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) rows and columns, in the person's box, of the pixels that points lie in."""
+    columns, rows = np.floor(points[:, :2] - person.box[:2]).astype(int).T
+    w, h = person.box[2:]
+    there = (rows >= 0) & (columns >= 0) & (rows < h) & (columns < w)
+    if person.mask is None:
+        there[:] = False
+    else:
+        there[there] = person.mask[rows[there], columns[there]]
+    if not there.all():
+        raise ValueError(f"the point {points[np.argmin(there), :2].tolist()} is not on the person")
+    return rows, columns
+
+
+def _fit(views: tuple[np.ndarray, ...], region: np.ndarray, at: np.ndarray, given: np.ndarray, body: Body):
+    """Change a window of parts, charts, U and V where ``region`` is set, so that it agrees with its points.
+
+    Args:
+        views: four (h, w) arrays, changed in place.
+        at: (n, 2) row and column of the points, all different.
+        given: (n, 3) their charts, U and V.
+    """
+    parts, charts, u, v = views
+    old = charts.copy(), u.astype(np.float32), v.astype(np.float32)
+    targets = given[:, 0].astype(np.uint8), given[:, 1], given[:, 2]
+    wanted = CHART_TO_PART[targets[0]]
+    blank = region & (charts == 0)
+    zones = _zones(at, region.shape)
+    for values, start in zip(old, targets, strict=True):
+        values[blank] = start[zones[blank]]
+    missing = body.positions(*targets) - body.positions(*(values[tuple(at.T)] for values in old))
+    for part in np.unique(wanted):
+        ours = wanted == part
+        here, allowed = region & ours[zones], _charts_of(part)
+        offsets = _between(at[ours], missing[ours])
+
+        def moved(*pixels: np.ndarray, offsets=offsets, allowed=allowed) -> Labels:
+            return _displaced(tuple(a[pixels] for a in old), offsets(np.stack(pixels, axis=1)), allowed, body)
+
+        charts[here], u[here], v[here] = _everywhere(old, here, moved)
+        parts[here] = part
+
+
+def _displaced(old: Labels, offsets: np.ndarray, allowed: tuple[int, ...], body: Body) -> Labels:
+    """(n,) labels of the points that are nearest to the old ones displaced by (n, 3) metres."""
+    places = body.positions(*old)
+    charts, *new = body.locate(places + offsets, allowed)
+    stays = np.flatnonzero(charts == old[0])
+    was_charts, *was = body.locate(places[stays], allowed)
+    # The change between two look-ups: what the body's grid cannot represent is the same in both.
+    same = was_charts == old[0][stays]
+    still = np.isin(old[0], allowed) & (np.linalg.norm(offsets, axis=1) < STILL)
+    for values, before, looked_up in zip(new, old[1:], was, strict=True):
+        values[stays[same]] += before[stays[same]] - looked_up[same]
+        np.clip(values, 0, 1, out=values)
+        values[still] = before[still]
+    return np.where(still, old[0], charts), *new
+
+
+def _between(at: np.ndarray, offsets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of pixels (m, 2) that gives (m, 3) offsets, through those at ``at``."""
+    from scipy.interpolate import RBFInterpolator
+
+    if len(at) == 1:
+        return lambda pixels: np.repeat(offsets, len(pixels), axis=0)
+    # Degree 0 keeps what is far from all points from running away.
+    return RBFInterpolator(at, offsets, kernel="linear", degree=0)
+
+
+def _everywhere(old: Labels, region: np.ndarray, change: Callable[..., Labels]) -> Labels:
+    """New labels of the pixels of a region, row by row, without asking for every one of them.
+
+    Pixels are asked for on a grid, the nodes; in its cells whose corners agree, the change is interpolated
+    and added to the pixels' own U and V. The others (at seams of the body) are asked for one by one.
+
+    Args:
+        old: (h, w) labels.
+        region: (h, w) bool.
+        change: gives the labels of pixels, from their rows and columns.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    (h, w), step = region.shape, int(np.sqrt(region.sum() / NODES))
+    if step < 2:
+        return change(*np.nonzero(region))
+    rows, columns = np.mgrid[0 : h + step : step, 0 : w + step : step]
+    there = (rows < h) & (columns < w)
+    there[there] = region[rows[there], columns[there]]
+    if not there.any():
+        return change(*np.nonzero(region))
+    at = rows[there], columns[there]
+    before, (after, *new) = tuple(values[at] for values in old), change(*at)
+    steps = [b - np.where(after == before[0], a, 0) for a, b in zip(before[1:], new, strict=True)]
+    # Nodes beside the region are as the nearest one on it.
+    nearest = distance_transform_edt(~there, return_distances=False, return_indices=True)
+
+    def grid(values: np.ndarray) -> np.ndarray:
+        whole = np.zeros(there.shape, values.dtype)
+        whole[there] = values
+        return whole[tuple(nearest)]
+
+    def pixels(cells: np.ndarray) -> np.ndarray:
+        return cells.repeat(step, axis=0).repeat(step, axis=1)[:h, :w]
+
+    was, charts = grid(before[0]), grid(after)
+    planes = [grid(values) for values in steps]
+    even = _corners(there).any(axis=0)
+    for nodes, tolerance in ((was, 0), (charts, 0), *((plane, SMOOTH) for plane in planes)):
+        even &= np.ptp(_corners(nodes), axis=0) <= tolerance
+    even = pixels(even) & (old[0] == pixels(was[:-1, :-1]))
+    charts = pixels(charts[:-1, :-1]).copy()
+    down, across = _ramps(h, step), _ramps(w, step)
+    u, v = (
+        np.clip(down @ plane @ across.T + np.where(charts == old[0], own, 0), 0, 1)
+        for plane, own in zip(planes, old[1:], strict=True)
+    )
+    rest = np.nonzero(region & ~even)
+    for values, looked_up in zip((charts, u, v), change(*rest), strict=True):
+        values[rest] = looked_up
+    return charts[region], u[region], v[region]
+
+
+def _corners(nodes: np.ndarray) -> np.ndarray:
+    """(4, rows − 1, columns − 1): the corners of each cell of a grid."""
+    return np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, :-1], nodes[1:, 1:]])
+
+
+def _ramps(count: int, step: int) -> np.ndarray:
+    """(count, nodes) weights of the nodes at every ``step``, for linear interpolation at 0..count − 1."""
+    nodes = np.arange((count - 1) // step + 2)
+    return np.maximum(0, 1 - np.abs(np.arange(count)[:, None] / step - nodes)).astype(np.float32)
+
+
+def _zones(at: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) index of the nearest of the pixels ``at`` (n, 2: row, column), which all differ."""
+    import cv2
+
+    away = np.ones(shape, np.uint8)
+    away[tuple(at.T)] = 0
+    _, zones = cv2.distanceTransformWithLabels(
+        away, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    number = np.zeros(zones.max() + 1, int)
+    number[zones[tuple(at.T)]] = np.arange(len(at))
+    return number[zones]
+
+
+def _charts_of(part: int) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(part == CHART_TO_PART).tolist())

@@ -22,7 +22,7 @@ Context = foo.ExecutionContext
 
 
 class _Call(foo.Operator):
-    """One function for the panel."""
+    """One function for the panel; subclasses have a name and ``answer(ctx, values)``."""
 
     name = ""
 
@@ -35,9 +35,6 @@ class _Call(foo.Operator):
             return self.answer(ctx, ctx.params)
         except (ValueError, OSError, ImportError) as error:
             return {"error": str(error)}
-
-    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
 
 
 class ReviewSetup(_Call):

@@ -1,18 +1,16 @@
 """The body's surface: there and back, and the drawing the right way round."""
 
-import importlib.util
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
-
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from annotator.body import PATH, Body, load_body
+from annotator.body import GRID, PATH, Body, load_body
 from annotator.densepose import CHART_MIRROR, CHART_TO_PART, CHARTS, mirror_uv
 from annotator.surface import read_surface
 
-ALL = tuple(range(1, 25))
-ROOT = Path(__file__).resolve().parents[2]
+ALL = tuple(range(1, len(CHARTS)))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,10 @@ def body() -> Body:
 @pytest.fixture(scope="module")
 def mesh(shared) -> dict:
     """The mesh that the body was made of, with the chart of each vertex."""
-    arrays = read_surface(shared / "densepose" / "surface.npz")
+    path = shared / "densepose" / "surface.npz"
+    if not path.is_file():
+        pytest.skip(f"needs the body surface {path}")
+    arrays = read_surface(path)
     charts = np.zeros(len(arrays["u"]), np.uint8)
     charts[arrays["faces"]] = arrays["chart"][:, None]
     return arrays | {"vertex_chart": charts}
@@ -46,14 +47,48 @@ def test_locate_finds_what_lies_at_a_place(body, mesh):
     assert same.mean() > 0.85
 
 
-@pytest.mark.parametrize("chart", ALL)
-def test_locate_is_the_inverse_of_positions(body, chart):
-    middle = np.random.default_rng(chart).uniform(0.3, 0.7, (50, 2))
-    places = body.positions(np.full(50, chart), *middle.T)
-    charts, u, v = body.locate(places, (chart,))
-    assert (charts == chart).all()
-    assert np.median(np.abs(u - middle[:, 0])) < 0.02
-    assert np.median(np.abs(v - middle[:, 1])) < 0.02
+def test_what_is_background_is_nowhere(body):
+    places = body.positions(np.array([0, 2], np.uint8), np.array([0.5, 0.5]), np.array([0.5, 0.5]))
+    assert np.isnan(places[0]).all()
+    assert np.isfinite(places[1]).all()
+
+
+@pytest.fixture(scope="module")
+def interior() -> np.ndarray:
+    """(24, GRID, GRID) nodes at least two nodes away from the edges of their charts."""
+    with np.load(PATH) as file:
+        inside = np.unpackbits(file["inside"], count=24 * GRID**2).reshape(24, GRID, GRID)
+    return np.stack([cv2.erode(nodes, np.ones((5, 5), np.uint8)) for nodes in inside]).astype(bool)
+
+
+@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_locate_is_the_inverse_of_positions_inside_of_charts(body, interior, right, down):
+    chart, row, column = np.nonzero(interior)
+    assert np.unique(chart).size == 24
+    u, v = (column + right) / (GRID - 1), (row + down) / (GRID - 1)
+    places = body.positions(chart + 1, u, v)
+    charts, found_u, found_v = body.locate(places, ALL)
+    np.testing.assert_array_equal(charts, chart + 1)
+    # A few lie where fingers touch.
+    assert (np.maximum(np.abs(found_u - u), np.abs(found_v - v)) < 0.02).mean() > 0.999
+    assert np.linalg.norm(body.positions(charts, found_u, found_v) - places, axis=1).mean() < 1e-4
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_what_is_located_is_near_everywhere(body, seed):
+    rng = np.random.default_rng(seed)
+    charts = np.repeat(np.arange(1, len(CHARTS)), 20)
+    places = body.positions(charts, *rng.uniform(0, 1, (2, len(charts))))
+    gap = np.linalg.norm(body.positions(*body.locate(places, ALL)) - places, axis=1)
+    assert gap.mean() < 0.005
+
+
+def test_nothing_asked_nothing_said(body):
+    nothing = np.zeros(0)
+    assert body.positions(nothing, nothing, nothing).shape == (0, 3)
+    assert [a.shape for a in body.locate(np.zeros((0, 3)), (2,))] == [(0,)] * 3
 
 
 def test_only_allowed_charts_are_chosen(body):
@@ -85,15 +120,3 @@ def test_the_drawing_faces_us_with_its_right_hand_at_our_left(body):
     assert not (front == CHARTS.index("torso back")).sum() > 500
     # Head above feet.
     assert np.nonzero(CHART_TO_PART[front] == 14)[0].max() < np.nonzero(CHART_TO_PART[front] == 4)[0].min()
-
-
-def test_the_script_makes_the_file_that_is_shipped(shared, tmp_path):
-    loader = SourceFileLoader("make_body", str(ROOT / "scripts" / "make-body"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_body", loader))
-    loader.exec_module(module)
-    arrays = read_surface(shared / "densepose" / "surface.npz")
-    positions, inside = module.grids(arrays)
-    with np.load(PATH) as shipped:
-        np.testing.assert_array_equal(shipped["position"], positions.astype(np.float16))
-        np.testing.assert_array_equal(shipped["inside"], np.packbits(inside))
-        np.testing.assert_array_equal(shipped["views"], module.views(arrays))
