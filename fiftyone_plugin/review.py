@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone.operators as foo
-from annotator.body import load_body
 
+from annotator.body import load_body
 from annotator.fiftyone_fields import Fields, find_prefixes
 from annotator.network import DEFAULT_MODEL
 from annotator.panel_data import body_data
