@@ -1,6 +1,6 @@
 // The body from the front and from the back: where on it a pixel lies, and where it should lie.
 
-import { CHART_COLOURS, CHARTS, rgb } from "./labels";
+import { CHART_COLOURS, CHART_TO_PART, CHARTS, rgb } from "./labels";
 import { type SurfaceSpot, unpack } from "./people";
 import type { Session } from "./session";
 
@@ -93,7 +93,9 @@ export function BodyMap({ session }: { session: Session }) {
                 onMouseLeave={() => session.set({ bodySpot: null })}
                 onClick={(event) => {
                     const place = spotAt(event);
-                    if (place) session.putAt(place);
+                    if (!place) return;
+                    if (session.wrong) session.putAt(place);
+                    else session.set({ part: CHART_TO_PART[place.chart], layer: "part" });
                 }}
             />
             <span className="dp-dim">

@@ -1,6 +1,8 @@
 // Calls of the plugin's operators, see fiftyone_plugin/review.py.
 
-import { runOperator } from "./host";
+import { Refusal, runOperator } from "./host";
+
+export { Refusal };
 
 export type State = "predicted" | "edited" | "approved" | "rejected";
 export type Keypoint = [x: number, y: number, confidence: number, visibility: number];
@@ -67,9 +69,6 @@ export interface Setup {
 
 export type Edit = { kind: string; [name: string]: unknown };
 export type Versions = Record<string, string>;
-
-/** The server understood and said no. */
-export class Refusal extends Error {}
 
 /** What the calls are about. */
 export interface Place {

@@ -5,7 +5,7 @@ import { drawPhoto } from "./photo";
 import type { Person } from "./people";
 import type { Session } from "./session";
 import { colourOf } from "./tiles";
-import { ACTIONS } from "./tools";
+import { ACTIONS, drawName } from "./tools";
 import type { Viewport } from "./viewport";
 
 const DIMMED = 0.15;
@@ -23,10 +23,13 @@ export function drawFrame(context: CanvasRenderingContext2D, session: Session, v
     drawPhoto(context, image.photo, ...image.size, view.scale);
     const pixel = 1 / view.scale;
     context.imageSmoothingEnabled = false;
-    for (const person of session.people) {
+    session.tiles.begin();
+    const people = session.people;
+    for (const [number, person] of people.entries()) {
+        if (!isInView(person, view)) continue;
         const isMain = person.key === session.selected;
         context.globalAlpha = session.opacity * (isMain || !session.focus ? 1 : DIMMED);
-        context.drawImage(session.tileOf(person), person.box[0], person.box[1]);
+        session.tiles.draw(context, person, number, session.look, view.scale * ratio);
     }
     context.globalAlpha = 1;
     if (session.person) {
@@ -41,6 +44,12 @@ export function drawFrame(context: CanvasRenderingContext2D, session: Session, v
     }
     for (const { draw } of session.previews) draw(context, view.scale);
     ACTIONS[session.tool].draw?.(session, context, pixel);
+}
+
+function isInView({ box: [x, y, w, h] }: Person, view: Viewport): boolean {
+    const [left, top] = view.toImage(0, 0);
+    const [right, bottom] = view.toImage(view.width, view.height);
+    return x < right && y < bottom && x + w > left && y + h > top;
 }
 
 function drawBox(context: CanvasRenderingContext2D, person: Person, pixel: number, colour: string) {
@@ -85,15 +94,6 @@ function drawSkeleton(
         context.stroke();
         if (isSelected) drawName(context, `${KEYPOINTS[i]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
     });
-}
-
-function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
-    context.font = `600 ${12 * pixel}px sans-serif`;
-    context.lineWidth = 3 * pixel;
-    context.strokeStyle = "#000c";
-    context.fillStyle = "#fff";
-    context.strokeText(name, x + 9 * pixel, y - 7 * pixel);
-    context.fillText(name, x + 9 * pixel, y - 7 * pixel);
 }
 
 /** The pixels whose labels are near the place on the body under the pointer. */

@@ -3,6 +3,19 @@
 import { KEYS } from "./keys";
 import type { Session } from "./session";
 
+const SIGNS: Record<string, string> = {
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    Escape: "Esc",
+};
+
+function shown(name: string): string {
+    const parts = name.split(/\+(?=.)/);
+    return parts.map((part) => SIGNS[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ");
+}
+
 export function Help({ session }: { session: Session }) {
     const groups = [...new Set(KEYS.map((key) => key.group))];
     return (
@@ -16,7 +29,7 @@ export function Help({ session }: { session: Session }) {
                                 <tr key={key.keys[0]}>
                                     <td>
                                         {key.keys.map((name) => (
-                                            <kbd key={name}>{name}</kbd>
+                                            <kbd key={name}>{shown(name)}</kbd>
                                         ))}
                                     </td>
                                     <td>{key.words}</td>

@@ -41,8 +41,11 @@ export const register = (registration: object) =>
 /** What the grid shows: stages of a view, none for the whole dataset. */
 export const useView = () => host.recoil.useRecoilValue<unknown[]>(host.__fos__.view);
 
+/** The server answered that it does not work. */
+export class Refusal extends Error {}
+
 /**
- * Run an operator of the plugin; rejects where it failed or the server did not answer.
+ * Run an operator of the plugin; rejects with a Refusal, or with another error where no answer came.
  *
  * Asked directly and not through the App's `executeOperator`: that one breaks the whole page as long as the App
  * has not loaded its list of operators, and so whenever it restores this panel.
@@ -50,7 +53,8 @@ export const useView = () => host.recoil.useRecoilValue<unknown[]>(host.__fos__.
 export async function runOperator<T>(uri: string, params: object, dataset: string, view: unknown[]): Promise<T> {
     const body = { operator_uri: uri, params, dataset_name: dataset, view };
     const answer = await host.__fou__.getFetchFunction()("POST", "/operators/execute", body);
-    if (answer.error || !answer.result) throw new Error(answer.error_message || answer.error || "no answer");
+    if (answer.error) throw new Refusal(answer.error_message || answer.error.trim().split("\n").at(-1));
+    if (!answer.result) throw new Error("no answer");
     return answer.result as T;
 }
 

@@ -27,16 +27,16 @@ const tool = (key: string, name: Tool, words: string, more: Partial<Session> = {
     },
 });
 
-const nudge = (key: string, dx: number, dy: number): Key => ({
-    keys: [key, `Shift+${key}`],
-    words: "move the selected keypoint by 1 pixel, with Shift by 10",
-    group: "Keypoints",
-    run({ session }, event) {
-        const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
-        const step = event.shiftKey ? 10 : 1;
-        if (point?.[3]) session.setKeypoint(session.keypoint!, point[0] + dx * step, point[1] + dy * step, point[3]);
-    },
-});
+const ARROWS: Record<string, [number, number]> = {
+    ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+};
+
+function nudge({ session }: Context, event: KeyboardEvent) {
+    const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
+    if (!point?.[3]) return;
+    const [dx, dy] = ARROWS[event.key].map((value) => value * (event.shiftKey ? 10 : 1));
+    session.setKeypoint(session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
+}
 
 function step<T>(list: readonly T[], now: T, by: number): T {
     return list[(list.indexOf(now) + by + list.length) % list.length];
@@ -79,7 +79,8 @@ export const KEYS: Key[] = [
         if (point?.[3]) session.setKeypoint(session.keypoint!, point[0], point[1], point[3] - 1);
     } },
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
-    nudge("ArrowLeft", -1, 0), nudge("ArrowRight", 1, 0), nudge("ArrowUp", 0, -1), nudge("ArrowDown", 0, 1),
+    { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", run: nudge },
+    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", run: nudge },
     { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
         const { person, keypoint } = session;
         if (!person) return;
@@ -89,7 +90,7 @@ export const KEYS: Key[] = [
     { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
     { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },
     { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => session.swap(["swap_sides", "swap_depth"], false) },
-    { keys: ["t", "Shift+Y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.shiftKey ? -1 : 1) } }) },
+    { keys: ["t", "y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.key === "y" ? -1 : 1) } }) },
     { keys: ["i"], words: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ look: { ...session.look, contours: !session.look.contours } }) },
     { keys: ["w"], words: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
     { keys: ["f"], words: "only the selected person", group: "View", run: ({ session }) => session.set({ focus: !session.focus }) },

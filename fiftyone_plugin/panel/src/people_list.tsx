@@ -54,9 +54,11 @@ function Details({ session, person }: { session: Session; person: Person }) {
             {doubts.map(([name, value]) => (
                 <Figure key={name} name={words[name] ?? name} value={value} className="dp-doubt" />
             ))}
-            {Object.entries(person.quality).map(([name, value]) => (
-                <Figure key={name} name={`${name}, the model's confidence`} value={value} className="dp-sure" />
-            ))}
+            <div className="dp-quality" title="How sure the model is of the person's labels">
+                {Object.entries(person.quality).map(([name, value]) => (
+                    <Figure key={name} name={name} value={value} className="dp-sure" />
+                ))}
+            </div>
             <div className="dp-row">
                 <button className="dp-button dp-approved" onClick={() => session.decide("approved")} title="A">
                     Approve

@@ -1,6 +1,6 @@
 // Left column: how far the work has come, filters, and the images in order.
 
-import type { State } from "./calls";
+import type { Item, State } from "./calls";
 import type { Session } from "./session";
 import { SpotCheck } from "./spot_check";
 
@@ -12,6 +12,7 @@ function toggled<T>(list: T[], value: T): T[] {
 
 export function QueueColumn({ session }: { session: Session }) {
     const { queue } = session;
+    const show = React.useCallback((sample: string) => void session.show(sample), [session]);
     if (!queue) return <div className="dp-column dp-left" />;
     const share = queue.images ? queue.done / queue.images : 0;
     const most = Math.max(...queue.histogram, 1);
@@ -61,35 +62,58 @@ export function QueueColumn({ session }: { session: Session }) {
                 </select>
                 <span className="dp-dim">{session.check ? `${session.items.length} to check` : `${queue.found} images`}</span>
             </div>
-            <div className="dp-list">
-                {session.items.map((item) => (
-                    <Entry key={item.id} session={session} item={item} />
-                ))}
-            </div>
+            <Items items={session.items} open={session.image?.sample} show={show} />
             <SpotCheck session={session} />
         </div>
     );
 }
 
-function Entry({ session, item }: { session: Session; item: Session["items"][number] }) {
-    const isOpen = session.image?.sample === item.id;
-    const entry = React.useRef<HTMLButtonElement>(null);
+/** Height of an entry with the gap to the next one, as in styles.ts. */
+const ENTRY = 44;
+
+/** A queue may have thousands of images: only those in sight are there, and nothing is done where none changed. */
+const Items = React.memo(function Items(props: { items: Item[]; open?: string; show(sample: string): void }) {
+    const { items, open, show } = props;
+    const list = React.useRef<HTMLDivElement>(null);
+    const [top, setTop] = React.useState(0);
+    const [height, setHeight] = React.useState(600);
+    const at = items.findIndex((item) => item.id === open);
     React.useEffect(() => {
-        if (isOpen) entry.current?.scrollIntoView({ block: "nearest" });
-    }, [isOpen]);
+        const observer = new ResizeObserver(([{ contentRect }]) => setHeight(contentRect.height));
+        observer.observe(list.current!);
+        return () => observer.disconnect();
+    }, []);
+    React.useEffect(() => {
+        const element = list.current!;
+        if (at < 0) return;
+        if (at * ENTRY < element.scrollTop) element.scrollTop = at * ENTRY;
+        const below = (at + 1) * ENTRY - element.clientHeight;
+        if (below > element.scrollTop) element.scrollTop = below;
+    }, [at]);
+    const first = Math.max(Math.floor(top / ENTRY) - 3, 0);
+    const shown = items.slice(first, first + Math.ceil(height / ENTRY) + 6);
     return (
-        <button
-            ref={entry}
-            className={`dp-item ${isOpen ? "dp-on" : ""}`}
-            onClick={() => session.show(item.id)}
-            title={item.filepath}
-            data-testid="dp-item"
-        >
-            <span className="dp-name">{item.filepath.split("/").pop()}</span>
-            <span className="dp-dim">{item.people && !item.open ? "✓" : `${item.open}/${item.people}`}</span>
-            <div className="dp-bar dp-doubt">
-                <div style={{ width: `${100 * item.doubt}%` }} />
+        <div className="dp-list" ref={list} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+            <div style={{ height: items.length * ENTRY, position: "relative", flex: "none" }}>
+                {shown.map((item, i) => (
+                    <button
+                        key={item.id}
+                        className={`dp-item ${item.id === open ? "dp-on" : ""}`}
+                        style={{ top: (first + i) * ENTRY }}
+                        onClick={() => show(item.id)}
+                        title={item.filepath}
+                        data-testid="dp-item"
+                    >
+                        <span className="dp-name">{item.filepath.split("/").pop()}</span>
+                        <span className="dp-dim" title="people to decide / people">
+                            {item.people && !item.open ? "✓" : `${item.open}/${item.people}`}
+                        </span>
+                        <div className="dp-bar dp-doubt" title={`doubt ${item.doubt.toFixed(2)}`}>
+                            <div style={{ width: `${100 * item.doubt}%` }} />
+                        </div>
+                    </button>
+                ))}
             </div>
-        </button>
+        </div>
     );
-}
+});

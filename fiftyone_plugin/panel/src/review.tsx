@@ -6,10 +6,10 @@ import { promptOperator, useDatasetName, useModalSample, useView } from "./host"
 import { press } from "./keys";
 import { PeopleList } from "./people_list";
 import { QueueColumn } from "./queue";
-import { Session } from "./session";
+import { type Session, sessionOf } from "./session";
 import { Stage } from "./stage";
 import { STYLES } from "./styles";
-import { Toolbar } from "./toolbar";
+import { Toolbar, ToolSettings } from "./toolbar";
 import { ACTIONS } from "./tools";
 import { Viewport } from "./viewport";
 
@@ -23,7 +23,7 @@ export function Review() {
 function OfDataset({ dataset, sample }: { dataset: string; sample: string | null }) {
     // The App makes a new list at every render: only what it says counts.
     const shown = JSON.stringify(useView() ?? []);
-    const [session] = React.useState(() => new Session(dataset));
+    const session = sessionOf(dataset);
     const [view] = React.useState(() => new Viewport());
     const [, changed] = React.useReducer((count: number) => count + 1, 0);
     const root = React.useRef<HTMLDivElement>(null);
@@ -34,11 +34,17 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
     }, [session, shown, sample]);
     React.useEffect(() => () => session.close(), [session]);
 
+    React.useEffect(() => {
+        // A button that is gone takes the focus with it; keys are still for the panel under the pointer.
+        if (document.activeElement === document.body && root.current?.matches(":hover")) root.current.focus();
+    });
+
     const onKeyDown = (event: React.KeyboardEvent) => {
         const isText = /^(INPUT|TEXTAREA|SELECT)$/.test((event.target as HTMLElement).tagName);
         if (isText && (event.target as HTMLInputElement).type !== "range") {
             // Typing is not for the App's shortcuts either.
             event.stopPropagation();
+            if (event.key === "Enter" || event.key === "Escape") root.current?.focus();
             return;
         }
         if (press({ session, view }, event.nativeEvent)) {
@@ -55,11 +61,15 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
             tabIndex={0}
             data-testid="dp-review"
             onKeyDown={onKeyDown}
+            onChange={(event) => {
+                // A list that keeps the focus would take the next key for itself.
+                if (event.target instanceof HTMLSelectElement) root.current?.focus();
+            }}
             onMouseEnter={() => root.current?.contains(document.activeElement) || root.current?.focus()}
         >
             <style>{STYLES}</style>
             {setup && !session.place.prefix ? (
-                <Nothing />
+                <Nothing again={() => void session.start(JSON.parse(shown), sample)} />
             ) : (
                 <>
                     <Toolbar session={session} />
@@ -67,6 +77,7 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                         <QueueColumn session={session} />
                         <div className="dp-middle">
                             <Stage session={session} view={view} />
+                            <ToolSettings session={session} />
                             {(loading || !setup) && <div className="dp-loading">Loading…</div>}
                             {setup && !image && !loading && (
                                 <div className="dp-loading">{session.message || "No image in the queue. Change the filters."}</div>
@@ -86,12 +97,15 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
     );
 }
 
-function Nothing() {
+function Nothing({ again }: { again(): void }) {
     return (
         <div className="dp-loading">
             <p>This dataset has no labelled people yet.</p>
             <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/annotate_people")}>
                 Annotate people
+            </button>
+            <button className="dp-button" onClick={again}>
+                Look again
             </button>
         </div>
     );
@@ -99,14 +113,14 @@ function Nothing() {
 
 /** What the panel has to say: a conflict, an error, else what the tool expects. */
 function Banner({ session }: { session: Session }) {
-    if (session.conflict) {
+    if (session.conflicts.length) {
         return (
             <div className="dp-banner dp-warning" data-testid="dp-conflict">
-                {session.conflict.text}
+                {session.conflicts[0].text}
                 <button className="dp-button" onClick={() => session.insist()}>
                     Do mine on top
                 </button>
-                <button className="dp-button" onClick={() => session.set({ conflict: null })}>
+                <button className="dp-button" onClick={() => session.giveIn()}>
                     Keep theirs
                 </button>
             </div>

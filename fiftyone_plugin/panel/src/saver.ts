@@ -1,36 +1,53 @@
 // Edits on their way to the server: one after another, and again until it answers. What was not answered yet
 // is in sessionStorage, so that a reload or a dead server loses nothing.
 
-import { Refusal, type Changed, type Edit } from "./calls";
+import { Refusal, type Changed, type Edit, type PersonData, type Versions } from "./calls";
 
 export interface Job {
     sample: string;
     /** An edit, or which way to go in the history. */
     edit: Edit | "undo" | "redo";
-    /** Save it even if somebody has changed the person meanwhile. */
+    /** Of the people that the edit names, as they were shown when it was made. */
+    versions: Versions;
+    /** Go in the history even if somebody has changed the people meanwhile. */
     force?: boolean;
 }
 
 const RETRY_MS = 2000;
-const KEY = "densepose-unsaved";
 
 export class Saver {
-    readonly jobs: Job[] = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    readonly jobs: Job[];
     /** Since when the server does not answer. */
     failing = false;
     private running = false;
+    private readonly key: string;
 
     constructor(
+        dataset: string,
         private readonly send: (job: Job) => Promise<Changed | null>,
         private readonly arrived: (job: Job, changed: Changed | null) => Promise<void>,
-        private readonly refused: (job: Job, reason: string) => void,
+        private readonly refused: (job: Job, reason: string) => Promise<void>,
         private readonly changed: () => void,
-    ) {}
+    ) {
+        this.key = `densepose-unsaved-${dataset}`;
+        this.jobs = JSON.parse(sessionStorage.getItem(this.key) ?? "[]");
+    }
 
     add(job: Job) {
-        this.jobs.push(job);
+        const last = this.jobs[this.jobs.length - 1];
+        // Of a keypoint that is moved faster than the server answers only the last place counts.
+        if (this.jobs.length > 1 && movesSame(last, job)) last.edit = job.edit;
+        else this.jobs.push(job);
         this.keep();
         void this.run();
+    }
+
+    /** Edits that wait were made on people whose earlier edits have been saved now. */
+    renew(people: PersonData[]) {
+        for (const { versions } of this.jobs) {
+            for (const { key, version } of people) if (key in versions) versions[key] = version;
+        }
+        this.keep();
     }
 
     async run() {
@@ -38,34 +55,40 @@ export class Saver {
         this.running = true;
         while (this.jobs.length) {
             const job = this.jobs[0];
-            try {
-                const changed = await this.send(job);
-                this.failing = false;
-                this.finish();
-                await this.arrived(job, changed);
-            } catch (error) {
-                if (error instanceof Refusal) {
-                    this.failing = false;
-                    this.finish();
-                    this.refused(job, error.message);
-                } else {
-                    this.failing = true;
-                    this.changed();
-                    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-                }
+            const answer = await this.ask(job);
+            if (answer === "nothing") {
+                this.failing = true;
+                this.changed();
+                await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+                continue;
             }
+            this.failing = false;
+            this.jobs.shift();
+            this.keep();
+            if (answer instanceof Refusal) await this.refused(job, answer.message);
+            else await this.arrived(job, answer);
             this.changed();
         }
         this.running = false;
     }
 
-    private finish() {
-        this.jobs.shift();
-        this.keep();
+    private async ask(job: Job): Promise<Changed | null | Refusal | "nothing"> {
+        try {
+            return await this.send(job);
+        } catch (error) {
+            return error instanceof Refusal ? error : "nothing";
+        }
     }
 
     private keep() {
-        sessionStorage.setItem(KEY, JSON.stringify(this.jobs));
+        sessionStorage.setItem(this.key, JSON.stringify(this.jobs));
         this.changed();
     }
+}
+
+function movesSame(a: Job, b: Job): boolean {
+    const [first, second] = [a.edit, b.edit];
+    if (typeof first === "string" || typeof second === "string" || a.sample !== b.sample) return false;
+    const isMove = first.kind === "set_keypoint" && second.kind === "set_keypoint";
+    return isMove && first.person === second.person && first.keypoint === second.keypoint;
 }

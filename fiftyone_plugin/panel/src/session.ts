@@ -8,7 +8,7 @@ import { KEYPOINT_MIRROR, KEYPOINTS } from "./labels";
 import { type Person, type SurfaceSpot, unpackPerson } from "./people";
 import { loadPhoto, type Photo } from "./photo";
 import { type Job, Saver } from "./saver";
-import { drawTile, type Look } from "./tiles";
+import { type Look, Tiles } from "./tiles";
 
 export const TOOLS = [
     "select", "keypoints", "brush", "polygon", "bucket", "split", "heads", "merge", "add", "surface",
@@ -68,22 +68,25 @@ export class Session {
     spot: SurfaceSpot | null = null;
     bodySpot: SurfaceSpot | null = null;
     message = "";
-    conflict: Conflict | null = null;
+    conflicts: Conflict[] = [];
+    /** When an image was asked for, to measure how long it took. */
+    asked = 0;
     /** A box in which the network found nobody. */
     emptyBox: number[] | null = null;
     previews: { job: Job; draw: Preview }[] = [];
 
+    readonly tiles = new Tiles();
     private readonly saver: Saver;
     private readonly listeners = new Set<() => void>();
-    private readonly tiles = new Map<string, OffscreenCanvas>();
     private ahead: { sample: string; image: Promise<Image> } | null = null;
     private edited = false;
 
     constructor(dataset: string) {
         this.place = { dataset, view: [], prefix: "" };
         this.saver = new Saver(
+            dataset,
             (job) => this.send(job),
-            (job, changed) => this.arrived(job, changed),
+            (job, changed) => this.guarded(() => this.arrived(job, changed)),
             (job, reason) => this.refused(job, reason),
             () => this.notify(),
         );
@@ -129,12 +132,15 @@ export class Session {
     async start(view: unknown[], sample: string | null) {
         this.place.view = view;
         await this.guarded(async () => {
-            this.setup ??= await calls.setup(this.place);
-            this.place.prefix ||= this.setup.prefixes[0] ?? "";
+            // A dataset without people may have been annotated meanwhile.
+            if (!this.place.prefix) this.setup = await calls.setup(this.place);
+            this.place.prefix ||= this.setup?.prefixes[0] ?? "";
             if (!this.place.prefix) return;
             await this.refreshQueue();
-            const first = sample ?? this.items[0]?.id;
-            if (first) await this.show(first);
+            // Another view of the dataset is no reason to leave the image that is open.
+            const first = sample ?? this.image?.sample ?? this.items[0]?.id;
+            if (first && first === this.image?.sample) await this.reopen();
+            else if (first) await this.show(first);
             void this.saver.run();
         });
         this.notify();
@@ -142,6 +148,7 @@ export class Session {
 
     close() {
         if (this.edited) reloadSamples();
+        this.edited = false;
     }
 
     get items(): Item[] {
@@ -161,17 +168,21 @@ export class Session {
 
     /** Open an image; the one after it is loaded meanwhile. */
     async show(sample: string) {
+        this.asked = performance.now();
         this.set({ loading: sample, message: "", queueWanted: false });
         await this.guarded(async () => {
-            const ready = this.ahead?.sample === sample ? this.ahead.image : this.load(sample);
-            const image = await ready;
+            const ahead = this.ahead?.sample === sample ? this.ahead : null;
+            const image = await (ahead?.image ?? this.load(sample));
             if (this.loading !== sample) return;
             this.tiles.clear();
             const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
             this.set({
-                image, selected, loading: null, keypoint: null, wrong: null, conflict: null, emptyBox: null,
-                previews: [], history: new History(sample),
+                image, selected, loading: null, keypoint: null, wrong: null, emptyBox: null, previews: [],
+                history: new History(sample),
             });
+            this.foresee(this.people);
+            // Somebody may have changed what was loaded ahead.
+            if (ahead) void this.guarded(() => this.reopen());
             const next = this.neighbour(1);
             if (next) {
                 const ahead = this.load(next);
@@ -204,47 +215,49 @@ export class Session {
         else this.set({ message: step > 0 ? "This was the last image of the queue." : "This is the first image." });
     }
 
-    tileOf(person: Person): OffscreenCanvas {
-        const { fill, contours, outline } = this.look;
-        const key = `${person.key} ${person.version} ${fill} ${contours} ${outline}`;
-        let tile = this.tiles.get(key);
-        if (!tile) {
-            for (const old of this.tiles.keys()) if (old.startsWith(person.key)) this.tiles.delete(old);
-            tile = drawTile(person, this.numberOf(person), this.look);
-            this.tiles.set(key, tile);
-        }
-        return tile;
-    }
-
     select(key: string | null) {
         if (key !== this.selected) this.set({ selected: key, keypoint: null, wrong: null });
     }
 
     /** Send an edit; `draw` is shown until it has arrived. */
-    edit(edit: Edit, draw?: Preview, force = false) {
+    edit(edit: Edit, draw?: Preview) {
         if (!this.image) return;
-        const job: Job = { sample: this.image.sample, edit, force };
+        const job: Job = { sample: this.image.sample, edit, versions: this.versions(edit) };
         if (draw) this.previews.push({ job, draw });
         this.edited = true;
         this.set({ message: "" });
         this.saver.add(job);
+        this.foresee(this.people);
     }
 
     undo(way: "undo" | "redo") {
-        if (this.image) this.saver.add({ sample: this.image.sample, edit: way });
+        if (this.image) this.saver.add({ sample: this.image.sample, edit: way, versions: {} });
     }
 
-    private versions(job: Job, edit: Edit): Versions {
-        const here = job.sample === this.image?.sample ? this.image.people : null;
-        if (job.force || !here) return {};
+    private versions(edit: Edit): Versions {
         const keys = [edit.person, ...((edit.people as string[]) ?? [])] as string[];
-        return Object.fromEntries(keys.filter((key) => here.has(key)).map((key) => [key, here.get(key)!.version]));
+        const people = keys.flatMap((key) => this.image?.people.get(key) ?? []);
+        return Object.fromEntries(people.map((person) => [person.key, person.version]));
+    }
+
+    /** Show people as they will be once the edits that wait are saved, as far as the panel can tell. */
+    private foresee(people: Person[]) {
+        for (const { sample, edit } of this.saver.jobs) {
+            if (typeof edit === "string" || sample !== this.image?.sample) continue;
+            const person = people.find(({ key }) => key === edit.person);
+            if (person && edit.kind === "decide") person.state = edit.state as State;
+            if (person && edit.kind === "set_keypoint") {
+                const { x, y, visibility } = edit as unknown as { x: number; y: number; visibility: number };
+                person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);
+                person.keypoints[edit.keypoint as number] = visibility ? [x, y, 1, visibility] : [0, 0, 0, 0];
+            }
+        }
     }
 
     private async send(job: Job): Promise<Changed | null> {
         const { sample, edit } = job;
         if (typeof edit !== "string") {
-            return calls.edit(this.place, sample, edit, this.versions(job, edit), this.author);
+            return calls.edit(this.place, sample, edit, job.versions, this.author);
         }
         const step = this.historyOf(sample)[edit].at(-1);
         if (!step) return null;
@@ -262,9 +275,11 @@ export class Session {
             return;
         }
         if (job.sample === this.image?.sample) await this.take(changed);
+        this.saver.renew(changed.people);
         if (changed.conflict) {
             const who = changed.people[0]?.author || "Somebody";
-            this.set({ conflict: { job, text: `${who} changed this person meanwhile.` } });
+            const text = `${who} changed ${this.nameOf(job, changed)} meanwhile.`;
+            this.set({ conflicts: [...this.conflicts, { job, text }] });
             return;
         }
         if (changed.undo) {
@@ -274,26 +289,47 @@ export class Session {
             if (typeof job.edit === "string") history.restored(job.edit, step);
             else history.done(step);
         }
-        if (typeof job.edit !== "string" && job.edit.kind === "decide") await this.decided();
+        const isDecision = typeof job.edit !== "string" && job.edit.kind === "decide";
+        if (isDecision && !this.saver.jobs.length) await this.guarded(() => this.refreshQueue());
     }
 
-    private refused(job: Job, reason: string) {
+    /** "person 3", or the photo where it is another than the one shown. */
+    private nameOf(job: Job, changed: Changed): string {
+        if (job.sample !== this.image?.sample) {
+            const path = this.queue?.items.find((item) => item.id === job.sample)?.filepath;
+            return path?.split("/").pop() ?? "another image";
+        }
+        const keys = this.people.map((person) => person.key);
+        const numbers = (changed.conflict ?? []).map((key) => keys.indexOf(key) + 1).filter(Boolean);
+        return numbers.length ? `person ${numbers.join(" and ")}` : "a person who is gone";
+    }
+
+    private async refused(job: Job, reason: string) {
         this.previews = this.previews.filter((preview) => preview.job !== job);
-        const isEmpty = typeof job.edit !== "string" && job.edit.kind === "add";
-        this.set({ message: reason, emptyBox: isEmpty ? ((job.edit as Edit).box as number[]) : null });
+        const isAdd = typeof job.edit !== "string" && job.edit.kind === "add";
+        this.set({ message: reason, emptyBox: isAdd ? ((job.edit as Edit).box as number[]) : null });
+        // What was shown ahead of the answer is not so.
+        if (job.sample === this.image?.sample && !isAdd) await this.guarded(() => this.reopen());
+    }
+
+    /** Show the open image as the server has it, with what is still on its way there. */
+    private async reopen() {
+        const image = this.image!;
+        const { people } = await calls.open(this.place, image.sample);
+        if (image !== this.image) return;
+        const removed = [...image.people.keys()].filter((key) => people.every((person) => person.key !== key));
+        await this.take({ people, removed });
+        this.saver.renew(people);
     }
 
     /** Take over people as the server has them. */
     private async take(changed: Changed) {
-        const people = await Promise.all(changed.people.map(unpackPerson));
         const image = this.image!;
+        const people = await Promise.all(changed.people.map(unpackPerson));
+        this.foresee(people);
         for (const key of changed.removed) image.people.delete(key);
         const fresh = people.filter((person) => !image.people.has(person.key));
         for (const person of people) image.people.set(person.key, person);
-        this.tiles.forEach((_, key) => {
-            // Numbers, and with them colours, move up when somebody is gone.
-            if (changed.removed.length || people.some((person) => key.startsWith(person.key))) this.tiles.delete(key);
-        });
         if (fresh.length === 1) this.selected = fresh[0].key;
         if (this.selected && !image.people.has(this.selected)) this.selected = this.people[0]?.key ?? null;
         this.notify();
@@ -301,42 +337,54 @@ export class Session {
 
     /** Do the edit after all that somebody else was faster with. */
     insist() {
-        const { job } = this.conflict!;
-        this.set({ conflict: null });
-        this.saver.add({ ...job, force: true });
+        const [{ job }, ...conflicts] = this.conflicts;
+        this.set({ conflicts });
+        const isHere = job.sample === this.image?.sample && typeof job.edit !== "string";
+        const versions = isHere ? this.versions(job.edit as Edit) : {};
+        this.saver.add({ ...job, versions, force: true });
     }
 
+    giveIn() {
+        this.set({ conflicts: this.conflicts.slice(1) });
+    }
+
+    /** Decide about the person; after approving or rejecting go on without waiting for the server. */
     decide(state: State, comment?: string) {
         if (!this.person) return;
         const edit: Edit = { kind: "decide", person: this.person.key, state };
         this.edit(comment === undefined ? edit : { ...edit, comment });
+        if (comment === undefined && DECIDED.includes(state)) void this.goOn();
     }
 
     decideAll(state: State) {
-        for (const person of this.people) this.edit({ kind: "decide", person: person.key, state });
+        for (const person of this.people) {
+            if (person.state !== state) this.edit({ kind: "decide", person: person.key, state });
+        }
+        void this.goOn();
     }
 
-    /** After a decision: on to the next person, or the next image if all are decided. */
-    private async decided() {
-        const waiting = this.people.filter((person) => !DECIDED.includes(person.state));
-        const pending = this.saver.jobs.length > 0;
-        if (waiting.length) {
-            if (this.person && DECIDED.includes(this.person.state)) this.select(waiting[0].key);
-        } else if (!pending) {
-            const next = this.neighbour(1);
-            await this.guarded(() => this.refreshQueue());
-            if (next) await this.show(next);
-            else this.set({ message: "All people of the queue's last image are decided." });
+    /** To the next person to be decided, of this image or of the next one that has some. */
+    private async goOn() {
+        const open = this.people.filter((person) => !DECIDED.includes(person.state));
+        if (open.length) {
+            const at = this.person ? this.numberOf(this.person) : -1;
+            this.select((open.find((person) => this.numberOf(person) > at) ?? open[0]).key);
+            return;
         }
+        const { items } = this;
+        const at = items.findIndex((item) => item.id === this.image?.sample);
+        if (at >= 0) items[at].open = 0;
+        // An image without people may lack some: it wants a look, but only once.
+        const next =
+            items.slice(at + 1).find((item) => item.open || !item.people) ?? items.find((item) => item.open);
+        if (next) await this.show(next.id);
+        else this.set({ message: "Everybody in this queue is decided." });
     }
 
     setKeypoint(index: number, x: number, y: number, visibility: number) {
         const { person, image } = this;
         if (!person || !image) return;
         const inside = [x, y].map((value, i) => Math.min(Math.max(value, 0), image.size[i]));
-        // Shown at once: the skeleton must not jump back while the edit is on its way.
-        person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);
-        person.keypoints[index] = visibility ? [inside[0], inside[1], 1, visibility] : [0, 0, 0, 0];
         const at = visibility ? { x: inside[0], y: inside[1] } : {};
         this.edit({ kind: "set_keypoint", person: person.key, keypoint: index, visibility, ...at });
     }
@@ -371,6 +419,15 @@ export class Session {
             this.set({ message: error instanceof Error ? error.message : String(error) });
         }
     }
+}
+
+const sessions = new Map<string, Session>();
+
+/** The one review of a dataset: the panels of the grid and of the modal share it, and what is not saved yet. */
+export function sessionOf(dataset: string): Session {
+    const session = sessions.get(dataset) ?? new Session(dataset);
+    sessions.set(dataset, session);
+    return session;
 }
 
 /** How much looks wrong with a person that nobody has decided. */

@@ -1,7 +1,7 @@
 // The canvas: photo and labels, pointer and wheel.
 
 import { drawFrame } from "./draw";
-import type { Session } from "./session";
+import type { Image, Session } from "./session";
 import { abandon, ACTIONS, pointerMoved } from "./tools";
 import type { Viewport } from "./viewport";
 
@@ -10,7 +10,7 @@ const BRUSH_SPEED = 0.002;
 
 export function Stage({ session, view }: { session: Session; view: Viewport }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
-    const drawn = React.useRef("");
+    const drawn = React.useRef<Image | null>(null);
 
     React.useEffect(() => {
         const element = canvas.current!;
@@ -25,14 +25,16 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             waiting = 0;
             const begun = performance.now();
             const { image } = session;
-            if (image && drawn.current !== image.sample) {
-                drawn.current = image.sample;
+            const isNew = image !== null && drawn.current !== image;
+            if (isNew) {
+                drawn.current = image;
                 view.image = image.size;
                 view.fit();
-                worst = 0;
             }
             drawFrame(context, session, view);
-            worst = Math.max(worst, performance.now() - begun);
+            if (isNew && image) element.dataset.openMs = (performance.now() - session.asked).toFixed(0);
+            if (session.tiles.isBehind) redraw();
+            worst = isNew ? 0 : Math.max(worst, performance.now() - begun);
             element.dataset.frameMs = worst.toFixed(1);
             element.dataset.sample = image?.sample ?? "";
             element.dataset.view = [view.x, view.y, view.scale].map((value) => value.toFixed(4)).join(" ");
@@ -42,12 +44,11 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             waiting ||= requestAnimationFrame(frame);
         };
         const resize = new ResizeObserver(([{ contentRect }]) => {
-            const isFirst = view.width === 1;
             view.width = contentRect.width;
             view.height = contentRect.height;
             element.width = Math.round(view.width * devicePixelRatio);
             element.height = Math.round(view.height * devicePixelRatio);
-            if (isFirst) drawn.current = "";
+            if (view.isWhole) view.fit();
             frame();
         });
         resize.observe(element.parentElement!);
@@ -106,10 +107,14 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             }
             redraw();
         };
-        const onKey = (event: KeyboardEvent) => {
-            if (event.code !== "Space" || event.target instanceof HTMLInputElement) return;
+        const onSpace = (event: KeyboardEvent) => {
+            if (event.code !== "Space") return;
+            const { activeElement } = document;
+            const isOurs = element.closest(".dp-review")!.contains(activeElement);
+            if (!isOurs || /^(INPUT|TEXTAREA|SELECT)$/.test(activeElement!.tagName)) return;
             space = event.type === "keydown";
             event.preventDefault();
+            event.stopPropagation();
             redraw();
         };
         const onDouble = () => {
@@ -119,18 +124,19 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         element.addEventListener("pointerdown", onDown);
         element.addEventListener("pointermove", onMove);
         element.addEventListener("pointerup", onUp);
+        element.addEventListener("pointercancel", onUp);
         element.addEventListener("pointerleave", onLeave);
         element.addEventListener("dblclick", onDouble);
         element.addEventListener("wheel", onWheel, { passive: false });
-        window.addEventListener("keydown", onKey);
-        window.addEventListener("keyup", onKey);
+        window.addEventListener("keydown", onSpace, true);
+        window.addEventListener("keyup", onSpace, true);
         return () => {
             abandon();
             leave();
             resize.disconnect();
             cancelAnimationFrame(waiting);
-            window.removeEventListener("keydown", onKey);
-            window.removeEventListener("keyup", onKey);
+            window.removeEventListener("keydown", onSpace, true);
+            window.removeEventListener("keyup", onSpace, true);
         };
     }, [session, view]);
 

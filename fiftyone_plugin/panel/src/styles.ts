@@ -4,7 +4,7 @@ export const STYLES = `
 .dp-review { position: relative; width: 100%; height: 100%; container-type: size; display: flex; flex-direction: column; overflow: hidden; outline: none;
     background: #16181a; color: #e4e6e8; font: 13px/1.4 "Palanquin", system-ui, sans-serif; }
 .dp-review * { box-sizing: border-box; }
-.dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 14px; padding: 6px 10px; background: #212427; align-items: center; }
+.dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 10px; padding: 6px 8px; background: #212427; align-items: center; }
 .dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
 .dp-people .dp-row:first-child { flex-wrap: nowrap; }
 .dp-end { margin-left: auto; }
@@ -20,7 +20,7 @@ export const STYLES = `
 .dp-button { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px; padding: 3px 8px;
     font: inherit; cursor: pointer; white-space: nowrap; }
 .dp-button:hover:not(:disabled) { background: #383d42; } .dp-button:disabled { opacity: .4; cursor: default; }
-.dp-button.dp-on { background: #ff6d04; border-color: #ff6d04; color: #16181a; font-weight: 600; }
+.dp-button.dp-on { background: #ff6d04; border-color: #ff6d04; color: #16181a; }
 .dp-review select, .dp-input { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px;
     padding: 3px 6px; font: inherit; max-width: 100%; }
 .dp-input { width: 100%; } .dp-review input[type=range] { width: 90px; accent-color: #ff6d04; }
@@ -35,7 +35,7 @@ export const STYLES = `
     padding: 0 8px; cursor: pointer; } .dp-chip.dp-on { background: #3a3f44; border-color: #ff6d04; }
 .dp-list, .dp-people { flex: 1; overflow-y: auto; min-height: 60px; display: flex; flex-direction: column; gap: 3px; }
 .dp-item { display: grid; grid-template-columns: 1fr auto; gap: 2px 6px; text-align: left; background: #24282b; color: inherit;
-    border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; flex: none; }
+    border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; position: absolute; left: 0; right: 0; height: 41px; }
 .dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
 .dp-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
@@ -46,6 +46,10 @@ export const STYLES = `
 .dp-button.dp-approved { background: #24633b; border-color: #2f7d4b; } .dp-button.dp-rejected { background: #6d2a2a; border-color: #8d3838; }
 .dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; }
 .dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
+.dp-quality { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 12px; }
+.dp-quality .dp-figure { grid-template-columns: 58px 1fr 26px; gap: 4px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 10px; }
+.dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px; }
+.dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
     background: #101214; } .dp-asked { outline: 2px solid #ffea00; }

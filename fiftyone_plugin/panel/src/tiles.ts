@@ -1,4 +1,5 @@
-// A person's labels as a picture of the size of its box, drawn once and then only moved and scaled.
+// A person's labels as a picture, drawn once for a zoom and then only moved and scaled. Zoomed out, every second,
+// fourth… pixel is drawn: that is as fast as the screen is small, and outlines stay a screen pixel wide.
 
 import { CHART_COLOURS, PART_COLOURS, PERSON_COLOURS, rgb } from "./labels";
 import { MASK_BIT, type Person } from "./people";
@@ -10,7 +11,8 @@ export type Fill = (typeof FILLS)[number];
 const pack = (r: number, g: number, b: number, a = 255) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const table = (colours: string[]) =>
     Uint32Array.from({ length: 256 }, (_, i) => (i && i < colours.length ? pack(...rgb(colours[i])) : 0));
-const PART_TABLE = table(PART_COLOURS);
+/** The mask's bit does not count. */
+const PART_TABLE = table(PART_COLOURS).map((_, i, colours) => colours[i % MASK_BIT]);
 const CHART_TABLE = table(CHART_COLOURS);
 
 /** From violet over green to yellow, bright enough on any photo. */
@@ -20,15 +22,17 @@ const RAMP = Uint32Array.from({ length: 256 }, (_, i) => {
     return pack(wave(3.2), wave(2), wave(0.8));
 });
 
-/** Squares of an eighth of each chart, in its colour, lighter along U and with a light corner at U = V = 0. */
-const TEXTURE = Array.from({ length: CHART_COLOURS.length }, (_, chart) => {
-    const [r, g, b] = rgb(CHART_COLOURS[chart]);
-    return Uint32Array.from({ length: 256 }, (_, cell) => {
-        const [u, v] = [cell & 15, cell >> 4];
-        const dark = ((u >> 1) + (v >> 1)) & 1 ? 0.45 : 1;
-        const light = dark * (0.75 + 0.25 * (u / 15));
-        return chart ? pack(r * light, g * light, b * light) : 0;
-    });
+/**
+ * By chart, V and U in sixteenths: squares of an eighth in the chart's colour, paler along U and darker along V, so
+ * that both directions show.
+ */
+const TEXTURE = Uint32Array.from({ length: CHART_COLOURS.length << 8 }, (_, i) => {
+    const [chart, v, u] = [i >> 8, (i >> 4) & 15, i & 15];
+    if (!chart) return 0;
+    const dark = (((u >> 1) + (v >> 1)) & 1 ? 0.5 : 1) * (1 - 0.35 * (v / 15));
+    const pale = 0.45 * (u / 15);
+    const [r, g, b] = rgb(CHART_COLOURS[chart]).map((value) => dark * (value + pale * (255 - value)));
+    return pack(r, g, b);
 });
 
 /** Steps of U and V between two lines of equal value, of 256. */
@@ -40,57 +44,118 @@ export interface Look {
     outline: boolean;
 }
 
-export function drawTile(person: Person, number: number, look: Look): OffscreenCanvas {
-    const [, , width, height] = person.box;
-    const tile = new OffscreenCanvas(Math.max(width, 1), Math.max(height, 1));
-    const context = tile.getContext("2d")!;
-    const image = context.createImageData(tile.width, tile.height);
+interface Tile {
+    canvas: OffscreenCanvas;
+    /** Of what it was drawn. */
+    version: string;
+    number: number;
+    look: Look;
+    /** Image pixels per pixel of the tile. */
+    step: number;
+}
+
+/** Milliseconds of one frame that may go into tiles whose old picture would do for another frame. */
+const BUDGET = 8;
+
+export class Tiles {
+    private readonly tiles = new Map<string, Tile>();
+    private spent = 0;
+
+    /** Whether tiles were left as they were, so that another frame is wanted. */
+    isBehind = false;
+
+    begin() {
+        this.spent = 0;
+        this.isBehind = false;
+    }
+
+    clear() {
+        this.tiles.clear();
+    }
+
+    draw(context: CanvasRenderingContext2D, person: Person, number: number, look: Look, scale: number) {
+        const step = Math.max(1, 2 ** Math.round(Math.log2(1 / scale)));
+        let tile = this.tiles.get(person.key);
+        const isWrong = !tile || tile.version !== person.version || tile.number !== number;
+        if (isWrong || tile!.step !== step || tile!.look !== look) {
+            if (isWrong || this.spent < BUDGET) {
+                const begun = performance.now();
+                const canvas = paint(person, number, look, step, tile?.canvas);
+                tile = { canvas, version: person.version, number, look, step };
+                this.tiles.set(person.key, tile);
+                this.spent += performance.now() - begun;
+            } else this.isBehind = true;
+        }
+        const { canvas, step: of } = tile!;
+        context.drawImage(canvas, person.box[0], person.box[1], canvas.width * of, canvas.height * of);
+    }
+}
+
+function paint(person: Person, number: number, look: Look, step: number, old?: OffscreenCanvas): OffscreenCanvas {
+    const [, , boxWidth, boxHeight] = person.box;
+    const width = Math.max(Math.ceil(boxWidth / step), 1);
+    const height = Math.max(Math.ceil(boxHeight / step), 1);
+    const canvas = old?.width === width && old.height === height ? old : new OffscreenCanvas(width, height);
+    const context = canvas.getContext("2d")!;
+    const image = context.createImageData(width, height);
     const out = new Uint32Array(image.data.buffer);
-    fill(out, person, number, look.fill);
-    if (look.contours) contours(out, person, width);
-    if (look.outline) outline(out, person, width, height, pack(...rgb(colourOf(number))));
+    // Index in the layers of each pixel of the tile.
+    const from = new Uint32Array(boxWidth && boxHeight ? width * height : 0);
+    for (let row = 0, i = 0; i < from.length; row++) {
+        for (let column = 0; column < width; column++) from[i++] = row * step * boxWidth + column * step;
+    }
+    fill(out, from, person, number, look.fill);
+    if (look.contours) contours(out, from, person, width);
+    if (look.outline) outline(out, from, person, width, pack(...rgb(colourOf(number))));
     context.putImageData(image, 0, 0);
-    return tile;
+    return canvas;
 }
 
 export const colourOf = (number: number) => PERSON_COLOURS[number % PERSON_COLOURS.length];
 
-function fill(out: Uint32Array, person: Person, number: number, kind: Fill) {
+function fill(out: Uint32Array, from: Uint32Array, person: Person, number: number, kind: Fill) {
     const { parts, charts, u, v } = person.layers;
+    const look = (plane: Uint8Array, colours: Uint32Array) => {
+        for (let i = 0; i < from.length; i++) out[i] = colours[plane[from[i]]];
+    };
+    const ramp = (plane: Uint8Array) => {
+        for (let i = 0; i < from.length; i++) if (charts[from[i]]) out[i] = RAMP[plane[from[i]]];
+    };
     const own = pack(...rgb(colourOf(number)));
-    for (let i = 0; i < out.length; i++) {
-        if (kind === "mask") out[i] = parts[i] >= MASK_BIT ? own : 0;
-        else if (kind === "parts") out[i] = PART_TABLE[parts[i] & 127];
-        else if (kind === "charts") out[i] = CHART_TABLE[charts[i]];
-        else if (kind === "texture") out[i] = TEXTURE[charts[i]][(u[i] >> 4) | (v[i] & 240)];
-        else if (kind === "u") out[i] = charts[i] ? RAMP[u[i]] : 0;
-        else if (kind === "v") out[i] = charts[i] ? RAMP[v[i]] : 0;
+    if (kind === "mask") look(parts, Uint32Array.from({ length: 256 }, (_, value) => (value >= MASK_BIT ? own : 0)));
+    else if (kind === "parts") look(parts, PART_TABLE);
+    else if (kind === "charts") look(charts, CHART_TABLE);
+    else if (kind === "u") ramp(u);
+    else if (kind === "v") ramp(v);
+    else if (kind === "texture") {
+        for (let i = 0; i < from.length; i++) {
+            const j = from[i];
+            out[i] = TEXTURE[(charts[j] << 8) | (u[j] >> 4) | (v[j] & 240)];
+        }
     }
 }
 
-function contours(out: Uint32Array, person: Person, width: number) {
+function contours(out: Uint32Array, from: Uint32Array, person: Person, width: number) {
     const { charts, u, v } = person.layers;
     const white = pack(255, 255, 255);
     const black = pack(0, 0, 0);
     const crosses = (plane: Uint8Array, i: number, j: number) =>
         charts[i] === charts[j] && Math.floor(plane[i] / CONTOUR) !== Math.floor(plane[j] / CONTOUR);
     for (let i = 0; i < out.length - width; i++) {
-        if (!charts[i]) continue;
-        if (crosses(u, i, i + 1) || crosses(u, i, i + width)) out[i] = white;
-        else if (crosses(v, i, i + 1) || crosses(v, i, i + width)) out[i] = black;
+        const here = from[i];
+        if (!charts[here]) continue;
+        if (crosses(u, here, from[i + 1]) || crosses(u, here, from[i + width])) out[i] = white;
+        else if (crosses(v, here, from[i + 1]) || crosses(v, here, from[i + width])) out[i] = black;
     }
 }
 
-function outline(out: Uint32Array, person: Person, width: number, height: number, colour: number) {
+function outline(out: Uint32Array, from: Uint32Array, person: Person, width: number, colour: number) {
     const { parts } = person.layers;
-    const off = (column: number, row: number) =>
-        column < 0 || row < 0 || column >= width || row >= height || parts[row * width + column] < MASK_BIT;
-    for (let row = 0, i = 0; row < height; row++) {
-        for (let column = 0; column < width; column++, i++) {
-            if (parts[i] < MASK_BIT) continue;
-            if (off(column - 1, row) || off(column + 1, row) || off(column, row - 1) || off(column, row + 1)) {
-                out[i] = colour;
-            }
-        }
+    const last = from.length - width;
+    const off = (i: number) => parts[from[i]] < MASK_BIT;
+    for (let i = 0, column = 0; i < from.length; i++) {
+        const isEdge = column === 0 || column === width - 1 || i < width || i >= last;
+        if (!off(i) && (isEdge || off(i - 1) || off(i + 1) || off(i - width) || off(i + width))) out[i] = colour;
+        if (++column === width) column = 0;
     }
 }

@@ -3,7 +3,7 @@
 import { PART_COLOURS, PARTS } from "./labels";
 import type { Session, Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
-import { abandon } from "./tools";
+import { abandon, ACTIONS } from "./tools";
 
 const TOOL_BUTTONS: [Tool, string, string][] = [
     ["select", "Select", "Q"],
@@ -35,18 +35,17 @@ export function Toolbar({ session }: { session: Session }) {
                     <button
                         key={tool}
                         className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
-                        title={key}
+                        title={`${ACTIONS[tool].hint} (${key})`}
                         data-testid={`dp-tool-${tool}`}
                         onClick={() => {
                             abandon();
                             session.set({ tool, wrong: null });
                         }}
                     >
-                        {name}
+                        {name} <kbd>{key[0]}</kbd>
                     </button>
                 ))}
             </div>
-            <Painting session={session} />
             <div className="dp-group">
                 <select
                     value={look.fill}
@@ -67,21 +66,21 @@ export function Toolbar({ session }: { session: Session }) {
                     title="Opacity of the overlay"
                     onChange={(event) => session.set({ opacity: +event.target.value })}
                 />
-                <Toggle on={look.contours} words="U, V lines" title="I" set={(contours) => session.set({ look: { ...look, contours } })} />
-                <Toggle on={session.skeleton} words="Skeleton" title="W" set={(skeleton) => session.set({ skeleton })} />
-                <Toggle on={session.focus} words="Focus" title="F" set={(focus) => session.set({ focus })} />
+                <Toggle on={look.contours} words="U, V lines" title="Lines of equal U (white) and V (black) (I)" set={(contours) => session.set({ look: { ...look, contours } })} />
+                <Toggle on={session.skeleton} words="Skeleton" title="Skeletons (W)" set={(skeleton) => session.set({ skeleton })} />
+                <Toggle on={session.focus} words="Focus" title="Only the selected person (F)" set={(focus) => session.set({ focus })} />
             </div>
             <div className="dp-group dp-end">
-                <button className="dp-button" title="Ctrl+Z" disabled={!history?.undo.length} onClick={() => session.undo("undo")}>
+                <button className="dp-button" title="Undo (Ctrl+Z)" disabled={!history?.undo.length} onClick={() => session.undo("undo")}>
                     Undo
                 </button>
-                <button className="dp-button" title="Ctrl+Shift+Z" disabled={!history?.redo.length} onClick={() => session.undo("redo")}>
+                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => session.undo("redo")}>
                     Redo
                 </button>
                 <span className={`dp-saving dp-${session.saving}`} data-testid="dp-saving">
                     {SAVING[session.saving]}
                 </span>
-                <button className="dp-button" title="Keys" onClick={() => session.set({ help: true })}>
+                <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
                     ?
                 </button>
             </div>
@@ -97,20 +96,21 @@ function Toggle({ on, words, title, set }: { on: boolean; words: string; title: 
     );
 }
 
-function Painting({ session }: { session: Session }) {
+/** Settings of the tool; over the photo, so that the photo does not move when another tool is chosen. */
+export function ToolSettings({ session }: { session: Session }) {
     const { tool } = session;
     const paints = tool === "brush" || tool === "polygon";
     if (!paints && tool !== "bucket" && tool !== "surface") return null;
     const onParts = session.layer === "part" || !paints;
     return (
-        <div className="dp-group">
+        <div className="dp-group dp-settings">
             {paints && (
                 <>
-                    <Toggle on={session.erase} words="Erase" title="E" set={(erase) => session.set({ erase })} />
+                    <Toggle on={session.erase} words="Erase" title="Erase (E)" set={(erase) => session.set({ erase })} />
                     <Toggle
                         on={session.layer === "part"}
                         words={session.layer === "part" ? "on parts" : "on the mask"}
-                        title="L"
+                        title="Paint parts instead of the mask (L)"
                         set={(part) => session.set({ layer: part ? "part" : "mask" })}
                     />
                 </>

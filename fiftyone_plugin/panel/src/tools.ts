@@ -127,6 +127,15 @@ export function nearestKeypoint(session: Session, { at, pixel }: Pointer): numbe
 
 let grabbed: Point | null = null;
 
+export function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
+    context.font = `600 ${12 * pixel}px sans-serif`;
+    context.lineWidth = 3 * pixel;
+    context.strokeStyle = "#000c";
+    context.fillStyle = "#fff";
+    context.strokeText(name, x + 9 * pixel, y - 7 * pixel);
+    context.fillText(name, x + 9 * pixel, y - 7 * pixel);
+}
+
 export const ACTIONS: Record<Tool, ToolAction> = {
     select: {
         hint: "Click a person. Drag to move the photo.",
@@ -138,11 +147,12 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         cursor: "crosshair",
         down(session, pointer) {
             const found = nearestKeypoint(session, pointer);
-            if (found !== null) {
+            // A missing one that was chosen comes first: eyes are near the nose.
+            if (session.keypoint !== null && !session.person?.keypoints?.[session.keypoint]?.[3]) {
+                session.setKeypoint(session.keypoint, ...pointer.at, 2);
+            } else if (found !== null) {
                 session.set({ keypoint: found });
                 grabbed = pointer.at;
-            } else if (session.keypoint !== null && !session.person?.keypoints?.[session.keypoint]?.[3]) {
-                session.setKeypoint(session.keypoint, ...pointer.at, 2);
             } else selectAt(session, pointer.at);
         },
         drag(session, { at, pixel }) {
@@ -158,6 +168,12 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             if (moved && session.keypoint !== null) session.setKeypoint(session.keypoint, ...at, visibility);
             points = [];
             grabbed = null;
+        },
+        draw(session, context, pixel) {
+            const near = pointerAt && nearestKeypoint(session, { at: pointerAt, pixel, alt: false });
+            if (near === null || near === session.keypoint) return;
+            const [x, y, , visibility] = session.person!.keypoints![near];
+            drawName(context, `${KEYPOINTS[near]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
         },
     },
     brush: {

@@ -9,6 +9,8 @@ export class Viewport {
     width = 1;
     height = 1;
     image: [number, number] = [1, 1];
+    /** Whether all of the image is shown, and shall be when the panel changes its size. */
+    isWhole = true;
 
     /** Screen to image. */
     toImage(sx: number, sy: number): [number, number] {
@@ -24,6 +26,7 @@ export class Viewport {
     }
 
     fit(box: [number, number, number, number] = [0, 0, ...this.image]) {
+        this.isWhole = box[2] === this.image[0] && box[3] === this.image[1];
         this.scale = Math.min(Math.min(this.width / box[2], this.height / box[3]) * 0.97, CLOSEST);
         this.x = this.width / 2 - (box[0] + box[2] / 2) * this.scale;
         this.y = this.height / 2 - (box[1] + box[3] / 2) * this.scale;
@@ -32,12 +35,14 @@ export class Viewport {
     /** Zoom so that the image point under (sx, sy) stays there. */
     zoomTo(scale: number, sx = this.width / 2, sy = this.height / 2) {
         const [x, y] = this.toImage(sx, sy);
+        this.isWhole = false;
         this.scale = Math.min(Math.max(scale, this.fitting / 4), CLOSEST);
         this.x = sx - x * this.scale;
         this.y = sy - y * this.scale;
     }
 
     pan(dx: number, dy: number) {
+        this.isWhole = false;
         this.x += dx;
         this.y += dy;
     }
