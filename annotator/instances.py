@@ -27,7 +27,7 @@ class Split:
     """DBSCAN's radius (thesis)."""
     min_samples: int = 100
     """Pixels of a 256×256 input that make a cluster's core (thesis)."""
-    merge: float = 0.1
+    merge: float = 0.2
     """Clusters whose centres are nearer than this are one person; 0 for none, as in the thesis. Head points
     of one person scatter by more than eps where the network is unsure, above all at hands and feet."""
     least_area: int = 64

@@ -106,7 +106,7 @@ def test_grid_gives_the_clusters_of_plain_dbscan_on_real_maps(shared):
             maps = network.run(letterbox.apply(photo)[None])
             mask = maps.person[0] > 0.5
             if mask.sum() > 100:
-                compare_with_dbscan(maps.heads[0][mask])
+                compare_with_dbscan(maps.heads[0][mask][:, :2])
                 checked += 1
     assert checked >= 6
 
