@@ -51,7 +51,8 @@ def test_axes_and_ranges(network):
     maps = network.run(np.stack(squares))
     side = network.side // network.info.output_stride
     assert maps.person.shape == maps.u.shape == maps.charts.shape == (2, side, side)
-    assert maps.heads.shape == (2, side, side, 2)
+    # Head and pelvis, x and y.
+    assert maps.heads.shape == (2, side, side, 4)
     for values in (maps.person, maps.u, maps.v, maps.part_confidence, maps.keypoints):
         assert 0 <= values.min() <= values.max() <= 1
     np.testing.assert_array_equal(maps[1].charts, maps.charts[1])
