@@ -93,9 +93,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
-    parser.add_argument("--eps", type=float, help="DBSCAN's radius in head embeddings")
-    parser.add_argument("--min-samples", type=int, help="DBSCAN's core size in pixels of the network's input")
-    parser.add_argument("--merge", type=float, help="join people whose head points are nearer; 0 for never")
+    parser.add_argument(
+        "--votes", type=float, help="pixels' worth of votes that make a head: fewer people if more"
+    )
+    parser.add_argument(
+        "--apart", type=float, help="least distance of two heads, as a share of the image, 0..1"
+    )
     parser.add_argument("--batch-size", type=int, help="photos per call of the network")
 
 
@@ -106,7 +109,7 @@ def _settings(arguments: argparse.Namespace):
     def given(*names: str) -> dict:
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
-    split = Split(**given("eps", "min_samples", "merge"))
+    split = Split(**given("votes", "apart"))
     return Settings(**given("person_pass", "mirrored", "threshold", "confidence", "batch_size"), split=split)
 
 

@@ -44,12 +44,12 @@ def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path,
 def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
     command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]
-    choices = ["--confidence", "0.2", "--threshold", "0.6", "--eps", "0.02", "--min-samples", "80"]
-    choices += ["--merge", "0", "--batch-size", "2", "--person-pass"]
+    choices = ["--confidence", "0.2", "--threshold", "0.6", "--votes", "80", "--apart", "0.1"]
+    choices += ["--batch-size", "2", "--person-pass"]
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
     for record in json.loads(out.read_text())["annotations"]:
         assert 0 < len(record["dp_I"]) <= 2 * 14
-    assert main([*command, "--min-samples", "9999"]) == 0
+    assert main([*command, "--votes", "99999"]) == 0
     assert json.loads(out.read_text())["annotations"] == []
 
 
@@ -139,8 +139,8 @@ def test_mistakes_are_one_line_and_no_traceback(
     [
         (["--confidence", "7"], "confidence"),
         (["--threshold", "-1"], "threshold"),
-        (["--eps", "0"], "eps"),
-        (["--min-samples", "0"], "min_samples"),
+        (["--votes", "0"], "votes"),
+        (["--apart", "-1"], "apart"),
         (["--batch-size", "0"], "batch_size"),
         (["--points-per-part", "-2"], "per_part"),
     ],

@@ -152,7 +152,7 @@ def test_confidence_and_size_drop_people():
     letterbox = Letterbox((128, 128), SIDE)
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings()).people) == 1
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings(confidence=0.99)).people) == 0
-    fine = Settings(split=Split(min_samples=8, least_area=8))
+    fine = Settings(split=Split(votes=8, least_area=8))
     assert len(decode(maps, letterbox, (128, 128), INFO, fine).people) == 2
 
 

@@ -351,7 +351,7 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
         assert 0 < network <= everything
     assert report["model"]["model_id"] == Network().info.model_id
     assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
-    assert report["settings"]["split"]["eps"] == 0.01
+    assert report["settings"]["split"]["blur"] == 0.015
     assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
     printed = capsys.readouterr()
     assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
@@ -372,12 +372,12 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
         "--report",
         str(out),
     ]
-    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--merge", "0"]
+    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--apart", "0"]
     assert main([*command, "--view", "scene"]) == 0
     report = json.loads(out.read_text())
     data = report["data"]["labels"]
     assert (data["images"], "scene" in data, "person" in data) == (1, True, False)
-    assert (report["settings"]["confidence"], report["settings"]["split"]["merge"]) == (0.9, 0)
+    assert (report["settings"]["confidence"], report["settings"]["split"]["apart"]) == (0.9, 0)
     assert report["surface"] is None
     assert main([*command, "--view", "person"]) == 0
     data = json.loads(out.read_text())["data"]["labels"]
@@ -425,7 +425,7 @@ def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
         (["--report", "{tmp}/none/r.json"], "none"),
         (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
         (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
-        (["--eps", "0"], "eps must be above 0"),
+        (["--votes", "0"], "votes must be above 0"),
         (["--images", "{tmp}/none"], "none: no such folder"),
     ],
 )
