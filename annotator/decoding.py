@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from annotator.images import Letterbox, warp
-from annotator.instances import Split, split_people
+from annotator.instances import Split, person_in_box, split_people, window
 from annotator.network import Maps, ModelInfo
 from annotator.people import People, Person, Provenance
 from annotator.quality import border_doubt, confidences, doubts
@@ -64,42 +64,78 @@ def decode(
     Returns:
         People with masks, parts, charts, U, V, keypoints and scores, most certain first.
     """
-    stride = info.output_stride
-    # Only what shows the image: the letterbox's border holds no people.
-    seen = _inside(maps.person.shape, letterbox, stride)
-    labels = split_people((maps.person >= settings.threshold) & seen, maps.heads, settings.split, stride)
-    to_image = _inverse(letterbox.matrix) @ np.diag([stride, stride, 1.0])
+    labels = _labels(maps, letterbox, info, settings)
     people = []
     for index in range(1, labels.max(initial=0) + 1):
-        region = labels == index
-        score = float(maps.person[region].mean())
-        if score < settings.confidence:
-            continue
-        person = _make_person(maps, labels, index, to_image, size, settings.threshold)
-        if person is None:
-            continue
-        person.score = score
-        _add_keypoints(person, maps, region, letterbox, size, info)
-        person.quality = confidences(maps, region, person.keypoints[:, 2])
-        person.doubts = doubts(person) | {"mask_border": border_doubt(maps.person, region)}
-        person.provenance = Provenance(model=info.model_id)
-        people.append(person)
+        if maps.person[labels == index].mean() >= settings.confidence:
+            person = _person(maps, labels, index, letterbox, size, info, settings)
+            if person is not None:
+                people.append(person)
     people.sort(key=lambda person: -person.score)
     return People(size=size, people=people)
+
+
+def decode_box(
+    maps: Maps,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+    settings: Settings,
+    box: tuple[float, float, float, float],
+) -> Person | None:
+    """The person that a box was drawn around; arguments as of :func:`decode`.
+
+    Args:
+        box: x, y, w, h in image pixels. It says that there is somebody, so that ``settings.confidence`` does
+            not count, and where that person ends.
+
+    Returns:
+        ``None`` where nobody is in the box.
+    """
+    labels = _labels(maps, letterbox, info, settings)
+    corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
+    region = person_in_box(labels, (*corners[0], *(corners[1] - corners[0])))
+    if region is None:
+        return None
+    labels = np.where(region, 1, np.where(labels > 0, 2, 0))
+    return _person(maps, labels, 1, letterbox, size, info, settings)
+
+
+def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Settings) -> np.ndarray:
+    """(h, w) int: who is where on the maps, 0 for nobody."""
+    # Only what shows the image: the letterbox's border holds no people.
+    stride = info.output_stride
+    shown = np.concatenate([letterbox.offset, np.multiply(letterbox.size, letterbox.scale)]) / stride
+    mask = (maps.person >= settings.threshold) & window(maps.person.shape, shown)
+    return split_people(mask, maps.heads, settings.split, stride)
+
+
+def _person(
+    maps: Maps,
+    labels: np.ndarray,
+    index: int,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+    settings: Settings,
+) -> Person | None:
+    """The person of one label; ``None`` if no pixel of the image is left of it."""
+    region = labels == index
+    to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
+    person = _make_person(maps, labels, index, to_image, size, settings.threshold)
+    if person is None:
+        return None
+    person.score = float(maps.person[region].mean())
+    _add_keypoints(person, maps, region, letterbox, size, info)
+    person.quality = confidences(maps, region, person.keypoints[:, 2])
+    person.doubts = doubts(person) | {"mask_border": border_doubt(maps.person, region)}
+    person.provenance = Provenance(model=info.model_id)
+    return person
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
     """(3, 3) inverse of a (2, 3) affine map."""
     return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
-
-
-def _inside(shape: tuple[int, int], letterbox: Letterbox, stride: int) -> np.ndarray:
-    """(h, w) bool: map pixels whose centre shows the letterboxed region."""
-    low = np.array(letterbox.offset) / stride
-    high = low + np.array(letterbox.size) * letterbox.scale / stride
-    across, down = ((np.arange(n) + 0.5 > a) & (np.arange(n) + 0.5 < b)
-                    for n, a, b in zip(shape[::-1], low, high, strict=True))  # fmt: skip
-    return down[:, None] & across[None, :]
 
 
 def _make_person(

@@ -14,10 +14,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from annotator.metrics import box_iou
+
 GRID = 128
 """Cells in which votes are counted, per input size."""
 BEYOND = 0.25
 """How far outside the image a head is still looked for, in units of the input size."""
+MOSTLY = 0.8
+"""Share of its pixels that somebody's piece has inside the box drawn around that person."""
+BETTER = 0.02
+"""Least gain of IoU with the box for which a piece is added."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,55 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
         labels[rows, columns] = 1 + _nearest_person(votes, weights, gaps.argmin(axis=1))
     _number_strays(labels, mask, (rows[stray], columns[stray]), split.votes / pixel)
     return _drop_small(labels, split.least_area / pixel)
+
+
+def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray | None:
+    """The pixels of the person that a box was drawn around.
+
+    Args:
+        labels: (h, w) of :func:`split_people`.
+        box: x, y, w, h in map pixels.
+
+    Returns:
+        (h, w) bool, or ``None`` where nobody is in the box.
+
+    Whoever has most pixels in its middle (half its width and height) is meant. Votes may have broken a person into pieces: further ones,
+    largest first, are added that lie mostly in the box and bring the whole nearer to its edges. What lies
+    outside is somebody else's.
+    """
+    x, y, w, h = box
+    inside = window(labels.shape, box)
+    middle = window(labels.shape, (x + w / 4, y + h / 4, w / 2, h / 2))
+    if not labels[middle].any():
+        middle = inside
+    if not labels[middle].any():
+        return None
+    meant = 1 + np.bincount(labels[middle])[1:].argmax()
+    chosen = inside & (labels == meant)
+    fit = box_iou(_extent(chosen), box)
+    sizes = np.bincount(labels.ravel())
+    within = np.bincount(labels[inside], minlength=len(sizes))
+    for piece in np.argsort(-within):
+        if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
+            more = chosen | (inside & (labels == piece))
+            if (better := box_iou(_extent(more), box)) > fit + BETTER:
+                chosen, fit = more, better
+    return chosen
+
+
+def window(shape: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    """(h, w) bool: pixels whose centre is in the box."""
+    across, down = (
+        (np.arange(n) + 0.5 >= start) & (np.arange(n) + 0.5 < start + extent)
+        for n, start, extent in zip(shape[::-1], box[:2], box[2:], strict=True)
+    )
+    return down[:, None] & across
+
+
+def _extent(region: np.ndarray) -> tuple[int, int, int, int]:
+    """x, y, w, h of a region that is not empty."""
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
 
 
 def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> np.ndarray:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from annotator.decoding import Settings, decode
+from annotator.decoding import Settings, decode_box
 from annotator.images import Letterbox
-from annotator.metrics import box_iou
 from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import People, Person
@@ -31,55 +30,36 @@ def refine(photo: np.ndarray, people: People, network: Network, settings: Settin
     Returns:
         The same people in the same order; one that the second look does not find again stays as it was.
     """
-    refined = []
-    seen = _look(photo, [person.box for person in people.people], network, settings)
-    for coarse, found in zip(people.people, seen, strict=True):
-        best = max(found, key=lambda person: overlap(person, coarse), default=None)
-        refined.append(best if best is not None and overlap(best, coarse) >= LEAST_OVERLAP else coarse)
+    boxes = [person.box for person in people.people]
+    seen = label_boxes(photo, boxes, network, settings)
+    refined = [
+        coarse if fine is None or overlap(fine, coarse) < LEAST_OVERLAP else fine
+        for coarse, fine in zip(people.people, seen, strict=True)
+    ]
     return People(people.size, refined, people.file_name, people.id, people.extra)
 
 
 def label_boxes(
     photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
 ) -> list[Person | None]:
-    """The person that each box was drawn around.
+    """The person that each box was drawn around, of what the network sees in it at full input size.
 
     Args:
         photo: uint8 [H, W, 3].
         boxes: x, y, w, h in image pixels, each around one person and with an extent.
 
     Returns:
-        For each box the person that covers most of its middle (half its width and height), of several the one
-        whose own box fits best; ``None`` where nobody is in the box.
+        For each box the person of :func:`~annotator.decoding.decode_box`.
     """
-    chosen = []
-    for box, found in zip(boxes, _look(photo, boxes, network, settings), strict=True):
-        x, y, w, h = box
-        middle = (x + w / 4, y + h / 4, w / 2, h / 2)
-        fits = [(_pixels_within(person, middle), box_iou(person.box, box)) for person in found]
-        best = max(range(len(found)), key=fits.__getitem__, default=None)
-        chosen.append(found[best] if best is not None and max(fits[best]) > 0 else None)
-    return chosen
-
-
-def _pixels_within(person: Person, box: Box) -> int:
-    """How many pixels of the person have their centre in the box."""
-    (x, y), (height, width) = person.box[:2], person.mask.shape
-    left, right = (int(np.clip(np.rint(edge - x), 0, width)) for edge in (box[0], box[0] + box[2]))
-    top, bottom = (int(np.clip(np.rint(edge - y), 0, height)) for edge in (box[1], box[1] + box[3]))
-    return int(np.count_nonzero(person.mask[top:bottom, left:right]))
-
-
-def _look(
-    photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
-) -> Iterator[list[Person]]:
-    """All people that the network sees in each box, padded and at full input size."""
     size = photo.shape[1::-1]
+    people = []
     for start in range(0, len(boxes), settings.batch_size):
-        views = [_view(box, network.side) for box in boxes[start : start + settings.batch_size]]
+        batch = boxes[start : start + settings.batch_size]
+        views = [_view(box, network.side) for box in batch]
         maps = look(network, np.stack([view.apply(photo) for view in views]), settings.mirrored)
-        for i, view in enumerate(views):
-            yield decode(maps[i], view, size, network.info, settings).people
+        for i, (box, view) in enumerate(zip(batch, views, strict=True)):
+            people.append(decode_box(maps[i], view, size, network.info, settings, box))
+    return people
 
 
 def _view(box: Box, side: int) -> Letterbox:

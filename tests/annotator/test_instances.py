@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from annotator.instances import Split, peaks, split_people
+from annotator.instances import Split, peaks, person_in_box, split_people
 
 
 def scene(centres, noise: float = 0.002, seed: int = 0):
@@ -103,3 +103,18 @@ def test_peaks_lie_where_points_pile_up_also_outside_the_image():
     for place in places:
         assert np.linalg.norm(found - place, axis=1).min() < 0.015
     assert len(peaks(points, np.full(len(points), 0.1), Split(), 20)) == 0
+
+
+def test_a_box_gathers_its_person_and_nobody_else():
+    labels = np.zeros((100, 100), int)
+    labels[10:50, 20:40] = 1  # a body
+    labels[50:90, 20:30] = 2  # its leg, which the votes broke off
+    labels[30:60, 40:80] = 3  # somebody who reaches into the box
+    labels[20:24, 22:26] = 4  # a crumb that makes no difference to the extent
+    mine = person_in_box(labels, (19.5, 10, 25, 80))
+    assert (mine == ((labels == 1) | (labels == 2))).all()
+    # The box's edges are where the person ends.
+    assert not person_in_box(labels, (19.5, 10, 25, 30))[40:].any()
+    # Without a middle, whoever is in the box; without anybody, nobody.
+    assert person_in_box(labels, (70, 20, 30, 30))[30:50, 70:80].all()
+    assert person_in_box(labels, (85, 5, 10, 10)) is None
