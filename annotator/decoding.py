@@ -13,11 +13,11 @@ from annotator.network import Maps, ModelInfo
 from annotator.people import People, Person, Provenance
 from annotator.quality import border_doubt, confidences, doubts
 
-KEYPOINT_FLOOR = 0.1
-"""Heatmap peaks below this are no keypoint."""
+KEYPOINT_FLOOR = 0.02
+"""Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
 KEYPOINT_SURE = 0.3
 """Peaks from here on, inside the person's mask, count as visible; others as hidden."""
-REACH = 3
+REACH = 2
 """Heatmap pixels around a person in which its keypoints are looked for."""
 
 

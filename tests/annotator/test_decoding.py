@@ -94,7 +94,7 @@ def test_keypoints_shift_a_quarter_pixel_towards_the_higher_neighbour():
     np.testing.assert_allclose(person.keypoints[0, :2], (5.75 * 4, 7.25 * 4), atol=0.01)
 
 
-@pytest.mark.parametrize(("peak", "visibility"), [(0.05, 0), (0.2, 1), (0.6, 2)])
+@pytest.mark.parametrize(("peak", "visibility"), [(0.01, 0), (0.2, 1), (0.6, 2)])
 def test_visibility_follows_confidence(peak, visibility):
     maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
     maps.keypoints[10, 5, 9] = peak
