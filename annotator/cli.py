@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_evaluate(commands)
     _add_info(commands)
     _add_app(commands)
+    _add_retrain(commands)
     add_commands(commands)
     parsed = parser.parse_args(arguments)
     try:
@@ -221,6 +222,71 @@ def run_app(arguments: argparse.Namespace) -> int:
         browser=not arguments.no_browser,
         person_pass=arguments.person_pass,
     )
+
+
+def _add_retrain(commands) -> None:
+    parser = commands.add_parser(
+        "retrain",
+        help="fine-tune a model on what people corrected",
+        description="Fine-tune a model on the edited and approved people of a FiftyOne dataset, export it under a "
+        "new id, and compare it with the old one on photos that were held out. A run that was stopped goes on "
+        "where it was. The old model and all labels stay as they are, unless --relabel asks for more.",
+    )
+    parser.add_argument("dataset", help="name of the FiftyOne dataset")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the run")
+    parser.add_argument("--prefix", default="dp", help="of the label fields")
+    parser.add_argument("--model", type=Path, help="ONNX file to start from; default: the package's")
+    parser.add_argument("--weights", type=Path, help="its weights (.npz); default: beside it")
+    parser.add_argument("--model-id", help="of the new model; default: the old one's and the folder's name")
+    parser.add_argument(
+        "--base", type=Path, metavar="CONFIG", help="config of a training run, whose data are mixed in"
+    )
+    parser.add_argument("--share", type=float, help="of the corrections among the samples, with --base")
+    parser.add_argument(
+        "--held-out", type=float, help="share of the corrected photos kept for the comparison"
+    )
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--steps", type=int, help="batches per epoch")
+    parser.add_argument("--batch", type=int, help="samples per batch")
+    parser.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument(
+        "--relabel",
+        action="store_true",
+        help="then label again, with the new model, the people that no human has touched",
+    )
+    parser.set_defaults(run=run_retrain)
+
+
+def run_retrain(arguments: argparse.Namespace) -> int:
+    import fiftyone as fo
+
+    from annotator.collections import annotate_samples
+    from annotator.network import DEFAULT_MODEL
+    from annotator.retraining import FineTuning, Retraining
+
+    if not fo.dataset_exists(arguments.dataset):
+        raise ValueError(f"there is no dataset {arguments.dataset!r}")
+    dataset = fo.load_dataset(arguments.dataset)
+    names = ("epochs", "steps", "batch", "size", "learning_rate", "share", "base", "held_out")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    run = Retraining(
+        dataset,
+        arguments.out,
+        prefix=arguments.prefix,
+        model=arguments.model or DEFAULT_MODEL,
+        weights=arguments.weights,
+        model_id=arguments.model_id,
+        plan=FineTuning(**given),
+    )
+    for _ in run:
+        pass
+    print((run.out / "report.md").read_text(encoding="utf-8"))
+    print(f"new model: {run.outcome.model}")
+    if arguments.relabel:
+        summary = annotate_samples(dataset, run.outcome.model, prefix=arguments.prefix, overwrite="replace")
+        print(f"{summary.people} people labelled again, {summary.kept} of humans kept")
+    return 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,21 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def comparison(reports: dict[str, dict[str, Any]]) -> str:
+    """The main figures of several reports of one data set as a Markdown table, for each view one beside another."""
+    views = [view for view in ("scene", "person") if all(view in report for report in reports.values())]
+    columns = [(view, name) for view in views for name in reports]
+    lines = [
+        "| | " + " | ".join(f"{view}, {name}" for view, name in columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for label, path, places in ROWS:
+        cells = [_cell(_find(reports[name][view], path), places) for view, name in columns]
+        if any(cells):
+            lines.append(f"| {label} | " + " | ".join(cell or "–" for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 ROWS: tuple[tuple[str, str, int], ...] = (
     ("person mask IoU, mean", "mask.iou", 3),
     ("person mask IoU, median", "mask.median_iou", 3),

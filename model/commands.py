@@ -66,7 +66,12 @@ def add_commands(commands) -> None:
     export.set_defaults(run=run_export)
 
 
-def _prepare_keras(backend: str | None = None) -> None:
+def prepare_keras(backend: str | None = None) -> None:
+    """Choose Keras's backend, before anything imports Keras.
+
+    Raises:
+        ImportError: what training needs is not installed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
     missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
@@ -77,7 +82,7 @@ def _prepare_keras(backend: str | None = None) -> None:
 
 
 def run_train(arguments: argparse.Namespace) -> int:
-    _prepare_keras(arguments.backend)
+    prepare_keras(arguments.backend)
     from model.config import make_config, read_config
     from model.sources import DataError
     from model.training import train
@@ -133,7 +138,7 @@ def _change_stage(plan, index: int, arguments: argparse.Namespace):
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    _prepare_keras("tensorflow")
+    prepare_keras("tensorflow")
     from annotator.examples import EXAMPLES
     from annotator.images import find_photos
     from model.export import ExportError, export_onnx, read_images

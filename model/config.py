@@ -86,19 +86,24 @@ class RunConfig:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
-def _terms(stage: int, over_all: bool) -> dict[str, Term]:
-    """Loss weights of the thesis, or those of the lite recipe, for training stage 1, 2 or 3."""
-    mean = "all" if over_all else "counted"
+def _thesis_terms(stage: int) -> dict[str, Term]:
+    """Loss weights of the thesis for training stage 1, 2 or 3."""
     first = 1.0 if stage == 1 else 2.0
-    terms = {"person": Term(first, mean), "parts": Term(first, mean)}
+    terms = {"person": Term(first, "all"), "parts": Term(first, "all")}
     if stage >= 2:
-        terms |= {"charts": Term(20.0, "all"), "uv": Term(1.5e4, "all")} if over_all else {
-            "charts": Term(1.0), "uv": Term(20.0)
-        }  # fmt: skip
+        terms |= {"charts": Term(20.0, "all"), "uv": Term(1.5e4, "all")}
     if stage >= 3:
-        terms |= {"keypoints": Term(0.5, "all"), "heads": Term(1e2, "all")} if over_all else {
-            "keypoints": Term(20.0), "heads": Term(1e2)
-        }  # fmt: skip
+        terms |= {"keypoints": Term(0.5, "all"), "heads": Term(1e2, "all")}
+    return terms
+
+
+def _lite_terms(stage: int) -> dict[str, Term]:
+    """Loss weights of the lite recipe for training stage 1, 2 or 3."""
+    terms = {"person": Term(1.0), "parts": Term(1.0, balance=0.4)}
+    if stage >= 2:
+        terms |= {"charts": Term(1.0, balance=0.4), "uv": Term(0.15, unit=0.05)}
+    if stage >= 3:
+        terms |= {"keypoints": Term(20.0), "heads": Term(0.25, unit=0.03)}
     return terms
 
 
@@ -109,9 +114,9 @@ RECIPES: dict[str, dict] = {
         "augmentation": Augmentation(flip=0.0, look="thesis"),
         "person_view": 0.0,
         "stages": (
-            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_terms(1, True)),
-            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_terms(2, True)),
-            StagePlan(24, 8, 256, 5e-5, ((3, 5), (15, 25)), frozen_epochs=4, terms=_terms(3, True)),
+            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(1)),
+            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(2)),
+            StagePlan(24, 8, 256, 5e-5, ((3, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(3)),
         ),
     },
     "lite": {
@@ -120,9 +125,9 @@ RECIPES: dict[str, dict] = {
         "augmentation": Augmentation(),
         "person_view": 0.5,
         "stages": (
-            StagePlan(20, 16, 256, 1e-3, schedule="cosine", terms=_terms(1, False)),
-            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_terms(2, False)),
-            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_terms(3, False)),
+            StagePlan(20, 16, 256, 1e-3, schedule="cosine", terms=_lite_terms(1)),
+            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_lite_terms(2)),
+            StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_lite_terms(3)),
         ),
     },
 }
@@ -178,7 +183,7 @@ def _stage(entry: dict, index: int) -> StagePlan:
     terms = {
         name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
     }
-    terms = terms or _terms(index + 1, over_all=False)
+    terms = terms or _lite_terms(index + 1)
     pairs = {name: tuple(map(tuple, entry.get(name, ()))) for name in ("drops", "growth")}
     return _make(StagePlan, {**entry, "terms": terms, **pairs}, where)
 

@@ -33,7 +33,7 @@ class Source:
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
     """Folder of dense labels, optional: ``<image stem>.png``, 16 bit, channels chart, U·65535, V·65535 in the
-    order that OpenCV reads them."""
+    order that OpenCV reads them. An image without a file has what its annotations say."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def read_source(source: Source) -> list[Record]:
     """The images of a source in file order, those without people included.
 
     Raises:
-        DataError: missing or malformed file, an unknown image id, or an image file that is not there.
+        DataError: missing or malformed file, an unknown image id, an image file or a folder of dense labels that
+            is not there.
     """
     path = Path(source.annotations)
     try:
@@ -68,6 +69,8 @@ def read_source(source: Source) -> list[Record]:
         isinstance(data.get(k), list) for k in ("images", "annotations")
     ):
         raise DataError(f"{path}: needs the lists `images` and `annotations` of a COCO file")
+    if source.iuv and not Path(source.iuv).is_dir():
+        raise DataError(f"{source.iuv}: no such folder of dense labels")
     by_image = defaultdict(list)
     for annotation in data["annotations"]:
         by_image[annotation.get("image_id")].append(annotation)
@@ -80,7 +83,8 @@ def read_source(source: Source) -> list[Record]:
         if not photo.is_file():
             raise DataError(f"{path}: image {image['id']}: no file {photo}")
         iuv = Path(source.iuv) / f"{photo.stem}.png" if source.iuv else None
-        records.append(Record(image, tuple(by_image.pop(image["id"], ())), photo, iuv, str(path)))
+        dense = iuv if iuv and iuv.is_file() else None
+        records.append(Record(image, tuple(by_image.pop(image["id"], ())), photo, dense, str(path)))
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
         raise DataError(

@@ -13,6 +13,8 @@ import math
 import os
 import sys
 import zlib
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import keras
@@ -176,9 +178,17 @@ class Run:
 
     def train(self) -> dict:
         """Run all stages that are left; returns the report."""
-        while self.state["stage"] <= 3:
-            self._stage(self.state["stage"])
+        for _ in self.epochs():
+            pass
         return self.state["reports"]
+
+    def epochs(self) -> Iterator[int]:
+        """As :meth:`train`; yields after each epoch how many are done, of all stages, those before included."""
+        before = [0, *accumulate(plan.epochs for plan in self.config.stages)]
+        while self.state["stage"] <= 3:
+            stage = self.state["stage"]
+            for epoch in self._stage(stage):
+                yield before[stage - 1] + epoch
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
@@ -190,7 +200,8 @@ class Run:
             load_weights(cascade, self.out / f"stage{stage - 1}.npz")
         return cascade
 
-    def _stage(self, stage: int) -> None:
+    def _stage(self, stage: int) -> Iterator[int]:
+        """Train a stage; yields after each epoch its number from 1."""
         plan = self.config.stages[stage - 1]
         cascade = self._cascade(stage)
         learner = Learner(cascade, plan.terms)
@@ -228,6 +239,7 @@ class Run:
             changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
             self._write_state(epoch=epoch + 1, **changes)
             plot_run(self.out)
+            yield epoch + 1
             if plan.patience and epoch + 1 - self.state["best_epoch"] >= plan.patience:
                 break
         if best.exists():

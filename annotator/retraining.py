@@ -1,0 +1,233 @@
+"""From corrections to a better model: fine-tune, export under a new id, compare with the old one.
+
+Everything lies in one folder: ``train/`` and ``held_out/`` (the corrections), ``run/`` (training, with its plots), the
+new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report.md`` (both models on the held-out
+photos). The old model stays what it is; labels change only when somebody annotates with the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.corrections import Part, write_corrections
+from annotator.network import DEFAULT_MODEL, Network
+
+if TYPE_CHECKING:
+    from annotator.collections import Samples
+    from model.config import RunConfig
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How long and on what to train.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    epochs: int = 5
+    steps: int = 50
+    """Batches per epoch."""
+    batch: int = 16
+    size: int = 256
+    """Side of the samples in pixels."""
+    learning_rate: float = 1e-4
+    share: float = 0.5
+    """Share of the samples that are corrections, where there is base data to keep the model from forgetting."""
+    base: Path | None = None
+    """Config of a training run, whose data are the rest."""
+    held_out: float = 0.2
+    """Share of the corrected photos that only serve for the comparison."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "steps", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        for name in ("share", "held_out"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+        if self.size < 32 or self.size % 32:
+            raise ValueError(f"size must be a multiple of 32, not {self.size}")
+
+
+@dataclass
+class Outcome:
+    """What came of a retraining."""
+
+    model: Path
+    """The new ONNX file."""
+    model_id: str
+    trained_on: Part
+    held_out: Part
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By model id, the old one first: :func:`annotator.evaluation.evaluate` on the held-out photos."""
+
+    def table(self) -> str:
+        """Both models side by side, in Markdown."""
+        from annotator.figures import comparison
+
+        return comparison(self.reports)
+
+
+class Retraining:
+    """A run; iterating it does the work and yields how many of ``len(self)`` steps are done.
+
+    One that was stopped goes on in the same folder, with the corrections it began with; one that is finished has its
+    outcome at once.
+
+    Args:
+        samples: a dataset or view with corrected people.
+        out: the folder.
+        prefix: of the names of the label fields.
+        model: the ONNX file that made the labels.
+        weights: its weights; default: the ``.npz`` beside it, or those of the package's model.
+        model_id: of the new model; default: the folder's name after the old id.
+        plan: how to train.
+
+    Raises:
+        ValueError: no corrections, no weights, or an id that is the old one's; the message says which.
+        ImportError: what training needs is not installed.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        out: str | Path,
+        *,
+        prefix: str = "dp",
+        model: str | Path = DEFAULT_MODEL,
+        weights: str | Path | None = None,
+        model_id: str | None = None,
+        plan: FineTuning | None = None,
+    ):
+        from model.commands import prepare_keras
+
+        prepare_keras("tensorflow")
+        self.out, self.plan, self.old = Path(out).absolute(), plan or FineTuning(), Network(model)
+        self.weights = Path(weights) if weights else _weights_of(Path(model))
+        if not self.weights.is_file():
+            raise ValueError(
+                f"{self.weights}: no such weights; {model} was exported from an .npz file: name it"
+            )
+        self.model_id = model_id or f"{self.old.info.model_id}+{self.out.name}"
+        if self.model_id == self.old.info.model_id:
+            raise ValueError(f"model id {self.model_id!r} is the old model's: choose another")
+        begun = self.out / "corrections.json"
+        if not begun.exists():
+            parts = write_corrections(samples, self.out, prefix, self.plan.held_out)
+            begun.write_text(json.dumps([asdict(part) | {"folder": part.folder.name} for part in parts]))
+        parts = [
+            Part(**part | {"folder": self.out / part["folder"]}) for part in json.loads(begun.read_text())
+        ]
+        self.outcome = Outcome(self.out / "model.onnx", self.model_id, *parts)
+
+    def __len__(self) -> int:
+        """Epochs, the export and two evaluations."""
+        return self.plan.epochs + 3
+
+    def __iter__(self) -> Iterator[int]:
+        from model.training import Run
+
+        finished = self.out / "report.json"
+        if finished.exists():
+            self.outcome.reports = json.loads(finished.read_text(encoding="utf-8"))
+            yield len(self)
+            return
+        yield from Run(self._config(), self.out / "run").epochs()
+        self._export()
+        yield self.plan.epochs + 1
+        for done, network in enumerate((self.old, Network(self.outcome.model)), self.plan.epochs + 2):
+            self._measure(network)
+            yield done
+        self._write_report(finished)
+
+    def _config(self) -> RunConfig:
+        from model.config import make_config, read_config
+        from model.sources import Source
+        from model.weights import open_cascade
+
+        preset = open_cascade(self.weights).config.preset
+        base = read_config(self.plan.base) if self.plan.base else make_config(preset)
+        if base.preset != preset:
+            raise ValueError(f"{self.plan.base}: preset is {base.preset!r}, that of the weights {preset!r}")
+        total = sum(source.weight for source in base.data)
+        rest = tuple(
+            replace(source, weight=(1 - self.plan.share) * source.weight / total) for source in base.data
+        )
+        folder = self.outcome.trained_on.folder
+        own = Source(
+            str(folder / "annotations.json"),
+            str(folder / "images"),
+            self.plan.share if rest else 1.0,
+            str(folder / "iuv"),
+        )
+        plan, short = self.plan, {"batch": self.plan.batch, "size": self.plan.size, "growth": ()}
+        last = replace(
+            base.stages[2],
+            **short,
+            epochs=plan.epochs,
+            steps=plan.steps,
+            learning_rate=plan.learning_rate,
+            schedule="cosine",
+            patience=0,
+            frozen_epochs=0,
+            # The statistics of a few images are worse than those the weights bring.
+            settled_epochs=plan.epochs,
+        )
+        before = tuple(replace(stage, **short, epochs=0) for stage in base.stages[:2])
+        return replace(
+            base,
+            data=(own, *rest),
+            backbone_weights=None,
+            start_weights=str(self.weights),
+            stages=(*before, last),
+        )
+
+    def _export(self) -> None:
+        from annotator.images import find_photos
+        from model.export import export_onnx, read_images
+        from model.weights import open_cascade
+
+        weights, report = self.out / "run" / "stage3.npz", self.out / "run" / "report.json"
+        photos = find_photos(self.outcome.trained_on.folder / "images")[:8]
+        export_onnx(
+            open_cascade(weights),
+            self.outcome.model,
+            read_images(photos, self.old.side),
+            model_id=self.model_id,
+            report=report.read_bytes(),
+            weights_license=self.old.info.license,
+        )
+        shutil.copyfile(weights, self.outcome.model.with_suffix(".npz"))
+
+    def _measure(self, network: Network) -> None:
+        from annotator.decoding import Settings
+        from annotator.evaluation import evaluate
+        from annotator.truth import find_data_sets
+
+        (source,) = find_data_sets([self.outcome.held_out.folder])
+        self.outcome.reports[network.info.model_id] = evaluate(source, network, Settings())
+
+    def _write_report(self, path: Path) -> None:
+        outcome = self.outcome
+        text = (
+            f"# {self.old.info.model_id} and {self.model_id}\n\n"
+            f"Trained on {outcome.trained_on.people} people of {outcome.trained_on.photos} photos; compared on "
+            f"{outcome.held_out.people} people of {outcome.held_out.photos} other photos.\n\n{outcome.table()}\n"
+        )
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        path.write_text(json.dumps(outcome.reports, indent=2) + "\n", encoding="utf-8")
+
+
+def _weights_of(model: Path) -> Path:
+    """Where the weights of an ONNX file are by convention."""
+    if model == DEFAULT_MODEL:
+        from model.pretrained import LITE
+
+        return LITE
+    return model.with_suffix(".npz")

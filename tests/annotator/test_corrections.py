@@ -1,0 +1,116 @@
+"""Corrections of a real dataset, written as data sets that training and evaluation read."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from annotator.corrections import write_corrections
+from annotator.fiftyone_fields import FieldError, Fields, declare_fields
+from annotator.fiftyone_labels import replace_predictions
+from annotator.people import People, Provenance
+from annotator.truth import find_data_sets, read_truth
+from model.canvas import paint
+from model.sources import Source, read_source
+
+from .labelled_photos import SIZE, figure_at
+
+FIELDS = Fields()
+
+
+def add(dataset, folder, *states: str, **changes):
+    """Add a photo with one person per state, 40 pixels apart; returns the sample."""
+    import fiftyone as fo
+
+    path = folder / f"{len(dataset)}.png"
+    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+    sample = fo.Sample(filepath=str(path))
+    dataset.add_sample(sample)
+    declare_fields(dataset, FIELDS)
+    people = [
+        figure_at(5 + 40 * i, 10, provenance=Provenance("lite", "", state, ""), **changes)
+        for i, state in enumerate(states)
+    ]
+    replace_predictions(sample, People(SIZE, people), FIELDS, folder / "maps")
+    sample.save()
+    return sample
+
+
+def read(part) -> dict:
+    return json.loads((part.folder / "annotations.json").read_text())
+
+
+def records_of(part) -> dict:
+    """By sample id what training reads."""
+    folder = part.folder
+    source = Source(str(folder / "annotations.json"), str(folder / "images"), iuv=str(folder / "iuv"))
+    return {record.path.stem: record for record in read_source(source)}
+
+
+def test_only_people_that_a_human_answers_for(dataset, tmp_path):
+    whole = add(dataset, tmp_path, "approved", "edited")
+    mixed = add(dataset, tmp_path, "approved", "predicted", "rejected")
+    add(dataset, tmp_path, "predicted")
+    add(dataset, tmp_path, "rejected")
+    parts = write_corrections(dataset, tmp_path / "out")
+    assert [part.photos for part in parts] == [1, 1]
+    assert sum(part.people for part in parts) == 3
+    images = {image["file_name"]: image for part in parts for image in read(part)["images"]}
+    assert set(images) == {f"{whole.id}.png", f"{mixed.id}.png"}
+    assert images[f"{whole.id}.png"].get("complete", True)
+    assert images[f"{mixed.id}.png"]["complete"] is False
+
+
+def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
+    samples = [add(dataset, tmp_path, "edited") for _ in range(2)]
+    records = {}
+    for part in write_corrections(dataset, tmp_path / "out"):
+        records |= records_of(part)
+    person = figure_at(5, 10)
+    x, y, w, h = person.box
+    for sample in samples:
+        canvas = paint(records[sample.id], SIZE[::-1])
+        np.testing.assert_array_equal(canvas.labels[y : y + h, x : x + w, 2], person.charts)
+        np.testing.assert_allclose(canvas.uv[y : y + h, x : x + w, 0] / 255, person.u, atol=0.003)
+
+
+def test_evaluation_reads_them(dataset, tmp_path):
+    for _ in range(2):
+        add(dataset, tmp_path, "approved")
+    _, held_out = write_corrections(dataset, tmp_path / "out")
+    (source,) = find_data_sets([held_out.folder])
+    (truth,) = read_truth(source)
+    assert truth.photo.resolve() in {path.resolve() for path in tmp_path.glob("*.png")}
+    assert truth.maps().charts.max() == 24
+
+
+def test_people_without_charts_have_their_parts(dataset, tmp_path):
+    for _ in range(2):
+        add(dataset, tmp_path, "approved", charts=None, u=None, v=None)
+    part, _ = write_corrections(dataset, tmp_path / "out")
+    (record,) = records_of(part).values()
+    assert record.iuv is None
+    assert paint(record, SIZE[::-1]).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
+
+
+def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
+    for _ in range(12):
+        add(dataset, tmp_path, "approved")
+    _, before = write_corrections(dataset, tmp_path / "first", held_out=0.5)
+    for _ in range(12):
+        add(dataset, tmp_path, "approved")
+    train, after = write_corrections(dataset, tmp_path / "second", held_out=0.5)
+    names = [{image["file_name"] for image in read(part)["images"]} for part in (before, train, after)]
+    assert names[0] <= names[2]
+    assert not names[1] & names[2]
+    assert len(names[1] | names[2]) == 24
+
+
+@pytest.mark.parametrize("states", [(), ("predicted",), ("approved",)])
+def test_too_few_corrections(dataset, tmp_path, states):
+    for state in states:
+        add(dataset, tmp_path, state)
+    with pytest.raises(FieldError, match=r"dp_people|at least two"):
+        write_corrections(dataset, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

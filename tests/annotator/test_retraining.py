@@ -1,0 +1,136 @@
+"""From corrected people to a new model: a real dataset, a short real training of the package's model."""
+
+import csv
+import json
+
+import pytest
+
+from annotator.cli import main
+from annotator.collections import annotate_samples, import_labels
+from annotator.decoding import Settings
+from annotator.examples import EXAMPLES
+from annotator.fiftyone_fields import FieldError
+from annotator.images import find_photos
+from annotator.network import DEFAULT_MODEL, Network
+from annotator.retraining import FineTuning, Retraining
+
+from ..model.conftest import write_source
+
+SHORT = FineTuning(epochs=2, steps=1, batch=2, size=64, held_out=0.4)
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory):
+    """A dataset of eight photos, six of which are approved."""
+    import fiftyone as fo
+
+    folder = tmp_path_factory.mktemp("reviewed")
+    name = f"reviewed {folder}"
+    import_labels(name, write_source(folder / "data"), folder / "data" / "images")
+    dataset = fo.load_dataset(name)
+    for sample in dataset[:6]:
+        for person in sample.dp_people.detections:
+            person["review"] = "approved"
+        sample.save()
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def retrained(reviewed, tmp_path_factory) -> Retraining:
+    """A run that was stopped after the first epoch and started again."""
+    out = tmp_path_factory.mktemp("retraining") / "spring"
+    first = Retraining(reviewed, out, plan=SHORT)
+    assert next(iter(first)) == 1
+    for sample in reviewed[6:]:
+        for person in sample.dp_people.detections:
+            person["review"] = "approved"
+        sample.save()
+    again = Retraining(reviewed, out, plan=SHORT)
+    assert list(again) == [2, 3, 4, 5]
+    assert len(again) == 5
+    return again
+
+
+def test_a_new_model_beside_the_old_one(retrained):
+    outcome = retrained.outcome
+    assert Network(DEFAULT_MODEL).info.model_id == retrained.old.info.model_id
+    info = Network(outcome.model).info
+    assert info.model_id == outcome.model_id == f"{retrained.old.info.model_id}+spring"
+    assert info.license == retrained.old.info.license
+    assert outcome.model.with_suffix(".npz").is_file()
+
+
+def test_it_goes_on_with_the_corrections_it_began_with(retrained):
+    outcome = retrained.outcome
+    assert outcome.trained_on.photos + outcome.held_out.photos == 6
+    with (retrained.out / "run" / "log.csv").open(newline="") as file:
+        assert [(row["stage"], row["epoch"]) for row in csv.DictReader(file)] == [("3", "1"), ("3", "2")]
+
+
+def test_both_models_are_compared_on_the_same_people(retrained):
+    reports = json.loads((retrained.out / "report.json").read_text())
+    old, new = retrained.old.info.model_id, retrained.model_id
+    assert list(reports) == [old, new]
+    for report in reports.values():
+        assert report["images"] == retrained.outcome.held_out.photos
+        assert 0 <= report["person"]["mask"]["iou"]["value"] <= 1
+    text = (retrained.out / "report.md").read_text()
+    assert f"| | scene, {old} | scene, {new} | person, {old} | person, {new} |" in text
+    assert f"{retrained.outcome.held_out.people} people of {retrained.outcome.held_out.photos} other" in text
+
+
+def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
+    again = Retraining(reviewed, tmp_path / "x", model=retrained.outcome.model, plan=SHORT)
+    assert again.weights == retrained.outcome.model.with_suffix(".npz")
+    assert again.model_id.endswith("+spring+x")
+
+
+def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, capsys):
+    """The command on the finished run: it trains nothing and labels again."""
+    import fiftyone as fo
+
+    photo = fo.Sample(filepath=str(find_photos(EXAMPLES)[0]))
+    reviewed.add_sample(photo)
+    annotate_samples(reviewed[-1:], settings=Settings(confidence=0.05))
+    photo.reload()
+    old = {person.id for person in photo.dp_people.detections}
+    corrected = {d.id for row in reviewed[:-1].values("dp_people.detections") for d in row}
+    files = {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()}
+    short = ["--epochs", "2", "--steps", "1", "--batch", "2", "--size", "64", "--held-out", "0.4"]
+    assert main(["retrain", reviewed.name, "--out", str(retrained.out), *short, "--relabel"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()} == files
+    photo.reload()
+    assert old
+    assert not old & {person.id for person in photo.dp_people.detections}
+    assert {person.model for person in photo.dp_people.detections} <= {retrained.model_id}
+    assert corrected <= {d.id for row in reviewed.values("dp_people.detections") for d in row}
+    assert f"new model: {retrained.outcome.model}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": "nowhere.npz"}, "nowhere.npz: no such weights"),
+        ({"model_id": Network(DEFAULT_MODEL).info.model_id}, "is the old model's"),
+        ({"prefix": "none"}, "none_people"),
+    ],
+)
+def test_refused_before_anything_is_written(reviewed, tmp_path, changes, message):
+    with pytest.raises((ValueError, FieldError), match=message):
+        Retraining(reviewed, tmp_path / "out", plan=SHORT, **changes)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"steps": 0}, {"share": 1.0}, {"held_out": 0.0}, {"size": 100}, {"size": 0}],
+)
+def test_wrong_plans_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FineTuning(**wrong)
+
+
+def test_the_command_names_a_dataset_that_is_not_there(tmp_path, capsys):
+    assert main(["retrain", "no such", "--out", str(tmp_path)]) == 1
+    assert "there is no dataset 'no such'" in capsys.readouterr().err
