@@ -261,7 +261,6 @@ def _add_retrain(commands) -> None:
 def run_retrain(arguments: argparse.Namespace) -> int:
     import fiftyone as fo
 
-    from annotator.collections import annotate_samples
     from annotator.network import DEFAULT_MODEL
     from annotator.retraining import FineTuning, Retraining
 
@@ -278,14 +277,14 @@ def run_retrain(arguments: argparse.Namespace) -> int:
         weights=arguments.weights,
         model_id=arguments.model_id,
         plan=FineTuning(**given),
+        relabel=arguments.relabel,
     )
     for _ in run:
         pass
     print((run.out / "report.md").read_text(encoding="utf-8"))
     print(f"new model: {run.outcome.model}")
-    if arguments.relabel:
-        summary = annotate_samples(dataset, run.outcome.model, prefix=arguments.prefix, overwrite="replace")
-        print(f"{summary.people} people labelled again, {summary.kept} of humans kept")
+    if again := run.outcome.relabelled:
+        print(f"{again.people} people labelled again, {again.kept} of humans kept")
     return 0
 
 

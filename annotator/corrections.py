@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REVIEWED = ("edited", "approved")
 """States of people whose labels a human answers for."""
+LEAST_PHOTOS = 3
+"""To retrain: one to learn from, one to see when to stop, one to compare with."""
 
 
 @dataclass
@@ -49,20 +51,20 @@ def write_corrections(
             out stays so when others are added.
 
     Raises:
-        FieldError: there are no people of that prefix, or fewer than two photos with reviewed ones.
+        FieldError: there are no people of that prefix, or too few photos with reviewed ones.
     """
     fields = Fields(prefix)
     check_fields(samples, fields)
     if not samples.has_sample_field(fields.people):
         raise FieldError(f"{samples._dataset.name!r} has no field {fields.people!r}: annotate photos first")
-    places = _places(samples, fields)
-    if len(places) < 2:
+    places = reviewed_samples(samples, fields)
+    if len(places) < LEAST_PHOTOS:
         raise FieldError(
-            f"{samples._dataset.name!r}: retraining takes photos with people who were edited or approved, at "
-            f"least two; there {'is one' if places else 'are none'}"
+            f"{samples._dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
+            f"edited or approved; there are {len(places)}"
         )
     order = sorted(places, key=places.get)
-    count = min(max(sum(place < held_out for place in places.values()), 1), len(order) - 1)
+    count = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
     parts = []
     for name, keys in (("train", order[count:]), ("held_out", order[:count])):
         part = Part(folder / name)
@@ -75,7 +77,7 @@ def write_corrections(
     return tuple(parts)
 
 
-def _places(samples: Samples, fields: Fields) -> dict[str, float]:
+def reviewed_samples(samples: Samples, fields: Fields) -> dict[str, float]:
     """For the id of each sample with a reviewed person a number in 0..1 that its path alone decides."""
     paths = ["id", "filepath", f"{fields.people}.detections.review"]
     return {

@@ -7,6 +7,7 @@ photos). The old model stays what it is; labels change only when somebody annota
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from annotator.corrections import Part, write_corrections
 from annotator.network import DEFAULT_MODEL, Network
 
 if TYPE_CHECKING:
-    from annotator.collections import Samples
+    from annotator.collections import Samples, Summary
     from model.config import RunConfig
 
 
@@ -66,6 +67,16 @@ class Outcome:
     held_out: Part
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By model id, the old one first: :func:`annotator.evaluation.evaluate` on the held-out photos."""
+    relabelled: Summary | None = None
+    """What labelling again did, where it was asked for."""
+
+    @property
+    def losses(self) -> list[dict[str, float]]:
+        """Per epoch the columns of the training's log, ``loss`` and ``val_loss`` among them."""
+        with (self.model.parent / "run" / "log.csv").open(newline="", encoding="utf-8") as file:
+            return [
+                {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
+            ]
 
     def table(self) -> str:
         """Both models side by side, in Markdown."""
@@ -88,6 +99,7 @@ class Retraining:
         weights: its weights; default: the ``.npz`` beside it, or those of the package's model.
         model_id: of the new model; default: the folder's name after the old id.
         plan: how to train.
+        relabel: label the samples again at the end, with the new model: people whom no human has touched.
 
     Raises:
         ValueError: no corrections, no weights, or an id that is the old one's; the message says which.
@@ -104,12 +116,14 @@ class Retraining:
         weights: str | Path | None = None,
         model_id: str | None = None,
         plan: FineTuning | None = None,
+        relabel: bool = False,
     ):
         from model.commands import prepare_keras
 
         prepare_keras("tensorflow")
+        self.samples, self.prefix, self.relabel = samples, prefix, relabel
         self.out, self.plan, self.old = Path(out).absolute(), plan or FineTuning(), Network(model)
-        self.weights = Path(weights) if weights else _weights_of(Path(model))
+        self.weights = Path(weights) if weights else weights_of(Path(model))
         if not self.weights.is_file():
             raise ValueError(
                 f"{self.weights}: no such weights; {model} was exported from an .npz file: name it"
@@ -127,16 +141,26 @@ class Retraining:
         self.outcome = Outcome(self.out / "model.onnx", self.model_id, *parts)
 
     def __len__(self) -> int:
-        """Epochs, the export and two evaluations."""
-        return self.plan.epochs + 3
+        """Epochs, the export, two evaluations, and the photos to label again."""
+        return self.plan.epochs + 3 + self.relabel * len(self.samples)
 
     def __iter__(self) -> Iterator[int]:
+        yield from self._retrain()
+        if self.relabel:
+            from annotator.collections import Annotation
+
+            run = Annotation(self.samples, self.outcome.model, prefix=self.prefix, overwrite="replace")
+            for done in run:
+                yield self.plan.epochs + 3 + done
+            self.outcome.relabelled = run.summary
+
+    def _retrain(self) -> Iterator[int]:
         from model.training import Run
 
         finished = self.out / "report.json"
         if finished.exists():
             self.outcome.reports = json.loads(finished.read_text(encoding="utf-8"))
-            yield len(self)
+            yield self.plan.epochs + 3
             return
         yield from Run(self._config(), self.out / "run").epochs()
         self._export()
@@ -224,7 +248,7 @@ class Retraining:
         path.write_text(json.dumps(outcome.reports, indent=2) + "\n", encoding="utf-8")
 
 
-def _weights_of(model: Path) -> Path:
+def weights_of(model: Path) -> Path:
     """Where the weights of an ONNX file are by convention."""
     if model == DEFAULT_MODEL:
         from model.pretrained import LITE

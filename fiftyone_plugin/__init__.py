@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,27 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.collections import Annotation, Export, Import, Summary
+from annotator.collections import Annotation, Export, Import
 from annotator.decoding import Settings
-from annotator.fiftyone_fields import FieldError, Fields, check_fields, find_prefixes
-from annotator.network import DEFAULT_MODEL, ModelError, Network
+from annotator.fiftyone_fields import Fields, find_prefixes
 
+from .forms import (
+    delegation_notice,
+    execution_options,
+    folder_at,
+    model_facts,
+    model_input,
+    operator_config,
+    prefix_input,
+    refuse,
+    show_error,
+    show_notice,
+    show_warning,
+)
+from .retrain import RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
+from .running import execute
 
-LARGE = 500
-"""Photos from which the form proposes to schedule the run instead of waiting for it."""
 OVERWRITE = {
     "skip": ("Skip photos that have labels", "Also continues a run that was stopped."),
     "replace": (
@@ -37,7 +47,7 @@ class AnnotatePeople(foo.Operator):
 
     @property
     def config(self) -> foo.OperatorConfig:
-        return _config(
+        return operator_config(
             "annotate_people", "Annotate people", "Masks, parts, charts, U, V and keypoints of people"
         )
 
@@ -46,13 +56,13 @@ class AnnotatePeople(foo.Operator):
         return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return _execution_options(ctx)
+        return execution_options(ctx)
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
         inputs.view_target(ctx, action_description="Annotate", require_flat=True)
-        _model_input(ctx, inputs)
-        _prefix_input(ctx, inputs, ctx.target_view(require_flat=True))
+        model_input(ctx, inputs)
+        prefix_input(ctx, inputs, ctx.target_view(require_flat=True))
         inputs.bool(
             "person_pass",
             default=False,
@@ -74,7 +84,7 @@ class AnnotatePeople(foo.Operator):
             description="The least score of a person, 0 to 1",
         )
         _overwrite_input(inputs, "skip")
-        _delegation_notice(ctx, inputs)
+        delegation_notice(ctx, inputs)
         return types.Property(inputs, view=types.View(label="Annotate people"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -87,7 +97,7 @@ class AnnotatePeople(foo.Operator):
             settings=Settings(**chosen),
             overwrite=values["overwrite"],
         )
-        return _execute(ctx, run, len(run), lambda: _show_labels(ctx, run))
+        return _execute(ctx, run, len(run), after=lambda: _show_labels(ctx, run))
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People annotated")
@@ -98,10 +108,12 @@ class ExportCocoDensePose(foo.Operator):
 
     @property
     def config(self) -> foo.OperatorConfig:
-        return _config("export_coco_densepose", "Export COCO-DensePose", "Write the people to one JSON file")
+        return operator_config(
+            "export_coco_densepose", "Export COCO-DensePose", "Write the people to one JSON file"
+        )
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return _execution_options(ctx)
+        return execution_options(ctx)
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
@@ -109,25 +121,27 @@ class ExportCocoDensePose(foo.Operator):
         samples = ctx.target_view(require_flat=True)
         prefixes = find_prefixes(ctx.dataset)
         if not prefixes:
-            _error(inputs, "no_labels", "No people", "Annotate or import people first.")
+            show_error(inputs, "no_labels", "No people", "Annotate or import people first.")
         else:
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
             prefix = ctx.params.get("prefix") or prefixes[0]
             if prefix in prefixes:
                 count = len(samples.exists(Fields(prefix).people))
-                _notice(inputs, "count", f"{count} of {len(samples)} photos have labels and will be written.")
+                show_notice(
+                    inputs, "count", f"{count} of {len(samples)} photos have labels and will be written."
+                )
         default = Path.home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}.json"
         path = inputs.str("path", default=str(default), required=True, label="File to write")
         chosen = Path(ctx.params.get("path") or default).expanduser()
         if chosen.is_dir():
-            _refuse(path, f"{chosen} is a folder: add a file name")
+            refuse(path, f"{chosen} is a folder: add a file name")
         elif not chosen.parent.is_dir():
-            _refuse(path, f"{chosen.parent}: no such folder")
+            refuse(path, f"{chosen.parent}: no such folder")
         elif chosen.exists():
-            _warning(inputs, "exists", "The file exists", f"{chosen} will be replaced.")
+            show_warning(inputs, "exists", "The file exists", f"{chosen} will be replaced.")
             replace = inputs.bool("replace", default=False, label="Replace the file")
             if not ctx.params.get("replace"):
-                _refuse(replace, "Confirm, or choose another file")
+                refuse(replace, "Confirm, or choose another file")
         folder = inputs.str(
             "images_dir",
             label="Folder of the photos",
@@ -135,9 +149,9 @@ class ExportCocoDensePose(foo.Operator):
         )
         images_dir = ctx.params.get("images_dir")
         if images_dir and not Path(images_dir).expanduser().is_dir():
-            _refuse(folder, f"{images_dir}: no such folder")
+            refuse(folder, f"{images_dir}: no such folder")
         inputs.bool("rejected", default=False, label="Write rejected people, too")
-        _delegation_notice(ctx, inputs)
+        delegation_notice(ctx, inputs)
         return types.Property(inputs, view=types.View(label="Export COCO-DensePose"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -146,10 +160,10 @@ class ExportCocoDensePose(foo.Operator):
             ctx.target_view(require_flat=True),
             Path(values["path"]).expanduser(),
             prefix=values["prefix"],
-            images_dir=_folder(values.get("images_dir")),
+            images_dir=folder_at(values.get("images_dir")),
             rejected=values["rejected"],
         )
-        return _execute(ctx, run, len(run), list, {"file": str(run.path)})
+        return _execute(ctx, run, len(run), {"file": str(run.path)})
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People exported")
@@ -160,17 +174,19 @@ class ImportCocoDensePose(foo.Operator):
 
     @property
     def config(self) -> foo.OperatorConfig:
-        return _config("import_coco_densepose", "Import COCO-DensePose", "Read people from a JSON file")
+        return operator_config(
+            "import_coco_densepose", "Import COCO-DensePose", "Read people from a JSON file"
+        )
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return _execution_options(ctx)
+        return execution_options(ctx)
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
         path = inputs.str("path", required=True, label="COCO-DensePose file")
         chosen = ctx.params.get("path")
         if chosen and not Path(chosen).expanduser().is_file():
-            _refuse(path, f"{chosen}: no such file")
+            refuse(path, f"{chosen}: no such file")
         folder = inputs.str(
             "images_dir",
             required=True,
@@ -179,7 +195,7 @@ class ImportCocoDensePose(foo.Operator):
         )
         images_dir = ctx.params.get("images_dir")
         if images_dir and not Path(images_dir).expanduser().is_dir():
-            _refuse(folder, f"{images_dir}: no such folder")
+            refuse(folder, f"{images_dir}: no such folder")
         target = types.RadioGroup()
         if ctx.dataset is not None:
             target.add_choice("this", label="This dataset", description="Photos that it lacks are added")
@@ -190,10 +206,10 @@ class ImportCocoDensePose(foo.Operator):
         if into == "new":
             name = inputs.str("name", required=True, label="Name of the new dataset")
             if fo.dataset_exists(ctx.params.get("name") or ""):
-                _refuse(name, "There is a dataset of that name already")
-        _prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
+                refuse(name, "There is a dataset of that name already")
+        prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
         _overwrite_input(inputs, "replace")
-        _delegation_notice(ctx, inputs)
+        delegation_notice(ctx, inputs)
         return types.Property(inputs, view=types.View(label="Import COCO-DensePose"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -210,7 +226,7 @@ class ImportCocoDensePose(foo.Operator):
         def after() -> list[Any]:
             return [ctx.ops.open_dataset(run.dataset.name)] if is_new else _show_labels(ctx, run)
 
-        return _execute(ctx, run, None, after, {"dataset": run.dataset.name})
+        return _execute(ctx, run, None, {"dataset": run.dataset.name}, after)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People imported")
@@ -230,80 +246,30 @@ class ModelInfo(foo.Operator):
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
-        _model_input(ctx, inputs)
+        model_input(ctx, inputs)
         return types.Property(inputs, view=types.View(label="Model info"))
 
     def execute(self, ctx: Context) -> dict[str, Any]:
-        return {name: str(value) for name, value in _model_facts(ctx.params["model"]).items()}
+        return {name: str(value) for name, value in model_facts(ctx.params["model"]).items()}
 
     def resolve_output(self, ctx: Context) -> types.Property:
         outputs = types.Object()
-        for name in _model_facts(ctx.params["model"]):
+        for name in model_facts(ctx.params["model"]):
             outputs.str(name, label=name.replace("_", " "))
         return types.Property(outputs, view=types.View(label="Model"))
 
 
 def register(plugin: Any) -> None:
     """Called by FiftyOne."""
-    for operator in (AnnotatePeople, ExportCocoDensePose, ImportCocoDensePose, ModelInfo, *REVIEW_OPERATORS):
+    for operator in (
+        AnnotatePeople,
+        ExportCocoDensePose,
+        ImportCocoDensePose,
+        RetrainModel,
+        ModelInfo,
+        *REVIEW_OPERATORS,
+    ):
         plugin.register(operator)
-
-
-def _config(name: str, label: str, description: str) -> foo.OperatorConfig:
-    return foo.OperatorConfig(
-        name=name,
-        label=label,
-        description=description,
-        dynamic=True,
-        execute_as_generator=True,
-        allow_immediate_execution=True,
-        allow_delegated_execution=True,
-    )
-
-
-def _execution_options(ctx: Context) -> foo.ExecutionOptions:
-    return foo.ExecutionOptions(
-        allow_immediate_execution=True,
-        allow_delegated_execution=True,
-        default_choice_to_delegated=ctx.dataset is not None and len(ctx.dataset) > LARGE,
-    )
-
-
-def _delegation_notice(ctx: Context, inputs: types.Object) -> None:
-    if ctx.dataset is not None and len(ctx.dataset) > LARGE:
-        text = "This may take long: schedule it, and let `fiftyone delegated launch` run beside the App."
-        _notice(inputs, "long", text)
-
-
-def _model_input(ctx: Context, inputs: types.Object) -> None:
-    field = inputs.str(
-        "model", default=str(DEFAULT_MODEL), required=True, label="Model", description="An ONNX file"
-    )
-    try:
-        facts = _model_facts(ctx.params.get("model") or str(DEFAULT_MODEL))
-    except ModelError as error:
-        _refuse(field, str(error))
-    except ImportError as error:
-        _error(inputs, "runtime", "ONNX Runtime is missing", str(error))
-    else:
-        _notice(inputs, "device", f"{facts['model_id']}, runs on {facts['device']}")
-
-
-def _prefix_input(ctx: Context, inputs: types.Object, samples: Any) -> None:
-    """``samples`` are those that will have the fields, ``None`` where there are none yet."""
-    field = inputs.str(
-        "prefix",
-        default="dp",
-        required=True,
-        label="Field prefix",
-        description="Names of the label fields start with it: dp_people, dp_parts …",
-    )
-    try:
-        fields = Fields(ctx.params.get("prefix", "dp"))
-        if samples is not None:
-            check_fields(samples, fields)
-    except FieldError as error:
-        _refuse(field, str(error))
 
 
 def _overwrite_input(inputs: types.Object, default: str) -> None:
@@ -318,83 +284,6 @@ def _overwrite_input(inputs: types.Object, default: str) -> None:
         label="Photos with labels",
         view=choices,
     )
-
-
-def _refuse(field: types.Property, reason: str) -> None:
-    """Mark an input as wrong: the form says why and cannot be executed."""
-    field.invalid = True
-    field.error_message = reason
-
-
-def _error(inputs: types.Object, name: str, label: str, description: str) -> None:
-    _refuse(inputs.view(name, types.Error(label=label, description=description)), description)
-
-
-def _warning(inputs: types.Object, name: str, label: str, description: str) -> None:
-    inputs.view(name, types.Warning(label=label, description=description))
-
-
-def _notice(inputs: types.Object, name: str, text: str) -> None:
-    inputs.view(name, types.Notice(label=text))
-
-
-def _folder(path: str | None) -> Path | None:
-    return Path(path).expanduser() if path else None
-
-
-def _model_facts(path: str) -> dict[str, Any]:
-    """
-    Raises:
-        ModelError: the file cannot be used.
-        ImportError: ONNX Runtime is not installed.
-    """
-    file = Path(path).expanduser()
-    return _read_model_facts(file, file.stat().st_mtime_ns if file.is_file() else 0)
-
-
-@lru_cache(maxsize=8)
-def _read_model_facts(file: Path, changed: int) -> dict[str, Any]:
-    """``changed`` is the file's time: forms ask at every key stroke, loading takes a moment."""
-    network = Network(file)
-    return {"file": str(file), "device": network.device, **asdict(network.info)}
-
-
-def _execute(
-    ctx: Context,
-    run: Any,
-    total: int | None,
-    after: Callable[[], list[Any]],
-    extra: dict[str, str] | None = None,
-) -> Iterator[Any] | dict[str, Any]:
-    """Do a run: as a stream of messages to the App, or at once where it was scheduled.
-
-    ``after`` makes messages for the end of the stream.
-    """
-    if not ctx.delegated:
-        return _stream(ctx, run, total, after, extra or {})
-    for done in run:
-        ctx.set_progress(done / total if total else None, _progress_label(done, total))
-    return _results(run.summary, extra or {})
-
-
-def _stream(
-    ctx: Context, run: Any, total: int | None, after: Callable[[], list[Any]], extra: dict[str, str]
-) -> Iterator[Any]:
-    try:
-        for done in run:
-            yield ctx.ops.set_progress(
-                label=_progress_label(done, total), progress=done / total if total else None
-            )
-    except (ValueError, OSError) as error:
-        # The stream has begun, so that an exception would not reach the App.
-        yield ctx.ops.notify(str(error), variant="error")
-        outputs = types.Object()
-        outputs.view("error", types.Error(label="Stopped", description=str(error)))
-        yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
-        return
-    yield from after()
-    results = _results(run.summary, extra)
-    yield ctx.ops.show_output(_summary_output("Done", results).to_json(), results)
 
 
 def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
@@ -414,13 +303,16 @@ def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
     return messages
 
 
-def _progress_label(done: int, total: int | None) -> str:
-    return f"{done} of {total} photos" if total else f"{done} photos"
+def _execute(
+    ctx: Context, run: Any, total: int | None, extra: dict[str, str] | None = None, after=list
+) -> Any:
+    """Do a run over photos, which leaves a summary."""
 
+    def results() -> dict[str, Any]:
+        found = run.summary.to_dict()
+        return {**(extra or {}), **found, "failures": "\n".join(found["failures"])}
 
-def _results(summary: Summary, extra: dict[str, str]) -> dict[str, Any]:
-    results = summary.to_dict()
-    return {**extra, **results, "failures": "\n".join(results["failures"])}
+    return execute(ctx, run, total, results, lambda values: _summary_output("Done", values), after=after)
 
 
 def _summary_output(label: str, results: dict[str, Any] | None = None) -> types.Property:

@@ -50,20 +50,21 @@ def records_of(part) -> dict:
 
 def test_only_people_that_a_human_answers_for(dataset, tmp_path):
     whole = add(dataset, tmp_path, "approved", "edited")
+    other = add(dataset, tmp_path, "edited")
     mixed = add(dataset, tmp_path, "approved", "predicted", "rejected")
     add(dataset, tmp_path, "predicted")
     add(dataset, tmp_path, "rejected")
     parts = write_corrections(dataset, tmp_path / "out")
-    assert [part.photos for part in parts] == [1, 1]
-    assert sum(part.people for part in parts) == 3
+    assert [part.photos for part in parts] == [2, 1]
+    assert sum(part.people for part in parts) == 4
     images = {image["file_name"]: image for part in parts for image in read(part)["images"]}
-    assert set(images) == {f"{whole.id}.png", f"{mixed.id}.png"}
+    assert set(images) == {f"{sample.id}.png" for sample in (whole, other, mixed)}
     assert images[f"{whole.id}.png"].get("complete", True)
     assert images[f"{mixed.id}.png"]["complete"] is False
 
 
 def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
-    samples = [add(dataset, tmp_path, "edited") for _ in range(2)]
+    samples = [add(dataset, tmp_path, "edited") for _ in range(3)]
     records = {}
     for part in write_corrections(dataset, tmp_path / "out"):
         records |= records_of(part)
@@ -76,7 +77,7 @@ def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
 
 
 def test_evaluation_reads_them(dataset, tmp_path):
-    for _ in range(2):
+    for _ in range(3):
         add(dataset, tmp_path, "approved")
     _, held_out = write_corrections(dataset, tmp_path / "out")
     (source,) = find_data_sets([held_out.folder])
@@ -86,10 +87,10 @@ def test_evaluation_reads_them(dataset, tmp_path):
 
 
 def test_people_without_charts_have_their_parts(dataset, tmp_path):
-    for _ in range(2):
+    for _ in range(3):
         add(dataset, tmp_path, "approved", charts=None, u=None, v=None)
     part, _ = write_corrections(dataset, tmp_path / "out")
-    (record,) = records_of(part).values()
+    record = next(iter(records_of(part).values()))
     assert record.iuv is None
     assert paint(record, SIZE[::-1]).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
 
@@ -107,10 +108,10 @@ def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
     assert len(names[1] | names[2]) == 24
 
 
-@pytest.mark.parametrize("states", [(), ("predicted",), ("approved",)])
+@pytest.mark.parametrize("states", [(), ("predicted",) * 3, ("approved", "edited")])
 def test_too_few_corrections(dataset, tmp_path, states):
     for state in states:
         add(dataset, tmp_path, state)
-    with pytest.raises(FieldError, match=r"dp_people|at least two"):
+    with pytest.raises(FieldError, match=r"dp_people|at least 3"):
         write_corrections(dataset, tmp_path / "out")
     assert not (tmp_path / "out").exists()

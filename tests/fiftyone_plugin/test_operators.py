@@ -27,10 +27,10 @@ ANNOTATE = {
 
 @pytest.fixture
 def photos(dataset, tmp_path) -> list[Path]:
-    """Two of the example images, in the dataset."""
+    """Three of the example images, in the dataset."""
     import fiftyone as fo
 
-    paths = [Path(shutil.copy(path, tmp_path)) for path in find_photos(EXAMPLES)[:2]]
+    paths = [Path(shutil.copy(path, tmp_path)) for path in find_photos(EXAMPLES)[:3]]
     dataset.add_samples([fo.Sample(filepath=str(path)) for path in paths])
     return paths
 
@@ -49,6 +49,23 @@ def execute(operator: str, dataset, /, **params):
     import fiftyone.operators as foo
 
     return foo.execute_operator(f"{PLUGIN}/{operator}", {"dataset": dataset, "params": params})
+
+
+def run_scheduled(operator: str, dataset, params: dict):
+    """Schedule a run, which must change nothing, then do it as ``fiftyone delegated launch`` would."""
+    import fiftyone.operators as foo
+    from fiftyone.operators.delegated import DelegatedOperationService
+
+    dataset.reload()
+    before = dataset.last_modified_at
+    context = {"dataset": dataset, "params": params, "request_delegation": True}
+    scheduled = foo.execute_operator(f"{PLUGIN}/{operator}", context)
+    dataset.reload()
+    assert dataset.last_modified_at == before
+    service = DelegatedOperationService()
+    service.execute_queued_operations(limit=1, log=False)
+    dataset.reload()
+    return service.get(scheduled.result["id"])
 
 
 def test_the_operators_are_those_of_the_description():
@@ -104,24 +121,14 @@ def test_only_the_selected_samples(dataset, photos):
 
 
 def test_a_scheduled_run_does_the_same_and_keeps_its_result(dataset, photos, tmp_path):
-    import fiftyone.operators as foo
-    from fiftyone.operators.delegated import DelegatedOperationService
-
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")
     dataset.add_samples([type(dataset.first())(filepath=str(bad))])
-    context = {"dataset": dataset, "params": ANNOTATE, "request_delegation": True}
-    scheduled = foo.execute_operator(f"{PLUGIN}/annotate_people", context)
-    assert dataset.count() == 3
-    assert "dp_people" not in dataset.get_field_schema()
-    service = DelegatedOperationService()
-    service.execute_queued_operations(limit=1, log=False)
-    done = service.get(scheduled.result["id"])
-    dataset.reload()
+    done = run_scheduled("annotate_people", dataset, ANNOTATE)
     assert done.run_state == "completed"
     assert done.status.progress == 1
     assert dataset.count("dp_people.detections") == done.result.result["people"] > 0
-    assert done.result.result["samples"] == 2
+    assert done.result.result["samples"] == 3
     assert "bad.jpg: not an image" in done.result.result["failures"]
 
 
@@ -186,3 +193,70 @@ def test_model_info_says_what_and_where(dataset):
     assert facts["device"]
     assert facts["label_space"] == "coco-densepose"
     assert facts["charts"] == "24"
+
+
+def approve(dataset) -> None:
+    for sample in dataset:
+        for person in sample.dp_people.detections:
+            person["review"] = "approved"
+        sample.save()
+
+
+def test_the_form_of_retraining_says_what_there_is_to_learn_from(dataset, photos, tmp_path):
+    assert "Annotate or import" in form("retrain_model", dataset)["no_labels"].error_message
+    execute("annotate_people", dataset, **ANNOTATE)
+    assert form("retrain_model", dataset)["too_few"].error_message.startswith("0 photos")
+    approve(dataset)
+    inputs = form("retrain_model", dataset)
+    assert inputs["count"].view.label == "3 photos have people who were edited or approved."
+    assert not [name for name, field in inputs.items() if field.invalid]
+    assert "begun" not in inputs
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "corrections.json").write_text("[]")
+    assert "goes on" in form("retrain_model", dataset, folder=str(tmp_path / "run"))["begun"].view.label
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "message"),
+    [
+        ({"folder": str(ROOT)}, "folder", "holds something else"),
+        ({"folder": __file__}, "folder", "holds something else"),
+        ({"base": "/none.json"}, "base", "/none.json: no such file"),
+        ({"size": 100}, "size", "multiple of 32"),
+    ],
+)
+def test_wrong_inputs_of_retraining(dataset, photos, params, field, message):
+    execute("annotate_people", dataset, **ANNOTATE)
+    found = form("retrain_model", dataset, **params)[field]
+    assert found.invalid
+    assert message in found.error_message
+
+
+def test_a_model_whose_weights_are_not_there(dataset, photos, tmp_path):
+    execute("annotate_people", dataset, **ANNOTATE)
+    model = Path(shutil.copy(DEFAULT_MODEL, tmp_path / "other.onnx"))
+    found = form("retrain_model", dataset, model=str(model))["no_weights"]
+    assert "other.npz" in found.error_message
+
+
+def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, tmp_path):
+    execute("annotate_people", dataset, **ANNOTATE)
+    approve(dataset)
+    values = {
+        "prefix": "dp",
+        "model": str(DEFAULT_MODEL),
+        "folder": str(tmp_path / "run"),
+        "epochs": 1,
+        "steps": 1,
+        "size": 64,
+        "learning_rate": 1e-6,
+        "relabel": True,
+    }
+    done = run_scheduled("retrain_model", dataset, values)
+    assert done.run_state == "completed", done.result.error
+    result = done.result.result
+    assert result["model"] == str(tmp_path / "run" / "model.onnx")
+    assert Path(result["model"]).is_file()
+    assert [len(curve["y"]) for curve in result["losses"]] == [1, 1]
+    assert "| person mask IoU, mean |" in result["comparison"]
+    assert result["relabelled"].startswith("0 people labelled again")

@@ -1,0 +1,114 @@
+"""Inputs and settings that the forms of several operators share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from annotator.fiftyone_fields import FieldError, Fields, check_fields
+from annotator.network import DEFAULT_MODEL, ModelError, Network
+
+LARGE = 500
+"""Photos from which a form proposes to schedule the run instead of waiting for it."""
+Context = foo.ExecutionContext
+
+
+def operator_config(name: str, label: str, description: str) -> foo.OperatorConfig:
+    return foo.OperatorConfig(
+        name=name,
+        label=label,
+        description=description,
+        dynamic=True,
+        execute_as_generator=True,
+        allow_immediate_execution=True,
+        allow_delegated_execution=True,
+    )
+
+
+def execution_options(ctx: Context) -> foo.ExecutionOptions:
+    return foo.ExecutionOptions(
+        allow_immediate_execution=True,
+        allow_delegated_execution=True,
+        default_choice_to_delegated=ctx.dataset is not None and len(ctx.dataset) > LARGE,
+    )
+
+
+def delegation_notice(ctx: Context, inputs: types.Object) -> None:
+    if ctx.dataset is not None and len(ctx.dataset) > LARGE:
+        text = "This may take long: schedule it, and let `fiftyone delegated launch` run beside the App."
+        show_notice(inputs, "long", text)
+
+
+def model_input(ctx: Context, inputs: types.Object) -> None:
+    field = inputs.str(
+        "model", default=str(DEFAULT_MODEL), required=True, label="Model", description="An ONNX file"
+    )
+    try:
+        facts = model_facts(ctx.params.get("model") or str(DEFAULT_MODEL))
+    except ModelError as error:
+        refuse(field, str(error))
+    except ImportError as error:
+        show_error(inputs, "runtime", "ONNX Runtime is missing", str(error))
+    else:
+        show_notice(inputs, "device", f"{facts['model_id']}, runs on {facts['device']}")
+
+
+def prefix_input(ctx: Context, inputs: types.Object, samples: Any) -> None:
+    """``samples`` are those that will have the fields, ``None`` where there are none yet."""
+    field = inputs.str(
+        "prefix",
+        default="dp",
+        required=True,
+        label="Field prefix",
+        description="Names of the label fields start with it: dp_people, dp_parts …",
+    )
+    try:
+        fields = Fields(ctx.params.get("prefix", "dp"))
+        if samples is not None:
+            check_fields(samples, fields)
+    except FieldError as error:
+        refuse(field, str(error))
+
+
+def refuse(field: types.Property, reason: str) -> None:
+    """Mark an input as wrong: the form says why and cannot be executed."""
+    field.invalid = True
+    field.error_message = reason
+
+
+def show_error(inputs: types.Object, name: str, label: str, description: str) -> None:
+    refuse(inputs.view(name, types.Error(label=label, description=description)), description)
+
+
+def show_warning(inputs: types.Object, name: str, label: str, description: str) -> None:
+    inputs.view(name, types.Warning(label=label, description=description))
+
+
+def show_notice(inputs: types.Object, name: str, text: str) -> None:
+    inputs.view(name, types.Notice(label=text))
+
+
+def folder_at(path: str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
+
+
+def model_facts(path: str) -> dict[str, Any]:
+    """
+    Raises:
+        ModelError: the file cannot be used.
+        ImportError: ONNX Runtime is not installed.
+    """
+    file = Path(path).expanduser()
+    return _read_model_facts(file, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache(maxsize=8)
+def _read_model_facts(file: Path, changed: int) -> dict[str, Any]:
+    """``changed`` is the file's time: forms ask at every key stroke, loading takes a moment."""
+    network = Network(file)
+    return {"file": str(file), "device": network.device, **asdict(network.info)}

@@ -1,0 +1,156 @@
+"""The operator that makes a better model from what people corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from annotator.corrections import LEAST_PHOTOS, reviewed_samples
+from annotator.fiftyone_fields import Fields, find_prefixes
+from annotator.retraining import FineTuning, Retraining, weights_of
+
+from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
+from .running import Results, execute
+
+Context = foo.ExecutionContext
+PLAN = FineTuning()
+LONG = (
+    "On a CPU this takes from minutes to hours, in which the App is slow: schedule it, and let "
+    "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`."
+)
+
+
+class RetrainModel(foo.Operator):
+    """Fine-tune a model on the people who were edited or approved."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        return operator_config(
+            "retrain_model", "Retrain model", "Fine-tune the model on corrected people and compare the two"
+        )
+
+    def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
+        return foo.ExecutionOptions(
+            allow_immediate_execution=True, allow_delegated_execution=True, default_choice_to_delegated=True
+        )
+
+    def resolve_input(self, ctx: Context) -> types.Property:
+        inputs = types.Object()
+        inputs.view_target(ctx, action_description="Learn from", require_flat=True)
+        prefixes = find_prefixes(ctx.dataset)
+        if not prefixes:
+            show_error(inputs, "no_labels", "No people", "Annotate or import people first.")
+        else:
+            inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
+            _count(ctx, inputs, ctx.params.get("prefix") or prefixes[0])
+        model_input(ctx, inputs)
+        if ctx.params.get("model") and not weights_of(_path(ctx.params["model"])).is_file():
+            reason = (
+                f"{weights_of(_path(ctx.params['model']))}: the weights it was exported from are not there"
+            )
+            show_error(inputs, "no_weights", "Weights are missing", reason)
+        _folder_input(ctx, inputs)
+        _plan_inputs(ctx, inputs)
+        inputs.bool(
+            "relabel",
+            default=False,
+            label="Label again",
+            description="with the new model, the people that no human has touched",
+        )
+        show_notice(inputs, "long", LONG)
+        return types.Property(inputs, view=types.View(label="Retrain model"))
+
+    def execute(self, ctx: Context) -> Iterator[Any] | Results:
+        values = ctx.params
+        numbers = {name: values[name] for name in ("epochs", "steps", "size", "learning_rate")}
+        run = Retraining(
+            ctx.target_view(require_flat=True),
+            _path(values["folder"]),
+            prefix=values["prefix"],
+            model=_path(values["model"]),
+            plan=FineTuning(**numbers, base=folder_at(values.get("base"))),
+            relabel=values["relabel"],
+        )
+        after = lambda: [ctx.ops.reload_dataset()] if run.relabel else []  # noqa: E731
+        return execute(ctx, run, len(run), lambda: _results(run), _output, after=after, unit="steps")
+
+    def resolve_output(self, ctx: Context) -> types.Property:
+        return _output(ctx.results or {})
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _count(ctx: Context, inputs: types.Object, prefix: str) -> None:
+    count = len(reviewed_samples(ctx.target_view(require_flat=True), Fields(prefix)))
+    if count < LEAST_PHOTOS:
+        reason = f"{count} photos have people who were edited or approved; {LEAST_PHOTOS} are needed"
+        show_error(inputs, "too_few", "Nothing to learn from", reason)
+    else:
+        show_notice(inputs, "count", f"{count} photos have people who were edited or approved.")
+
+
+def _folder_input(ctx: Context, inputs: types.Object) -> None:
+    default = Path.home() / "densepose" / f"{fo.core.utils.to_slug(ctx.dataset.name)}-retrained"
+    field = inputs.str(
+        "folder",
+        default=str(default),
+        required=True,
+        label="Folder of the run",
+        description="Its name becomes part of the new model's id; a run that was stopped there goes on",
+    )
+    chosen = _path(ctx.params.get("folder") or str(default))
+    begun = (chosen / "corrections.json").is_file()
+    if chosen.exists() and not begun and (not chosen.is_dir() or any(chosen.iterdir())):
+        refuse(field, f"{chosen} holds something else: choose a new folder")
+    elif begun:
+        show_notice(inputs, "begun", "A run was begun there: it goes on, with the corrections of then.")
+
+
+def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
+    base = inputs.str(
+        "base",
+        label="Config of the first training",
+        description="Optional: its data are half of the samples, so that the model forgets nothing",
+    )
+    chosen = ctx.params.get("base")
+    if chosen and not _path(chosen).is_file():
+        refuse(base, f"{chosen}: no such file")
+    inputs.int("epochs", default=PLAN.epochs, min=1, required=True, label="Epochs")
+    inputs.int("steps", default=PLAN.steps, min=1, required=True, label="Batches per epoch")
+    size = inputs.int("size", default=PLAN.size, min=32, required=True, label="Side of the samples, pixels")
+    if (ctx.params.get("size") or PLAN.size) % 32:
+        refuse(size, "must be a multiple of 32")
+    inputs.float("learning_rate", default=PLAN.learning_rate, required=True, label="Learning rate")
+
+
+def _results(run: Retraining) -> Results:
+    outcome, again = run.outcome, run.outcome.relabelled
+    epochs = list(range(1, len(outcome.losses) + 1))
+    curves = {"training": "loss", "held out of training": "val_loss"}
+    return {
+        "model": str(outcome.model),
+        "comparison": (run.out / "report.md").read_text(encoding="utf-8"),
+        "losses": [
+            {"type": "scatter", "name": name, "x": epochs, "y": [row[column] for row in outcome.losses]}
+            for name, column in curves.items()
+        ],
+        "relabelled": f"{again.people} people labelled again, {again.kept} of humans kept" if again else "",
+    }
+
+
+def _output(results: Results) -> types.Property:
+    outputs = types.Object()
+    outputs.str("model", label="New model")
+    outputs.str("comparison", label="Comparison", view=types.MarkdownView())
+    layout = {"xaxis": {"title": "epoch"}, "yaxis": {"title": "loss"}, "height": 260}
+    outputs.plot("losses", label="Loss", layout=layout)
+    if results.get("relabelled"):
+        outputs.str("relabelled", label="Labels")
+    return types.Property(outputs, view=types.View(label="Retrained"))

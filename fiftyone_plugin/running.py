@@ -1,0 +1,59 @@
+"""Doing a run: as a stream of messages to the App, or at once where it was scheduled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+Context = foo.ExecutionContext
+Results = dict[str, Any]
+
+
+def execute(
+    ctx: Context,
+    run: Iterable[int],
+    total: int | None,
+    results: Callable[[], Results],
+    output: Callable[[Results], types.Property],
+    *,
+    after: Callable[[], list[Any]] = list,
+    unit: str = "photos",
+) -> Iterator[Any] | Results:
+    """Do a run, whose iteration yields how much of ``total`` is done.
+
+    Args:
+        results: makes the results when it is done.
+        output: makes the form that shows them.
+        after: makes more messages for the end of the stream.
+        unit: what is counted.
+    """
+    if not ctx.delegated:
+        return _stream(ctx, run, total, results, output, after, unit)
+    for done in run:
+        ctx.set_progress(done / total if total else None, _label(done, total, unit))
+    return results()
+
+
+def _stream(ctx, run, total, results, output, after, unit) -> Iterator[Any]:
+    try:
+        for done in run:
+            yield ctx.ops.set_progress(
+                label=_label(done, total, unit), progress=done / total if total else None
+            )
+    except (ValueError, OSError) as error:
+        # The stream has begun, so that an exception would not reach the App.
+        yield ctx.ops.notify(str(error), variant="error")
+        outputs = types.Object()
+        outputs.view("error", types.Error(label="Stopped", description=str(error)))
+        yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
+        return
+    yield from after()
+    values = results()
+    yield ctx.ops.show_output(output(values).to_json(), values)
+
+
+def _label(done: int, total: int | None, unit: str) -> str:
+    return f"{done} of {total} {unit}" if total else f"{done} {unit}"
