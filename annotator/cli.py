@@ -281,8 +281,7 @@ def run_retrain(arguments: argparse.Namespace) -> int:
     )
     for _ in run:
         pass
-    print((run.out / "report.md").read_text(encoding="utf-8"))
-    print(f"new model: {run.outcome.model}")
+    print(f"{run.outcome.text()}\nnew model: {run.outcome.model}")
     if again := run.outcome.relabelled:
         print(f"{again.people} people labelled again, {again.kept} of humans kept")
     return 0

@@ -78,11 +78,15 @@ class Outcome:
                 {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
             ]
 
-    def table(self) -> str:
+    def text(self) -> str:
         """Both models side by side, in Markdown."""
         from annotator.figures import comparison
 
-        return comparison(self.reports)
+        return (
+            f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
+            f"{self.held_out.people} people of {self.held_out.photos} other photos.\n\n"
+            f"{comparison(self.reports)}\n"
+        )
 
 
 class Retraining:
@@ -238,14 +242,9 @@ class Retraining:
         self.outcome.reports[network.info.model_id] = evaluate(source, network, Settings())
 
     def _write_report(self, path: Path) -> None:
-        outcome = self.outcome
-        text = (
-            f"# {self.old.info.model_id} and {self.model_id}\n\n"
-            f"Trained on {outcome.trained_on.people} people of {outcome.trained_on.photos} photos; compared on "
-            f"{outcome.held_out.people} people of {outcome.held_out.photos} other photos.\n\n{outcome.table()}\n"
-        )
+        text = f"# {self.old.info.model_id} and {self.model_id}\n\n{self.outcome.text()}"
         path.with_suffix(".md").write_text(text, encoding="utf-8")
-        path.write_text(json.dumps(outcome.reports, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
 
 
 def weights_of(model: Path) -> Path:

@@ -136,7 +136,7 @@ def _results(run: Retraining) -> Results:
     curves = {"training": "loss", "held out of training": "val_loss"}
     return {
         "model": str(outcome.model),
-        "comparison": (run.out / "report.md").read_text(encoding="utf-8"),
+        "comparison": outcome.text(),
         "losses": [
             {"type": "scatter", "name": name, "x": epochs, "y": [row[column] for row in outcome.losses]}
             for name, column in curves.items()
