@@ -98,17 +98,22 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
         "validation": [{"folder": "photos"}],
         "stages": [plan, plan, plan],
     }
-    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    recipes = tmp_path / "first.json", tmp_path / "then.json"
+    for path in recipes:
+        path.write_text(json.dumps(recipe))
     out = tmp_path / "run"
-    result = run("train-default", data, out, "--recipe", tmp_path / "recipe.json")
+    result = run("train-default", data, out, "--recipe", recipes[0], "--recipe", recipes[1])
     assert result.returncode == 0, result.stderr[-2000:]
     assert "missing" in result.stderr
-    config = json.loads((out / "config.json").read_text())
+    config = json.loads((out / "then" / "config.json").read_text())
+    assert config["start_weights"] == str(out / "first" / "stage3.npz")
+    weights = [np.load(out / name / "stage3.npz")["Conv1/kernel"] for name in ("first", "then")]
+    np.testing.assert_array_equal(*weights)
     assert [source["weight"] for source in config["data"]] == [2.0]
     # The donors' folder is not validated with, so nothing of it is held out.
     assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
     train, held_out = (
-        json.loads((out / "data" / f"photos_{side}.json").read_text()) for side in ("train", "val")
+        json.loads((out / "then" / "data" / f"photos_{side}.json").read_text()) for side in ("train", "val")
     )
     names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
     assert names[0].isdisjoint(names[1])
