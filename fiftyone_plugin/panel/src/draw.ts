@@ -9,6 +9,9 @@ import { ACTIONS, drawName } from "./tools";
 import type { Viewport } from "./viewport";
 
 const DIMMED = 0.15;
+/** Keypoints of less confidence, and limbs that end there, are faint. */
+const SURE = 0.2;
+const FAINT = 0.3;
 /** Of U and V: how near labels on the photo are to the place on the body under the pointer. */
 const NEAR = 10;
 
@@ -71,20 +74,25 @@ function drawSkeleton(
     const { keypoints } = person;
     if (!keypoints) return;
     const colour = colourOf(session.numberOf(person));
+    const isSure = (index: number) => keypoints[index][2] >= SURE;
     for (const [width, stroke] of [[4, "#0009"], [2, colour]] as const) {
         context.lineWidth = width * pixel;
         context.strokeStyle = stroke;
-        context.beginPath();
-        for (const [a, b] of SKELETON) {
-            if (!keypoints[a][3] || !keypoints[b][3]) continue;
-            context.moveTo(keypoints[a][0], keypoints[a][1]);
-            context.lineTo(keypoints[b][0], keypoints[b][1]);
+        for (const sure of [false, true]) {
+            context.globalAlpha = sure ? 1 : FAINT;
+            context.beginPath();
+            for (const [a, b] of SKELETON) {
+                if (!keypoints[a][3] || !keypoints[b][3] || (isSure(a) && isSure(b)) !== sure) continue;
+                context.moveTo(keypoints[a][0], keypoints[a][1]);
+                context.lineTo(keypoints[b][0], keypoints[b][1]);
+            }
+            context.stroke();
         }
-        context.stroke();
     }
     keypoints.forEach(([x, y, , visibility], i) => {
         if (!visibility) return;
         const isSelected = isMain && i === session.keypoint;
+        context.globalAlpha = isSelected || isSure(i) ? 1 : FAINT;
         context.beginPath();
         context.arc(x, y, (isSelected ? 6 : isMain ? 4.5 : 3) * pixel, 0, 7);
         context.fillStyle = visibility === 2 ? (isSelected ? "#fff" : colour) : "#16181acc";
@@ -94,6 +102,7 @@ function drawSkeleton(
         context.stroke();
         if (isSelected) drawName(context, `${KEYPOINTS[i]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
     });
+    context.globalAlpha = 1;
 }
 
 /** The pixels whose labels are near the place on the body under the pointer. */

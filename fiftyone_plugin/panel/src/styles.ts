@@ -46,8 +46,8 @@ export const STYLES = `
 .dp-button.dp-approved { background: #24633b; border-color: #2f7d4b; } .dp-button.dp-rejected { background: #6d2a2a; border-color: #8d3838; }
 .dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; }
 .dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
-.dp-quality { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 12px; }
-.dp-quality .dp-figure { grid-template-columns: 58px 1fr 26px; gap: 4px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 10px; }
+.dp-quality { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 8px; }
+.dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
 .dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px; }
 .dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
