@@ -22,6 +22,7 @@ from annotator.densepose import KEYPOINTS, SKELETON
 from annotator.parsing import CocoError, read_person
 from annotator.people import People
 from annotator.points import PointSampling
+from annotator.polygons import trace
 
 __all__ = [
     "PERSON_CATEGORY",
@@ -231,6 +232,7 @@ class CocoWriter:
             :func:`read_sections`; ``info`` and ``licenses`` go before. :data:`PERSON_CATEGORY` is added where
             there are no ``categories``.
         sampling: of the surface points of densely labelled people.
+        polygons: write masks as polygons, for tools that read no run lengths; holes are filled.
     """
 
     def __init__(
@@ -240,8 +242,9 @@ class CocoWriter:
         licenses: list[dict[str, Any]] | None = None,
         sections: dict[str, Any] | None = None,
         sampling: PointSampling | None = None,
+        polygons: bool = False,
     ) -> None:
-        self.path = Path(os.path.realpath(path))
+        self.path, self.polygons = Path(os.path.realpath(path)), polygons
         self.sampling = sampling or PointSampling()
         given = {"info": info, "licenses": licenses}
         self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
@@ -266,6 +269,10 @@ class CocoWriter:
             CocoError: an id that was used before, or a value that JSON cannot hold.
         """
         records = [annotation(person, people.size, sampling=self.sampling) for person in people.people]
+        if self.polygons:
+            for person, record in zip(people.people, records, strict=True):
+                if person.mask is not None:
+                    record["segmentation"] = trace(person.mask, person.box)
         self.add_records(image_record(people), records)
 
     def add_records(self, image: dict[str, Any], annotations: Iterable[dict[str, Any]]) -> None:

@@ -136,6 +136,7 @@ class Export:
             holds all photos. Images that were imported keep their ``file_name``.
         rejected: whether to write rejected people, too.
         sampling: of the surface points of densely labelled people.
+        polygons: as of :class:`annotator.coco.CocoWriter`.
 
     Raises:
         FieldError: there are no labels of that prefix.
@@ -150,6 +151,7 @@ class Export:
         images_dir: str | Path | None = None,
         rejected: bool = False,
         sampling: PointSampling | None = None,
+        polygons: bool = False,
     ) -> None:
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_fields(samples, self.fields)
@@ -159,7 +161,8 @@ class Export:
                 "first, or choose another prefix"
             )
         self.samples = samples.exists(self.fields.people)
-        self.path, self.rejected, self.sampling = Path(path), rejected, sampling
+        self.path, self.rejected = Path(path), rejected
+        self.sampling, self.polygons = sampling, polygons
         paths = self.samples.values("filepath")
         self.root = Path(images_dir) if images_dir else _common_folder(paths)
         self._count = len(paths)
@@ -174,7 +177,9 @@ class Export:
 
         _give_ids(self.dataset, self.fields)
         sections = self.dataset.info.get("densepose", {}).get(self.fields.prefix)
-        with CocoWriter(self.path, sections=sections, sampling=self.sampling) as writer:
+        with CocoWriter(
+            self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
+        ) as writer:
             for done, sample in enumerate(self.samples.iter_samples(), 1):
                 people = read_people(sample, self.fields)
                 self.summary.dropped += len(people.people)
@@ -283,13 +288,20 @@ def export_samples(
     images_dir: str | Path | None = None,
     rejected: bool = False,
     sampling: PointSampling | None = None,
+    polygons: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
     """Write the people of a dataset or view to a COCO-DensePose file, see :class:`Export`."""
-    return _run(
-        Export(samples, path, prefix=prefix, images_dir=images_dir, rejected=rejected, sampling=sampling),
-        progress,
+    run = Export(
+        samples,
+        path,
+        prefix=prefix,
+        images_dir=images_dir,
+        rejected=rejected,
+        sampling=sampling,
+        polygons=polygons,
     )
+    return _run(run, progress)
 
 
 def import_labels(

@@ -151,6 +151,12 @@ class ExportCocoDensePose(foo.Operator):
         if images_dir and not Path(images_dir).expanduser().is_dir():
             refuse(folder, f"{images_dir}: no such folder")
         inputs.bool("rejected", default=False, label="Write rejected people, too")
+        inputs.bool(
+            "polygons",
+            default=False,
+            label="Masks as polygons",
+            description="For Label Studio, which reads no run lengths; holes are filled",
+        )
         delegation_notice(ctx, inputs)
         return types.Property(inputs, view=types.View(label="Export COCO-DensePose"))
 
@@ -162,6 +168,7 @@ class ExportCocoDensePose(foo.Operator):
             prefix=values["prefix"],
             images_dir=folder_at(values.get("images_dir")),
             rejected=values["rejected"],
+            polygons=values.get("polygons", False),
         )
         return _execute(ctx, run, len(run), {"file": str(run.path)})
 

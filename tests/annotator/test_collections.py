@@ -192,6 +192,21 @@ def test_rejected_people_are_left_out(dataset, photos, tmp_path):
     assert export_samples(dataset, tmp_path / "labels.json", rejected=True).people == count
 
 
+def test_masks_as_polygons_hold_the_same_people(dataset, photos, tmp_path):
+    add(dataset, photos[:1])
+    annotate_samples(dataset, settings=SETTINGS)
+    export_samples(dataset, tmp_path / "exact.json")
+    export_samples(dataset, tmp_path / "polygons.json", polygons=True)
+    exact, polygons = (COCO(tmp_path / f"{name}.json") for name in ("exact", "polygons"))
+    assert exact.getAnnIds() == polygons.getAnnIds() != []
+    for number in exact.getAnnIds():
+        (was,), (now,) = exact.loadAnns([number]), polygons.loadAnns([number])
+        assert isinstance(now["segmentation"], list)
+        a, b = exact.annToMask(was) > 0, polygons.annToMask(now) > 0
+        assert (a & b).sum() / a.sum() > 0.95
+        assert now["dp_I"] == was["dp_I"]
+
+
 @pytest.fixture
 def labels(tmp_path) -> Path:
     """A file about the photos a.jpg, b.jpg of 64 × 48 pixels, which are there, and c.jpg, which is not."""
