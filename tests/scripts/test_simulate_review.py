@@ -1,0 +1,113 @@
+"""The simulated annotator on cases whose least work is known."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+
+import numpy as np
+import pytest
+
+from annotator.densepose import KEYPOINT_MIRROR
+from annotator.truth import read_truth
+
+from ..annotator.labelled_photos import figure_at, write_data
+from .test_scripts import SCRIPTS, run
+
+
+@pytest.fixture(scope="module")
+def simulate():
+    loader = SourceFileLoader("simulate_review", str(SCRIPTS / "simulate-review"))
+    module = module_from_spec(spec_from_loader("simulate_review", loader))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """An image with one person."""
+    (truth,) = read_truth(write_data(tmp_path / "data", [[figure_at(20, 10)]]))
+    return truth
+
+
+def nobody(box):
+    return None
+
+
+def work(simulate, truth, people, label=nobody) -> Counter:
+    return simulate.image_work(truth, people, label)[0]
+
+
+def test_right_labels_take_no_work(simulate, truth):
+    assert work(simulate, truth, [figure_at(20, 10)]).total() == 0
+
+
+def test_a_false_person_is_deleted(simulate, truth):
+    assert work(simulate, truth, [figure_at(20, 10), figure_at(80, 10)]) == Counter(delete=1)
+
+
+def test_two_pieces_are_merged(simulate, truth):
+    whole = figure_at(20, 10)
+    upper = replace(whole, box=(20, 10, 30, 40), mask=whole.mask[:40])
+    lower = replace(whole, box=(20, 50, 30, 20), mask=whole.mask[40:], keypoints=None, visibility=None)
+    assert work(simulate, truth, [upper, lower]) == Counter(merge=1)
+
+
+def test_swapped_sides_take_one_action(simulate, truth):
+    right = figure_at(20, 10)
+    swapped = replace(right, keypoints=right.keypoints[KEYPOINT_MIRROR])
+    assert work(simulate, truth, [swapped]) == Counter(swap=1)
+
+
+def test_a_moved_keypoint_takes_one(simulate, truth):
+    person = figure_at(20, 10)
+    person.keypoints[3, :2] += 20
+    assert work(simulate, truth, [person]) == Counter(keypoint=1)
+
+
+def test_a_missing_person_is_boxed_or_outlined(simulate, truth):
+    assert work(simulate, truth, [], lambda box: figure_at(20, 10)) == Counter(add=1)
+    found, nothing = simulate.image_work(truth, [], nobody)
+    # One stroke of a broad brush, or four corners; and every keypoint.
+    assert found == nothing
+    assert 1 <= found["mask"] <= 4
+    assert found["keypoint"] == 17
+
+
+def test_starting_again_is_the_most_it_takes(simulate, truth):
+    nothing = work(simulate, truth, []).total()
+    far = figure_at(35, 25, 60, 30)
+    far.keypoints[:, :2] = 0
+    assert work(simulate, truth, [far]).total() <= nothing + 1
+
+
+@pytest.mark.parametrize("width", [16, 20, 24, 27])
+def test_a_mask_that_is_too_narrow_is_painted(simulate, truth, width):
+    person = figure_at(20, 10)
+    narrow = replace(person, box=(20, 10, width, 60), mask=person.mask[:, :width])
+    found = work(simulate, truth, [narrow])
+    assert set(found) <= {"mask"}
+    assert (found["mask"] > 0) == (width < 27)
+
+
+def test_early_errors(simulate):
+    errors = np.array([0, 5, 0, 1])
+    assert simulate.early(errors, np.array([1, 3, 0, 2])) > simulate.early(errors, np.array([0, 2, 3, 1]))
+    assert simulate.early(np.ones(10), np.arange(10)) == pytest.approx(0.5)
+    orders = [np.random.default_rng(seed).permutation(4) for seed in range(200)]
+    assert np.mean([simulate.early(errors, order) for order in orders]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_script_reports_every_data_set(tmp_path):
+    write_data(tmp_path / "one", [[figure_at(20, 10)], []])
+    result = run("simulate-review", "--data", tmp_path / "one", "--json", tmp_path / "work.json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "work.json").read_text())["one"]
+    assert (report["images"], report["people"]) == (2, 1)
+    # A grey photo has no pre-labels.
+    assert report["with"] == report["without"]
+    assert "| one | 1 |" in result.stdout
+    missing = run("simulate-review", "--data", tmp_path / "two")
+    assert missing.returncode == 1
+    assert "no such annotation file" in missing.stderr
