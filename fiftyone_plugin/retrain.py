@@ -76,7 +76,10 @@ class RetrainModel(foo.Operator):
             plan=FineTuning(**numbers, base=folder_at(values.get("base"))),
             relabel=values["relabel"],
         )
-        after = lambda: [ctx.ops.reload_dataset()] if run.relabel else []  # noqa: E731
+
+        def after() -> list[Any]:
+            return [ctx.ops.reload_dataset()] if run.relabel else []
+
         return execute(ctx, run, len(run), lambda: _results(run), _output, after=after, unit="steps")
 
     def resolve_output(self, ctx: Context) -> types.Property:
