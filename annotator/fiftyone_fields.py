@@ -106,6 +106,11 @@ class Fields:
         """A dict of what the labels were when they were written, see :mod:`annotator.fiftyone_labels`."""
         return f"{self.prefix}_source"
 
+    @property
+    def names(self) -> list[str]:
+        """Of all fields."""
+        return list(_types(self))
+
 
 def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
     """

@@ -87,19 +87,10 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     size = _size(sample, source)
     found, _ = find_labels(sample, fields)
     people = [read_person(labels, size) for labels in found]
-    maps = _load_maps(sample, fields)
+    maps = _load_maps(sample, fields, found, size)
     if maps is not None:
-        indices = [labels.person.index or 0 for labels in found]
-        if not maps.owners.any():
-            _own_by_masks(maps, people, indices)
-        for labels, person, index in zip(found, people, indices, strict=True):
-            if "charts" in (labels.record or {}).get("known", ()):
-                person.charts, person.u, person.v = maps.read(person.box, index)
-                if person.mask is not None:
-                    person.charts = np.where(person.mask, person.charts, np.uint8(0))
-                if not person.charts.any():
-                    # The person was moved by hand to where nothing is known of the surface.
-                    person.charts = person.u = person.v = None
+        for labels, person in zip(found, people, strict=True):
+            _read_surface(person, labels, maps)
     return People(
         size=size,
         people=people,
@@ -107,6 +98,18 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
         id=sample[fields.image_id],
         extra=json.loads(source.get("extra", "{}")),
     )
+
+
+def _read_surface(person: Person, labels: Labels, maps: SurfaceMaps) -> None:
+    """Give a person charts, U and V, where they are known."""
+    if "charts" not in (labels.record or {}).get("known", ()):
+        return
+    person.charts, person.u, person.v = maps.read(person.box, labels.person.index or 0)
+    if person.mask is not None:
+        person.charts = np.where(person.mask, person.charts, np.uint8(0))
+    if not person.charts.any():
+        # The person was moved by hand to where nothing is known of the surface.
+        person.charts = person.u = person.v = None
 
 
 def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folder: Path) -> Replaced:
@@ -135,7 +138,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         and not any(_box_overlap(person.box, box) > OVERLAP for box in gone)
     ]
 
-    maps = _maps_of_size(sample, fields, people.size) if kept else SurfaceMaps.blank(people.size)
+    maps = _maps_of_size(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
     maps.keep([labels.person.index for labels in kept if labels.person.index])
     free = _free_indices(kept)
     added = [write_person(person, next(free), people.size) for person in new]
@@ -166,7 +169,7 @@ def change_people(
     changes: Mapping[str, Person | None],
     fields: Fields,
     folder: Path,
-) -> None:
+) -> dict[str, Person]:
     """Write people that were edited, by the id of each one's label; the sample is not saved.
 
     Args:
@@ -174,11 +177,18 @@ def change_people(
         before: all people as :func:`read_people` gave them.
         changes: what they are now, None for those who are gone; an unknown id is that of a new person.
         folder: for the maps of the surface.
+
+    Returns:
+        Of those who were edited and are there, and of others who have won or lost a part that has no
+        ``Instance``, what :func:`read_people` would give now.
     """
     source = sample[fields.source] or {}
     size = _size(sample, source)
     found, strays = find_labels(sample, fields)
+    redrawn = [key for key in changes if not _same_surface(before.get(key), changes[key])]
+    maps = _maps_of_size(sample, fields, found, size) if redrawn else None
     kept = {labels.person.id: labels for labels in found}
+    parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
     free = _free_indices(found)
     was = {key: labels.person.index for key, labels in kept.items()}
     for key, person in changes.items():
@@ -188,9 +198,7 @@ def change_people(
             index = was.get(key) or next(free)
             kept[key] = write_person(person, index, size, kept.get(key), key)
     _set_labels(sample, list(kept.values()), strays, fields)
-    redrawn = [key for key in changes if not _same_surface(before.get(key), changes[key])]
-    if redrawn:
-        maps = _maps_of_size(sample, fields, size)
+    if maps is not None:
         maps.keep([index for key, index in was.items() if index and key not in redrawn])
         for key in redrawn:
             if changes[key] is not None:
@@ -199,13 +207,26 @@ def change_people(
     records = {key: kept[key].record for key, person in changes.items() if person is not None}
     sample[fields.source] = source | {"size": list(size), "people": source.get("people", {}) | records}
 
+    now = {}
+    for labels in find_labels(sample, fields)[0]:
+        key = labels.person.id
+        if key in changes or parts[key] != [part.id for part in labels.parts]:
+            now[key] = read_person(labels, size)
+            if maps is not None:
+                _read_surface(now[key], labels, maps)
+            else:
+                same = changes.get(key) or before[key]
+                now[key].charts, now[key].u, now[key].v = same.charts, same.u, same.v
+    return now
+
 
 def _same_surface(a: Person | None, b: Person | None) -> bool:
+    """Whether the maps of the surface need no change; the mask says what of them is the person's."""
     if a is None or b is None:
         return (a or b) is None or (a or b).charts is None
     if a.charts is None or b.charts is None:
         return a.charts is b.charts
-    pairs = [(getattr(a, name), getattr(b, name)) for name in ("charts", "u", "v")]
+    pairs = [(getattr(a, name), getattr(b, name)) for name in ("mask", "charts", "u", "v")]
     return a.box == b.box and all(x is y or np.array_equal(x, y) for x, y in pairs)
 
 
@@ -275,17 +296,25 @@ def _is_same(person: Person, kept: Person) -> bool:
     return bool((a & b).sum() > OVERLAP * smaller)
 
 
-def _maps_of_size(sample: fo.Sample, fields: Fields, size: tuple[int, int]) -> SurfaceMaps:
+def _maps_of_size(
+    sample: fo.Sample, fields: Fields, found: list[Labels], size: tuple[int, int]
+) -> SurfaceMaps:
     """Those of a sample, blank ones where there are none for this size."""
-    maps = _load_maps(sample, fields)
+    maps = _load_maps(sample, fields, found, size)
     return maps if maps is not None and maps.charts.shape == size[::-1] else SurfaceMaps.blank(size)
 
 
-def _load_maps(sample: fo.Sample, fields: Fields) -> SurfaceMaps | None:
+def _load_maps(
+    sample: fo.Sample, fields: Fields, found: list[Labels], size: tuple[int, int]
+) -> SurfaceMaps | None:
     charts, u, v = sample[fields.charts], sample[fields.u], sample[fields.v]
     if charts is None or u is None or v is None:
         return None
-    return SurfaceMaps.load(Path(charts.mask_path), Path(u.map_path), Path(v.map_path))
+    maps = SurfaceMaps.load(Path(charts.mask_path), Path(u.map_path), Path(v.map_path))
+    if not maps.owners.any():
+        people = [read_person(labels, size) for labels in found]
+        _own_by_masks(maps, people, [labels.person.index or 0 for labels in found])
+    return maps
 
 
 def _set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path) -> None:

@@ -76,11 +76,10 @@ def write_person(
         key: id for a person without labels before; default: a new one.
     """
     import fiftyone as fo
-    from bson import ObjectId
 
     detection = was.person if was is not None else fo.Detection(label=PERSON)
     if was is None and key is not None:
-        detection.id = ObjectId(key)
+        detection.id = key
     instance = attribute(detection, "instance") or fo.Instance()
     provenance = person.provenance
     is_predicted = bool(provenance.model) or provenance.state != "predicted"

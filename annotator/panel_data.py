@@ -15,6 +15,10 @@ from annotator.crops import ARRAYS
 from annotator.people import Person
 
 MASK_BIT = 128
+_BYTES = np.rint(
+    np.clip(np.nan_to_num(np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)), 0, 1) * 255
+).astype(np.uint8)
+"""By the bits of a float16: looking up is faster than rounding."""
 
 
 def version_of(person: Person) -> str:
@@ -93,5 +97,4 @@ def packed(*arrays: np.ndarray) -> str:
 def _bytes(values: np.ndarray | None, charts: np.ndarray) -> np.ndarray:
     if values is None:
         return np.zeros(charts.shape, np.uint8)
-    rounded = np.rint(np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1) * 255).astype(np.uint8)
-    return np.where(charts > 0, rounded, np.uint8(0))
+    return np.where(charts > 0, _BYTES[np.ascontiguousarray(values, np.float16).view(np.uint16)], np.uint8(0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.collections import maps_folder
+from annotator.crops import Box
 from annotator.decoding import Settings
 from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.fiftyone_labels import change_people, read_people
+from annotator.fiftyone_store import StoredSample, saved_at
 from annotator.history import recall, remember
 from annotator.images import read_photo
 from annotator.network import DEFAULT_MODEL, Network
-from annotator.panel_data import person_data, version_of
+from annotator.panel_data import person_data
 from annotator.people import Person
 from annotator.person_pass import label_boxes
 
@@ -43,11 +45,13 @@ class ReviewError(ValueError):
 
 @dataclass(frozen=True)
 class _Known:
-    """The people of a sample as they were at a time."""
+    """The people of a sample as the database has them."""
 
-    time: datetime
+    stored: StoredSample
     size: tuple[int, int]
     people: dict[str, Person]
+    data: dict[str, dict[str, Any]]
+    """What the panel gets of each."""
 
 
 class Review:
@@ -86,14 +90,13 @@ class Review:
         Raises:
             ReviewError: no such sample.
         """
-        sample = self._sample(sample_id)
         with _lock(sample_id):
-            known = self._known(sample)
+            known = self._known(sample_id)
         return {
             "sample": sample_id,
-            "filepath": sample.filepath,
+            "filepath": known.stored.sample.filepath,
             "size": list(known.size),
-            "people": [person_data(key, person) for key, person in known.people.items()],
+            "people": list(known.data.values()),
         }
 
     def edit(self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
@@ -113,8 +116,9 @@ class Review:
             EditError, ReviewError: it cannot be done; nothing was.
         """
 
-        def change(known: _Known, sample: fo.Sample) -> Changes:
-            changes = apply_edit(Scene(known.size, known.people, self._labeller(sample)), edit)
+        def change(known: _Known) -> Changes:
+            labeller = self._labeller(known.stored.sample.filepath)
+            changes = apply_edit(Scene(known.size, known.people, labeller), edit)
             now = datetime.now(timezone.utc).isoformat(timespec="seconds")
             return {
                 key: None
@@ -134,87 +138,87 @@ class Review:
             before = recall(self._history(sample_id), token)
         except KeyError as error:
             raise ReviewError(error.args[0]) from None
-        return self._change(sample_id, versions, lambda known, sample: before)
+        return self._change(sample_id, versions, lambda known: before)
 
-    def _change(self, sample_id: str, versions: Mapping[str, str], change) -> dict[str, Any]:
-        sample = self._sample(sample_id)
+    def _change(
+        self, sample_id: str, versions: Mapping[str, str], change: Callable[[_Known], Changes]
+    ) -> dict[str, Any]:
         with _lock(sample_id):
             for _ in range(ATTEMPTS):
-                known = self._known(sample)
+                known = self._known(sample_id)
                 stale = [
                     key
                     for key, version in versions.items()
-                    if key not in known.people or version_of(known.people[key]) != version
+                    if key not in known.data or known.data[key]["version"] != version
                 ]
                 if stale:
                     return self._answer(known, stale) | {"conflict": stale}
-                changes = change(known, sample)
-                before = {key: known.people.get(key) for key in changes}
+                changes = change(known)
                 if not changes:
                     return {"people": [], "removed": [], "undo": None}
-                if not self._claim(sample, known):
-                    continue
+                before = {key: known.people.get(key) for key in changes}
                 undo = remember(self._history(sample_id), before)
-                change_people(sample, known.people, changes, self.fields, self.folder)
-                sample.save()
-                return self._answer(self._known(sample), list(changes)) | {"undo": undo}
+                now = self._save(known, changes)
+                if now is not None:
+                    others = [key for key in now.data if now.data[key] is not known.data.get(key)]
+                    return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}
         raise ReviewError("the image is being saved by somebody else again and again: try once more")
 
     @staticmethod
     def _answer(known: _Known, keys: list[str]) -> dict[str, Any]:
         return {
-            "people": [person_data(key, known.people[key]) for key in keys if key in known.people],
-            "removed": [key for key in keys if key not in known.people],
+            "people": [known.data[key] for key in keys if key in known.data],
+            "removed": [key for key in keys if key not in known.data],
         }
 
-    def _sample(self, sample_id: str) -> fo.Sample:
-        try:
-            return self.dataset[sample_id]
-        except KeyError:
-            raise ReviewError(f"{self.dataset.name!r} has no sample {sample_id!r}") from None
-
-    def _known(self, sample: fo.Sample) -> _Known:
+    def _known(self, sample_id: str) -> _Known:
         """The people as they are in the database now."""
-        key = (self.dataset._doc.id, self.fields.prefix, sample.id)
-        time = self._saved_at(sample)
+        key = self._cache_key(sample_id)
+        time = saved_at(self.dataset, sample_id)
         with _CACHE_LOCK:
             known = _CACHE.get(key)
-        if known is None or known.time != time:
-            sample.reload(hard=True)
-            people = read_people(sample, self.fields)
+        if known is None or known.stored.time != time:
+            stored = StoredSample.load(self.dataset, sample_id, self.fields)
+            if stored is None:
+                raise ReviewError(f"{self.dataset.name!r} has no sample {sample_id!r}")
+            people = read_people(stored.sample, self.fields)
             if people is None:
-                raise ReviewError(f"{sample.filepath}: has no people fields yet: annotate it first")
-            keys = [detection.id for detection in sample[self.fields.people].detections]
-            known = _Known(time, people.size, dict(zip(keys, people.people, strict=True)))
-        with _CACHE_LOCK:
-            _CACHE[key] = known
-            _CACHE.move_to_end(key)
-            while len(_CACHE) > CACHED_IMAGES:
-                _CACHE.popitem(last=False)
+                raise ReviewError(f"{stored.sample.filepath}: has no people fields yet: annotate it first")
+            ids = [detection.id for detection in stored.sample[self.fields.people].detections]
+            by_id = dict(zip(ids, people.people, strict=True))
+            data = {id: person_data(id, person) for id, person in by_id.items()}
+            known = _Known(stored, people.size, by_id, data)
+        _keep(key, known)
         return known
 
-    def _saved_at(self, sample: fo.Sample) -> datetime:
-        document = self.dataset._sample_collection.find_one({"_id": sample._id}, {"last_modified_at": True})
-        if document is None:
-            raise ReviewError(f"{sample.filepath}: was deleted meanwhile")
-        return document["last_modified_at"]
+    def _save(self, known: _Known, changes: Changes) -> _Known | None:
+        """Write people who were changed; ``None`` if somebody has saved the sample since: nothing is done."""
+        cache_key = self._cache_key(known.stored.sample.id)
+        # Its labels are changed in place: unless that is saved they are not those of the database.
+        with _CACHE_LOCK:
+            _CACHE.pop(cache_key, None)
+        written = change_people(known.stored.sample, known.people, changes, self.fields, self.folder)
+        stored = known.stored.save(self.dataset, self.fields, changes)
+        if stored is None:
+            return None
+        data = known.data | {key: person_data(key, person) for key, person in written.items()}
+        there = [key for key in data if key not in changes or changes[key] is not None]
+        people = known.people | written
+        now = _Known(stored, known.size, {k: people[k] for k in there}, {k: data[k] for k in there})
+        _keep(cache_key, now)
+        return now
 
-    def _claim(self, sample: fo.Sample, known: _Known) -> bool:
-        """Whether nobody has saved the sample since; if so, everybody else sees that somebody is about to."""
-        done = self.dataset._sample_collection.update_one(
-            {"_id": sample._id, "last_modified_at": known.time}, {"$currentDate": {"last_modified_at": True}}
-        )
-        return done.modified_count == 1
+    def _cache_key(self, sample_id: str) -> tuple:
+        return self.dataset._doc.id, self.fields.prefix, sample_id
 
     def _history(self, sample_id: str) -> Path:
         return self.folder / "history" / sample_id
 
-    def _labeller(self, sample: fo.Sample):
-        def label(box):
-            photo = read_photo(sample.filepath)
+    def _labeller(self, filepath: str) -> Callable[[Box], Person | None]:
+        def label(box: Box) -> Person | None:
+            photo = read_photo(filepath)
             network = _network(self.model, self.model.stat().st_mtime_ns if self.model.is_file() else 0)
-            # A box drawn by hand is sure to hold somebody: the best guess is wanted, however unsure.
-            return label_boxes(photo, [box], network, Settings(confidence=0.0))[0]
+            return label_boxes(photo, [box], network, Settings())[0]
 
         return label
 
@@ -222,6 +226,14 @@ class Review:
 _CACHE: OrderedDict[tuple, _Known] = OrderedDict()
 _CACHE_LOCK = threading.Lock()
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def _keep(key: tuple, known: _Known) -> None:
+    with _CACHE_LOCK:
+        _CACHE[key] = known
+        _CACHE.move_to_end(key)
+        while len(_CACHE) > CACHED_IMAGES:
+            _CACHE.popitem(last=False)
 
 
 def _lock(sample_id: str) -> threading.Lock:

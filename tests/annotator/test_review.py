@@ -5,18 +5,23 @@ import json
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 
+import bson
 import cv2
 import numpy as np
 import pytest
+from pymongo.errors import WriteError
 
 from annotator.collections import annotate_samples, export_samples
 from annotator.examples import EXAMPLES
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields
 from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.fiftyone_store import StoredSample
 from annotator.images import find_photos
+from annotator.panel_data import person_data, version_of
 from annotator.people import People
-from annotator.review import Review, ReviewError
+from annotator.review import _CACHE, Review, ReviewError
 from annotator.review_queue import Filter, approve_below, queue, spot_check
 
 from .test_edits import SIZE, block
@@ -125,20 +130,111 @@ def test_every_edit_is_undone_and_done_again(review, sample, edit):
     assert versions(review.open(sample.id)) == versions(after)
 
 
-def test_what_the_answer_says_is_what_a_new_process_reads(review, sample, monkeypatch):
-    """The people that are kept in memory are those of the database, to the last bit."""
-    for edit in EDITS[1:6]:
-        opened = review.open(sample.id)
-        review.edit(sample.id, {"person": opened["people"][0]["key"], **edit}, versions(opened))
-        kept = versions(review.open(sample.id))
-        monkeypatch.setattr("annotator.review._CACHE", type(_cache())())
-        assert versions(review.open(sample.id)) == kept
+def assert_kept_is_saved(sample) -> None:
+    """The people in memory are those of the database, to the last bit."""
+    (kept,) = _CACHE.values()
+    fresh = StoredSample.load(sample.dataset, sample.id, FIELDS)
+    assert bson.encode(kept.stored.document) == bson.encode(fresh.document)
+    sample.reload(hard=True)
+    people = read_people(sample, FIELDS).people
+    keys = [label.id for label in sample[FIELDS.people].detections]
+    assert list(kept.people) == list(kept.data) == keys
+    for key, person in zip(keys, people, strict=True):
+        assert version_of(kept.people[key]) == version_of(person)
+        np.testing.assert_equal(asdict(kept.people[key]), asdict(person))
+        assert kept.data[key] == person_data(key, person)
 
 
-def _cache():
-    from annotator import review
+@pytest.mark.parametrize(
+    "edit",
+    [*EDITS, {"kind": "merge"}, {"kind": "add_empty", "box": [3, 4, 30, 20]}],
+    ids=lambda edit: edit["kind"],
+)
+def test_what_is_kept_in_memory_is_what_was_saved(review, sample, edit):
+    _CACHE.clear()
+    people = list(versions(review.open(sample.id)))
+    done = review.edit(sample.id, {"person": people[0], "people": people, **edit}, {})
+    assert_kept_is_saved(sample)
+    undone = review.restore(sample.id, done["undo"], {})
+    assert_kept_is_saved(sample)
+    review.restore(sample.id, undone["undo"], {})
+    assert_kept_is_saved(sample)
 
-    return review._CACHE
+
+def test_a_part_that_comes_to_another_person_is_kept_so(review, sample):
+    """Parts that the App's own tools draw belong to the person whose box holds most of them."""
+    import fiftyone as fo
+
+    box = [35 / SIZE[0], 20 / SIZE[1], 10 / SIZE[0], 10 / SIZE[1]]
+    sample[FIELDS.parts].detections.append(fo.Detection(label="left foot", bounding_box=box))
+    sample.save()
+    _CACHE.clear()
+    near, far = versions(review.open(sample.id))
+    paint = {"kind": "paint", "layer": "mask", "points": [[28, 5], [50, 5]], "radius": 3, "person": near}
+    result = review.edit(sample.id, paint, {})
+    assert {person["key"] for person in result["people"]} == {near, far}
+    assert_kept_is_saved(sample)
+
+
+def test_surface_that_a_smaller_mask_hid_does_not_come_back(review, sample):
+    person = sample[FIELDS.people].detections[0]
+    mask = person.mask.copy()
+    mask[:5] = False
+    person.mask = mask
+    sample.save()
+    _CACHE.clear()
+    key = next(iter(versions(review.open(sample.id))))
+    # A part that the person has nowhere else has no surface to be continued.
+    paint = {"kind": "paint", "layer": "part", "part": 3, "points": [[20, 12]], "radius": 2.5, "person": key}
+    review.edit(sample.id, paint, {})
+    person = saved(sample)[0]
+    assert (person.parts[:5] == 3).any()
+    assert not person.charts[:5].any()
+    assert_kept_is_saved(sample)
+
+
+def test_an_edit_of_a_moved_dataset_leaves_the_surface_of_others(review, sample, tmp_path):
+    """The file that says which pixel is whose does not travel with a dataset."""
+    for path in tmp_path.rglob("*-owners.png"):
+        path.unlink()
+    _CACHE.clear()
+    before = saved(sample)[1]
+    key = next(iter(versions(review.open(sample.id))))
+    review.edit(sample.id, {"kind": "swap_sides", "person": key}, {})
+    assert before.charts.all()
+    np.testing.assert_array_equal(saved(sample)[1].charts, before.charts)
+    assert_kept_is_saved(sample)
+
+
+def test_a_save_by_somebody_else_in_between_is_not_lost(review, sample):
+    key = review.open(sample.id)["people"][0]["key"]
+    tries = []
+
+    def change(known):
+        if not tries:
+            sample.tags.append("seen")
+            sample[FIELDS.people].detections[1]["review"] = "approved"
+            sample.save()
+        tries.append(known)
+        return {key: replace(known.people[key], crowd=True)}
+
+    review._change(sample.id, {}, change)
+    assert len(tries) == 2
+    first, second = saved(sample)
+    assert (first.crowd, second.provenance.state, sample.tags) == (True, "approved", ["seen"])
+
+
+def test_what_could_not_be_saved_is_not_kept(review, sample):
+    _CACHE.clear()
+    (key, version), (other, _) = versions(review.open(sample.id)).items()
+    too_long = {"kind": "decide", "person": key, "state": "approved", "comment": "x" * 2**24}
+    with pytest.raises(WriteError, match="larger than"):
+        review.edit(sample.id, too_long, {key: version})
+    review.edit(sample.id, {"kind": "delete", "person": other}, {})
+    assert versions(review.open(sample.id)) == {key: version}
+    assert_kept_is_saved(sample)
+    # The one who was not approved is still to be looked at.
+    assert sample[FIELDS.doubt] == 0.25
 
 
 def test_merge(review, sample):
