@@ -212,6 +212,9 @@ class Cascade(keras.Model):
         self.stage_nets = tuple(stage_nets)
         inside = {layer.name for layer in self.layers}
         self.backbone_layers = [layer.name for layer in backbone.layers[2:] if layer.name in inside]
+        for name in self.backbone_layers:
+            if isinstance(layer := self.get_layer(name), layers.BatchNormalization):
+                layer.momentum = MOMENTUM
         if backbone_weights not in (None, "imagenet"):
             keras.Model(backbone.input, backbone.output).load_weights(backbone_weights)
 

@@ -68,7 +68,8 @@ class RunConfig:
     backbone_weights: str | None = None
     """``"imagenet"``, a Keras weights file of the backbone, or null for a random start."""
     start_weights: str | None = None
-    """Weights of a trained cascade (``.npz``) to go on from."""
+    """Weights of a trained cascade (``.npz``) to go on from; all but its backbone where ``backbone_weights`` are
+    given too."""
     optimizer: str = "rmsprop"
     clipnorm: float = 2.5
     donors: tuple[Source, ...] = ()

@@ -26,6 +26,7 @@ from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
+from model.norms import measure_norms
 from model.pasting import Stock, stock_of
 from model.plots import plot_run
 from model.samples import View, make_sample
@@ -34,6 +35,8 @@ from model.weights import load_weights, save_arrays, save_weights
 
 VALIDATION_SAMPLES = 400
 """At most so many samples decide which epoch was best."""
+NORM_BATCHES = 2
+"""Batches from which a pretrained backbone's batch norm takes its first statistics."""
 VERBOSITY = "auto" if sys.stdout.isatty() else 2
 """Of Keras: a progress bar in a terminal, one line an epoch in a log file."""
 
@@ -192,10 +195,14 @@ class Run:
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
-        fresh = stage == 1 and self.state["epoch"] == 0 and not self.config.start_weights
-        cascade = _build(PRESETS[self.config.preset], nets, self.config.backbone_weights if fresh else None)
+        backbone = self.config.backbone_weights if stage == 1 and self.state["epoch"] == 0 else None
+        cascade = _build(PRESETS[self.config.preset], nets, backbone)
         if self.config.start_weights:
-            load_weights(cascade, self.config.start_weights)
+            load_weights(cascade, self.config.start_weights, keep_backbone=backbone is not None)
+        if backbone:
+            batches = self.batches(stage, self.config.stages[0], 0)
+            count = min(len(batches), NORM_BATCHES)
+            measure_norms(cascade, np.concatenate([batches[i][0] for i in range(count)]))
         if stage > 1:
             load_weights(cascade, self.out / f"stage{stage - 1}.npz")
         return cascade
@@ -255,7 +262,6 @@ class Run:
 
     def _compile(self, learner: Learner, stage: int, plan: StagePlan, *, frozen: bool, settled: bool) -> None:
         cascade = learner.cascade
-        pretrained = set(cascade.backbone_layers) if self.config.backbone_weights else set()
         if stage == 1:
             old = set(cascade.backbone_layers)
         else:
@@ -267,8 +273,7 @@ class Run:
             }
         for layer in cascade.layers:
             layer.trainable = not (frozen and layer.name in old)
-            # Statistics that a pretrained backbone brings are better than those of small batches.
-            if isinstance(layer, keras.layers.BatchNormalization) and (settled or layer.name in pretrained):
+            if settled and isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
         optimizer = keras.optimizers.get(
             {

@@ -47,8 +47,11 @@ def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> 
     save_arrays(path, {**arrays, CONFIG_KEY: np.array(config)})
 
 
-def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
+def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = False) -> list[str]:
     """Fill a cascade from a file, as far as the file goes; one made for other votes has no head vectors to give.
+
+    Args:
+        keep_backbone: leave the backbone as it is.
 
     Returns:
         Names of the stage nets that the file does not have; they keep what they hold.
@@ -61,8 +64,10 @@ def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
         raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
     if config.votes != cascade.config.votes:
         arrays = {name: array for name, array in arrays.items() if not name.startswith("heads/")}
-    missing = []
+    missing, kept = [], set(cascade.backbone_layers) if keep_backbone else set()
     for variable in cascade.variables:
+        if variable.path.split("/")[0] in kept:
+            continue
         if variable.path in arrays:
             variable.assign(arrays[variable.path].astype("float32"))
         else:

@@ -247,7 +247,10 @@ def test_brush_eraser_polygon_and_fill(panel):
     erased = panel.people()[0]
     assert not covers(erased, x + w / 2 + 75, y + 10)
     # On parts: the torso's middle becomes head.
-    panel.press("b", "l")
+    panel.press("b", "{")
+    assert panel["part"].input_value() == "14"
+    panel.press("}")
+    assert panel["part"].input_value() == "1"
     panel["part"].select_option("head")
     middle = x + w / 2, y + 0.35 * h
     panel.drag(middle, (middle[0] + 10, middle[1]))

@@ -38,6 +38,15 @@ def test_fills_a_longer_cascade_and_says_what_is_missing(first, tmp_path):
     np.testing.assert_array_equal(longer.get_layer("person").kernel, first.get_layer("person").kernel)
 
 
+def test_keeps_the_backbone_on_request(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz")
+    other = Cascade(PRESETS["lite"], ("person",))
+    own = np.array(other.get_layer("block_1_expand").kernel)
+    load_weights(other, tmp_path / "w.npz", keep_backbone=True)
+    np.testing.assert_array_equal(other.get_layer("block_1_expand").kernel, own)
+    np.testing.assert_array_equal(other.get_layer("person").kernel, first.get_layer("person").kernel)
+
+
 def test_refuses_another_preset(first, tmp_path):
     save_weights(first, tmp_path / "w.npz")
     with pytest.raises(WeightsError, match=r"w\.npz: made for preset 'lite'"):

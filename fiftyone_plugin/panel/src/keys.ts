@@ -1,5 +1,6 @@
 // Every key of the panel: one table that both does what it says and is shown under "?".
 
+import { PARTS } from "./labels";
 import { FILLS } from "./tiles";
 import { abandon, ACTIONS, cycleKeypoint, isDrawing } from "./tools";
 import type { Session, Tool } from "./session";
@@ -38,6 +39,9 @@ function nudge({ session }: Context, event: KeyboardEvent) {
     session.setKeypoint(session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
 }
 
+/** Part numbers, without 0: background is painted by erasing. */
+const PAINTED = PARTS.map((_, number) => number).slice(1);
+
 function step<T>(list: readonly T[], now: T, by: number): T {
     return list[(list.indexOf(now) + by + list.length) % list.length];
 }
@@ -68,6 +72,7 @@ export const KEYS: Key[] = [
     tool("n", "add", "add a person by a box"),
     tool("u", "surface", "correct the place on the body"),
     { keys: ["l"], words: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
+    { keys: ["{", "}"], words: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: step(PAINTED, session.part, event.key === "{" ? -1 : 1) }) },
     { keys: ["["], words: "smaller brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.max(session.radius / 1.25, 0.5) }) },
     { keys: ["]"], words: "larger brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.min(session.radius * 1.25, 500) }) },
     { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].finish?.(session); session.notify(); } },

@@ -1,0 +1,58 @@
+"""Batch norm of a pretrained backbone, and the channels that are still alive behind it.
+
+Published weights often come with batch norm folded into the convolutions. Trained on like that, nothing holds the
+scale of the activations: within hours nearly all of MobileNetV2's deeper channels end at 0 or 6 for every input,
+and with them what the network knows of whole people.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from model.cascade import Cascade
+
+ALIVE = 1e-3
+"""Least standard deviation over pixels and images of a channel that says something."""
+
+
+def _backbone(cascade: Cascade, kind: type) -> list[keras.Layer]:
+    names = set(cascade.backbone_layers)
+    return [layer for layer in cascade.layers if layer.name in names and isinstance(layer, kind)]
+
+
+def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
+    """Give the backbone's batch norm the statistics of these images and leave what it computes as it is.
+
+    Scale and shift change with mean and variance so that every layer answers as before; training can then go
+    on with live statistics from where the pretrained weights are.
+
+    Args:
+        images: uint8 or float [N, H, W, 3], RGB 0..255, as they come in training.
+    """
+    norms = _backbone(cascade, keras.layers.BatchNormalization)
+    inputs = keras.Model(cascade.input, {norm.name: norm.input for norm in norms})
+    images = ops.cast(images, "float32")
+    for name, x in inputs(images, training=False).items():
+        norm = cascade.get_layer(name)
+        gamma, beta, mean, variance = norm.get_weights()
+        new_mean, new_variance = (ops.convert_to_numpy(a) for a in ops.moments(x, (0, 1, 2)))
+        slope = gamma / np.sqrt(variance + norm.epsilon)
+        norm.set_weights(
+            [
+                slope * np.sqrt(new_variance + norm.epsilon),
+                beta + slope * (new_mean - mean),
+                new_mean,
+                new_variance,
+            ]
+        )
+
+
+def live_channels(cascade: Cascade, images: np.ndarray) -> float:
+    """Share of the backbone's rectified channels that change anywhere in these images, 0..1."""
+    relus = _backbone(cascade, keras.layers.ReLU)
+    outputs = keras.Model(cascade.input, [relu.output for relu in relus])
+    maps = outputs(ops.cast(images, "float32"), training=False)
+    deviations = [ops.convert_to_numpy(ops.std(x, axis=(0, 1, 2))) for x in maps]
+    return float((np.concatenate(deviations) > ALIVE).mean())
