@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
 
+TOO_LARGE = (10334, 17419, 17420)
+"""MongoDB's error codes for a document that an update would make too large."""
+
+
 def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
     """When a sample was last saved; ``None`` if there is no such sample."""
     document = _find(dataset, sample_id, ["last_modified_at"])
     return document and document["last_modified_at"]
+
+
+class StoreError(ValueError):
+    """Labels that the database cannot keep."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,12 @@ class StoredSample:
 
         Returns:
             The sample as it is now; ``None`` if somebody has saved it since it was read: nothing was written.
+
+        Raises:
+            StoreError: the labels take more than the database keeps of one image; nothing was written.
         """
         import fiftyone as fo
+        from pymongo.errors import DocumentTooLarge, WriteError
 
         # The database keeps milliseconds.
         now = datetime.now(timezone.utc).replace(tzinfo=None)
@@ -72,9 +84,19 @@ class StoredSample:
         values = {name: value for name, value in values.items() if value != self.document[name]}
         values["last_modified_at"] = now
         document = self.document | values
-        done = dataset._sample_collection.update_one(
-            {"_id": document["_id"], "last_modified_at": self.time}, {"$set": values}
-        )
+        condition = {"_id": document["_id"], "last_modified_at": self.time}
+        try:
+            done = dataset._sample_collection.update_one(condition, {"$set": values})
+        except (
+            DocumentTooLarge,
+            WriteError,
+        ) as error:  # the driver's or the server's limit, whichever is met
+            if isinstance(error, WriteError) and error.code not in TOO_LARGE:
+                raise
+            raise StoreError(
+                f"{self.sample.filepath}: its people would take more than the 16 MB that MongoDB keeps of one "
+                "image: delete people, or split the photo into several"
+            ) from None
         if not done.matched_count:
             return None
         # As FiftyOne itself does after it has written past the samples that somebody holds.

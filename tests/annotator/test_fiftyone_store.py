@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from annotator.fiftyone_fields import Fields, declare_fields
-from annotator.fiftyone_store import StoredSample, saved_at
+from annotator.fiftyone_store import StoredSample, StoreError, saved_at
 
 FIELDS = Fields()
 
@@ -70,3 +70,14 @@ def test_of_two_who_read_the_same_the_first_saves(sample):
 def test_there_is_no_such_sample(sample, sample_id):
     assert saved_at(sample.dataset, sample_id) is None
     assert StoredSample.load(sample.dataset, sample_id, FIELDS) is None
+
+
+@pytest.mark.parametrize("megabytes", [16.5, 60])
+def test_more_than_the_database_keeps_is_refused_whole(sample, megabytes):
+    before = in_database(sample)
+    stored = StoredSample.load(sample.dataset, sample.id, FIELDS)
+    people = stored.sample[FIELDS.people].detections
+    people[0]["comment"] = "x" * int(megabytes * 2**20)
+    with pytest.raises(StoreError, match=r"photo\.png: .*16 MB"):
+        stored.save(sample.dataset, FIELDS, [people[0].id])
+    assert in_database(sample) == before
