@@ -38,7 +38,8 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
     as places on the body in rest pose, the piece is displaced as its points say, smoothly between them, and
     every pixel gets the surface point that is then the nearest on the part. A point on another part than the
     piece's makes the piece that part; where the points of a piece name several parts, every pixel follows the
-    nearest of them. Pixels without a chart begin with the labels of the nearest point.
+    nearest of them. Pixels without a chart begin as the nearest pixel of their piece that has one; on a piece
+    without any, two points and more make a surface between them, and one says what all of it is.
 
     Args:
         person: with a mask. Without charts it gets them on the pieces that have points.
@@ -169,14 +170,21 @@ def _fit(views: tuple[np.ndarray, ...], region: np.ndarray, at: np.ndarray, give
         at: (n, 2) row and column of the points, all different.
         given: (n, 3) their charts, U and V.
     """
+    from scipy.ndimage import distance_transform_edt
+
     parts, charts, u, v = views
     old = charts.copy(), u.astype(np.float32), v.astype(np.float32)
     targets = given[:, 0].astype(np.uint8), given[:, 1], given[:, 2]
     wanted = CHART_TO_PART[targets[0]]
-    blank = region & (charts == 0)
+    blank, known = region & (charts == 0), region & (charts > 0)
+    if known.any():
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        for values in old:
+            values[blank] = values[tuple(nearest[:, blank])]
+    else:
+        for values, first in zip(old, targets, strict=True):
+            values[blank] = first[0]
     zones = _zones(at, region.shape)
-    for values, start in zip(old, targets, strict=True):
-        values[blank] = start[zones[blank]]
     missing = body.positions(*targets) - body.positions(*(values[tuple(at.T)] for values in old))
     for part in np.unique(wanted):
         ours = wanted == part

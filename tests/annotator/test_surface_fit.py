@@ -132,8 +132,23 @@ def test_a_surface_is_begun(body):
     bare = Person((0, 0, 20, 30), mask=mask, parts=np.full((30, 20), TORSO, np.uint8))
     fitted = refit(bare, np.array([[10, 5, 2, 0.5, 0.8], [10, 25, 2, 0.5, 0.2]]), body)
     assert (fitted.charts == 2).all()
-    np.testing.assert_array_equal(fitted.v[:14], np.float16(0.8))
-    np.testing.assert_array_equal(fitted.v[17:], np.float16(0.2))
+    column = fitted.v[5:26, 10].astype(float)
+    assert column[[0, -1]] == pytest.approx([0.8, 0.2], abs=1e-3)
+    # In between, evenly on the body, not in two flat patches.
+    assert (np.diff(column) < 0).all()
+    assert column[10] == pytest.approx(0.5, abs=0.1)
+
+
+def test_bare_pixels_go_with_their_surroundings(person, body):
+    """As if they had the labels of the nearest pixel that has some: a hole in a leg is filled, not smeared."""
+    x, y = middle_of(person.parts == LEG)
+    point = np.array([[x + 5.5, y + 20 + 7.5, *labels_at(person, x, y + 20)]])
+    hole = np.zeros(person.mask.shape, bool)
+    hole[y - 4 : y + 5, x - 2 : x + 3] = True
+    charts = np.where(hole, 0, person.charts).astype(np.uint8)
+    fitted = refit(replace(person, charts=charts), point, body)
+    gaps = places(fitted, body, hole) - places(person, body, hole)
+    assert np.linalg.norm(gaps, axis=-1).max() < 0.05
 
 
 def square(part: int, **changes) -> Person:
