@@ -70,6 +70,9 @@ class RunConfig:
     start_weights: str | None = None
     """Weights of a trained cascade (``.npz``) to go on from; all but its backbone where ``backbone_weights`` are
     given too."""
+    backbone_rate: float = 1.0
+    """Learning rate of the backbone, relative to that of the rest: at the full rate a pretrained one forgets
+    within a thousand steps what it knew of people."""
     optimizer: str = "rmsprop"
     clipnorm: float = 2.5
     donors: tuple[Source, ...] = ()
@@ -122,6 +125,7 @@ RECIPES: dict[str, dict] = {
     },
     "lite": {
         "optimizer": "adam",
+        "backbone_rate": 0.1,
         "backbone_weights": "imagenet",
         "augmentation": Augmentation(),
         "person_view": 0.5,

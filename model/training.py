@@ -95,6 +95,27 @@ class Batches(keras.utils.PyDataset):
         return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
 
 
+def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> keras.optimizers.Optimizer:
+    """The optimizer of a stage; the backbone follows at its own rate."""
+    kind = type(keras.optimizers.get(config.optimizer))
+    backbone = set(cascade.backbone_layers)
+
+    class WithSlowBackbone(kind):
+        def _backend_update_step(self, grads, trainable_variables, learning_rate):
+            # Keras has no learning rate by layer; here all backends still have Keras's own variables.
+            slow = [v.path.split("/")[0] in backbone for v in trainable_variables]
+            for of_backbone, rate in ((False, 1.0), (True, config.backbone_rate)):
+                group = [
+                    pair
+                    for pair, is_slow in zip(zip(grads, trainable_variables, strict=True), slow, strict=True)
+                    if is_slow == of_backbone
+                ]
+                if group:
+                    super()._backend_update_step(*map(list, zip(*group, strict=True)), learning_rate * rate)
+
+    return WithSlowBackbone(learning_rate=plan.learning_rate, clipnorm=config.clipnorm, name=config.optimizer)
+
+
 def learning_rate(plan: StagePlan, progress: float) -> float:
     """Learning rate after ``progress`` epochs."""
     if plan.schedule == "cosine":
@@ -275,12 +296,7 @@ class Run:
             layer.trainable = not (frozen and layer.name in old)
             if settled and isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
-        optimizer = keras.optimizers.get(
-            {
-                "class_name": self.config.optimizer,
-                "config": {"learning_rate": plan.learning_rate, "clipnorm": self.config.clipnorm},
-            }
-        )
+        optimizer = make_optimizer(self.config, plan, cascade)
         # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
         learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
         optimizer.build(learner.trainable_variables)

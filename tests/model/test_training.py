@@ -174,6 +174,37 @@ def test_trains_on_jax(figures, tmp_path):
     assert result.stdout.split() == ["jax", "6"]
 
 
+RATE = """
+import sys
+import numpy as np
+from dataclasses import replace
+from model.cascade import Cascade
+from model.config import read_config
+from model.training import PRESETS, Batches, Learner, View, make_optimizer, split
+settings = replace(read_config(sys.argv[1]), backbone_rate=0.01)
+plan = settings.stages[0]
+cascade = Cascade(PRESETS["lite"], ("person",))
+before = {v.path: np.array(v) for v in cascade.trainable_variables}
+learner = Learner(cascade, plan.terms)
+learner.compile(optimizer=make_optimizer(settings, plan, cascade))
+learner.fit(Batches(split(settings)[1][:1], 1, View(64, 2, 256), None, (0,), 1), verbose=0)
+moved = {v.path: np.abs(np.array(v) - before[v.path]).max() for v in cascade.trainable_variables}
+print(moved["block_1_expand/kernel"], moved["features_conv/kernel"])
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_the_backbone_follows_at_its_own_rate(figures, tmp_path, backend):
+    path = tmp_path / "config.json"
+    path.write_text(config(figures).to_json())
+    result = run_script(SMALL + RATE, path, backend=backend, JAX_PLATFORMS="cpu")
+    assert result.returncode == 0, result.stderr[-3000:]
+    # Adam's first step is the learning rate wherever there is a gradient.
+    backbone, rest = map(float, result.stdout.split())
+    assert rest == pytest.approx(1e-3, rel=0.05)
+    assert backbone == pytest.approx(1e-5, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [("imagenet", "imagenet cannot be loaded"), ("nowhere.h5", "nowhere.h5: no such file")],
