@@ -68,8 +68,9 @@ class RunConfig:
     backbone_weights: str | None = None
     """``"imagenet"``, a Keras weights file of the backbone, or null for a random start."""
     start_weights: str | None = None
-    """Weights of a trained cascade (``.npz``) to go on from; all but its backbone where ``backbone_weights`` are
-    given too."""
+    """Weights of a trained cascade (``.npz``) to go on from; then ``backbone_weights`` are not read."""
+    new_backbone: bool = False
+    """Read ``backbone_weights`` nevertheless, and of ``start_weights`` all but the backbone."""
     backbone_rate: float = 1.0
     """Learning rate of the backbone, relative to that of the rest: at the full rate a pretrained one forgets
     within a thousand steps what it knew of people."""

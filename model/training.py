@@ -216,7 +216,9 @@ class Run:
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
-        backbone = self.config.backbone_weights if stage == 1 and self.state["epoch"] == 0 else None
+        first = stage == 1 and self.state["epoch"] == 0
+        own = first and (self.config.new_backbone or not self.config.start_weights)
+        backbone = self.config.backbone_weights if own else None
         cascade = _build(PRESETS[self.config.preset], nets, backbone)
         if self.config.start_weights:
             load_weights(cascade, self.config.start_weights, keep_backbone=backbone is not None)

@@ -8,14 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from model.augmentation import Augmentation
+from model.cascade import PRESETS, Cascade
 from model.config import RunConfig, StagePlan, make_config, read_config
 from model.pasting import Pasting
 from model.sources import DataError, Source
 from model.training import Run, learning_rate, pick, split
+from model.weights import save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -203,6 +206,31 @@ def test_the_backbone_follows_at_its_own_rate(figures, tmp_path, backend):
     backbone, rest = map(float, result.stdout.split())
     assert rest == pytest.approx(1e-3, rel=0.05)
     assert backbone == pytest.approx(1e-5, rel=0.05)
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_start_brings_its_backbone_unless_a_new_one_is_wanted(figures, tmp_path, new):
+    start = Cascade(PRESETS["lite"], ("person",))
+    save_weights(start, tmp_path / "start.npz")
+    people = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    people.save_weights(tmp_path / "people.weights.h5")
+    settings = config(
+        figures,
+        start_weights=str(tmp_path / "start.npz"),
+        backbone_weights=str(tmp_path / "people.weights.h5"),
+        new_backbone=new,
+    )
+    stages = tuple(dataclasses.replace(plan, epochs=0) for plan in settings.stages)
+    run = Run(dataclasses.replace(settings, stages=stages), tmp_path / "run")
+    run.train()
+    with np.load(tmp_path / "run" / "stage1.npz") as weights:
+        backbone = people if new else start
+        np.testing.assert_array_equal(
+            weights["block_1_expand/kernel"], backbone.get_layer("block_1_expand").kernel
+        )
+        np.testing.assert_array_equal(weights["person/kernel"], start.get_layer("person").kernel)
+        measured = weights["block_1_expand_BN/moving_mean"].any()
+    assert measured == new
 
 
 @pytest.mark.parametrize(
