@@ -87,10 +87,8 @@ class StoredSample:
         condition = {"_id": document["_id"], "last_modified_at": self.time}
         try:
             done = dataset._sample_collection.update_one(condition, {"$set": values})
-        except (
-            DocumentTooLarge,
-            WriteError,
-        ) as error:  # the driver's or the server's limit, whichever is met
+        # The driver's or the server's limit, whichever is met.
+        except (DocumentTooLarge, WriteError) as error:
             if isinstance(error, WriteError) and error.code not in TOO_LARGE:
                 raise
             raise StoreError(
