@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from annotator.batch import Annotated, annotate
 from annotator.coco import CocoWriter, annotation, image_record
@@ -52,7 +53,8 @@ def annotate_folder(
         progress: called with (photos done, photos in all) at the start and after each.
 
     Raises:
-        JournalError: the unfinished run of ``out`` had another model, folder or other settings.
+        JournalError: the unfinished run of ``out`` had another model, folder or other settings, or is still
+            at work.
         annotator.images.PhotoError: no such folder, or no photos in it.
         OSError: ``out`` cannot be written.
     """
@@ -78,8 +80,8 @@ def annotate_folder(
             count += 1
             if progress:
                 progress(count, len(photos))
-    summary = _write(journal.entries(names), partial, out, len(photos) - len(left))
-    shutil.rmtree(partial)
+        summary = _write(journal.entries(names), partial, out, len(photos) - len(left))
+        shutil.rmtree(partial)
     return summary
 
 
@@ -145,9 +147,14 @@ class Journal:
         """Names of the photos that are done; from here on results can be appended.
 
         Raises:
-            JournalError: the journal is of another run.
+            JournalError: the journal is of another run, or another process is writing it.
         """
         self._file = self.path.open("ab+")
+        try:
+            # Until the file is closed, be it by a kill.
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._refuse("is being written by another run: wait until that is done")
         self._file.seek(0)
         end = 0
         for line in self._file:
@@ -169,11 +176,14 @@ class Journal:
         except ValueError:
             same = False
         if not same:
-            self._file.close()
-            raise JournalError(
-                f"{self.path.parent} is of an unfinished run with another folder, model or settings: "
+            self._refuse(
+                "is of an unfinished run with another folder, model or settings: "
                 "repeat that run to finish it, or delete that folder to start over"
             )
+
+    def _refuse(self, reason: str) -> NoReturn:
+        self._file.close()
+        raise JournalError(f"{self.path.parent} {reason}")
 
     def __enter__(self) -> Journal:
         return self

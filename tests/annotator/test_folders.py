@@ -201,6 +201,21 @@ def test_another_folder_may_not_go_on(folder: Path, out: Path, tiny_network: Net
         annotate_folder(folder / "a", out, tiny_network)
 
 
+def test_a_second_run_at_the_same_time_is_refused(folder: Path, out: Path, tiny_network: Network):
+    refused = []
+
+    def start_again(done: int, _: int) -> None:
+        if done == 2:
+            with pytest.raises(JournalError, match="written by another run"):
+                annotate_folder(folder, out, tiny_network)
+            refused.append(done)
+
+    summary = annotate_folder(folder, out, tiny_network, progress=start_again)
+    assert refused == [2]
+    assert (summary.photos, summary.people, summary.continued) == (5, 4, 0)
+    assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+
+
 def test_a_foreign_file_in_place_of_the_journal_is_left_alone(folder: Path, out: Path, tiny_network: Network):
     journal = interrupt(folder, out, tiny_network, 2)
     journal.write_text("some notes\nof mine\n")
