@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from annotator.people import Person
 
 Window = tuple[int, int, int, int]
 """x, y, w, h in whole image pixels."""
+BOX_MARGIN = 0.1
+"""Of a box, on each side: how far the surroundings of a labelled person count in an incomplete image."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,20 @@ class LabelMaps:
             values = getattr(person, name)
             if values is not None:
                 getattr(self, name)[here][free] = values[there][free]
+
+
+def within(array: np.ndarray, window: Window) -> np.ndarray:
+    """The pixels (H, W, …) of a window that lies inside the image, as a view."""
+    x, y, w, h = window
+    return array[y : y + h, x : x + w]
+
+
+def surroundings(box: Window, width: int, height: int) -> Window:
+    """A box grown by :data:`BOX_MARGIN`, as far as an image of that size has it."""
+    x, y, w, h = box
+    pad_x, pad_y = math.ceil(BOX_MARGIN * w), math.ceil(BOX_MARGIN * h)
+    x0, y0 = max(x - pad_x, 0), max(y - pad_y, 0)
+    return x0, y0, min(x + w + pad_x, width) - x0, min(y + h + pad_y, height) - y0
 
 
 def shared_slices(a: Window, b: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

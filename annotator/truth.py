@@ -23,12 +23,10 @@ import numpy as np
 from annotator.coco import CocoError, read_coco
 from annotator.densepose import CHART_TO_PART, KEYPOINTS
 from annotator.frames import decode_part_masks
-from annotator.label_maps import Window, shared_slices
+from annotator.label_maps import Window, shared_slices, surroundings, within
 from annotator.people import People, Person
 from annotator.rle import decode_mask
 
-BOX_MARGIN = 0.1
-"""Of a box, on each side: how far the surroundings of a labelled person count in an incomplete image."""
 UNKNOWN = 255
 """Part of a person's pixel that carries no part label."""
 IUV_SCALE = 65535
@@ -66,7 +64,7 @@ class TrueMaps:
     def only(self, person: Person, window: Window) -> TrueMaps:
         """The maps of a window as if this person, which has a mask, were alone: others are background."""
         here, there = shared_slices(window, person.box)
-        cut = TrueMaps(*(_within(getattr(self, field.name), window).copy() for field in fields(self)))
+        cut = TrueMaps(*(within(getattr(self, field.name), window).copy() for field in fields(self)))
         cut.person[:] = False
         cut.person[here] = person.mask[there]
         cut.person &= cut.counted
@@ -103,20 +101,20 @@ class Truth:
         """
         width, height = self.image.size
         unknown = np.full((height, width), not self.complete)
-        around = [_grow(person.box, width, height) for person in self.people]
+        around = [surroundings(person.box, width, height) for person in self.people]
         if not self.complete:
             for counts, window in zip(needed, around, strict=True):
                 if counts:
-                    _within(unknown, window)[:] = False
+                    within(unknown, window)[:] = False
         for person, counts, window in zip(self.people, needed, around, strict=True):
             if not counts and person.mask is None:
-                _within(unknown, window)[:] = True
+                within(unknown, window)[:] = True
             elif not counts:
-                _within(unknown, person.box)[person.mask] = True
+                within(unknown, person.box)[person.mask] = True
         # Last, so that a known person in front of others counts.
         for person, counts in zip(self.people, needed, strict=True):
             if counts and person.mask is not None:
-                _within(unknown, person.box)[person.mask] = False
+                within(unknown, person.box)[person.mask] = False
             carried = person.extra.get("carried")
             if carried:
                 unknown |= decode_mask(carried, self.image.size)
@@ -134,8 +132,8 @@ class Truth:
         mask, parts = np.zeros(shape, bool), np.zeros(shape, np.uint8)
         for person, counts in zip(self.people, known, strict=True):
             if counts:
-                _within(mask, person.box)[person.mask] = True
-                _within(parts, person.box)[person.mask] = part_labels(person)[person.mask]
+                within(mask, person.box)[person.mask] = True
+                within(parts, person.box)[person.mask] = part_labels(person)[person.mask]
         mask &= counted
         charts, u, v = self._dense()
         charts *= mask
@@ -281,15 +279,3 @@ def _check(record: dict[str, Any], size: tuple[int, int]) -> None:
             decode_mask(record["carried"], size, (0, 0, 1, 1))
         except ValueError as error:
             raise ValueError(f"carried: {error}") from None
-
-
-def _grow(box: Window, width: int, height: int) -> Window:
-    x, y, w, h = box
-    pad_x, pad_y = int(np.ceil(BOX_MARGIN * w)), int(np.ceil(BOX_MARGIN * h))
-    x0, y0 = max(x - pad_x, 0), max(y - pad_y, 0)
-    return x0, y0, min(x + w + pad_x, width) - x0, min(y + h + pad_y, height) - y0
-
-
-def _within(array: np.ndarray, window: Window) -> np.ndarray:
-    x, y, w, h = window
-    return array[y : y + h, x : x + w]

@@ -13,12 +13,12 @@ import numpy as np
 
 from annotator.coco import read_person
 from annotator.densepose import CHART_TO_PART
+from annotator.label_maps import surroundings, within
 from annotator.people import Person
+from annotator.rle import decode_mask
+from annotator.truth import has_mask
 from model.losses import IGNORE, SOME
 from model.sources import DataError, Record
-
-BOX_MARGIN = 0.1
-"""Of a box, on each side: how far the neighbourhood of a labelled person counts in an incomplete image."""
 
 PERSON, PART, CHART, OWNER = range(4)
 """Channels of :attr:`Canvas.labels`."""
@@ -33,8 +33,6 @@ class Canvas:
     uv: np.ndarray
     """(H, W, 2) uint8 of 0..255."""
     people: list[Person]
-    keypoint_region: list[tuple[int, int, int, int]]
-    """Box (x0, y0, x1, y1) of each person, in which missing keypoints count nowhere."""
 
 
 def paint(record: Record, shape: tuple[int, int]) -> Canvas:
@@ -53,54 +51,31 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
         read_person(_without_points(a) if record.iuv else a, (width, height), record.annotation_file)
         for a in record.annotations
     ]
-    usable = [
-        p.mask is not None and not p.crowd and not a.get("flaw")
-        for p, a in zip(people, record.annotations, strict=True)
-    ]
-    regions = [grown(p.box, width, height) for p in people]
+    known = [has_mask(person) for person in people]
     if not record.complete:
-        for known, (x0, y0, x1, y1) in zip(usable, regions, strict=True):
-            if known:
-                labels[y0:y1, x0:x1, :OWNER] = 0
+        for person, counts in zip(people, known, strict=True):
+            if counts:
+                within(labels, surroundings(person.box, width, height))[..., :OWNER] = 0
     # What is unknown first, so that a known person in front of a crowd region counts.
-    for person, known, (x0, y0, x1, y1) in zip(people, usable, regions, strict=True):
-        if known:
-            continue
-        if person.mask is None:
-            labels[y0:y1, x0:x1, :OWNER] = IGNORE
-        else:
-            _within(labels, person.box)[person.mask, :OWNER] = IGNORE
-    for index, (person, annotation, known) in enumerate(zip(people, record.annotations, usable, strict=True)):
-        if known:
-            _paint_person(_within(labels, person.box), _within(uv, person.box), person, index)
-        if annotation.get("carried"):
-            labels[_rle(annotation["carried"]), :OWNER] = IGNORE
+    for person, counts in zip(people, known, strict=True):
+        if not counts and person.mask is None:
+            within(labels, surroundings(person.box, width, height))[..., :OWNER] = IGNORE
+        elif not counts:
+            within(labels, person.box)[person.mask, :OWNER] = IGNORE
+    for index, (person, counts) in enumerate(zip(people, known, strict=True)):
+        if counts:
+            _paint_person(within(labels, person.box), within(uv, person.box), person, index)
+        carried = person.extra.get("carried")
+        if carried:
+            labels[decode_mask(carried, (width, height)), :OWNER] = IGNORE
     if record.iuv is not None:
         _paint_dense(record, labels, uv)
-    return Canvas(labels, uv, people, regions)
+    return Canvas(labels, uv, people)
 
 
 def _without_points(annotation: dict) -> dict:
     """Dense labels say more than DensePose's masks and points, which take long to read."""
     return {name: value for name, value in annotation.items() if not name.startswith("dp_")}
-
-
-def grown(box: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
-    """Corners x0, y0, x1, y1 of a box grown by :data:`BOX_MARGIN`, inside an image of that size."""
-    x, y, w, h = box
-    pad_x, pad_y = int(np.ceil(BOX_MARGIN * w)), int(np.ceil(BOX_MARGIN * h))
-    return max(x - pad_x, 0), max(y - pad_y, 0), min(x + w + pad_x, width), min(y + h + pad_y, height)
-
-
-def _within(array: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    x, y, w, h = box
-    return array[y : y + h, x : x + w]
-
-
-def _rle(segmentation: dict) -> np.ndarray:
-    from pycocotools import mask
-
-    return mask.decode(segmentation).astype(bool)
 
 
 def _paint_person(labels: np.ndarray, uv: np.ndarray, person: Person, index: int) -> None:

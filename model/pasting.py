@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from annotator.images import read_photo, warp
+from annotator.label_maps import within
 from annotator.people import Person
-from model.canvas import CHART, OWNER, PART, PERSON, Canvas, grown, paint
+from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint
 from model.losses import IGNORE
 from model.sources import Record
 
@@ -140,11 +141,11 @@ def _paste_person(
             continue
         alpha = _opacity(cut.own, matrix, window, scale)
         mine = alpha >= 0.5
-        if mine.any() and (_rows(there, window) & mine).sum() <= MOST_HIDDEN * there.sum():
+        if mine.any() and (within(there, window) & mine).sum() <= MOST_HIDDEN * there.sum():
             break
     else:
         return
-    _blend(_rows(photo, window), _tinted(cut.photo, rng), alpha[..., None], matrix, window, scale)
+    _blend(within(photo, window), _tinted(cut.photo, rng), alpha[..., None], matrix, window, scale)
     _label(canvas, cut, mine, matrix, window)
 
 
@@ -155,11 +156,6 @@ def _window(matrix: np.ndarray, size: tuple[int, int], width: int, height: int) 
     x0, y0 = np.maximum(np.floor(corners.min(axis=1)) - 1, 0).astype(int)
     x1, y1 = np.minimum(np.ceil(corners.max(axis=1)) + 1, (width, height)).astype(int)
     return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
-
-
-def _rows(array: np.ndarray, window) -> np.ndarray:
-    x, y, w, h = window
-    return array[y : y + h, x : x + w]
 
 
 def _into(array: np.ndarray, matrix: np.ndarray, window, interpolation: int) -> np.ndarray:
@@ -198,15 +194,14 @@ def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, w
         moved[(labels[..., PERSON] != 1) | (moved == 0)] = IGNORE
     labels[..., PERSON] = 1
     labels[..., OWNER] = len(canvas.people) + 1
-    _rows(canvas.labels, window)[mine] = labels[mine]
-    _rows(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
+    within(canvas.labels, window)[mine] = labels[mine]
+    within(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
     height, width = canvas.labels.shape[:2]
     # The person's points are in the donor's pixels; the matrix starts at the corner of its box.
     from_photo = matrix.copy()
     from_photo[:, 2] -= matrix[:, :2] @ cut.person.box[:2]
     person = _moved(cut.person, from_photo, window, (width, height))
     canvas.people.append(person)
-    canvas.keypoint_region.append(grown(person.box, width, height))
 
 
 def _moved(person: Person, matrix: np.ndarray, box, size: tuple[int, int]) -> Person:

@@ -20,9 +20,10 @@ from annotator.densepose import (
     mirror_uv,
 )
 from annotator.images import PADDING, read_photo, warp
+from annotator.label_maps import BOX_MARGIN, Window, surroundings
 from annotator.people import Person
 from model.augmentation import Augmentation, change_look, sample_matrix
-from model.canvas import BOX_MARGIN, Canvas, paint
+from model.canvas import Canvas, paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
 from model.sources import Record
@@ -178,16 +179,17 @@ VOTE_POINTS = {"head": head_point, "pelvis": pelvis_point}
 def _paint_keypoints(
     canvas: Canvas, matrix: np.ndarray, person_map: np.ndarray, owner: np.ndarray, view: View
 ) -> tuple[np.ndarray, np.ndarray]:
+    height, width = canvas.labels.shape[:2]
     side = person_map.shape[0]
     keypoints = np.zeros((side, side, 17), np.uint8)
     keypoints[person_map == IGNORE] = IGNORE
     heads = np.zeros((side, side, 3 * len(view.votes)), np.float32)
     rows, columns = np.mgrid[:side, :side].astype(np.float32) + 0.5
     sigma = KEYPOINT_SIGMA / view.output_stride
-    for index, (person, region) in enumerate(zip(canvas.people, canvas.keypoint_region, strict=True)):
+    for index, person in enumerate(canvas.people):
         seen = person.visibility > 0 if person.keypoints is not None else np.zeros(17, bool)
         if not seen.all():
-            _ignore_missing(keypoints, ~seen, region, matrix)
+            _ignore_missing(keypoints, ~seen, surroundings(person.box, width, height), matrix)
         mine = owner == index + 1
         unit = view.output_stride / view.input_size
         for i, vote in enumerate(view.votes):
@@ -206,10 +208,10 @@ def _paint_keypoints(
     return keypoints, heads
 
 
-def _ignore_missing(keypoints: np.ndarray, missing: np.ndarray, region, matrix: np.ndarray) -> None:
-    """Leave out the channels of unlabelled keypoints inside a person's region."""
-    x0, y0, x1, y1 = region
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+def _ignore_missing(keypoints: np.ndarray, missing: np.ndarray, window: Window, matrix: np.ndarray) -> None:
+    """Leave out the channels of unlabelled keypoints inside a window of the photo."""
+    x, y, w, h = window
+    corners = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64)
     corners = np.rint(_transform(corners, matrix)).astype(np.int32)
     inside = np.zeros(keypoints.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, corners, 1)

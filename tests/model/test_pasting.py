@@ -83,7 +83,7 @@ def test_a_person_in_front_hides_labels_but_never_all_of_them(records):
     for seed in range(8):
         _, _, canvas = pasted(records[0], donors, pasting, seed)
         owners = canvas.labels[..., OWNER]
-        assert len(canvas.people) == len(canvas.keypoint_region) > 1
+        assert len(canvas.people) > 1
         assert (owners == 1).any(), "the person who was there"
         _, labels = make_sample(
             records[0],
