@@ -12,6 +12,7 @@ from annotator.images import find_photos
 from annotator.network import DEFAULT_MODEL, Network
 from model.cascade import STAGE_NETS
 from model.export import decode, read_images
+from model.norms import live_channels
 from model.pretrained import LITE
 from model.weights import open_cascade
 
@@ -32,6 +33,11 @@ def test_keras_weights_and_onnx_file_agree():
     for name in ("parts", "charts"):
         assert (maps[name] != getattr(actual, name))[people].mean() < 0.03, name
     assert np.abs(maps["keypoints"] - actual.keypoints).max() < 0.05
+
+
+def test_the_backbone_is_alive():
+    images = read_images(find_photos(EXAMPLES)[:3], 256)
+    assert live_channels(open_cascade(LITE), images) > 0.8
 
 
 def test_both_are_small():
