@@ -98,7 +98,7 @@ class Fields:
 
     @property
     def doubt(self) -> str:
-        """How much looks wrong on the photo, 0..1: the largest doubt of the people that nobody has decided."""
+        """How much looks wrong on the photo, 0..1: the doubts of the people that nobody has decided, together."""
         return f"{self.prefix}_doubt"
 
     @property

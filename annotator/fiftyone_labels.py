@@ -24,6 +24,7 @@ from annotator.crops import Box
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_person import Labels, attribute, instance_id, pixel_box, read_person, write_person
 from annotator.people import People, Person
+from annotator.quality import overall
 from annotator.surface_maps import SurfaceMaps
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _set_labels(sample: fo.Sample, labelled: list[Labels], strays: list[fo.Label
         for labels in labelled
         if attribute(labels.person, "review") not in DECIDED
     ]
-    sample[fields.doubt] = max(open_doubts, default=0.0)
+    sample[fields.doubt] = overall(open_doubts)
 
 
 def _labels(sample: fo.Sample, name: str) -> list[Any]:

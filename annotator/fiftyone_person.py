@@ -93,7 +93,7 @@ def write_person(
         "crowd": person.crowd or None,
         **{f"quality_{task}": person.quality.get(task) for task in TASKS},
         **{f"doubt_{name}": person.doubts.get(name) for name in DOUBTS},
-        "doubt": overall(person.doubts),
+        "doubt": overall(person.doubts.values()),
         "reasons": [words for name, words in DOUBTS.items() if person.doubts.get(name, 0) >= LEAST_DOUBT],
     }
     attributes = {name: value for name, value in attributes.items() if value is not None or was is not None}

@@ -8,6 +8,7 @@ a file or edited by hand have doubts, too.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -99,9 +100,13 @@ def doubts(person: Person) -> dict[str, float]:
     return found
 
 
-def overall(found: dict[str, float]) -> float:
-    """One number to sort by: the probability that at least one doubt is right, were they independent."""
-    return 1.0 - math.prod(1.0 - min(max(value, 0.0), 1.0) for value in found.values())
+def overall(found: Iterable[float]) -> float:
+    """One number to sort by, of a person's doubts or of an image's people.
+
+    Returns:
+        The probability that at least one doubt is right, were each that of its being so and independent.
+    """
+    return 1.0 - math.prod(1.0 - min(max(value, 0.0), 1.0) for value in found)
 
 
 def _two_people(mask: np.ndarray, parts: np.ndarray | None) -> float:

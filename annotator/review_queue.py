@@ -14,6 +14,7 @@ import numpy as np
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_labels import DECIDED
 from annotator.people import STATES
+from annotator.quality import overall
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -79,7 +80,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
             item = {
                 "id": row["id"],
                 "filepath": row["filepath"],
-                "doubt": round(max(matching, default=0.0), 4),
+                "doubt": round(overall(matching), 6),
             }
             items.append(item | {"people": len(row["people"]), "open": len(waiting)})
     if wanted.order == "doubt":
@@ -132,7 +133,7 @@ def approve_below(samples: Samples, fields: Fields, doubt: float, author: str) -
                 changed, count = True, count + 1
         if changed:
             left = [p["doubt"] or 0.0 for p in sample[fields.people].detections if p["review"] not in DECIDED]
-            sample[fields.doubt] = max(left, default=0.0)
+            sample[fields.doubt] = overall(left)
             sample.save()
         yield count
 

@@ -130,9 +130,9 @@ def test_the_border_is_unsure_where_the_probability_is_one_half():
 
 
 def test_doubts_add_up():
-    assert overall({}) == 0
-    assert overall({"a": 0.5, "b": 0.5}) == pytest.approx(0.75)
-    assert overall({"a": 1.0, "b": 0.1}) == 1
+    assert overall([]) == 0
+    assert overall([0.5, 0.5]) == pytest.approx(0.75)
+    assert overall([1.0, 0.1]) == 1
 
 
 def test_every_keypoint_lies_on_its_parts_mirror_image_mirrored():

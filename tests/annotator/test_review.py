@@ -381,6 +381,15 @@ def test_the_queue_begins_with_the_most_doubtful(collection):
     assert names(queue(collection, FIELDS, Filter(order="file"))) == ["0", "1", "2", "3", "4"]
 
 
+def test_many_doubtful_people_come_before_one_who_is_a_little_more_so(collection, tmp_path):
+    sample = collection.last()
+    people = [block(x, doubts={"two_people": 0.7}) for x in (10, 40)]
+    replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
+    sample.save()
+    assert sample[FIELDS.doubt] == pytest.approx(0.91)
+    assert names(queue(collection, FIELDS, Filter())) == ["4", "2", "0", "3", "1"]
+
+
 def test_the_queue_is_filtered(collection, tmp_path):
     assert names(queue(collection, FIELDS, Filter(reasons=("two people in one",)))) == ["2", "0"]
     assert names(queue(collection, FIELDS, Filter(states=("approved",)))) == []
