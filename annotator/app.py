@@ -34,7 +34,7 @@ def run(
     port: int = 5151,
     address: str = "localhost",
     browser: bool = True,
-    person_pass: bool = False,
+    closer_look: bool = True,
 ) -> int:
     """Annotate the photos of a folder and show them until the user presses Ctrl-C; returns the exit status.
 
@@ -45,7 +45,7 @@ def run(
         name: of the dataset; default: :func:`dataset_name` of the folder.
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
-        person_pass: whether to look at every person a second time, closer.
+        closer_look: whether to look a second time at people who are small in the photo.
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.
@@ -67,7 +67,7 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        _annotate(dataset, person_pass)
+        _annotate(dataset, closer_look)
         with _delegated_runs():
             remote = not (browser and _has_display())
             session = fo.launch_app(dataset, port=port, address=address, remote=remote)
@@ -135,7 +135,7 @@ def dataset_name(folder: Path) -> str:
     return f"{folder.name} people {digest}"
 
 
-def _annotate(dataset: fo.Dataset, person_pass: bool) -> None:
+def _annotate(dataset: fo.Dataset, closer_look: bool) -> None:
     from tqdm import tqdm
 
     from annotator.collections import annotate_samples
@@ -147,7 +147,7 @@ def _annotate(dataset: fo.Dataset, person_pass: bool) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        summary = annotate_samples(dataset, settings=Settings(person_pass=person_pass), progress=progress)
+        summary = annotate_samples(dataset, settings=Settings(closer_look=closer_look), progress=progress)
     print(
         f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people: {summary.people}"
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from annotator.closer_look import look_closer
 from annotator.decoding import Settings, decode
 from annotator.images import Letterbox, PhotoError, read_photo
 from annotator.mirroring import look
 from annotator.network import Maps, Network
 from annotator.people import People
-from annotator.person_pass import refine
 
 WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
@@ -39,7 +39,7 @@ class _Photo:
     letterbox: Letterbox | None = None
     square: np.ndarray | None = None
     photo: np.ndarray | None = None
-    """Kept for the person pass only."""
+    """Kept for the closer look only."""
     failure: str | None = None
 
 
@@ -59,7 +59,7 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
         try:
             while True:
                 for path in islice(paths, ahead - len(reading)):
-                    reading.append(pool.submit(_read, path, network.side, settings.person_pass))
+                    reading.append(pool.submit(_read, path, network.side, settings.closer_look))
                 if reading and len(running) < BATCHES_AHEAD:
                     photos = [
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
@@ -113,6 +113,6 @@ def _decode_batch(
 
 def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
     people = decode(maps, photo.letterbox, photo.letterbox.size, network.info, settings)
-    if settings.person_pass:
-        people = refine(photo.photo, people, network, settings)
+    if settings.closer_look:
+        people = look_closer(photo.photo, people, network, settings)
     return Annotated(photo.path, people)

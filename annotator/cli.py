@@ -88,7 +88,7 @@ def run_annotate(arguments: argparse.Namespace) -> int:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """The options of :func:`_settings` and the model's."""
     parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
-    parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
+    _add_closer_look(parser)
     parser.add_argument(
         "--mirrored", action="store_true", help="look at the mirror image, too: twice the time"
     )
@@ -103,6 +103,15 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="photos per call of the network")
 
 
+def _add_closer_look(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--closer-look",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look again at people who are small in the photo, at full input size",
+    )
+
+
 def _settings(arguments: argparse.Namespace):
     from annotator.decoding import Settings
     from annotator.instances import Split
@@ -111,7 +120,7 @@ def _settings(arguments: argparse.Namespace):
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
     split = Split(**given("votes", "apart"))
-    return Settings(**given("person_pass", "mirrored", "threshold", "confidence", "batch_size"), split=split)
+    return Settings(**given("closer_look", "mirrored", "threshold", "confidence", "batch_size"), split=split)
 
 
 def _add_evaluate(commands) -> None:
@@ -208,7 +217,7 @@ def _add_app(commands) -> None:
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
-    parser.add_argument("--person-pass", action="store_true", help="look at every person again at full size")
+    _add_closer_look(parser)
 
 
 def run_app(arguments: argparse.Namespace) -> int:
@@ -220,7 +229,7 @@ def run_app(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         address=arguments.address,
         browser=not arguments.no_browser,
-        person_pass=arguments.person_pass,
+        closer_look=arguments.closer_look,
     )
 
 

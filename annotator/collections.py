@@ -272,7 +272,7 @@ def annotate_samples(
 ) -> Summary:
     """Annotate the people on the photos of a dataset or view, see :class:`Annotation`::
 
-    annotate_samples(dataset, settings=Settings(person_pass=True), overwrite="replace")
+    annotate_samples(dataset, settings=Settings(mirrored=True), overwrite="replace")
     """
     return _run(
         Annotation(samples, model, prefix=prefix, settings=settings, overwrite=overwrite, maps_dir=maps_dir),

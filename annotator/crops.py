@@ -1,4 +1,4 @@
-"""A person's box-cropped arrays, moved to another box."""
+"""A person's box-cropped arrays: moved to another box, compared with another's."""
 
 from __future__ import annotations
 
@@ -44,6 +44,17 @@ def clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> Bo
     return x0, y0, max(x1 - x0, 0), max(y1 - y0, 0)
 
 
+def overlap(a: Person, b: Person) -> float:
+    """IoU of two masks in image coordinates."""
+    x0, y0 = max(a.box[0], b.box[0]), max(a.box[1], b.box[1])
+    x1 = min(a.box[0] + a.box[2], b.box[0] + b.box[2])
+    y1 = min(a.box[1] + a.box[3], b.box[1] + b.box[3])
+    if x1 <= x0 or y1 <= y0:
+        return 0.0
+    both = np.count_nonzero(_within(a, x0, y0, x1, y1) & _within(b, x0, y0, x1, y1))
+    return both / max(np.count_nonzero(a.mask) + np.count_nonzero(b.mask) - both, 1)
+
+
 def _moved(array: np.ndarray | None, old: Box, new: Box) -> np.ndarray | None:
     if array is None:
         return None
@@ -54,3 +65,8 @@ def _moved(array: np.ndarray | None, old: Box, new: Box) -> np.ndarray | None:
         seen = array[y0 - old[1] : y1 - old[1], x0 - old[0] : x1 - old[0]]
         moved[y0 - new[1] : y1 - new[1], x0 - new[0] : x1 - new[0]] = seen
     return moved
+
+
+def _within(person: Person, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    x, y = person.box[:2]
+    return person.mask[y0 - y : y1 - y, x0 - x : x1 - x]

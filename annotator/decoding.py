@@ -29,13 +29,13 @@ class Settings:
         ValueError: a value out of range.
     """
 
-    person_pass: bool = False
-    """Look at every person again, at full input size."""
+    closer_look: bool = True
+    """Look again, at full input size, at people who are small in the photo."""
     mirrored: bool = False
     """Look at every image and its mirror image and take the mean, at twice the cost."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
-    confidence: float = 0.6
+    confidence: float = 0.7
     """People with a lower score are dropped."""
     split: Split = field(default_factory=Split)
     batch_size: int = 1

@@ -24,6 +24,7 @@ import numpy as np
 
 from annotator import __version__
 from annotator.batch import annotate
+from annotator.crops import overlap
 from annotator.decoding import Settings
 from annotator.figures import figure
 from annotator.images import PhotoError, read_photo
@@ -31,7 +32,7 @@ from annotator.label_maps import LabelMaps, union
 from annotator.metrics import box_iou
 from annotator.network import Maps, Network, import_onnxruntime
 from annotator.people import Person
-from annotator.person_pass import LEAST_OVERLAP, label_boxes, overlap
+from annotator.person_pass import label_boxes
 from annotator.surface import Surface
 from annotator.tallies import (
     LARGE,
@@ -55,6 +56,8 @@ from annotator.truth import (
 )
 
 VIEWS = ("scene", "person")
+LEAST_OVERLAP = 0.3
+"""IoU below which a prediction is of somebody else."""
 AHEAD = 32
 """Images labelled before they are measured: measuring must not take time from the labelling that is timed."""
 
@@ -144,7 +147,7 @@ def match(people: list[Person], found: list[Person]) -> list[Person | None]:
     """The prediction that stands for each true person, ``None`` for one that was not found.
 
     Pairs are chosen for the largest sum of IoUs, of masks or, where the true person has none, of boxes; no pair
-    has less than :data:`~annotator.person_pass.LEAST_OVERLAP`. Crowds have none.
+    has less than :data:`LEAST_OVERLAP`. Crowds have none.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -164,7 +167,7 @@ def _fit(true: Person, found: Person) -> float:
 
 
 class _Timed:
-    """A network that adds up the seconds of its calls, also of those at the same time."""
+    """A network that adds up the seconds of its calls."""
 
     def __init__(self, network: Network):
         self.info, self.side, self._network = network.info, network.side, network
@@ -172,9 +175,9 @@ class _Timed:
         self._lock = Lock()
 
     def run(self, images: np.ndarray) -> Maps:
-        begin = time.perf_counter()
-        maps = self._network.run(images)
-        with self._lock:
+        with self._lock:  # waiting for another call does not count
+            begin = time.perf_counter()
+            maps = self._network.run(images)
             self.seconds += time.perf_counter() - begin
         return maps
 
@@ -193,7 +196,7 @@ def evaluate(
     Args:
         source: the data.
         network: the model.
-        settings: of decoding; the person view has no use for ``person_pass``.
+        settings: of decoding; the person view has no use for ``closer_look``.
         surface: for everything about distances on the body, which is null without.
         views: out of :data:`VIEWS`.
         limit: at most so many images, in the file's order; ``None`` for all.

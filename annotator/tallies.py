@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from annotator.average_precision import Candidates, average_precision
+from annotator.crops import overlap
 from annotator.densepose import CHARTS, PARTS
 from annotator.figures import figure, share
 from annotator.label_maps import LabelMaps
 from annotator.metrics import gps, gpsm, keypoint_similarities, keypoints_right, mask_iou
 from annotator.people import Person
-from annotator.person_pass import overlap
 from annotator.surface import Surface
 from annotator.truth import (
     UNKNOWN,

@@ -64,10 +64,10 @@ class AnnotatePeople(foo.Operator):
         model_input(ctx, inputs)
         prefix_input(ctx, inputs, ctx.target_view(require_flat=True))
         inputs.bool(
-            "person_pass",
-            default=False,
-            label="Person pass",
-            description="Look at every person again, closer: better on small people, slower",
+            "closer_look",
+            default=True,
+            label="Closer look",
+            description="Look again at people who are small in the photo: better on them, slower",
         )
         inputs.bool(
             "mirrored",
@@ -89,7 +89,7 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        chosen = {name: values[name] for name in ("person_pass", "mirrored", "confidence")}
+        chosen = {name: values[name] for name in ("closer_look", "mirrored", "confidence")}
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),

@@ -9,8 +9,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from annotator.average_precision import Candidates, average_precision
+from annotator.crops import overlap
 from annotator.people import Person
-from annotator.person_pass import overlap
 from annotator.rle import encode_mask
 
 

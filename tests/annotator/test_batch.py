@@ -55,16 +55,16 @@ def test_people_come_in_the_order_of_the_photos(photos: list[Path], tiny_network
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-@pytest.mark.parametrize("person_pass", [False, True])
+@pytest.mark.parametrize("closer_look", [False, True])
 def test_the_batch_size_changes_no_label(
-    photos: list[Path], tiny_network: Network, batch_size: int, person_pass: bool
+    photos: list[Path], tiny_network: Network, batch_size: int, closer_look: bool
 ):
     alone = [
         result
         for path in photos
-        for result in annotate([path], tiny_network, Settings(person_pass=person_pass))
+        for result in annotate([path], tiny_network, Settings(closer_look=closer_look))
     ]
-    settings = Settings(batch_size=batch_size, person_pass=person_pass)
+    settings = Settings(batch_size=batch_size, closer_look=closer_look)
     assert labels(annotate(photos, tiny_network, settings)) == labels(alone)
 
 
@@ -135,12 +135,12 @@ def test_a_failing_source_of_paths_is_heard_and_ends_all_threads(photos: list[Pa
     assert set(threading.enumerate()) <= threads
 
 
-def test_the_person_pass_looks_closer(tmp_path: Path, tiny_network: Network):
+def test_the_closer_look_looks_closer(tmp_path: Path, tiny_network: Network):
     # At 400 pixels a pixel of the maps is 12.5 pixels of the photo; the second look sees the edges.
     path = draw_photo(tmp_path / "small.png", [(203, 107, 90, 100, 80)], (400, 300))
     errors = []
-    for person_pass in (False, True):
-        settings = Settings(person_pass=person_pass)
+    for closer_look in (False, True):
+        settings = Settings(closer_look=closer_look)
         (result,) = annotate([path], tiny_network, settings)
         (person,) = result.people.people
         truth = np.zeros((300, 400), bool)

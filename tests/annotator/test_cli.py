@@ -45,7 +45,7 @@ def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
     command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]
     choices = ["--confidence", "0.2", "--threshold", "0.6", "--votes", "80", "--apart", "0.1"]
-    choices += ["--batch-size", "2", "--person-pass"]
+    choices += ["--batch-size", "2", "--no-closer-look"]
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
     for record in json.loads(out.read_text())["annotations"]:
         assert 0 < len(record["dp_I"]) <= 2 * 14

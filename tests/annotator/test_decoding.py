@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from annotator.crops import overlap
 from annotator.decoding import Settings, decode
 from annotator.images import Letterbox
 from annotator.instances import Split
 from annotator.network import Maps, ModelInfo
 from annotator.people import Person
-from annotator.person_pass import overlap
 
 INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
 SIDE = 128

@@ -182,7 +182,7 @@ def test_another_batch_size_may_go_on(folder: Path, out: Path, whole: bytes, tin
 @pytest.mark.parametrize(
     "other",
     [
-        {"settings": Settings(person_pass=True)},
+        {"settings": Settings(closer_look=False)},
         {"settings": Settings(threshold=0.4)},
         {"sampling": PointSampling(per_part=5)},
     ],

@@ -18,7 +18,7 @@ PLUGIN = "@densepose/annotator"
 ANNOTATE = {
     "model": str(DEFAULT_MODEL),
     "prefix": "dp",
-    "person_pass": False,
+    "closer_look": True,
     "mirrored": False,
     "confidence": 0.05,
     "overwrite": "skip",
