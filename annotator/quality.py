@@ -130,13 +130,14 @@ def _areas(mask: np.ndarray) -> np.ndarray:
 def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tuple[float, float]:
     """Doubts ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
     reach = NEAR * max(parts.shape)
+    gaps = _gaps(parts, at)
     outside = swapped = right = 0
     for index in np.flatnonzero(visibility > 0):
-        own = KEYPOINT_PARTS[index]
-        gap = _distance(parts, own, at[index])
-        other = tuple(int(PART_MIRROR[part]) for part in own)
+        own = list(KEYPOINT_PARTS[index])
+        gap = gaps[index, own].min()
+        other = PART_MIRROR[own]
         has_side = KEYPOINT_MIRROR[index] != index and set(own) != set(other)
-        across = _distance(parts, other, at[index]) if has_side else math.inf
+        across = gaps[index, other].min() if has_side else math.inf
         if gap <= reach:
             right += has_side and across > reach
         elif across <= reach:
@@ -147,12 +148,17 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
     return 1 - 0.6**outside, swapped / (swapped + right + 1)
 
 
-def _distance(parts: np.ndarray, wanted: tuple[int, ...], point: np.ndarray) -> float:
-    """From a point to the middle of the nearest pixel of one of the parts; inf without any."""
-    rows, columns = np.nonzero(np.isin(parts, wanted))
-    if not len(rows):
-        return math.inf
-    return float(np.sqrt(((columns + 0.5 - point[0]) ** 2 + (rows + 0.5 - point[1]) ** 2).min()))
+def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(n, 15): from each of (n, 2) points to the middle of the nearest pixel of each part; inf without any."""
+    rows, columns = np.nonzero(parts)
+    labels = parts[rows, columns]
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    x, y = (columns[order] + 0.5).astype(np.float32), (rows[order] + 0.5).astype(np.float32)
+    squares = (x - points[:, :1]) ** 2 + (y - points[:, 1:]) ** 2
+    gaps = np.full((len(points), len(PARTS)), np.inf)
+    gaps[:, present] = np.sqrt(np.minimum.reduceat(squares, starts, axis=1))
+    return gaps
 
 
 def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
