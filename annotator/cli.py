@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_info(commands)
     _add_app(commands)
     _add_retrain(commands)
+    _add_tidy(commands)
     add_commands(commands)
     parsed = parser.parse_args(arguments)
     try:
@@ -268,14 +269,10 @@ def _add_retrain(commands) -> None:
 
 
 def run_retrain(arguments: argparse.Namespace) -> int:
-    import fiftyone as fo
-
     from annotator.network import DEFAULT_MODEL
     from annotator.retraining import FineTuning, Retraining
 
-    if not fo.dataset_exists(arguments.dataset):
-        raise ValueError(f"there is no dataset {arguments.dataset!r}")
-    dataset = fo.load_dataset(arguments.dataset)
+    dataset = _load_dataset(arguments.dataset)
     names = ("epochs", "steps", "batch", "size", "learning_rate", "share", "base", "held_out")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     run = Retraining(
@@ -294,6 +291,45 @@ def run_retrain(arguments: argparse.Namespace) -> int:
     if again := run.outcome.relabelled:
         print(f"{again.people} people labelled again, {again.kept} of humans kept")
     return 0
+
+
+def _add_tidy(commands) -> None:
+    parser = commands.add_parser(
+        "tidy",
+        help="remove files of charts, U and V that edits left behind",
+        description="Remove the files of charts, U and V of a FiftyOne dataset that no label refers to any more, "
+        "neither of this dataset nor of another one in the same database. Those of the last day stay.",
+    )
+    parser.add_argument("dataset", help="name of the FiftyOne dataset")
+    parser.add_argument("--prefix", default="dp", help="of the label fields")
+    parser.add_argument(
+        "--maps-dir", type=Path, help="folder of all datasets' maps, if it is not the default"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="remove nothing, say what would be removed")
+    parser.set_defaults(run=run_tidy)
+
+
+def run_tidy(arguments: argparse.Namespace) -> int:
+    from annotator.collections import maps_folder
+    from annotator.tidying import superseded_maps
+
+    folder = maps_folder(_load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)
+    files = superseded_maps(folder)
+    size = sum(path.stat().st_size for path in files) / 1e6
+    if not arguments.dry_run:
+        for path in files:
+            path.unlink()
+    verb = "would be removed" if arguments.dry_run else "removed"
+    print(f"{len(files)} files, {size:.1f} MB, {verb} from {folder}")
+    return 0
+
+
+def _load_dataset(name: str):
+    import fiftyone as fo
+
+    if not fo.dataset_exists(name):
+        raise ValueError(f"there is no dataset {name!r}")
+    return fo.load_dataset(name)
 
 
 if __name__ == "__main__":

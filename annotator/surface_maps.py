@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,6 +27,8 @@ _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     # OpenCV before 4.12 tries all filters: files of the same size, in twice the time.
     _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+
+_FILE_NAME = re.compile(r".+-[0-9a-f]{16}-(owners|charts|u|v)\.png")
 
 
 @dataclass(slots=True)
@@ -82,9 +85,8 @@ class SurfaceMaps:
         stem = f"{name}-{digest.hexdigest()[:16]}"
         paths = {field.name: folder / f"{stem}-{field.name}.png" for field in fields(self)}
         with ThreadPoolExecutor(len(paths)) as pool:
-            missing = [name for name, path in paths.items() if not path.exists()]
             # A list, so that errors are raised here.
-            list(pool.map(lambda name: _write_png(paths[name], getattr(self, name)), missing))
+            list(pool.map(lambda name: _provide_png(paths[name], getattr(self, name)), paths))
         return paths
 
     @classmethod
@@ -101,6 +103,11 @@ class SurfaceMaps:
         return cls(found[3] if len(found) == 4 else np.zeros(found[0].shape, np.uint16), *found[:3])
 
 
+def is_map_file(path: Path) -> bool:
+    """Whether a file has a name that :meth:`SurfaceMaps.save` gives."""
+    return _FILE_NAME.fullmatch(path.name) is not None
+
+
 def _encode(values: np.ndarray) -> np.ndarray:
     values = np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1)
     return (1 + np.round(values * UV_SCALE)).astype(np.uint16)
@@ -108,6 +115,14 @@ def _encode(values: np.ndarray) -> np.ndarray:
 
 def _decode(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     return np.where(own, _DECODED[values], np.float16(0))
+
+
+def _provide_png(path: Path, array: np.ndarray) -> None:
+    """Write a file that is named by its content; one that exists becomes young, so that nobody tidies it away."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        _write_png(path, array)
 
 
 def _write_png(path: Path, array: np.ndarray) -> None:

@@ -1,0 +1,95 @@
+"""Files of maps on a real database: what nothing refers to goes, and nothing else."""
+
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from annotator.cli import main
+from annotator.collections import maps_folder
+from annotator.fiftyone_fields import Fields, declare_fields
+from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.people import People
+from annotator.review import Review
+from annotator.tidying import SPARED_HOURS
+
+from .test_edits import SIZE, block
+
+FIELDS = Fields()
+
+
+@pytest.fixture
+def sample(dataset, tmp_path):
+    import fiftyone as fo
+
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+    declare_fields(dataset, FIELDS)
+    sample = fo.Sample(filepath=str(path))
+    dataset.add_sample(sample)
+    folder = maps_folder(dataset, "dp", tmp_path / "maps")
+    replace_predictions(sample, People(SIZE, [block(10), block(40)]), FIELDS, folder)
+    sample.save()
+    return sample
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def turn_old(folder: Path) -> None:
+    old = time.time() - (SPARED_HOURS + 1) * 3600
+    for path in folder.rglob("*"):
+        os.utime(path, (old, old))
+
+
+def test_maps_go_once_nothing_refers_to_them(dataset, sample, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    first = files(maps)
+    assert len(first) == 4
+    clone = dataset.clone()
+    try:
+        review = Review(dataset, maps_dir=maps)
+        person, other = review.open(sample.id)["people"]
+        delete = {"kind": "delete", "person": person["key"]}
+        undo = review.edit(sample.id, delete, {p["key"]: p["version"] for p in (person, other)})["undo"]
+        (maps / "notes.png").write_bytes(b"not a map")
+        command = ["tidy", dataset.name, "--maps-dir", str(maps)]
+        everything = files(maps)
+        assert len(everything - first) >= 6  # four maps, what undo needs, and the notes
+
+        turn_old(maps)
+        assert main(command) == 0  # the clone still needs the first maps
+        assert files(maps) == everything
+    finally:
+        clone.delete()
+
+    assert main([*command, "--dry-run"]) == 0
+    assert "4 files" in capsys.readouterr().out.splitlines()[-1]
+    assert files(maps) == everything
+    assert main(command) == 0
+    assert files(maps) == everything - first
+    sample.reload(hard=True)
+    assert read_people(sample, FIELDS).people[0].charts.any()
+
+    versions = {p["key"]: p["version"] for p in review.open(sample.id)["people"]}
+    review.restore(sample.id, undo, versions)
+    assert files(maps) >= first  # written again
+
+
+def test_young_files_stay(dataset, sample, tmp_path):
+    dataset.clear()
+    maps = tmp_path / "maps"
+    assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
+    assert len(files(maps)) == 4
+    turn_old(maps)
+    assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
+    assert files(maps) == set()
+
+
+def test_an_unknown_dataset_is_named(dataset, capsys):
+    assert main(["tidy", "nowhere"]) == 1
+    assert "there is no dataset 'nowhere'" in capsys.readouterr().err
