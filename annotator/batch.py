@@ -23,6 +23,8 @@ WORKERS = 2
 BATCHES_AHEAD = 2
 """Batches in each of the three steps, which bounds the memory."""
 
+NO_MEMORY = "too large for this machine's memory"
+
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
@@ -38,8 +40,6 @@ class _Photo:
     path: Path
     letterbox: Letterbox | None = None
     square: np.ndarray | None = None
-    photo: np.ndarray | None = None
-    """Kept for the closer look only."""
     failure: str | None = None
 
 
@@ -54,12 +54,12 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
     running: deque[tuple[list[_Photo], Future[Maps] | None]] = deque()
     decoding: deque[Future[Annotated]] = deque()
     ahead = BATCHES_AHEAD * max(settings.batch_size, WORKERS)
-    # The runner is one thread: two calls of the network at a time only share the same cores.
+    # The runner is one thread, and one call of the network uses all cores.
     with ThreadPoolExecutor(WORKERS, "photo") as pool, ThreadPoolExecutor(1, "network") as runner:
         try:
             while True:
                 for path in islice(paths, ahead - len(reading)):
-                    reading.append(pool.submit(_read, path, network.side, settings.closer_look))
+                    reading.append(pool.submit(_read, path, network.side))
                 if reading and len(running) < BATCHES_AHEAD:
                     photos = [
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
@@ -83,15 +83,15 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
                 future.cancel()
 
 
-def _read(path: Path, side: int, keep: bool) -> _Photo:
+def _read(path: Path, side: int) -> _Photo:
     try:
         photo = read_photo(path)
         letterbox = Letterbox((photo.shape[1], photo.shape[0]), side)
-        return _Photo(path, letterbox, letterbox.apply(photo), photo if keep else None)
+        return _Photo(path, letterbox, letterbox.apply(photo))
     except PhotoError as error:
         return _Photo(path, failure=str(error))
     except MemoryError:
-        return _Photo(path, failure="too large for this machine's memory")
+        return _Photo(path, failure=NO_MEMORY)
 
 
 def _decode_batch(
@@ -112,7 +112,12 @@ def _decode_batch(
 
 
 def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
-    people = decode(maps, photo.letterbox, photo.letterbox.size, network.info, settings)
-    if settings.closer_look:
-        people = look_closer(photo.photo, people, network, settings)
-    return Annotated(photo.path, people)
+    try:
+        people = decode(maps, photo.letterbox, photo.letterbox.size, network.info, settings)
+        if settings.closer_look:
+            people = look_closer(photo.path, people, network, settings)
+        return Annotated(photo.path, people)
+    except PhotoError as error:
+        return Annotated(photo.path, None, str(error))
+    except MemoryError:
+        return Annotated(photo.path, None, NO_MEMORY)

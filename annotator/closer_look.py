@@ -6,12 +6,13 @@ Groups and not single people, because what a first look takes for one small pers
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from annotator.crops import Box, around, clipped
+from annotator.boxes import Box, around, clipped
 from annotator.decoding import Settings, decode
-from annotator.images import Letterbox
+from annotator.images import Letterbox, read_photo
 from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import People, Person
@@ -28,16 +29,19 @@ class _Group:
     people: list[Person]
 
 
-def look_closer(photo: np.ndarray, people: People, network: Network, settings: Settings) -> People:
+def look_closer(path: Path, people: People, network: Network, settings: Settings) -> People:
     """Look again at each group of people that is small in the photo.
 
     Args:
-        photo: uint8 [H, W, 3].
+        path: of the photo, which is read again only if somebody is small in it: photos in memory would be many.
         people: of the first look at it.
 
     Returns:
         The people of the second look, most certain first. Groups that fill the photo stay as they were, and those
         where the second look sees nobody.
+
+    Raises:
+        annotator.images.PhotoError: the photo cannot be read.
     """
     kept: list[Person] = []
     small = []
@@ -46,6 +50,7 @@ def look_closer(photo: np.ndarray, people: People, network: Network, settings: S
             kept += group.people
         else:
             small.append(group)
+    photo = read_photo(path) if small else None
     for start in range(0, len(small), settings.batch_size):
         batch = small[start : start + settings.batch_size]
         views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]

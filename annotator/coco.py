@@ -106,7 +106,7 @@ def read_coco(path: str | Path) -> Iterator[People]:
         OSError: no such file, no room for the temporary one.
     """
     path = Path(path)
-    persons = _person_categories(path, read_sections(path).get("categories"))
+    persons = person_categories(path, read_sections(path).get("categories"))
     with tempfile.TemporaryDirectory(prefix="coco-") as folder, closing(_database(Path(folder))) as database:
         _store_images(path, database)
         _store_annotations(path, database, persons)
@@ -134,7 +134,7 @@ def _reason(error: ijson.JSONError) -> str:
     return f"{reason} near {excerpt[0]}" if excerpt and excerpt[0] else reason
 
 
-def _person_categories(path: Path, categories: object) -> set[int] | None:
+def person_categories(path: Path, categories: object) -> set[int] | None:
     """Ids of the categories named person, ``None`` where the file names no categories at all."""
     if categories is None or categories == []:
         return None

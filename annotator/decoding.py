@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from annotator.densepose import CHART_TO_PART
 from annotator.images import Letterbox, warp
 from annotator.instances import Split, person_in_box, split_people, window
 from annotator.network import Maps, ModelInfo
 from annotator.people import People, Person, Provenance
-from annotator.quality import border_doubt, confidences, doubts
+from annotator.quality import confidences, doubts, map_doubts
 
 KEYPOINT_FLOOR = 0.02
 """Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
@@ -122,13 +123,16 @@ def _person(
     """The person of one label; ``None`` if no pixel of the image is left of it."""
     region = labels == index
     to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
-    person = _make_person(maps, labels, index, to_image, size, settings.threshold)
+    # Nobody is labelled outside of the photo, or of the region of it that the network was shown.
+    low = np.maximum(np.floor(letterbox.origin), 0)
+    high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
+    person = _make_person(maps, labels, index, to_image, (low, high), settings.threshold)
     if person is None:
         return None
     person.score = float(maps.person[region].mean())
     _add_keypoints(person, maps, region, letterbox, size, info)
     person.quality = confidences(maps, region, person.keypoints[:, 2])
-    person.doubts = doubts(person) | {"mask_border": border_doubt(maps.person, region)}
+    person.doubts = doubts(person) | map_doubts(maps, region)
     person.provenance = Provenance(model=info.model_id)
     return person
 
@@ -139,36 +143,43 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def _make_person(
-    maps: Maps, labels: np.ndarray, index: int, to_image: np.ndarray, size: tuple[int, int], threshold: float
+    maps: Maps,
+    labels: np.ndarray,
+    index: int,
+    to_image: np.ndarray,
+    seen: tuple[np.ndarray, np.ndarray],
+    threshold: float,
 ) -> Person | None:
-    """Mask and surface labels resampled into a tight box of image pixels."""
+    """Mask and surface labels resampled into a tight box of image pixels, between two corners (x, y)."""
     region = labels == index
     rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     corners = to_image @ np.array([[columns[0] - 1, columns[-1] + 2], [rows[0] - 1, rows[-1] + 2], [1, 1]])
-    x0, y0 = np.maximum(np.floor(corners[:2, 0]), 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(corners[:2, 1]), size).astype(int)
+    low, high = seen
+    x0, y0 = np.maximum(np.floor(corners[:2, 0]), low).astype(int)
+    x1, y1 = np.minimum(np.ceil(corners[:2, 1]), high).astype(int)
     if x1 <= x0 or y1 <= y0:
         return None
     to_box = to_image[:2].copy()
     to_box[:, 2] -= x0, y0
     extent = (int(x1 - x0), int(y1 - y0))
-    labels_here = warp(np.dstack([maps.parts, maps.charts]), to_box, extent, cv2.INTER_NEAREST)
+    charts = warp(maps.charts, to_box, extent, cv2.INTER_NEAREST)
     # Neighbouring people count as zero, so that the border between two lies halfway.
     own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
     # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
-    mask = (warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold) & (labels_here[..., 0] > 0)
+    mask = (warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
     tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     mask = np.ascontiguousarray(mask[tight])
-    flat = labels_here[tight] * mask[..., None]
+    charts = np.ascontiguousarray(charts[tight] * mask)
     surface = warp(np.dstack([maps.u, maps.v]), to_box, extent, cv2.INTER_NEAREST)[tight].astype(np.float16)
     return Person(
         box=(int(x0 + columns[0]), int(y0 + rows[0]), mask.shape[1], mask.shape[0]),
         mask=mask,
-        parts=np.ascontiguousarray(flat[..., 0]),
-        charts=np.ascontiguousarray(flat[..., 1]),
+        # The charts come later in the cascade and know the parts better than the parts' own output does.
+        parts=CHART_TO_PART[charts],
+        charts=charts,
         u=np.ascontiguousarray(surface[..., 0]),
         v=np.ascontiguousarray(surface[..., 1]),
     )

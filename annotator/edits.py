@@ -28,7 +28,8 @@ import numpy as np
 
 from annotator import regions
 from annotator.body import load_body
-from annotator.crops import Box, around, clipped, recrop, tight
+from annotator.boxes import Box, around, clipped
+from annotator.crops import recrop, tight
 from annotator.densepose import CHART_TO_PART, CHARTS, KEYPOINTS, PARTS
 from annotator.people import STATES, Person
 from annotator.quality import doubts

@@ -24,11 +24,12 @@ import numpy as np
 
 from annotator import __version__
 from annotator.batch import annotate
+from annotator.boxes import around
 from annotator.crops import overlap
 from annotator.decoding import Settings
 from annotator.figures import figure
 from annotator.images import PhotoError, read_photo
-from annotator.label_maps import LabelMaps, union
+from annotator.label_maps import LabelMaps
 from annotator.metrics import box_iou
 from annotator.network import Maps, Network, import_onnxruntime
 from annotator.people import Person
@@ -115,7 +116,7 @@ class PersonView:
 
     def add(self, truth: Truth, maps: TrueMaps, true: Person, found: Person | None) -> None:
         """Measure one of the image's people and what was found in its box, if anything."""
-        window = true.box if found is None else union(true.box, found.box)
+        window = true.box if found is None else around(true.box, found.box)
         painted = LabelMaps.paint([] if found is None else [found], window)
         if has_mask(true):
             alone = maps.only(true, window)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.crops import Box
+from annotator.boxes import Box
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_person import Labels, attribute, instance_id, pixel_box, read_person, write_person
 from annotator.people import People, Person

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.crops import Box
+from annotator.boxes import Box
 from annotator.densepose import KEYPOINTS, PARTS
 from annotator.fiftyone_fields import LEAST_DOUBT, PERSON, TASKS
 from annotator.people import Person, Provenance

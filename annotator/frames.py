@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from annotator.boxes import Box
 from annotator.densepose import PARTS
-from annotator.rle import Box, decode_labels, encode_labels
+from annotator.rle import decode_labels, encode_labels
 
 MASK_SIDE = 256
 """Of ``dp_masks``, stretched over the box."""

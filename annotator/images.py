@@ -6,6 +6,7 @@ Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`anno
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 PADDING = 114
 """Grey of a letterbox's border."""
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 178_956_970
 """Photos above this are refused: they would need gigabytes."""
 
 
@@ -110,7 +111,8 @@ def _read_with_pillow(data: np.ndarray) -> np.ndarray:
         raise PhotoError("not an image, or of an unknown format") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    # Pillow lets through what its parsers of EXIF and of odd formats raise.
+    except (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, struct.error) as error:
         if isinstance(error, PhotoError):
             raise
         raise PhotoError(f"damaged: {error}") from None
@@ -174,18 +176,25 @@ class Letterbox:
         matrix, scale = self.matrix, self.scale
         image, corner = self._cut(image)
         matrix[:, 2] += scale * corner
-        if scale <= 0.5:
-            # Warping alone would skip pixels: average whole blocks first.
-            size = [max(1, round(extent * scale)) for extent in image.shape[1::-1]]
-            matrix[:, :2] *= np.array(image.shape[1::-1]) / size
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return warp(image, matrix, (self.side, self.side), cv2.INTER_LINEAR, (PADDING,) * 3)
+        return warp_photo(image, matrix, (self.side, self.side))
 
     def _cut(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The part of the image that is seen, and its top-left corner."""
         low = np.clip(np.floor(self.origin).astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1))
         high = np.clip(np.ceil(np.add(self.origin, self.size)).astype(int), low + 1, image.shape[1::-1])
         return image[low[1] : high[1], low[0] : high[0]], low
+
+
+def warp_photo(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Affine warp of a photo onto grey, as :func:`warp`; below half its size whole blocks are averaged first,
+    because warping alone would skip pixels."""
+    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if scale <= 0.5:
+        small = [max(1, round(extent * scale)) for extent in photo.shape[1::-1]]
+        matrix = matrix.copy()
+        matrix[:, :2] *= np.array(photo.shape[1::-1]) / small
+        photo = cv2.resize(photo, small, interpolation=cv2.INTER_AREA)
+    return warp(photo, matrix, size, cv2.INTER_LINEAR, (PADDING,) * 3)
 
 
 def warp(

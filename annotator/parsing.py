@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from annotator.boxes import Box
 from annotator.densepose import KEYPOINTS, PARTS
 from annotator.frames import Frame, decode_part_masks, points_to_image
 from annotator.people import STATES, Person, Provenance
-from annotator.rle import Box, decode_mask, encode_polygons
+from annotator.rle import decode_mask, encode_polygons
 
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
 SLACK = 0.01

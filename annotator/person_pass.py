@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from annotator.boxes import BOX_MARGIN
 from annotator.decoding import Settings, decode_box
 from annotator.images import Letterbox
 from annotator.mirroring import look
@@ -14,8 +15,6 @@ from annotator.people import Person
 
 Box = tuple[float, float, float, float]
 """x, y, w, h in image pixels."""
-PADDING = 0.1
-"""Of the box's longer side, on every side: as the network saw people in training."""
 
 
 def label_boxes(
@@ -43,5 +42,5 @@ def label_boxes(
 
 def _view(box: Box, side: int) -> Letterbox:
     x, y, w, h = box
-    pad = PADDING * max(w, h)
+    pad = BOX_MARGIN * max(w, h)  # as in training
     return Letterbox((w + 2 * pad, h + 2 * pad), side, (x - pad, y - pad))

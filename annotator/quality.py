@@ -58,17 +58,26 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
     }
 
 
-def border_doubt(probability: np.ndarray, region: np.ndarray) -> float:
-    """How wide the band is in which the network cannot say where a person ends, 0..1.
+def map_doubts(maps: Maps, region: np.ndarray) -> dict[str, float]:
+    """What only the network's maps show.
 
     Args:
-        probability: (h, w) of a person.
-        region: (h, w) bool, the person's pixels.
+        maps: of one image.
+        region: (h, w) bool, the person's pixels in the maps.
 
     Returns:
-        Mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within two pixels of the
-        outline.
+        ``mask_border``: mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within two
+        pixels of the outline. ``chart_against_part``: share of the pixels where the two outputs disagree; the
+        labels themselves follow the charts. Each 0..1.
     """
+    against = CHART_TO_PART[maps.charts[region]] != maps.parts[region]
+    return {
+        "mask_border": _border_doubt(maps.person, region),
+        "chart_against_part": float(against.mean()) if region.any() else 0.0,
+    }
+
+
+def _border_doubt(probability: np.ndarray, region: np.ndarray) -> float:
     inside = region.astype(np.uint8)
     kernel = np.ones((5, 5), np.uint8)
     band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
@@ -80,7 +89,7 @@ def doubts(person: Person) -> dict[str, float]:
 
     Returns:
         Doubts of :data:`DOUBTS` as far as the labels allow, each 0 (none) .. 1; all but ``mask_border``,
-        which only the network's maps show (:func:`border_doubt`).
+        which only the network's maps show (:func:`map_doubts`).
     """
     found = {}
     step = max(1, math.ceil(max(person.box[2:]) / LOOKED_AT))

@@ -11,7 +11,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from annotator.crops import Box
+from annotator.boxes import Box
 
 GEODESIC_SIDE = 160
 """Pixels to which the longer side of a mask is thinned out before distances inside it are measured."""

@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.boxes import Box
 from annotator.collections import maps_folder
-from annotator.crops import Box
 from annotator.decoding import Settings
 from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-Box = tuple[int, int, int, int]
-"""x, y, w, h in whole pixels."""
+from annotator.boxes import Box
 
 
 def encode_mask(mask: np.ndarray, box: Box, size: tuple[int, int]) -> dict[str, Any]:

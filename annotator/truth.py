@@ -20,10 +20,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from annotator.boxes import Box, shared_slices, surroundings, within
 from annotator.coco import CocoError, read_coco
 from annotator.densepose import CHART_TO_PART, KEYPOINTS
 from annotator.frames import decode_part_masks
-from annotator.label_maps import Window, shared_slices, surroundings, within
 from annotator.people import People, Person
 from annotator.rle import decode_mask
 
@@ -61,7 +61,7 @@ class TrueMaps:
     v: np.ndarray
     """float32, as ``u``."""
 
-    def only(self, person: Person, window: Window) -> TrueMaps:
+    def only(self, person: Person, window: Box) -> TrueMaps:
         """The maps of a window as if this person, which has a mask, were alone: others are background."""
         here, there = shared_slices(window, person.box)
         cut = TrueMaps(*(within(getattr(self, field.name), window).copy() for field in fields(self)))

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from annotator.boxes import surroundings, within
 from annotator.coco import read_person
 from annotator.densepose import CHART_TO_PART
-from annotator.label_maps import surroundings, within
 from annotator.people import Person
 from annotator.rle import decode_mask
-from annotator.truth import has_mask
+from annotator.truth import foreground, has_mask
 from model.losses import IGNORE, SOME
 from model.sources import DataError, Record
 
@@ -64,7 +64,7 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
             within(labels, person.box)[person.mask, :OWNER] = IGNORE
     for index, (person, counts) in enumerate(zip(people, known, strict=True)):
         if counts:
-            _paint_person(within(labels, person.box), within(uv, person.box), person, index)
+            _paint_person(within(labels, person.box), person, index)
         carried = person.extra.get("carried")
         if carried:
             labels[decode_mask(carried, (width, height)), :OWNER] = IGNORE
@@ -78,7 +78,7 @@ def _without_points(annotation: dict) -> dict:
     return {name: value for name, value in annotation.items() if not name.startswith("dp_")}
 
 
-def _paint_person(labels: np.ndarray, uv: np.ndarray, person: Person, index: int) -> None:
+def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
     """Parts count where part labels and mask agree (thesis); elsewhere on the person they are unknown."""
     mask = person.mask
     labels[mask, PERSON] = 1
@@ -88,17 +88,16 @@ def _paint_person(labels: np.ndarray, uv: np.ndarray, person: Person, index: int
         labels[mask, PART] = SOME
     else:
         labels[mask, PART] = np.where(person.parts[mask] > 0, person.parts[mask], IGNORE)
-        labels[~mask & (person.parts > 0), PART] = IGNORE
-    if person.charts is not None:
-        known = mask & (person.charts > 0)
-        labels[known, CHART] = person.charts[known]
-        uv[known] = np.rint(np.stack([person.u[known], person.v[known]], axis=-1).astype(np.float32) * 255)
+    if person.extra.get("dp_masks"):
+        labels[~mask & foreground(person).mask, PART] = IGNORE
 
 
 def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:
     dense = cv2.imread(str(record.iuv), cv2.IMREAD_UNCHANGED)
     if dense is None or dense.dtype != np.uint16 or dense.shape != (*labels.shape[:2], 3):
         raise DataError(f"{record.iuv}: needs a 16-bit PNG with 3 channels of the image's size")
+    if dense[..., 0].max() >= len(CHART_TO_PART):
+        raise DataError(f"{record.iuv}: charts: {dense[..., 0].max()} is not 0 to {len(CHART_TO_PART) - 1}")
     x, y, w, h = cv2.boundingRect((labels[..., PERSON] == 1).view(np.uint8))
     here = slice(y, y + h), slice(x, x + w)
     dense, labels = dense[here], labels[here]

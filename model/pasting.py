@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from annotator.boxes import within
 from annotator.images import read_photo, warp
-from annotator.label_maps import within
 from annotator.people import Person
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint
 from model.losses import IGNORE
@@ -25,6 +25,8 @@ MOST_ENLARGED = 1.5
 """How much larger than in its own photo a pasted person may be."""
 MOST_HIDDEN = 0.6
 """Share of the people already there that a pasted one may cover."""
+LEAST_SEEN = 0.2
+"""Share of a person that must be left for its keypoints and points to count."""
 TILT = 8.0
 """Standard deviation in degrees of a pasted person's rotation, beside that of the whole sample."""
 TRIES = 4
@@ -87,18 +89,40 @@ def compose(
     Returns:
         The new photo.
     """
+    areas = [_areas(canvas)]
     if stock.people and rng.random() < pasting.share:
         photo = photo.copy()
         for _ in range(rng.integers(1, pasting.people + 1)):
             people = stock.people[rng.choice(len(stock.people), p=stock.weights)]
             cut = _cut_out(*people[rng.integers(len(people))])
             _paste_person(photo, canvas, cut, pasting, rng)
+            areas.append(_areas(canvas))
     if stock.backgrounds and canvas.people and rng.random() < pasting.occluders:
         photo = photo.copy()
         texture = read_photo(stock.backgrounds[rng.integers(len(stock.backgrounds))].path)
         person = canvas.people[rng.integers(len(canvas.people))]
         _occlude(photo, canvas, texture, person.box, rng)
+    _forget_hidden(canvas, areas)
     return photo
+
+
+def _areas(canvas: Canvas) -> np.ndarray:
+    """(people + 1,) pixels of nobody and of each person."""
+    return np.bincount(canvas.labels[..., OWNER].ravel(), minlength=len(canvas.people) + 1)
+
+
+def _forget_hidden(canvas: Canvas, areas: list[np.ndarray]) -> None:
+    """Take the points of people of whom little is left: where they were somebody or something else is seen.
+
+    Args:
+        areas: of each person after each step, those of people who came later being longer.
+    """
+    left = _areas(canvas)
+    most = np.max([np.pad(area, (0, len(left) - len(area))) for area in areas], axis=0)
+    for index in range(len(canvas.people)):
+        if left[index + 1] < LEAST_SEEN * most[index + 1]:
+            hidden = {"keypoints": None, "visibility": None, "points": None, "extra": {"flaw": "hidden"}}
+            canvas.people[index] = replace(canvas.people[index], **hidden)
 
 
 @dataclass(slots=True)

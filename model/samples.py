@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from annotator.boxes import BOX_MARGIN, Box, surroundings
 from annotator.densepose import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
@@ -19,14 +20,14 @@ from annotator.densepose import (
     PART_MIRROR,
     mirror_uv,
 )
-from annotator.images import PADDING, read_photo, warp
-from annotator.label_maps import BOX_MARGIN, Window, surroundings
+from annotator.images import read_photo, warp, warp_photo
 from annotator.people import Person
+from annotator.truth import usable
 from model.augmentation import Augmentation, change_look, sample_matrix
 from model.canvas import Canvas, paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
-from model.sources import Record
+from model.sources import DataError, Record
 
 LEAST_VIEWED = 32
 """Longer side in pixels of a box that is worth a view of its own."""
@@ -79,13 +80,13 @@ def make_sample(
         annotator.coco.CocoError: a malformed annotation, naming file, id and field.
     """
     photo = read_photo(record.path)
+    _check_size(record, photo.shape[1::-1])
     canvas = paint(record, photo.shape[:2])
     if augmentation is not None and stock is not None:
         photo = compose(photo, canvas, stock, augmentation.pasting, rng)
-    region = _region(record, canvas, view, augmentation, rng)
+    region = _region(canvas, view, augmentation, rng)
     matrix, flip = sample_matrix(region, view.size, augmentation, rng)
-    shrink = cv2.INTER_AREA if np.abs(np.linalg.det(matrix[:, :2])) < 0.5 else cv2.INTER_LINEAR
-    image = warp(photo, matrix, (view.size, view.size), shrink, (PADDING,) * 3)
+    image = warp_photo(photo, matrix, (view.size, view.size))
     if augmentation is not None:
         image = change_look(image, augmentation.look, rng)
     to_output = matrix / view.output_stride
@@ -109,11 +110,22 @@ def make_sample(
     }
 
 
-def _region(record, canvas, view, augmentation, rng) -> tuple[float, float, float, float]:
+def _check_size(record: Record, size: tuple[int, int]) -> None:
+    said = record.image["width"], record.image["height"]
+    if tuple(said) != tuple(size):
+        raise DataError(
+            f"{record.annotation_file}: image {record.image['id']}: width, height: {said[0]} × {said[1]}, but "
+            f"{record.path} has {size[0]} × {size[1]}"
+        )
+
+
+def _region(
+    canvas: Canvas, view: View, augmentation: Augmentation | None, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
     """x, y, w, h in image pixels of what is shown."""
     height, width = canvas.labels.shape[:2]
     whole = (0, 0, width, height)
-    boxes = [p.box for p in canvas.people if not p.crowd and max(p.box[2:]) >= LEAST_VIEWED]
+    boxes = [p.box for p in canvas.people if usable(p) and max(p.box[2:]) >= LEAST_VIEWED]
     if not boxes or augmentation is None:
         return whole
     choice = rng.random()
@@ -187,7 +199,7 @@ def _paint_keypoints(
     rows, columns = np.mgrid[:side, :side].astype(np.float32) + 0.5
     sigma = KEYPOINT_SIGMA / view.output_stride
     for index, person in enumerate(canvas.people):
-        seen = person.visibility > 0 if person.keypoints is not None else np.zeros(17, bool)
+        seen = _seen(person)
         if not seen.all():
             _ignore_missing(keypoints, ~seen, surroundings(person.box, width, height), matrix)
         mine = owner == index + 1
@@ -200,15 +212,19 @@ def _paint_keypoints(
                 heads[mine, 3 * i : 3 * i + 2] = vectors
                 heads[mine, 3 * i + 2] = 1
     for person in canvas.people:
-        if person.keypoints is None:
-            continue
-        at = _transform(person.keypoints[:, :2], matrix)
-        for i in np.flatnonzero(person.visibility > 0):
+        for i in np.flatnonzero(_seen(person)):
+            at = _transform(person.keypoints[:, :2], matrix)
             _add_gaussian(keypoints[..., i], at[i], sigma)
     return keypoints, heads
 
 
-def _ignore_missing(keypoints: np.ndarray, missing: np.ndarray, window: Window, matrix: np.ndarray) -> None:
+def _seen(person: Person) -> np.ndarray:
+    """(17,) bool: keypoints that count."""
+    counts = person.keypoints is not None and not person.extra.get("flaw")
+    return person.visibility > 0 if counts else np.zeros(17, bool)
+
+
+def _ignore_missing(keypoints: np.ndarray, missing: np.ndarray, window: Box, matrix: np.ndarray) -> None:
     """Leave out the channels of unlabelled keypoints inside a window of the photo."""
     x, y, w, h = window
     corners = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from annotator.coco import person_categories
+
 
 class DataError(ValueError):
     """Training data that cannot be used; the message names file and field."""
@@ -55,6 +57,7 @@ def read_source(source: Source) -> list[Record]:
     """The images of a source in file order, those without people included.
 
     Raises:
+        annotator.coco.CocoError: categories of which none is a person.
         DataError: missing or malformed file, an unknown image id, an image file or a folder of dense labels that
             is not there.
     """
@@ -72,7 +75,11 @@ def read_source(source: Source) -> list[Record]:
     if source.iuv and not Path(source.iuv).is_dir():
         raise DataError(f"{source.iuv}: no such folder of dense labels")
     by_image = defaultdict(list)
+    persons = person_categories(path, data.get("categories"))
     for annotation in data["annotations"]:
+        category = annotation.get("category_id")
+        if persons is not None and category is not None and category not in persons:
+            continue
         by_image[annotation.get("image_id")].append(annotation)
     records = []
     for image in data["images"]:

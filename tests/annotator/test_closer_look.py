@@ -5,7 +5,6 @@ import pytest
 
 from annotator.closer_look import look_closer
 from annotator.decoding import Settings
-from annotator.images import read_photo
 from annotator.network import Network
 from annotator.people import People, Person
 from tests.annotator.conftest import draw_photo
@@ -15,8 +14,8 @@ LEFT, BESIDE, RIGHT = (20, 30, 60, 90, 10), (82, 40, 50, 80, 90), (310, 190, 60,
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> np.ndarray:
-    return read_photo(draw_photo(tmp_path / "a.png", [LEFT, BESIDE, RIGHT], SIZE))
+def photo(tmp_path: Path) -> Path:
+    return draw_photo(tmp_path / "a.png", [LEFT, BESIDE, RIGHT], SIZE)
 
 
 def person(box: tuple[int, int, int, int], score: float = 0.5) -> Person:
@@ -28,7 +27,7 @@ def boxes(people: People) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_one_small_blob_may_be_two_people(photo: np.ndarray, tiny_network: Network, batch_size: int):
+def test_one_small_blob_may_be_two_people(photo: Path, tiny_network: Network, batch_size: int):
     first = People(SIZE, [person((20, 30, 112, 90)), person(RIGHT[:4])], "a.png", 3, {"note": "x"})
     seen = look_closer(photo, first, tiny_network, Settings(batch_size=batch_size))
     assert np.abs(boxes(seen) - np.array([LEFT[:4], BESIDE[:4], RIGHT[:4]])).max() <= 3
@@ -37,7 +36,7 @@ def test_one_small_blob_may_be_two_people(photo: np.ndarray, tiny_network: Netwo
     assert scores == sorted(scores, reverse=True)
 
 
-def test_neighbours_are_seen_together_and_once(photo: np.ndarray, tiny_network: Network):
+def test_neighbours_are_seen_together_and_once(photo: Path, tiny_network: Network):
     calls = []
 
     class Counting:
@@ -53,19 +52,19 @@ def test_neighbours_are_seen_together_and_once(photo: np.ndarray, tiny_network: 
     assert len(seen.people) == 3
 
 
-def test_people_who_fill_the_photo_stay_as_they_were(photo: np.ndarray, tiny_network: Network):
+def test_people_who_fill_the_photo_stay_as_they_were(photo: Path, tiny_network: Network):
     # One of them is small, but its window is that of both.
     large = [person((0, 0, 300, 290), 0.9), person((290, 180, 90, 100), 0.8)]
     seen = look_closer(photo, People(SIZE, large), tiny_network, Settings())
     assert [p is q for p, q in zip(seen.people, large, strict=True)] == [True, True]
 
 
-def test_somebody_whom_the_second_look_does_not_see_stays(photo: np.ndarray, tiny_network: Network):
+def test_somebody_whom_the_second_look_does_not_see_stays(photo: Path, tiny_network: Network):
     nobody, right = person((180, 20, 60, 60), score=0.1), person(RIGHT[:4])
     seen = look_closer(photo, People(SIZE, [right, nobody]), tiny_network, Settings())
     assert seen.people[1] is nobody
     assert seen.people[0] is not right
 
 
-def test_no_people_no_call(photo: np.ndarray, tiny_network: Network):
+def test_no_people_no_call(photo: Path, tiny_network: Network):
     assert look_closer(photo, People(SIZE, []), tiny_network, Settings()).people == []

@@ -5,6 +5,7 @@ import pytest
 
 from annotator.crops import overlap
 from annotator.decoding import Settings, decode
+from annotator.densepose import CHART_TO_PART
 from annotator.images import Letterbox
 from annotator.instances import Split
 from annotator.network import Maps, ModelInfo
@@ -63,6 +64,22 @@ def test_people_at_image_resolution(size):
         assert person.score == pytest.approx(0.97, abs=0.01)
         assert person.provenance.model == "drawn"
         assert person.quality["parts"] == pytest.approx(0.7, abs=1e-4)
+
+
+def test_parts_follow_the_charts():
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
+    maps.parts[:] = 5
+    (person,) = decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people
+    np.testing.assert_array_equal(person.parts, CHART_TO_PART[person.charts])
+    assert person.doubts["chart_against_part"] == 1
+
+
+def test_nobody_reaches_beyond_what_was_shown():
+    # The window ends in the middle of the person; its border of the square is as likely a person.
+    maps = drawn(((0, 0, HALF, HALF), (0.0, 0.0)))
+    window = Letterbox((90, 300), SIDE, (100, 50))
+    (person,) = decode(maps, window, (512, 512), INFO, Settings()).people
+    assert person.box == (100, 50, 90, 300)
 
 
 def test_surface_is_read_at_the_right_place():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR
+from annotator.network import Maps
 from annotator.people import Person
-from annotator.quality import DOUBTS, border_doubt, doubts, overall
+from annotator.quality import DOUBTS, doubts, map_doubts, overall
 
 TORSO, HEAD = 1, 14
 
@@ -122,11 +123,21 @@ def test_a_person_without_labels_has_nothing_to_doubt():
     assert doubts(Person((0, 0, 5, 5))) == {}
 
 
-def test_the_border_is_unsure_where_the_probability_is_one_half():
+def maps_of(person: np.ndarray, parts: np.ndarray, charts: np.ndarray) -> Maps:
+    one, none = np.ones(person.shape, np.float32), np.zeros((*person.shape, 2), np.float32)
+    return Maps(person, parts, one, charts, one, one, one, none, np.zeros((10, 10, 17), np.float32))
+
+
+def test_what_the_maps_doubt():
     region = np.zeros((40, 40), bool)
     region[10:30, 10:30] = True
-    assert border_doubt(region.astype(np.float32), region) == 0
-    assert border_doubt(np.full((40, 40), 0.5, np.float32), region) == 1
+    left_legs = np.full(region.shape, 7, np.uint8), np.full(region.shape, 8, np.uint8)
+    assert CHART_TO_PART[8] == 7
+    sure = map_doubts(maps_of(region.astype(np.float32), *left_legs), region)
+    assert sure == {"mask_border": 0, "chart_against_part": 0}
+    left_legs[0][10:15] = 6
+    unsure = map_doubts(maps_of(np.full(region.shape, 0.5, np.float32), *left_legs), region)
+    assert unsure == {"mask_border": 1, "chart_against_part": 0.25}
 
 
 def test_doubts_add_up():

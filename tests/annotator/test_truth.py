@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from annotator.boxes import around, shared_slices
 from annotator.coco import CocoError
 from annotator.densepose import CHART_TO_PART
-from annotator.label_maps import LabelMaps, shared_slices, union
+from annotator.label_maps import LabelMaps
 from annotator.rle import encode_mask
 from annotator.truth import (
     UNKNOWN,
@@ -133,7 +134,7 @@ def test_windows_may_lie_apart():
     assert np.zeros((5, 5))[here].size == np.zeros((4, 4))[there].size == 0
     here, there = shared_slices((0, 0, 5, 5), (3, -2, 4, 4))
     assert (here, there) == ((slice(0, 2), slice(3, 5)), (slice(2, 4), slice(0, 2)))
-    assert union((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)
+    assert around((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)
 
 
 def test_the_first_person_is_painted_on_top():

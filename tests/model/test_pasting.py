@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from annotator.images import read_photo
+from annotator.truth import usable
 from model.augmentation import Augmentation
 from model.canvas import CHART, OWNER, PART, PERSON, paint
 from model.losses import IGNORE, SOME
-from model.pasting import Pasting, Stock, compose, stock_of
+from model.pasting import Pasting, Stock, _forget_hidden, compose, stock_of
 from model.samples import View, make_sample
 from model.sources import Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH
@@ -132,3 +133,19 @@ def test_only_people_with_a_sound_mask_are_cut_out(records):
     stock = stock_of([[], [sound]], [3.0, 1.0], ())
     assert list(stock.weights) == [0.0, 1.0]
     json.dumps(stock.weights)
+
+
+def test_who_is_hidden_has_no_points_left(records):
+    photo = read_photo(records[0].path)
+    canvas = paint(records[0], photo.shape[:2])
+    kept = [person.keypoints is not None for person in canvas.people]
+    assert any(kept)
+    compose(photo, canvas, Stock((), (), ()), Pasting(), np.random.default_rng(0))
+    assert [person.keypoints is not None for person in canvas.people] == kept
+
+    areas = [np.bincount(canvas.labels[..., OWNER].ravel(), minlength=len(canvas.people) + 1)]
+    canvas.labels[canvas.labels[..., OWNER] == 1] = 0
+    _forget_hidden(canvas, areas)
+    assert canvas.people[0].keypoints is None
+    assert not usable(canvas.people[0])
+    assert [person.keypoints is not None for person in canvas.people[1:]] == kept[1:]

@@ -79,7 +79,7 @@ def test_head_vectors_point_at_the_head(figures):
             {"person": 0},
         ),
         ({"iscrowd": 1}, {}, {"person": {IGNORE}, "parts": {IGNORE}}, {"person": 0, "charts": 0}),
-        ({"flaw": "hole"}, {}, {"person": {IGNORE}}, {"person": 0}),
+        ({"flaw": "hole"}, {}, {"person": {IGNORE}, "keypoints": {IGNORE}}, {"person": 0, "keypoints": 0}),
         ({}, {"complete": False}, {"person": {1}}, {"person": IGNORE, "parts": IGNORE}),
         ({"keypoints": None, "num_keypoints": 0}, {}, {"keypoints": {IGNORE}}, {"keypoints": 0}),
     ],
@@ -258,3 +258,35 @@ def test_missing_and_malformed_files(tmp_path):
     (tmp_path / "half.json").write_text('{"images": [')
     with pytest.raises(DataError, match="not a JSON file"):
         read_source(Source(str(tmp_path / "half.json"), str(tmp_path)))
+
+
+def test_a_photo_of_another_size_than_the_file_says_is_named(figures):
+    with pytest.raises(
+        DataError, match=rf"train.json: image 1: width, height: 50 × {HEIGHT}, but .*0.png has"
+    ):
+        sample(figures, person(), width=50)
+
+
+def test_other_categories_are_no_people(figures, tmp_path):
+    data = json.loads(figures.read_text())
+    before = sum(
+        len(r.annotations) for r in read_source(Source(str(figures), str(figures.parent / "images")))
+    )
+    data["categories"] = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
+    data["annotations"][0]["category_id"] = 18
+    mixed = tmp_path / "mixed.json"
+    mixed.write_text(json.dumps(data))
+    records = read_source(Source(str(mixed), str(figures.parent / "images")))
+    assert sum(len(record.annotations) for record in records) == before - 1
+
+
+def test_a_photo_is_shown_as_the_network_will_see_it(figures, tmp_path):
+    # Stripes of a pixel each: skipping pixels would show them, averaging shows grey.
+    stripes = np.zeros((1024, 1024, 3), np.uint8)
+    stripes[:, ::2] = 255
+    cv2.imwrite(str(tmp_path / "stripes.png"), stripes)
+    image = {"id": 1, "file_name": "stripes.png", "width": 1024, "height": 1024}
+    shown, _ = make_sample(
+        Record(image, (), tmp_path / "stripes.png", None, "x.json"), VIEW, None, np.random.default_rng(0)
+    )
+    assert np.abs(shown.astype(int) - 127.5).max() < 2

@@ -1,0 +1,48 @@
+"""Boxes of whole image pixels: x, y, w, h."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+Box = tuple[int, int, int, int]
+BOX_MARGIN = 0.1
+"""Of a box, on each side: how far the surroundings of a labelled person count in an incomplete image, and are
+shown when a person is looked at alone."""
+
+
+def within(array: np.ndarray, box: Box) -> np.ndarray:
+    """The pixels (H, W, …) of a box that lies inside the image, as a view."""
+    x, y, w, h = box
+    return array[y : y + h, x : x + w]
+
+
+def surroundings(box: Box, width: int, height: int) -> Box:
+    """A box grown by :data:`BOX_MARGIN`, as far as an image of that size has it."""
+    x, y, w, h = box
+    pad_x, pad_y = math.ceil(BOX_MARGIN * w), math.ceil(BOX_MARGIN * h)
+    x0, y0 = max(x - pad_x, 0), max(y - pad_y, 0)
+    return x0, y0, min(x + w + pad_x, width) - x0, min(y + h + pad_y, height) - y0
+
+
+def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Rows and columns, in each of two boxes' own arrays, of the pixels that both cover."""
+    x0, y0 = max(a[0], b[0]), max(a[1], b[1])
+    x1 = max(min(a[0] + a[2], b[0] + b[2]), x0)
+    y1 = max(min(a[1] + a[3], b[1] + b[3]), y0)
+    return tuple((slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)) for x, y, _, _ in (a, b))
+
+
+def around(*boxes: Box) -> Box:
+    """The smallest box around all."""
+    x0, y0 = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    x1, y1 = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> Box:
+    """The whole pixels that a box touches inside an image of ``size`` (width, height); w or h may be 0."""
+    x0, y0 = (int(np.clip(np.floor(box[i]), 0, size[i])) for i in (0, 1))
+    x1, y1 = (int(np.clip(np.ceil(box[i] + box[i + 2]), 0, size[i])) for i in (0, 1))
+    return x0, y0, max(x1 - x0, 0), max(y1 - y0, 0)
