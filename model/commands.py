@@ -89,6 +89,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     changes = _changes(arguments)
     if arguments.config:
+        if arguments.preset:
+            raise DataError(f"--preset: {arguments.config} says it: leave it out")
         config = dataclasses.replace(read_config(arguments.config), **changes)
     elif arguments.data:
         config = make_config(arguments.preset or "lite", **changes)

@@ -166,32 +166,34 @@ def read_config(path: str | Path) -> RunConfig:
                 given[name] = tuple(
                     _make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name])
                 )
+        recipe = make_config(given.pop("preset", "lite"))
         if "augmentation" in given:
             values = _tuples(given["augmentation"])
             if "pasting" in values:
                 values["pasting"] = _make(Pasting, _tuples(values["pasting"]), "augmentation.pasting")
-            given["augmentation"] = _make(Augmentation, values, "augmentation")
+            given["augmentation"] = _make(Augmentation, vars(recipe.augmentation) | values, "augmentation")
         if "stages" in given:
-            given["stages"] = tuple(_stage(entry, i) for i, entry in enumerate(given["stages"]))
-            if len(given["stages"]) != 3:
+            if len(given["stages"]) != len(recipe.stages):
                 raise DataError("stages: there are three training stages")
+            given["stages"] = tuple(
+                _stage(entry, f"stages[{i}]", plan.terms)
+                for i, (entry, plan) in enumerate(zip(given["stages"], recipe.stages, strict=True))
+            )
         known = {f.name for f in dataclasses.fields(RunConfig)}
         for name in given:
             if name not in known:
                 raise DataError(f"{name}: no such field; there are {', '.join(sorted(known))}")
-        return make_config(given.pop("preset", "lite"), **given)
+        return dataclasses.replace(recipe, **given)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _stage(entry: dict, index: int) -> StagePlan:
-    where = f"stages[{index}]"
+def _stage(entry: dict, where: str, usual: dict[str, Term]) -> StagePlan:
     terms = {
         name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
     }
-    terms = terms or _lite_terms(index + 1)
     pairs = {name: tuple(map(tuple, entry.get(name, ()))) for name in ("drops", "growth")}
-    return _make(StagePlan, {**entry, "terms": terms, **pairs}, where)
+    return _make(StagePlan, {**entry, "terms": terms or usual, **pairs}, where)
 
 
 def _tuples(values: dict) -> dict:

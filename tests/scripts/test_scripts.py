@@ -87,15 +87,16 @@ def test_convert_movenet_refuses_other_files(tmp_path):
 def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     """With no epochs at all: the way, not the result."""
     data = tmp_path / "data"
-    for name, count in (("photos", 12), ("theirs", 2)):
+    for name, count in (("photos", 12), ("more", 12), ("theirs", 2)):
         write_source(data / name, count).rename(data / name / "annotations.json")
     plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
     recipe = {
         "preset": "lite",
         "backbone_weights": None,
-        "data": [{"folder": "photos", "weight": 2.0}, {"folder": "missing"}],
+        "data": [{"folder": "photos", "weight": 2.0}, {"folder": "more"}, {"folder": "missing"}],
         "donors": [{"folder": "theirs"}],
         "validation": [{"folder": "photos"}],
+        "held_out": [{"folder": "more"}],
         "stages": [plan, plan, plan],
     }
     recipes = tmp_path / "first.json", tmp_path / "then.json"
@@ -109,18 +110,21 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     assert config["start_weights"] == str(out / "first" / "stage3.npz")
     weights = [np.load(out / name / "stage3.npz")["Conv1/kernel"] for name in ("first", "then")]
     np.testing.assert_array_equal(*weights)
-    assert [source["weight"] for source in config["data"]] == [2.0]
+    assert [source["weight"] for source in config["data"]] == [2.0, 1.0]
     # The donors' folder is not validated with, so nothing of it is held out.
     assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
-    train, held_out = (
-        json.loads((out / "then" / "data" / f"photos_{side}.json").read_text()) for side in ("train", "val")
-    )
-    names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
-    assert names[0].isdisjoint(names[1])
-    assert len(names[0] | names[1]) == 12
-    assert {a["image_id"] for a in held_out["annotations"]} <= {i["id"] for i in held_out["images"]}
-    evaluation = json.loads((out / "evaluation.json").read_text())
-    assert evaluation["data"]["photos_val"]["images"] == len(names[1])
+    evaluation = json.loads((out / "evaluation.json").read_text())["data"]
+    assert set(evaluation) == {"photos_val", "more_val"}
+    for folder in ("photos", "more"):
+        train, held_out = (
+            json.loads((out / "then" / "data" / f"{folder}_{side}.json").read_text())
+            for side in ("train", "val")
+        )
+        names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
+        assert names[0].isdisjoint(names[1])
+        assert len(names[0] | names[1]) == 12
+        assert {a["image_id"] for a in held_out["annotations"]} <= {i["id"] for i in held_out["images"]}
+        assert evaluation[f"{folder}_val"]["images"] == len(names[1])
     assert (out / "model.onnx").stat().st_size < 20e6
 
 
