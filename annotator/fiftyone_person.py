@@ -48,7 +48,8 @@ class Labels:
     @property
     def is_kept(self) -> bool:
         """Whether this is not a model's untouched prediction, and so never overwritten."""
-        return self.state != "predicted" or not attribute(self.person, "model")
+        touched = self.state != "predicted" or attribute(self.person, "comment")
+        return bool(touched) or not attribute(self.person, "model")
 
 
 def attribute(label: fo.Label, name: str, default: Any = None) -> Any:

@@ -35,6 +35,10 @@ export class History {
     }
 
     private save() {
-        sessionStorage.setItem(this.key, JSON.stringify({ undo: this.undo, redo: this.redo }));
+        try {
+            sessionStorage.setItem(this.key, JSON.stringify({ undo: this.undo, redo: this.redo }));
+        } catch {
+            // The browser's store is full: only a reload would lose the steps.
+        }
     }
 }

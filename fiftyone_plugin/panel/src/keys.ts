@@ -15,6 +15,8 @@ interface Key {
     keys: string[];
     words: string;
     group: string;
+    /** Whether it does so again and again while it is held. */
+    repeats?: boolean;
     run(context: Context, event: KeyboardEvent): void;
 }
 
@@ -53,13 +55,13 @@ function cyclePeople({ session }: Context, by: number) {
 
 export const KEYS: Key[] = [
     { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => session.decide("approved") },
-    { keys: ["Shift+A"], words: "approve all people of the image", group: "Decide", run: ({ session }) => session.decideAll("approved") },
+    { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => session.decideAll("approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
     { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
     { keys: ["c"], words: "comment", group: "Decide", run: () => document.querySelector<HTMLElement>("[data-testid=dp-comment]")?.focus() },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
-    { keys: [".", ","], words: "next person, person before", group: "Queue", run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: [".", ","], words: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
     tool("q", "select", "select and move"),
     tool("k", "keypoints", "keypoints"),
     tool("b", "brush", "brush", { erase: false }),
@@ -73,19 +75,19 @@ export const KEYS: Key[] = [
     tool("u", "surface", "correct the place on the body"),
     { keys: ["l"], words: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
     { keys: ["{", "}"], words: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: step(PAINTED, session.part, event.key === "{" ? -1 : 1) }) },
-    { keys: ["["], words: "smaller brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.max(session.radius / 1.25, 0.5) }) },
-    { keys: ["]"], words: "larger brush", group: "Painting", run: ({ session }) => session.set({ radius: Math.min(session.radius * 1.25, 500) }) },
+    { keys: ["["], words: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.set({ radius: Math.max(session.radius / 1.25, 0.5) }) },
+    { keys: ["]"], words: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.set({ radius: Math.min(session.radius * 1.25, 500) }) },
     { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].finish?.(session); session.notify(); } },
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false }); session.set({ wrong: null, message: "" }); } },
-    { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
+    { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
     { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run({ session }) {
         const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
         if (point?.[3]) session.setKeypoint(session.keypoint!, point[0], point[1], point[3] - 1);
     } },
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
-    { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", run: nudge },
-    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", run: nudge },
+    { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
+    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
     { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
         const { person, keypoint } = session;
         if (!person) return;
@@ -102,25 +104,31 @@ export const KEYS: Key[] = [
     { keys: ["z"], words: "zoom to the person", group: "View", run: ({ session, view }) => { view.fit(session.person?.box); session.notify(); } },
     { keys: ["0"], words: "whole photo", group: "View", run: ({ session, view }) => { view.fit(); session.notify(); } },
     { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
-    { keys: ["+", "="], words: "zoom in", group: "View", run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
-    { keys: ["-"], words: "zoom out", group: "View", run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
-    { keys: ["Ctrl+z"], words: "undo", group: "Undo", run: ({ session }) => session.undo("undo") },
-    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", run: ({ session }) => session.undo("redo") },
+    { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
+    { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
+    { keys: ["Ctrl+z"], words: "undo", group: "Undo", repeats: true, run: ({ session }) => session.undo("undo") },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => session.undo("redo") },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
 ];
 
+const isSymbol = (event: KeyboardEvent) => event.altKey && /^[^a-zA-Z0-9\s]$/.test(event.key);
+
 /** "Shift+Tab", "Ctrl+z", "?": Shift is named only where it does not already show in the key. */
 function nameOf(event: KeyboardEvent): string {
-    const letter = event.key.length === 1;
-    const shift = event.shiftKey && (!letter || /[a-zA-Z]/.test(event.key));
-    return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${event.key}`;
+    // Whatever caps lock says.
+    const isLetter = /^[a-zA-Z]$/.test(event.key);
+    const key = isLetter ? event.key[event.shiftKey ? "toUpperCase" : "toLowerCase"]() : event.key;
+    // Some keyboards have brackets only together with AltGr, which may look like Ctrl and Alt.
+    if (isSymbol(event)) return key;
+    const shift = event.shiftKey && (isLetter || key.length > 1);
+    return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${key}`;
 }
 
 const BY_NAME = new Map(KEYS.flatMap((key) => key.keys.map((name) => [name, key])));
 
 /** Does what a key says; true if the panel knows the key. */
 export function press(context: Context, event: KeyboardEvent): boolean {
-    const key = event.altKey ? undefined : BY_NAME.get(nameOf(event));
-    key?.run(context, event);
+    const key = event.altKey && !isSymbol(event) ? undefined : BY_NAME.get(nameOf(event));
+    if (!event.repeat || key?.repeats) key?.run(context, event);
     return key !== undefined;
 }

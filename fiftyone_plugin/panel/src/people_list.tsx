@@ -70,7 +70,7 @@ function Details({ session, person }: { session: Session; person: Person }) {
                     Open again
                 </button>
             </div>
-            <Comment key={person.key} session={session} person={person} />
+            <Comment key={`${person.key} ${person.comment}`} session={session} person={person} />
             {person.model && <span className="dp-dim">labelled by {person.model}</span>}
         </div>
     );
@@ -90,7 +90,7 @@ function Figure({ name, value, className }: { name: string; value: number; class
 
 function Comment({ session, person }: { session: Session; person: Person }) {
     const [text, setText] = React.useState(person.comment);
-    const save = () => text !== person.comment && session.decide(person.state, text);
+    const save = () => text !== person.comment && session.decide(person.state, text, person);
     return (
         <input
             className="dp-input"

@@ -42,6 +42,15 @@ export class Saver {
         void this.run();
     }
 
+    /** Take back the edits that wait of any of these people. */
+    withdraw(sample: string, keys: string[]): Job[] {
+        const isMeant = (job: Job) => job.sample === sample && keys.some((key) => key in job.versions);
+        const withdrawn = this.jobs.filter(isMeant);
+        this.jobs.splice(0, this.jobs.length, ...this.jobs.filter((job) => !isMeant(job)));
+        this.keep();
+        return withdrawn;
+    }
+
     /** Edits that wait were made on people whose earlier edits have been saved now. */
     renew(people: PersonData[]) {
         for (const { versions } of this.jobs) {
@@ -53,6 +62,14 @@ export class Saver {
     async run() {
         if (this.running) return;
         this.running = true;
+        try {
+            await this.empty();
+        } finally {
+            this.running = false;
+        }
+    }
+
+    private async empty() {
         while (this.jobs.length) {
             const job = this.jobs[0];
             const answer = await this.ask(job);
@@ -69,7 +86,6 @@ export class Saver {
             else await this.arrived(job, answer);
             this.changed();
         }
-        this.running = false;
     }
 
     private async ask(job: Job): Promise<Changed | null | Refusal | "nothing"> {
@@ -81,7 +97,11 @@ export class Saver {
     }
 
     private keep() {
-        sessionStorage.setItem(this.key, JSON.stringify(this.jobs));
+        try {
+            sessionStorage.setItem(this.key, JSON.stringify(this.jobs));
+        } catch {
+            // The browser's store is full: the edits still wait here, only a reload would lose them.
+        }
         this.changed();
     }
 }

@@ -24,7 +24,8 @@ export interface Image {
 }
 
 export interface Conflict {
-    job: Job;
+    /** The edit that came too late, and those that were made after it on the same people. */
+    jobs: Job[];
     text: string;
 }
 
@@ -80,6 +81,9 @@ export class Session {
     private readonly listeners = new Set<() => void>();
     private ahead: { sample: string; image: Promise<Image> } | null = null;
     private edited = false;
+    /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
+    private at = "";
+    private queues = 0;
 
     constructor(dataset: string) {
         this.place = { dataset, view: [], prefix: "" };
@@ -138,11 +142,12 @@ export class Session {
             if (!this.place.prefix) return;
             await this.refreshQueue();
             // Another view of the dataset is no reason to leave the image that is open.
-            const first = sample ?? this.image?.sample ?? this.items[0]?.id;
+            const open = this.items.find((item) => item.open || !item.people) ?? this.items[0];
+            const first = sample ?? this.image?.sample ?? open?.id;
             if (first && first === this.image?.sample) await this.reopen();
             else if (first) await this.show(first);
-            void this.saver.run();
         });
+        if (this.place.prefix) void this.saver.run();
         this.notify();
     }
 
@@ -157,8 +162,10 @@ export class Session {
     }
 
     async refreshQueue() {
+        const number = ++this.queues;
         const queue = await calls.queue(this.place, this.states, this.reasons, this.order);
-        this.set({ queue });
+        // The answer to a later question may come first.
+        if (number === this.queues) this.set({ queue });
     }
 
     async filter(values: Partial<Pick<Session, "states" | "reasons" | "order" | "check">>) {
@@ -169,9 +176,11 @@ export class Session {
     /** Open an image; the one after it is loaded meanwhile. */
     async show(sample: string) {
         this.asked = performance.now();
+        this.at = sample;
         this.set({ loading: sample, message: "", queueWanted: false });
         await this.guarded(async () => {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
+            this.ahead = null;
             const image = await (ahead?.image ?? this.load(sample));
             if (this.loading !== sample) return;
             this.tiles.clear();
@@ -205,7 +214,7 @@ export class Session {
 
     private neighbour(step: number): string | null {
         const ids = this.items.map((item) => item.id);
-        const at = ids.indexOf(this.image?.sample ?? "");
+        const at = ids.indexOf(this.at);
         return ids[at + step] ?? null;
     }
 
@@ -275,13 +284,15 @@ export class Session {
             return;
         }
         if (job.sample === this.image?.sample) await this.take(changed);
-        this.saver.renew(changed.people);
         if (changed.conflict) {
+            const jobs = [job, ...this.saver.withdraw(job.sample, changed.conflict)];
+            this.previews = this.previews.filter((preview) => !jobs.includes(preview.job));
             const who = changed.people[0]?.author || "Somebody";
             const text = `${who} changed ${this.nameOf(job, changed)} meanwhile.`;
-            this.set({ conflicts: [...this.conflicts, { job, text }] });
+            this.set({ conflicts: [...this.conflicts, { jobs, text }] });
             return;
         }
+        this.saver.renew(changed.people);
         if (changed.undo) {
             const versions = Object.fromEntries(changed.people.map((person) => [person.key, person.version]));
             const step = { token: changed.undo, versions };
@@ -290,7 +301,7 @@ export class Session {
             else history.done(step);
         }
         const isDecision = typeof job.edit !== "string" && job.edit.kind === "decide";
-        if (isDecision && !this.saver.jobs.length) await this.guarded(() => this.refreshQueue());
+        if (isDecision && !this.saver.jobs.length) void this.guarded(() => this.refreshQueue());
     }
 
     /** "person 3", or the photo where it is another than the one shown. */
@@ -326,6 +337,7 @@ export class Session {
     private async take(changed: Changed) {
         const image = this.image!;
         const people = await Promise.all(changed.people.map(unpackPerson));
+        if (image !== this.image) return;
         this.foresee(people);
         for (const key of changed.removed) image.people.delete(key);
         const fresh = people.filter((person) => !image.people.has(person.key));
@@ -337,11 +349,13 @@ export class Session {
 
     /** Do the edit after all that somebody else was faster with. */
     insist() {
-        const [{ job }, ...conflicts] = this.conflicts;
+        const [{ jobs }, ...conflicts] = this.conflicts;
         this.set({ conflicts });
-        const isHere = job.sample === this.image?.sample && typeof job.edit !== "string";
-        const versions = isHere ? this.versions(job.edit as Edit) : {};
-        this.saver.add({ ...job, versions, force: true });
+        for (const job of jobs) {
+            const isHere = job.sample === this.image?.sample && typeof job.edit !== "string";
+            const versions = isHere ? this.versions(job.edit as Edit) : {};
+            this.saver.add({ ...job, versions, force: true });
+        }
     }
 
     giveIn() {
@@ -349,16 +363,18 @@ export class Session {
     }
 
     /** Decide about the person; after approving or rejecting go on without waiting for the server. */
-    decide(state: State, comment?: string) {
-        if (!this.person) return;
-        const edit: Edit = { kind: "decide", person: this.person.key, state };
+    decide(state: State, comment?: string, person = this.person) {
+        if (!person || this.loading) return;
+        const edit: Edit = { kind: "decide", person: person.key, state };
         this.edit(comment === undefined ? edit : { ...edit, comment });
         if (comment === undefined && DECIDED.includes(state)) void this.goOn();
     }
 
+    /** Decide about everybody of the image whom nobody has decided about. */
     decideAll(state: State) {
+        if (this.loading) return;
         for (const person of this.people) {
-            if (person.state !== state) this.edit({ kind: "decide", person: person.key, state });
+            if (!DECIDED.includes(person.state)) this.edit({ kind: "decide", person: person.key, state });
         }
         void this.goOn();
     }

@@ -27,6 +27,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             const { image } = session;
             const isNew = image !== null && drawn.current !== image;
             if (isNew) {
+                abandon(); // what was begun on another image
                 drawn.current = image;
                 view.image = image.size;
                 view.fit();
@@ -85,8 +86,9 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             redraw();
         };
         const onUp = (event: PointerEvent) => {
-            if (down && !(panning && session.tool !== "select")) ACTIONS[session.tool].up?.(session, pointer(event));
+            const ends = down && !(panning && session.tool !== "select");
             down = panning = false;
+            if (ends) ACTIONS[session.tool].up?.(session, pointer(event));
             redraw();
         };
         const onLeave = () => {
@@ -109,6 +111,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         };
         const onSpace = (event: KeyboardEvent) => {
             if (event.code !== "Space") return;
+            if (event.type === "keyup") space = false;
             const { activeElement } = document;
             const isOurs = element.closest(".dp-review")!.contains(activeElement);
             if (!isOurs || /^(INPUT|TEXTAREA|SELECT)$/.test(activeElement!.tagName)) return;

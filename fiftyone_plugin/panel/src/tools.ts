@@ -36,7 +36,10 @@ let points: Point[] = [];
 let pointerAt: Point | null = null;
 
 export function abandon() {
+    // A keypoint is drawn where the pointer has it, before that is saved.
+    if (grabbed) [grabbed.point[0], grabbed.point[1]] = grabbed.place;
     points = [];
+    grabbed = null;
 }
 
 export const isDrawing = () => points.length > 0;
@@ -125,7 +128,8 @@ export function nearestKeypoint(session: Session, { at, pixel }: Pointer): numbe
     return best;
 }
 
-let grabbed: Point | null = null;
+/** The keypoint that is dragged: where the pointer took it, and where it was. */
+let grabbed: { at: Point; point: number[]; place: Point } | null = null;
 
 export function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
     context.font = `600 ${12 * pixel}px sans-serif`;
@@ -152,18 +156,20 @@ export const ACTIONS: Record<Tool, ToolAction> = {
                 session.setKeypoint(session.keypoint, ...pointer.at, 2);
             } else if (found !== null) {
                 session.set({ keypoint: found });
-                grabbed = pointer.at;
+                const point = session.person!.keypoints![found];
+                grabbed = { at: pointer.at, point, place: [point[0], point[1]] };
             } else selectAt(session, pointer.at);
         },
         drag(session, { at, pixel }) {
             const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
-            if (!grabbed || !point || (points.length === 0 && distance(grabbed, at) < 2 * pixel)) return;
+            if (!grabbed || !point || (points.length === 0 && distance(grabbed.at, at) < 2 * pixel)) return;
             points = [at];
+            grabbed.point = point; // an answer of the server may have replaced the person
             [point[0], point[1]] = at;
             session.notify();
         },
         up(session, { at }) {
-            const moved = points.length > 0;
+            const moved = grabbed !== null && points.length > 0;
             const visibility = session.person?.keypoints?.[session.keypoint ?? 0]?.[3] ?? 2;
             if (moved && session.keypoint !== null) session.setKeypoint(session.keypoint, ...at, visibility);
             points = [];
@@ -292,8 +298,9 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         hint: "Draw a box around a person who is not labelled.",
         cursor: "crosshair",
         down: (_, { at }) => void (points = [at, at]),
-        drag: (_, { at }) => void (points[1] = at),
+        drag: (_, { at }) => void (points.length && (points[1] = at)),
         up(session) {
+            if (points.length < 2) return;
             const [[x0, y0], [x1, y1]] = points;
             points = [];
             const box = [Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0)];
