@@ -431,3 +431,60 @@ def test_a_killed_server_loses_nothing(panel, app):
     panel.open("")
     panel.show(0)
     assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+
+
+def test_edits_behind_a_conflict_share_its_fate(panel, browser):
+    other = Panel(new_page(browser), panel.url, panel.samples)
+    other.open("Bob")
+    other.show(0)
+    nose, shoulder = panel.people()[0].keypoints[[0, 5], :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    panel.saved()
+    other.page.route("**/operators/execute", lambda route: route.abort())
+    other.click(nose[0], nose[1] + 30)
+    other.press("k")
+    other.drag(tuple(nose), (nose[0] - 20, nose[1]))
+    other.drag(tuple(shoulder), (shoulder[0], shoulder[1] + 15))
+    other["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
+    other.page.unroute("**/operators/execute")
+    other["conflict"].wait_for(timeout=MINUTE)
+    other.saved()
+    person = panel.people()[0]
+    assert person.keypoints[5, 1] == pytest.approx(shoulder[1], abs=0.5)
+    assert person.keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    other.page.get_by_role("button", name="Do mine on top").click()
+    person = other.people()[0]
+    assert person.keypoints[5, 1] == pytest.approx(shoulder[1] + 15, abs=2)
+    assert person.keypoints[0, 0] == pytest.approx(nose[0] - 20, abs=2)
+
+
+def test_a_drag_that_is_given_up_goes_back(panel):
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    mouse = panel.page.mouse
+    mouse.move(*panel.at(*nose))
+    mouse.down()
+    mouse.move(*panel.at(nose[0] + 60, nose[1]), steps=4)
+    panel.press("Escape")
+    mouse.up()
+    # It can be taken where it was.
+    panel.drag(tuple(nose), (nose[0], nose[1] + 12))
+    assert panel.people()[0].keypoints[0, :2] == pytest.approx(nose + (0, 12), abs=2)
+
+
+def test_a_held_key_decides_once(panel):
+    for _ in range(4):
+        panel.page.keyboard.down("a")
+    panel.page.keyboard.up("a")
+    assert [person.provenance.state for person in panel.people()].count("approved") == 1
+    panel.press("Shift+A")
+    assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]
+
+
+def test_rejected_people_stay_rejected(panel):
+    panel.click(*panel.people()[0].keypoints[0, :2] + (0, 30))
+    panel.press("r", "Shift+A")
+    assert [person.provenance.state for person in panel.people()] == ["rejected", "approved"]
