@@ -13,6 +13,8 @@ import numpy as np
 
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_labels import DECIDED
+from annotator.fiftyone_person import attribute
+from annotator.fiftyone_store import StoredSample
 from annotator.people import STATES
 from annotator.quality import overall
 
@@ -69,13 +71,13 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     items, doubts, images, done = [], [], 0, 0
     for row in _rows(samples, fields):
         images += 1
-        waiting = [doubt for state, _, doubt in row["people"] if state not in DECIDED]
+        waiting = [doubt or 0.0 for state, _, doubt in row["people"] if state not in DECIDED]
         done += not waiting
         doubts += waiting
         for state, why, _ in row["people"]:
             states[state] += 1
             reasons.update(why)
-        matching = [doubt for state, why, doubt in row["people"] if wanted.holds(state, why)]
+        matching = [doubt or 0.0 for state, why, doubt in row["people"] if wanted.holds(state, why)]
         if matching or not (row["people"] or wanted.states or wanted.reasons):
             item = {
                 "id": row["id"],
@@ -122,24 +124,36 @@ def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, see
 def approve_below(samples: Samples, fields: Fields, doubt: float, author: str) -> Iterator[int]:
     """Approve the untouched predictions with at most so much doubt; yields people approved so far."""
     count = 0
-    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    for sample in samples.exists(fields.people).iter_samples():
-        changed = False
-        for person in sample[fields.people].detections:
-            state = person["review"] if person.has_field("review") else None
-            value = person["doubt"] if person.has_field("doubt") else None
-            if _is_meant(state or "predicted", 0.0 if value is None else value, doubt):
-                person["review"], person["author"], person["time"] = "approved", author, time
-                changed, count = True, count + 1
-        if changed:
-            left = [p["doubt"] or 0.0 for p in sample[fields.people].detections if p["review"] not in DECIDED]
-            sample[fields.doubt] = overall(left)
-            sample.save()
+    for row in list(_rows(samples, fields)):
+        if any(_is_meant(state, value, doubt) for state, _, value in row["people"]):
+            count += _approve(samples._dataset, row["id"], fields, doubt, author)
         yield count
 
 
-def _is_meant(state: str, value: float, doubt: float) -> bool:
-    return state == "predicted" and value <= doubt
+def _approve(dataset: fo.Dataset, sample_id: str, fields: Fields, doubt: float, author: str) -> int:
+    """Approve those of one sample, however often somebody else saves it meanwhile; returns how many."""
+    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
+        people = stored.sample[fields.people].detections
+        meant = [
+            person
+            for person in people
+            if _is_meant(attribute(person, "review", "predicted"), attribute(person, "doubt"), doubt)
+        ]
+        if not meant:
+            return 0
+        for person in meant:
+            person["review"], person["author"], person["time"] = "approved", author, time
+        left = [attribute(p, "doubt", 0.0) for p in people if attribute(p, "review") not in DECIDED]
+        stored.sample[fields.doubt] = overall(left)
+        if stored.save(dataset, fields, {person.id for person in meant}) is not None:
+            return len(meant)
+    return 0
+
+
+def _is_meant(state: str, value: float | None, doubt: float) -> bool:
+    """Whether a person is approved with the rest; one whose doubt nobody knows is not."""
+    return state == "predicted" and value is not None and value <= doubt
 
 
 def _rows(samples: Samples, fields: Fields) -> Iterator[dict[str, Any]]:
@@ -148,7 +162,7 @@ def _rows(samples: Samples, fields: Fields) -> Iterator[dict[str, Any]]:
     columns = samples.exists(fields.people).values(paths)
     for key, filepath, *lists in zip(*columns, strict=True):
         people = [
-            (state or "predicted", why or [], 0.0 if value is None else value)
+            (state or "predicted", why or [], value)
             for state, why, value in zip(*(values or [] for values in lists), strict=True)
         ]
         yield {"id": key, "filepath": filepath, "people": people}

@@ -416,3 +416,31 @@ def test_all_below_a_doubt_are_approved(collection):
     assert sorted(names(found)) == ["1", "3"]
     sample = collection[found["items"][0]["id"]]
     assert sample.dp_people.detections[0].author == "Ada"
+
+
+def test_who_was_rejected_meanwhile_is_not_approved_with_the_rest(collection, tmp_path):
+    approved = approve_below(collection, FIELDS, 1.0, "Ada")
+    next(approved)
+    sample = collection.skip(3).first()
+    review = Review(collection, maps_dir=tmp_path / "maps")
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    review.edit(sample.id, {"kind": "decide", "person": key, "state": "rejected"}, versions(opened))
+    assert max(approved) == 3
+    assert [person.provenance.state for person in saved(sample)] == ["rejected"]
+    opened = review.open(collection.first().id)
+    assert [person["state"] for person in opened["people"]] == ["approved"]
+
+
+def test_who_was_added_by_hand_is_not_approved_with_the_rest(collection):
+    import fiftyone as fo
+
+    sample = collection.last()
+    sample[FIELDS.people] = fo.Detections(
+        detections=[fo.Detection(label="person", bounding_box=[0.1, 0.1, 0.4, 0.4])]
+    )
+    sample.save()
+    assert max(approve_below(collection, FIELDS, 1.0, "Ada")) == 4
+    sample.reload(hard=True)
+    (person,) = sample[FIELDS.people].detections
+    assert not person.has_field("review") or person.review is None
