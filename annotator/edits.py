@@ -19,7 +19,7 @@ Nothing is changed in place: an edit yields the people that are different afterw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
@@ -413,14 +413,25 @@ def _contains(person: Person, points: np.ndarray) -> bool:
 
 def _swap_sides(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
-    return {key: replace(swap_sides(person, values.parts()), corrections=None)}
+    parts = values.parts()
+    return {key: replace(swap_sides(person, parts), corrections=_corrections_of_others(person, parts))}
 
 
 def _swap_depth(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
     if person.charts is None:
         raise values.error("person", "has no charts to swap")
-    return {key: replace(swap_depth(person, load_body(), values.parts()), corrections=None)}
+    parts = values.parts()
+    swapped = swap_depth(person, load_body(), parts)
+    return {key: replace(swapped, corrections=_corrections_of_others(person, parts))}
+
+
+def _corrections_of_others(person: Person, parts: Collection[int] | None) -> np.ndarray | None:
+    """(n, 5) the corrections that still hold once ``parts``, None for all, are swapped."""
+    if parts is None or person.corrections is None:
+        return None
+    others = ~np.isin(CHART_TO_PART[person.corrections[:, 2].astype(int)], list(parts))
+    return person.corrections[others] if others.any() else None
 
 
 def _decide(scene: Scene, values: _Values) -> Changes:

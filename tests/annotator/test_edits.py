@@ -335,3 +335,14 @@ def test_doubts_are_found_anew_and_the_border_stays(scene):
 def test_a_wrong_edit_is_refused_by_name(scene, values, message):
     with pytest.raises(EditError, match=message):
         edit(scene, **values)
+
+
+def test_swapping_a_part_keeps_the_corrections_of_others(scene):
+    person = edit(scene, "correct_surface", person="a", corrections=[[20, 27, 2, 0.25, 0.75]])["a"]
+    corrected = Scene(SIZE, {"a": person})
+    for kind in ("swap_sides", "swap_depth"):
+        np.testing.assert_array_equal(
+            edit(corrected, kind, person="a", parts=[14])["a"].corrections, person.corrections
+        )
+        assert edit(corrected, kind, person="a", parts=[1])["a"].corrections is None
+        assert edit(corrected, kind, person="a")["a"].corrections is None
