@@ -30,7 +30,7 @@ from annotator import regions
 from annotator.body import load_body
 from annotator.boxes import Box, around, clipped
 from annotator.crops import recrop, tight
-from annotator.densepose import CHART_TO_PART, CHARTS, KEYPOINTS, PARTS
+from annotator.densepose import CHART_TO_PART, CHARTS, KEYPOINTS, PART_MIRROR, PARTS
 from annotator.people import STATES, Person
 from annotator.quality import doubts
 from annotator.surface_fit import refit, swap_depth, swap_sides
@@ -299,8 +299,12 @@ def _split(values: _Values, owner: np.ndarray, count: int) -> Changes:
     pieces = [_without(person, owner != i) for i in range(count)]
     if not all(piece.mask.any() for piece in pieces):
         raise values.error("points", "leave one side without pixels")
-    pieces = [replace(piece, corrections=_own_rows(person.corrections, person.box, owner == i))
-              for i, piece in enumerate(pieces)]  # fmt: skip
+    for i, piece in enumerate(pieces):
+        own = {
+            name: _own_rows(getattr(person, name), person.box, owner == i)
+            for name in ("points", "corrections")
+        }
+        pieces[i] = replace(piece, **own)
     pieces = [_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
     first = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
     return {
@@ -356,8 +360,9 @@ def _merged(person: Person, other: Person) -> Person:
         better = (theirs_seen > 0) & ((seen == 0) | (theirs[:, 2] > ours[:, 2]))
         changes["keypoints"] = np.where(better[:, None], theirs, ours)
         changes["visibility"] = np.where(better, theirs_seen, seen)
-    rows = [rows for rows in (person.corrections, other.corrections) if rows is not None]
-    changes["corrections"] = np.concatenate(rows) if rows else None
+    for name in ("points", "corrections"):
+        rows = [rows for rows in (getattr(person, name), getattr(other, name)) if rows is not None]
+        changes[name] = np.concatenate(rows) if rows else None
     return replace(person, **changes)
 
 
@@ -401,7 +406,20 @@ def _correct_surface(scene: Scene, values: _Values) -> Changes:
         # A newer word on the same pixel replaces the older one.
         again = (np.floor(person.corrections[:, None, :2]) == np.floor(rows[None, :, :2])).all(-1).any(1)
         rows = np.concatenate([person.corrections[~again], rows])
-    return {key: replace(refit(person, rows, load_body()), corrections=rows)}
+    return {key: _with_points_read(replace(refit(person, rows, load_body()), corrections=rows))}
+
+
+def _with_points_read(person: Person) -> Person:
+    """Surface points say what the dense labels at their pixels say, where these say anything."""
+    if person.points is None or person.charts is None:
+        return person
+    points = person.points.copy()
+    rows, columns = _at(points, person.box)
+    here = (np.floor(points[:, :2] - person.box[:2]) == np.column_stack([columns, rows])).all(axis=1)
+    here &= person.charts[rows, columns] > 0
+    dense = [layer[rows, columns] for layer in (person.charts, person.u, person.v)]
+    points[here, 2:] = np.column_stack(dense)[here]
+    return replace(person, points=points)
 
 
 def _contains(person: Person, points: np.ndarray) -> bool:
@@ -414,7 +432,9 @@ def _contains(person: Person, points: np.ndarray) -> bool:
 def _swap_sides(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
     parts = values.parts()
-    return {key: replace(swap_sides(person, parts), corrections=_corrections_of_others(person, parts))}
+    # Each part is taken with its mirror image.
+    both = None if parts is None else {*parts, *PART_MIRROR[list(parts)].tolist()}
+    return {key: replace(swap_sides(person, parts), corrections=_corrections_of_others(person, both))}
 
 
 def _swap_depth(scene: Scene, values: _Values) -> Changes:
@@ -423,7 +443,7 @@ def _swap_depth(scene: Scene, values: _Values) -> Changes:
         raise values.error("person", "has no charts to swap")
     parts = values.parts()
     swapped = swap_depth(person, load_body(), parts)
-    return {key: replace(swapped, corrections=_corrections_of_others(person, parts))}
+    return {key: _with_points_read(replace(swapped, corrections=_corrections_of_others(person, parts)))}
 
 
 def _corrections_of_others(person: Person, parts: Collection[int] | None) -> np.ndarray | None:

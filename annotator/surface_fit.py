@@ -75,7 +75,7 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
 
 
 def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
-    """Left for right: parts, charts with U and V mirrored, and keypoints.
+    """Left for right: parts, charts and surface points with U and V mirrored, and keypoints.
 
     A keypoint goes with the part that ends at it, seen from the torso: elbows with the upper arms, wrists with
     the lower arms, knees and ankles with the upper and lower legs, shoulders and hips with the torso, and the
@@ -99,6 +99,13 @@ def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
             changes["charts"] = np.where(here, CHART_MIRROR[person.charts], person.charts)
             changes["u"] = np.where(here, u, person.u)
             changes["v"] = np.where(here, v, person.v)
+    if person.points is not None:
+        points = person.points.copy()
+        charts = points[:, 2].astype(int)
+        here = np.isin(CHART_TO_PART[charts], list(chosen))
+        u, v = mirror_uv(charts, points[:, 3], points[:, 4])
+        points[here, 2:] = np.column_stack([CHART_MIRROR[charts], u, v])[here]
+        changes["points"] = points
     # The first part of each keypoint is the one nearer to the torso.
     moved = [i for i, (part, *_) in enumerate(KEYPOINT_PARTS) if part in chosen]
     order = np.arange(len(KEYPOINT_PARTS))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_TO_PART
+from annotator.densepose import CHART_MIRROR, CHART_TO_PART, mirror_uv
 from annotator.edits import EditError, Scene, apply_edit
 from annotator.people import Person, Provenance
 
@@ -346,3 +346,23 @@ def test_swapping_a_part_keeps_the_corrections_of_others(scene):
         )
         assert edit(corrected, kind, person="a", parts=[1])["a"].corrections is None
         assert edit(corrected, kind, person="a")["a"].corrections is None
+
+
+def test_surface_points_of_a_file_follow_every_edit(scene):
+    rows = np.array([[20, 15, 2, 0.2, 0.3], [20, 45, 9, 0.4, 0.6]], np.float32)
+    known = Scene(SIZE, {"a": replace(scene.people["a"], points=rows), "b": scene.people["b"]})
+
+    mirrored = edit(known, "swap_sides", person="a")["a"].points
+    u, v = mirror_uv(rows[:, 2].astype(int), rows[:, 3], rows[:, 4])
+    np.testing.assert_array_equal(mirrored[:, 2], CHART_MIRROR[rows[:, 2].astype(int)])
+    np.testing.assert_allclose(mirrored[:, 3:], np.column_stack([u, v]))
+    np.testing.assert_array_equal(mirrored[:, :2], rows[:, :2])
+
+    corrected = edit(known, "correct_surface", person="a", corrections=[[20, 15, 2, 0.9, 0.1]])["a"]
+    assert corrected.points[0] == pytest.approx([20, 15, 2, 0.9, 0.1], abs=0.02)
+
+    halves = edit(known, "split_by_line", person="a", points=[[0, 32], [60, 32]])
+    assert sorted(len(piece.points) for piece in halves.values()) == [1, 1]
+    merged = edit(Scene(SIZE, halves), "merge", people=list(halves))
+    (person,) = (person for person in merged.values() if person is not None)
+    assert sorted(map(tuple, person.points)) == sorted(map(tuple, rows))
