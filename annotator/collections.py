@@ -108,6 +108,7 @@ class Annotation:
     def __iter__(self) -> Iterator[int]:
         from annotator.batch import annotate
 
+        _remember_model(self.dataset, self.fields.prefix, self.network.path)
         results = annotate([Path(path) for _, path in self._todo], self.network, self.settings)
         for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
             sample = self.dataset[key]
@@ -362,6 +363,18 @@ def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -
 
     root = Path(maps_dir or Path(fo.config.default_dataset_dir) / "densepose")
     return root.expanduser().absolute() / str(dataset._doc.id) / prefix
+
+
+def last_model(dataset: fo.Dataset, prefix: str) -> Path:
+    """The model that last labelled the dataset, if its file is still there, else the package's."""
+    path = Path(dataset.info.get("densepose_models", {}).get(prefix, DEFAULT_MODEL))
+    return path if path.is_file() else DEFAULT_MODEL
+
+
+def _remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
+    known = dataset.info.get("densepose_models", {})
+    dataset.info["densepose_models"] = known | {prefix: str(path.absolute())}
+    dataset.save()
 
 
 def _mismatch(path: str, people: People) -> str | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.boxes import Box
-from annotator.collections import maps_folder
+from annotator.collections import last_model, maps_folder
 from annotator.decoding import Settings
 from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
@@ -25,7 +25,7 @@ from annotator.fiftyone_labels import change_people, read_people
 from annotator.fiftyone_store import StoredSample, saved_at
 from annotator.history import recall, remember
 from annotator.images import read_photo
-from annotator.network import DEFAULT_MODEL, Network
+from annotator.network import Network
 from annotator.panel_data import person_data
 from annotator.people import Person
 from annotator.person_pass import label_boxes
@@ -61,7 +61,7 @@ class Review:
         dataset: with people of that prefix.
         prefix: of the names of the label fields.
         author: who edits; written to each person that was changed.
-        model: path of the ONNX file that labels added people.
+        model: path of the ONNX file that labels added people; default: the one that last labelled the dataset.
         maps_dir: as of :class:`annotator.collections.Annotation`.
 
     Raises:
@@ -73,12 +73,13 @@ class Review:
         dataset: fo.Dataset,
         prefix: str = "dp",
         author: str = "",
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | None = None,
         maps_dir: str | Path | None = None,
     ):
         if prefix not in find_prefixes(dataset):
             raise FieldError(f"{dataset.name!r} has no people with the prefix {prefix!r}: annotate it first")
-        self.dataset, self.fields, self.author, self.model = dataset, Fields(prefix), author, Path(model)
+        self.dataset, self.fields, self.author = dataset, Fields(prefix), author
+        self.model = Path(model) if model else last_model(dataset, prefix)
         # Labels of an older release lack fields.
         if not dataset.has_sample_field(self.fields.doubt):
             declare_fields(dataset, self.fields)

@@ -5,14 +5,12 @@ They are not listed in the App. What goes wrong comes back as ``error``, for the
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import fiftyone.operators as foo
 
 from annotator.body import load_body
 from annotator.fiftyone_fields import Fields, find_prefixes
-from annotator.network import DEFAULT_MODEL
 from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
 from annotator.review import Review
@@ -118,5 +116,4 @@ OPERATORS = (
 
 def _review(ctx: Context) -> Review:
     values = ctx.params
-    model = Path(values.get("model") or DEFAULT_MODEL).expanduser()
-    return Review(ctx.dataset, values["prefix"], values.get("author", ""), model)
+    return Review(ctx.dataset, values["prefix"], values.get("author", ""))

@@ -295,3 +295,18 @@ def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):
     steps.close()
     assert time.monotonic() - start < 10
     assert len(dataset.exists("dp_people")) == 1
+
+
+def test_people_added_in_review_are_labelled_by_the_model_that_labelled_the_rest(
+    dataset, photos, tiny_model, tmp_path
+):
+    from annotator.network import DEFAULT_MODEL
+    from annotator.review import Review
+
+    mine = Path(shutil.copy(tiny_model, tmp_path / "mine.onnx"))
+    add(dataset, photos)
+    annotate_samples(dataset, mine, maps_dir=tmp_path / "maps")
+    assert Review(dataset).model == mine
+    assert Review(dataset, model=tiny_model).model == tiny_model
+    mine.unlink()
+    assert Review(dataset).model == DEFAULT_MODEL
