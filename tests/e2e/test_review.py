@@ -489,3 +489,14 @@ def test_rejected_people_stay_rejected(panel):
     panel.click(*panel.people()[0].keypoints[0, :2] + (0, 30))
     panel.press("r", "Shift+A")
     assert [person.provenance.state for person in panel.people()] == ["rejected", "approved"]
+
+
+def test_undo_goes_back_to_a_decision_that_led_to_the_next_image(panel):
+    panel.press("a", "a")
+    panel.wait_for_image(2)
+    assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]
+    panel.press("Control+z")
+    panel.wait_for_image(0)
+    assert sorted(person.provenance.state for person in panel.people()) == ["approved", "predicted"]
+    panel.press("Control+Shift+Z")
+    assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]

@@ -106,8 +106,8 @@ export const KEYS: Key[] = [
     { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
-    { keys: ["Ctrl+z"], words: "undo", group: "Undo", repeats: true, run: ({ session }) => session.undo("undo") },
-    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => session.undo("redo") },
+    { keys: ["Ctrl+z"], words: "undo", group: "Undo", repeats: true, run: ({ session }) => void session.undo("undo") },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
 ];
 

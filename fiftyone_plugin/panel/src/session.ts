@@ -84,6 +84,8 @@ export class Session {
     /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
     private at = "";
     private queues = 0;
+    /** The image that the last decision led away from: undo goes back to it. */
+    cameFrom: string | null = null;
 
     constructor(dataset: string) {
         this.place = { dataset, view: [], prefix: "" };
@@ -174,9 +176,10 @@ export class Session {
     }
 
     /** Open an image; the one after it is loaded meanwhile. */
-    async show(sample: string) {
+    async show(sample: string, cameFrom: string | null = null) {
         this.asked = performance.now();
         this.at = sample;
+        this.cameFrom = cameFrom;
         this.set({ loading: sample, message: "", queueWanted: false });
         await this.guarded(async () => {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
@@ -234,13 +237,17 @@ export class Session {
         const job: Job = { sample: this.image.sample, edit, versions: this.versions(edit) };
         if (draw) this.previews.push({ job, draw });
         this.edited = true;
+        this.cameFrom = null;
         this.set({ message: "" });
         this.saver.add(job);
         this.foresee(this.people);
     }
 
-    undo(way: "undo" | "redo") {
-        if (this.image) this.saver.add({ sample: this.image.sample, edit: way, versions: {} });
+    async undo(way: "undo" | "redo") {
+        const back = way === "undo" ? this.cameFrom : null;
+        if (back) await this.show(back);
+        const sample = this.image?.sample;
+        if (sample && (!back || sample === back)) this.saver.add({ sample, edit: way, versions: {} });
     }
 
     private versions(edit: Edit): Versions {
@@ -393,7 +400,7 @@ export class Session {
         // An image without people may lack some: it wants a look, but only once.
         const next =
             items.slice(at + 1).find((item) => item.open || !item.people) ?? items.find((item) => item.open);
-        if (next) await this.show(next.id);
+        if (next) await this.show(next.id, this.image?.sample);
         else this.set({ message: "Everybody in this queue is decided." });
     }
 

@@ -71,10 +71,10 @@ export function Toolbar({ session }: { session: Session }) {
                 <Toggle on={session.focus} words="Focus" title="Only the selected person (F)" set={(focus) => session.set({ focus })} />
             </div>
             <div className="dp-group dp-end">
-                <button className="dp-button" title="Undo (Ctrl+Z)" disabled={!history?.undo.length} onClick={() => session.undo("undo")}>
+                <button className="dp-button" title="Undo (Ctrl+Z)" disabled={!history?.undo.length && !session.cameFrom} onClick={() => void session.undo("undo")}>
                     Undo
                 </button>
-                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => session.undo("redo")}>
+                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
                     Redo
                 </button>
                 <span className={`dp-saving dp-${session.saving}`} data-testid="dp-saving">
