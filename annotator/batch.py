@@ -22,7 +22,6 @@ WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
 BATCHES_AHEAD = 2
 """Batches in each of the three steps, which bounds the memory."""
-
 NO_MEMORY = "too large for this machine's memory"
 
 
@@ -54,7 +53,7 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
     running: deque[tuple[list[_Photo], Future[Maps] | None]] = deque()
     decoding: deque[Future[Annotated]] = deque()
     ahead = BATCHES_AHEAD * max(settings.batch_size, WORKERS)
-    # The runner is one thread, and one call of the network uses all cores.
+    # The runner is one thread: a call of the network uses all cores. Closer looks come from the pool.
     with ThreadPoolExecutor(WORKERS, "photo") as pool, ThreadPoolExecutor(1, "network") as runner:
         try:
             while True:

@@ -108,7 +108,8 @@ class Annotation:
     def __iter__(self) -> Iterator[int]:
         from annotator.batch import annotate
 
-        _remember_model(self.dataset, self.fields.prefix, self.network.path)
+        if self._todo:
+            _remember_model(self.dataset, self.fields.prefix, self.network.path)
         results = annotate([Path(path) for _, path in self._todo], self.network, self.settings)
         for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
             sample = self.dataset[key]

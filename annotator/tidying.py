@@ -20,10 +20,13 @@ def superseded_maps(folder: Path) -> list[Path]:
 
     Undo needs none of them: it keeps people, and writes their maps again.
 
+    Files are known by their names, which are those of a sample and a content: the path by which a label refers
+    to a file may lead there through a link, or be of a time when the folder had another name.
+
     Args:
         folder: of a dataset's maps; clones of the dataset refer to files in it, too.
     """
-    stems = {_stem(Path(path)) for path in _map_paths() if folder in Path(path).parents}
+    stems = {_stem(Path(path)) for path in _map_paths()}
     youngest = time.time() - SPARED_HOURS * 3600
     return [
         path
@@ -32,9 +35,9 @@ def superseded_maps(folder: Path) -> list[Path]:
     ]
 
 
-def _stem(path: Path) -> Path:
-    """What the four maps of an image have in common."""
-    return path.with_name(path.name.rpartition("-")[0])
+def _stem(path: Path) -> str:
+    """What the names of the four maps of an image have in common."""
+    return path.name.rpartition("-")[0]
 
 
 def _map_paths() -> set[str]:

@@ -290,13 +290,14 @@ export class Session {
             this.set({ message: `There is nothing to ${job.edit}.` });
             return;
         }
+        // Before the people are shown, who would else be shown as these edits would leave them.
+        const late = changed.conflict ? [job, ...this.saver.withdraw(job.sample, changed.conflict)] : [];
         if (job.sample === this.image?.sample) await this.take(changed);
         if (changed.conflict) {
-            const jobs = [job, ...this.saver.withdraw(job.sample, changed.conflict)];
-            this.previews = this.previews.filter((preview) => !jobs.includes(preview.job));
+            this.previews = this.previews.filter((preview) => !late.includes(preview.job));
             const who = changed.people[0]?.author || "Somebody";
             const text = `${who} changed ${this.nameOf(job, changed)} meanwhile.`;
-            this.set({ conflicts: [...this.conflicts, { jobs, text }] });
+            this.set({ conflicts: [...this.conflicts, { jobs: late, text }] });
             return;
         }
         this.saver.renew(changed.people);
@@ -371,7 +372,8 @@ export class Session {
 
     /** Decide about the person; after approving or rejecting go on without waiting for the server. */
     decide(state: State, comment?: string, person = this.person) {
-        if (!person || this.loading) return;
+        // A key that is pressed while the next image is loading is not meant for this one; a comment is.
+        if (!person || (this.loading && comment === undefined)) return;
         const edit: Edit = { kind: "decide", person: person.key, state };
         this.edit(comment === undefined ? edit : { ...edit, comment });
         if (comment === undefined && DECIDED.includes(state)) void this.goOn();
