@@ -147,7 +147,8 @@ PRESETS: dict[str, CascadeConfig] = {
                 "parts": (("person",), 24, 3, 64, _LITE, 24, 3),
                 "charts": (("person", "parts"), 32, 3, 64, _LITE, 32, 3),
                 "uv": (("charts",), 48, 3, 64, _LITE, 48, 3),
-                "keypoints": (("parts",), 32, 3, 64, _LITE, 32, 3),
+                # Charts know left from right where parts do not, above all on people seen from behind.
+                "keypoints": (("parts", "charts"), 32, 3, 64, _LITE, 32, 3),
                 "heads": (("parts", "charts", "uv", "keypoints"), 32, 3, 64, _LITE, 16, 3),
             },
             _LITE,

@@ -48,7 +48,10 @@ def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> 
 
 
 def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = False) -> list[str]:
-    """Fill a cascade from a file, as far as the file goes; one made for other votes has no head vectors to give.
+    """Fill a cascade from a file, as far as the file goes.
+
+    A file made for other votes has no head vectors to give. Stage nets that read more than those of the file
+    start as if what is new were zero.
 
     Args:
         keep_backbone: leave the backbone as it is.
@@ -60,7 +63,7 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
         WeightsError: the file is of another preset or broken.
     """
     arrays, config, _ = _read(path)
-    if dataclasses.replace(config, votes=cascade.config.votes) != cascade.config:
+    if not _fits(config, cascade.config):
         raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
     if config.votes != cascade.config.votes:
         arrays = {name: array for name, array in arrays.items() if not name.startswith("heads/")}
@@ -69,10 +72,28 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
         if variable.path.split("/")[0] in kept:
             continue
         if variable.path in arrays:
-            variable.assign(arrays[variable.path].astype("float32"))
+            variable.assign(_widened(arrays[variable.path].astype("float32"), variable.shape))
         else:
             missing.append(variable.path.split("/")[0].split("_")[0])
     return [name for name in cascade.stage_nets if name in missing]
+
+
+def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:
+    """Whether weights of one shape can fill the other, which may have other votes and stage nets that read more."""
+    stages = {}
+    for name, stage in wanted.stages.items():
+        reads = given.stages[name].reads if name in given.stages else ()
+        stages[name] = (
+            dataclasses.replace(stage, reads=reads) if reads == stage.reads[: len(reads)] else stage
+        )
+    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages)
+
+
+def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array with zeros for the input channels (the last axis but one of a kernel) that it lacks."""
+    if kernel.shape == shape:
+        return kernel
+    return np.pad(kernel, [(0, new - old) for old, new in zip(kernel.shape, shape, strict=True)])
 
 
 def open_cascade(path: str | Path) -> Cascade:

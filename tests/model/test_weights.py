@@ -69,3 +69,17 @@ def test_weights_made_for_other_votes_lack_head_vectors_only(tmp_path):
     assert two.get_layer("heads").filters == 4
     for name in ("heads_features_conv", "charts"):
         np.testing.assert_array_equal(two.get_layer(name).kernel, one.get_layer(name).kernel)
+
+
+def test_a_stage_net_that_reads_more_answers_as_before(tmp_path):
+    preset = PRESETS["lite"]
+    less = dataclasses.replace(preset.stages["keypoints"], reads=("parts",))
+    old = Cascade(dataclasses.replace(preset, stages={**preset.stages, "keypoints": less}))
+    save_weights(old, tmp_path / "w.npz")
+    new = Cascade(preset)
+    assert load_weights(new, tmp_path / "w.npz") == []
+    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    np.testing.assert_allclose(new(image)["keypoints"], old(image)["keypoints"], atol=1e-4)
+    save_weights(new, tmp_path / "more.npz")
+    with pytest.raises(WeightsError, match=r"more\.npz: made for preset 'lite'"):
+        load_weights(old, tmp_path / "more.npz")
