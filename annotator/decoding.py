@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from annotator.densepose import CHART_TO_PART
+from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.images import Letterbox, warp
 from annotator.instances import Split, person_in_box, split_people, window
+from annotator.limbs import JOINTS, settle_sides, weigh_joints
 from annotator.network import Maps, ModelInfo
 from annotator.people import People, Person, Provenance
 from annotator.quality import confidences, doubts, map_doubts
@@ -123,6 +124,8 @@ def _person(
     """The person of one label; ``None`` if no pixel of the image is left of it."""
     region = labels == index
     to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
+    rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    maps = settle_sides(maps, rim & (region | (labels == 0)))
     # Nobody is labelled outside of the photo, or of the region of it that the network was shown.
     low = np.maximum(np.floor(letterbox.origin), 0)
     high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
@@ -194,7 +197,7 @@ def _add_keypoints(
     info: ModelInfo,
 ) -> None:
     """Peaks of the heatmaps near a person, shifted a quarter of a pixel towards the higher neighbour."""
-    heatmaps = maps.keypoints
+    heatmaps = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts] * region)
     step = info.keypoint_stride // info.output_stride
     near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
     near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
@@ -202,7 +205,9 @@ def _add_keypoints(
     rows, columns = np.nonzero(near)
     peak = heatmaps[rows, columns].argmax(axis=0)
     row, column, channel = rows[peak], columns[peak], np.arange(17)
-    confidence = heatmaps[row, column, channel]
+    # A joint that the heatmap of the other side found is as sure as it is there.
+    confidence, of_other_side = maps.keypoints[row, column, [channel, KEYPOINT_MIRROR]]
+    confidence[JOINTS] = np.maximum(confidence, of_other_side)[JOINTS]
     padded = np.pad(heatmaps, ((1, 1), (1, 1), (0, 0)))
     right, left = padded[row + 1, column + 2, channel], padded[row + 1, column, channel]
     below, above = padded[row + 2, column + 1, channel], padded[row, column + 1, channel]

@@ -110,6 +110,11 @@ CHART_MIRROR = np.array(
 )
 KEYPOINT_MIRROR = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15], np.uint8)
 
+LIMBS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
+    ((12, 13), (10, 11)), ((9, 8), (7, 6)), ((3, 2), (12, 13)), ((4, 5), (9, 8)),
+)  # fmt: skip
+"""Parts of the left and the right limb, and those that they hang on; nearer to the trunk first."""
+
 _MIRROR_U = np.isin(np.arange(25), [3, 4, 5, 6, 23, 24])
 _MIRROR_V = np.isin(np.arange(25), [1, 2])
 
