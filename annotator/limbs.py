@@ -18,12 +18,14 @@ from annotator.densepose import (
     KEYPOINT_PARTS,
     KEYPOINTS,
     LIMBS,
+    PART_MIRROR,
     PARTS,
     mirror_uv,
 )
 from annotator.network import Maps
 
-TOUCH = 3
+TORSO, UPPER_ARMS = 1, (10, 11)
+TOUCH = 5
 """Map pixels around a piece of a limb in which it is looked for what it hangs on."""
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
@@ -36,9 +38,11 @@ NO_PART = 0.02
 
 
 def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
-    """Give forearms and lower legs the side of what they hang on, then hands and feet that of theirs.
+    """Give limbs the side of what they hang on, from the trunk outwards.
 
-    Each connected piece that touches more of the other side's limb than of its own is mirrored, with its U and V.
+    Upper arms get the side of the torso that they touch, where V tells left from right; forearms and lower legs
+    that of what they hang on, then hands and feet that of theirs. Each connected piece is looked at by itself, and
+    mirrored with its U and V where it is on the wrong side.
 
     Args:
         maps: of one image.
@@ -47,34 +51,55 @@ def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
     Returns:
         The maps, other charts, U and V in ``around``.
     """
-    charts = maps.charts.copy()
-    parts = CHART_TO_PART[charts] * around
     rows, columns = np.flatnonzero(around.any(axis=1)), np.flatnonzero(around.any(axis=0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    charts_here, parts_here = charts[window], parts[window]
+    charts = maps.charts.copy()
+    here, v = charts[window], maps.v[window]
+    parts = CHART_TO_PART[here] * around[window]
+
+    def turn(pieces: list[np.ndarray]) -> None:
+        for piece in pieces:
+            here[piece] = CHART_MIRROR[here[piece]]
+            parts[piece] = PART_MIRROR[parts[piece]]
+
+    turn([piece for piece in _pieces(parts, UPPER_ARMS) if _touches_the_other_side(piece, parts, v)])
     for outer, inner in LIMBS:
-        pieces = [piece for part in outer for piece in _pieces(parts_here == part)]
-        wrong = [piece for piece in pieces if _hangs_on_the_other_side(piece, parts_here, outer, inner)]
-        for piece in wrong:
-            charts_here[piece] = CHART_MIRROR[charts_here[piece]]
-            parts_here[piece] = CHART_TO_PART[charts_here[piece]]
+        turn(
+            [piece for piece in _pieces(parts, outer) if _hangs_on_the_other_limb(piece, parts, outer, inner)]
+        )
     turned = charts != maps.charts
     u, v = maps.u.copy(), maps.v.copy()
     u[turned], v[turned] = mirror_uv(maps.charts[turned], u[turned], v[turned])
     return replace(maps, charts=charts, u=u, v=v)
 
 
-def _pieces(mask: np.ndarray) -> list[np.ndarray]:
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
-    return [labels == label for label in range(1, count)]
+def _pieces(parts: np.ndarray, sides: tuple[int, int]) -> list[np.ndarray]:
+    """(h, w) bool of each connected piece of the left, then of the right part."""
+    pieces = []
+    for part in sides:
+        count, labels = cv2.connectedComponents((parts == part).astype(np.uint8))
+        pieces += [labels == label for label in range(1, count)]
+    return pieces
 
 
-def _hangs_on_the_other_side(
+def _near(piece: np.ndarray) -> np.ndarray:
+    return cv2.dilate(piece.astype(np.uint8), np.ones((2 * TOUCH + 1, 2 * TOUCH + 1), np.uint8)) > 0
+
+
+def _touches_the_other_side(piece: np.ndarray, parts: np.ndarray, v: np.ndarray) -> bool:
+    """Whether the torso around a piece of an upper arm is the other half: V is 0 at its left, 1 at its right."""
+    touched = v[_near(piece) & (parts == TORSO)]
+    if not len(touched):
+        return False
+    is_left = parts[piece][0] == UPPER_ARMS[0]
+    return bool((touched.mean() < 0.5) != is_left)
+
+
+def _hangs_on_the_other_limb(
     piece: np.ndarray, parts: np.ndarray, outer: tuple[int, int], inner: tuple[int, int]
 ) -> bool:
-    near = cv2.dilate(piece.astype(np.uint8), np.ones((2 * TOUCH + 1, 2 * TOUCH + 1), np.uint8)) > 0
     side = outer.index(parts[piece][0])
-    touched = np.bincount(parts[near], minlength=len(PARTS))
+    touched = np.bincount(parts[_near(piece)], minlength=len(PARTS))
     return bool(touched[inner[1 - side]] > touched[inner[side]])
 
 

@@ -14,7 +14,7 @@ LEG = ("upper leg", "lower leg", "foot")
 
 
 def body(**sides: str) -> Maps:
-    """A torso with two arms and two legs hanging down; ``left_hand="right"`` gives the left hand the wrong side."""
+    """A torso, seen from the front, with two arms and two legs hanging down; ``left_hand="right"`` gives the left hand the wrong side."""
     charts = np.full((SIDE, SIDE), CHART["torso"], np.uint8)
     for x, side in ((30, "left"), (10, "right")):
         for dx, limb in ((4, ARM), (0, LEG)):
@@ -31,8 +31,8 @@ def body(**sides: str) -> Maps:
         part_confidence=empty,
         charts=charts,
         chart_confidence=empty,
-        u=np.tile(ramp, (SIDE, 1)),
-        v=np.tile(ramp[:, None], (1, SIDE)),
+        u=np.tile(ramp[:, None], (1, SIDE)),
+        v=np.tile(1 - ramp, (SIDE, 1)),
         heads=np.zeros((SIDE, SIDE, 2), np.float32),
         keypoints=np.zeros((SIDE // 2, SIDE // 2, 17), np.float32),
     )
@@ -45,6 +45,8 @@ EVERYWHERE = np.ones((SIDE, SIDE), bool)
     "wrong",
     [
         {"left_hand": "right"},
+        {"right_upper_arm": "left"},
+        {"left_upper_arm": "right", "left_lower_arm": "right", "left_hand": "right"},
         {"right_foot": "left"},
         {"left_lower_leg": "right"},
         {"right_lower_arm": "left", "right_hand": "left"},
@@ -68,7 +70,7 @@ def test_sides_of_other_people_and_of_loose_pieces_stay():
     person[:, : SIDE // 2] = True
     np.testing.assert_array_equal(settle_sides(given, person).charts, given.charts)
     loose = body()
-    loose.charts[:] = CHART["torso"]
+    loose.charts[:] = CHART["head"]
     loose.charts[40:44, 40:44] = CHART_MIRROR[CHART["left hand"]]
     np.testing.assert_array_equal(settle_sides(loose, EVERYWHERE).charts, loose.charts)
 
