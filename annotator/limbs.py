@@ -115,14 +115,16 @@ def weigh_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
     Returns:
         (h, w, 17); only where a heatmap is highest means something.
     """
-    h, w, _ = heatmaps.shape
-    step = parts.shape[0] // h
+    step = parts.shape[0] // heatmaps.shape[0]
     rows, columns = np.flatnonzero(parts.any(axis=1)), np.flatnonzero(parts.any(axis=0))
     if not len(rows):
         return heatmaps
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
-    shares = (parts[..., None] == np.arange(len(PARTS))).astype(np.float32)
-    shares = shares.reshape(h, step, w, step, -1).mean(axis=(1, 3))
+    # By slices: the mean over a reshaped array takes three times as long.
+    shifts = [
+        parts[i::step, j::step, None] == np.arange(len(PARTS)) for i in range(step) for j in range(step)
+    ]
+    shares = np.mean(shifts, axis=0, dtype=np.float32)
     shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * extent / step, 0.5))
     weighed = heatmaps.copy()
     for joint in range(len(KEYPOINTS))[JOINTS]:
