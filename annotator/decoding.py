@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.heatmaps import highest
 from annotator.images import Letterbox, warp
 from annotator.instances import Split, person_in_box, split_people, window
 from annotator.limbs import JOINTS, settle_sides, weigh_joints
@@ -196,24 +197,17 @@ def _add_keypoints(
     size: tuple[int, int],
     info: ModelInfo,
 ) -> None:
-    """Peaks of the heatmaps near a person, shifted a quarter of a pixel towards the higher neighbour."""
+    """The highest point of each heatmap near a person, with its confidence and whether it is seen."""
     heatmaps = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts] * region)
     step = info.keypoint_stride // info.output_stride
     near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
     near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
-    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8))
-    rows, columns = np.nonzero(near)
-    peak = heatmaps[rows, columns].argmax(axis=0)
-    row, column, channel = rows[peak], columns[peak], np.arange(17)
+    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+    at = highest(heatmaps, near)
+    column, row = np.floor(at).astype(int).T
     # A joint that the heatmap of the other side found is as sure as it is there.
-    confidence, of_other_side = maps.keypoints[row, column, [channel, KEYPOINT_MIRROR]]
+    confidence, of_other_side = maps.keypoints[row, column, [np.arange(17), KEYPOINT_MIRROR]]
     confidence[JOINTS] = np.maximum(confidence, of_other_side)[JOINTS]
-    padded = np.pad(heatmaps, ((1, 1), (1, 1), (0, 0)))
-    right, left = padded[row + 1, column + 2, channel], padded[row + 1, column, channel]
-    below, above = padded[row + 2, column + 1, channel], padded[row, column + 1, channel]
-    at = np.stack(
-        [column + 0.5 + 0.25 * np.sign(right - left), row + 0.5 + 0.25 * np.sign(below - above)], axis=1
-    )
     points = letterbox.to_image(at * info.keypoint_stride)
     x, y = np.floor(points - person.box[:2]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])

@@ -103,14 +103,6 @@ def test_keypoints_in_image_pixels():
     assert not person.keypoints[1:].any()
 
 
-def test_keypoints_shift_a_quarter_pixel_towards_the_higher_neighbour():
-    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
-    maps.keypoints[7, 6, 0] = 0.5
-    maps.keypoints[6, 5, 0] = 0.4
-    person = decode(maps, Letterbox((128, 128), SIDE), (128, 128), INFO, Settings()).people[0]
-    np.testing.assert_allclose(person.keypoints[0, :2], (5.75 * 4, 7.25 * 4), atol=0.01)
-
-
 @pytest.mark.parametrize(("peak", "visibility"), [(0.01, 0), (0.2, 1), (0.6, 2)])
 def test_visibility_follows_confidence(peak, visibility):
     maps = drawn(((8, 10, 12, 40), (0.0, 0.0)))
