@@ -13,6 +13,7 @@ list of [x, y]. The kinds, and what they need:
 - ``correct_surface``: person, corrections, a list of [x, y, chart, U, V]; those given before hold on.
 - ``swap_sides``, ``swap_depth``: person, and ``parts`` (optional, a list) to swap only those.
 - ``decide``: person, state (``predicted``, ``edited``, ``approved`` or ``rejected``), comment (optional).
+- ``together``: edits, a list of them, done one after another; if one cannot be done, none is.
 
 Nothing is changed in place: an edit yields the people that are different afterwards.
 """
@@ -69,7 +70,7 @@ def apply_edit(scene: Scene, edit: Mapping[str, Any]) -> Changes:
     if kind not in _KINDS:
         raise EditError(f"edit: kind is {kind!r}: use one of {', '.join(_KINDS)}")
     changes = _KINDS[kind](scene, _Values(kind, edit, scene))
-    if kind != "decide":
+    if kind not in ("decide", "together"):
         changes = {key: None if person is None else _as_edited(person) for key, person in changes.items()}
     return changes
 
@@ -463,6 +464,17 @@ def _decide(scene: Scene, values: _Values) -> Changes:
     return {key: replace(person, provenance=replace(person.provenance, state=state, comment=comment))}
 
 
+def _together(scene: Scene, values: _Values) -> Changes:
+    edits = values.edit.get("edits")
+    if not isinstance(edits, list) or not edits or not all(isinstance(edit, Mapping) for edit in edits):
+        raise values.error("edits", "must be a list of edits")
+    changes: Changes = {}
+    for edit in edits:
+        people = {key: person for key, person in {**scene.people, **changes}.items() if person is not None}
+        changes |= apply_edit(replace(scene, people=people), edit)
+    return changes
+
+
 _KINDS: dict[str, Callable[[Scene, _Values], Changes]] = {
     "set_keypoint": _set_keypoint,
     "paint": _paint,
@@ -478,4 +490,5 @@ _KINDS: dict[str, Callable[[Scene, _Values], Changes]] = {
     "swap_sides": _swap_sides,
     "swap_depth": _swap_depth,
     "decide": _decide,
+    "together": _together,
 }

@@ -17,32 +17,49 @@ from annotator.crops import ARRAYS
 from annotator.people import Person, Provenance
 
 KEPT_DAYS = 14
+_NAME = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
 _ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
 
 
-def remember(folder: Path, people: Mapping[str, Person | None]) -> str:
+def remember(folder: Path, people: Mapping[str, Person | None], name: str | None = None) -> str:
     """Write people by key, None for one who was not there; returns the token that :func:`recall` takes.
 
     Edits older than :data:`KEPT_DAYS` are forgotten.
+
+    Args:
+        folder: of the image's edits.
+        people: as they were before the edit.
+        name: of the edit, 16 hexadecimal digits, by which :func:`find` finds the token.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays, described = {}, {}
     for number, (key, person) in enumerate(people.items()):
         described[key] = None if person is None else _described(person)
-        for name in _ARRAYS:
-            array = None if person is None else getattr(person, name)
+        for field in _ARRAYS:
+            array = None if person is None else getattr(person, field)
             if array is not None:
-                arrays[f"{number}/{name}"] = array
+                arrays[f"{number}/{field}"] = array
     arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
     # Tokens sort by time.
-    token = f"{time.time_ns() // 1_000_000:012x}{token_hex(8)}"
+    token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
     partial = folder / f"{token}.partial"
     with partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
     os.replace(partial, folder / f"{token}.npz")
     _forget(folder)
     return token
+
+
+def find(folder: Path, name: str) -> str | None:
+    """The last token of an edit's name, ``None`` if there is none.
+
+    Raises:
+        ValueError: not a name.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"name: must be 16 hexadecimal digits, not {name!r}")
+    return max((path.stem for path in folder.glob(f"*{name}.npz")), default=None)
 
 
 def recall(folder: Path, token: str) -> dict[str, Person | None]:

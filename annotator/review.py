@@ -23,10 +23,10 @@ from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.fiftyone_labels import change_people, read_people
 from annotator.fiftyone_store import StoredSample, saved_at
-from annotator.history import recall, remember
+from annotator.history import find, recall, remember
 from annotator.images import read_photo
 from annotator.network import Network
-from annotator.panel_data import person_data
+from annotator.panel_data import person_data, version_of
 from annotator.people import Person
 from annotator.person_pass import label_boxes
 
@@ -100,13 +100,17 @@ class Review:
             "people": list(known.data.values()),
         }
 
-    def edit(self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
+    def edit(
+        self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str], name: str | None = None
+    ) -> dict[str, Any]:
         """Do one edit (:mod:`annotator.edits`) and save it.
 
         Args:
             sample_id: of the image.
             edit: what to do.
             versions: version, as the panel has it, of each person that the edit names.
+            name: of the edit, 16 hexadecimal digits that no other has. An edit that is asked for again, because
+                its answer was lost, is not done again.
 
         Returns:
             ``people`` that changed, ``removed`` keys, and ``undo``, a token for :meth:`restore`. Where a person
@@ -128,9 +132,11 @@ class Review:
                 for key, person in changes.items()
             }
 
-        return self._change(sample_id, versions, change)
+        return self._change(sample_id, versions, change, name)
 
-    def restore(self, sample_id: str, token: str, versions: Mapping[str, str]) -> dict[str, Any]:
+    def restore(
+        self, sample_id: str, token: str, versions: Mapping[str, str], name: str | None = None
+    ) -> dict[str, Any]:
         """Undo an edit: put people back as they were before it; the result's ``undo`` does it again.
 
         Arguments, result and errors are those of :meth:`edit`.
@@ -139,14 +145,20 @@ class Review:
             before = recall(self._history(sample_id), token)
         except KeyError as error:
             raise ReviewError(error.args[0]) from None
-        return self._change(sample_id, versions, lambda known: before)
+        return self._change(sample_id, versions, lambda known: before, name)
 
     def _change(
-        self, sample_id: str, versions: Mapping[str, str], change: Callable[[_Known], Changes]
+        self,
+        sample_id: str,
+        versions: Mapping[str, str],
+        change: Callable[[_Known], Changes],
+        name: str | None = None,
     ) -> dict[str, Any]:
         with _lock(sample_id):
             for _ in range(ATTEMPTS):
                 known = self._known(sample_id)
+                if name and (done := self._done(sample_id, known, name)):
+                    return done
                 stale = [
                     key
                     for key, version in versions.items()
@@ -158,12 +170,26 @@ class Review:
                 if not changes:
                     return {"people": [], "removed": [], "undo": None}
                 before = {key: known.people.get(key) for key in changes}
-                undo = remember(self._history(sample_id), before)
+                undo = remember(self._history(sample_id), before, name)
                 now = self._save(known, changes)
                 if now is not None:
                     others = [key for key in now.data if now.data[key] is not known.data.get(key)]
                     return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}
         raise ReviewError("the image is being saved by somebody else again and again: try once more")
+
+    def _done(self, sample_id: str, known: _Known, name: str) -> dict[str, Any] | None:
+        """The answer to an edit that was done before, ``None`` if it was not.
+
+        What was before an edit is written before the edit is saved: it was done if something has changed since.
+        """
+        token = find(self._history(sample_id), name)
+        if token is None:
+            return None
+        before = recall(self._history(sample_id), token)
+        now = {key: known.data[key]["version"] if key in known.data else None for key in before}
+        if now == {key: None if person is None else version_of(person) for key, person in before.items()}:
+            return None
+        return self._answer(known, list(before)) | {"undo": token}
 
     @staticmethod
     def _answer(known: _Known, keys: list[str]) -> dict[str, Any]:

@@ -71,7 +71,9 @@ class ReviewEdit(_Call):
     name = "review_edit"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).edit(values["sample"], values["edit"], values.get("versions", {}))
+        return _review(ctx).edit(
+            values["sample"], values["edit"], values.get("versions", {}), values.get("name")
+        )
 
 
 class ReviewRestore(_Call):
@@ -80,7 +82,9 @@ class ReviewRestore(_Call):
     name = "review_restore"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).restore(values["sample"], values["token"], values.get("versions", {}))
+        return _review(ctx).restore(
+            values["sample"], values["token"], values.get("versions", {}), values.get("name")
+        )
 
 
 class ReviewSpotCheck(_Call):

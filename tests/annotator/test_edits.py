@@ -300,6 +300,25 @@ def test_decide_keeps_the_labels(scene):
     assert (changed.provenance.state, changed.provenance.comment) == ("edited", "hat")
 
 
+def test_edits_together_are_done_one_after_another(scene):
+    swap = {"kind": "swap_sides", "person": "a"}
+    changes = apply_edit(
+        scene, {"kind": "together", "edits": [swap, {"kind": "delete", "person": "b"}, swap]}
+    )
+    assert changes["b"] is None
+    np.testing.assert_array_equal(changes["a"].charts, scene.people["a"].charts)
+    assert changes["a"].provenance.state == "edited"
+    approve = [{"kind": "decide", "person": key, "state": "approved"} for key in "ab"]
+    changes = apply_edit(scene, {"kind": "together", "edits": approve})
+    assert [person.provenance.state for person in changes.values()] == ["approved", "approved"]
+
+
+def test_edits_together_see_what_those_before_did(scene):
+    edits = [{"kind": "delete", "person": "a"}, {"kind": "swap_sides", "person": "a"}]
+    with pytest.raises(EditError, match="there is no person 'a'"):
+        apply_edit(scene, {"kind": "together", "edits": edits})
+
+
 def test_doubts_are_found_anew_and_the_border_stays(scene):
     person = edit(scene, "set_keypoint", person="a", keypoint=0, visibility=2, x=20, y=48)["a"]
     assert person.doubts["mask_border"] == 0.25
@@ -309,6 +328,8 @@ def test_doubts_are_found_anew_and_the_border_stays(scene):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"kind": "together"}, "together: edits: must be a list of edits"),
+        ({"kind": "together", "edits": ["delete"]}, "together: edits: must be a list of edits"),
         ({"kind": "paintt"}, "kind is 'paintt'"),
         ({"kind": "delete", "person": "x"}, "delete: person: there is no person 'x'"),
         ({"kind": "set_keypoint", "person": "a", "keypoint": 17, "visibility": 2}, "keypoint: must be one of 0..16"),

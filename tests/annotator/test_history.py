@@ -54,3 +54,18 @@ def test_old_edits_are_forgotten_and_new_ones_are_not(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == sorted(f"{token}.npz" for token in new)
     with pytest.raises(KeyError):
         history.recall(tmp_path, old)
+
+
+def test_an_edit_is_found_by_its_name(tmp_path):
+    name = "0123456789abcdef"
+    assert history.find(tmp_path / "nothing yet", name) is None
+    history.remember(tmp_path, {"a": None})
+    token = history.remember(tmp_path, {"b": None}, name)
+    assert history.find(tmp_path, name) == token
+    assert list(history.recall(tmp_path, token)) == ["b"]
+
+
+@pytest.mark.parametrize("name", ["", "*", "../../../../etc", 7])
+def test_what_is_no_name_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="16 hexadecimal digits"):
+        history.find(tmp_path, name)

@@ -112,7 +112,27 @@ EDITS = [
     {"kind": "swap_sides"},
     {"kind": "swap_depth"},
     {"kind": "decide", "state": "approved", "comment": "good"},
+    {"kind": "add_empty", "box": [2, 3, 20, 30]},
 ]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
+def test_an_edit_asked_for_twice_is_done_once(review, sample, edit):
+    before = review.open(sample.id)
+    edit = {"person": before["people"][0]["key"], **edit}
+    first = review.edit(sample.id, edit, versions(before), "0123456789abcdef")
+    after = versions(review.open(sample.id))
+    again = review.edit(sample.id, edit, versions(before), "0123456789abcdef")
+    assert versions(review.open(sample.id)) == after
+    assert "conflict" not in again
+    assert again["undo"] == first["undo"]
+    assert {p["key"]: p["version"] for p in again["people"]} == {
+        p["key"]: p["version"] for p in first["people"]
+    }
+    assert again["removed"] == first["removed"]
+    undone = [review.restore(sample.id, first["undo"], {}, "fedcba9876543210") for _ in range(2)]
+    assert undone[0]["undo"] == undone[1]["undo"]
+    assert versions(review.open(sample.id)) == versions(before)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
