@@ -500,3 +500,154 @@ def test_undo_goes_back_to_a_decision_that_led_to_the_next_image(panel):
     assert sorted(person.provenance.state for person in panel.people()) == ["approved", "predicted"]
     panel.press("Control+Shift+Z")
     assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]
+
+
+def test_one_undo_takes_back_one_action(panel):
+    panel.press("Shift+A")
+    panel.wait_for_image(2)
+    assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]
+    panel.press("Control+z")
+    panel.wait_for_image(0)
+    assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]
+    first = panel.people()[0]
+    panel.click(*first.keypoints[0, :2] + (0, 30))
+    panel.press("Shift+T")
+    turned = panel.people()[0]
+    assert turned.visibility.tolist() == first.visibility[KEYPOINT_MIRROR].tolist()
+    assert (turned.charts[first.charts == 2] == 1).mean() > 0.8
+    panel.press("Control+z")
+    back = panel.people()[0]
+    np.testing.assert_array_equal(back.charts, first.charts)
+    np.testing.assert_array_equal(back.visibility, first.visibility)
+
+
+def test_an_edit_whose_answer_is_lost_is_done_once(panel):
+    first = panel.people()[0]
+    x, y, w, h = first.box
+    panel.click(x + w / 2, y + 0.3 * h)
+    lost = []
+
+    def lose_answer(route):
+        answer = route.fetch()
+        if "review_edit" in (route.request.post_data or "") and not lost:
+            lost.append(answer)
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    panel.page.route("**/operators/execute", lose_answer)
+    panel.press("x")
+    panel.drag((x - 10, y + h / 2), (x + w + 10, y + h / 2))
+    assert len(panel.people()) == 3
+    assert len(lost) == 1
+    panel.press("Control+z")
+    (restored, _) = panel.people()
+    np.testing.assert_array_equal(restored.mask, first.mask)
+
+
+def test_leaving_is_asked_about_while_an_edit_waits(panel):
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.page.route("**/operators/execute", lambda route: route.abort())
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
+    asked = []
+
+    def leave(dialog):
+        asked.append(dialog.type)
+        dialog.accept()
+
+    panel.page.once("dialog", leave)
+    panel.page.reload()
+    assert asked == ["beforeunload"]
+    panel.page.unroute("**/operators/execute")
+    panel.open("")
+    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    panel.page.reload()  # nothing waits, nothing is asked
+
+
+def test_a_conflict_is_there_after_a_reload(panel, browser):
+    other = Panel(new_page(browser), panel.url, panel.samples)
+    other.open("Bob")
+    other.show(0)
+    nose, shoulder = panel.people()[0].keypoints[[0, 5], :2]
+    for each, shift in ((panel, 20), (other, -20)):
+        each.click(nose[0], nose[1] + 30)
+        each.press("k")
+        each.drag(tuple(nose), (nose[0] + shift, nose[1]))
+        each.saved()
+    other["conflict"].wait_for(timeout=MINUTE)
+    other.page.once("dialog", lambda dialog: dialog.accept())
+    other.page.reload()
+    other.open("")
+    other.show(0)
+    assert "Ada changed" in other["conflict"].inner_text()
+    other.page.get_by_role("button", name="Keep theirs").click()
+    # Theirs is what can be taken hold of now.
+    other.click(nose[0], nose[1] + 30)
+    other.press("k")
+    other.drag((nose[0] + 20, nose[1]), (nose[0] + 20, nose[1] + 15))
+    other.drag(tuple(shoulder), (shoulder[0], shoulder[1] + 15))
+    person = other.people()[0]
+    assert person.keypoints[0, :2] == pytest.approx((nose[0] + 20, nose[1] + 15), abs=2)
+    assert person.keypoints[5, 1] == pytest.approx(shoulder[1] + 15, abs=2)
+
+
+def test_caps_lock_and_sliders_leave_the_keys_alone(panel):
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    # As caps lock sends it: large, without Shift.
+    panel.page.evaluate(
+        """() => document.querySelector('[data-testid=dp-review]').dispatchEvent(
+            new KeyboardEvent('keydown', {key: 'K', bubbles: true}))"""
+    )
+    assert "dp-on" in panel["tool-keypoints"].get_attribute("class")
+    slider = panel.page.get_by_title("Opacity of the overlay")
+    before = slider.input_value()
+    panel["fill"].focus()
+    panel.page.keyboard.press("Tab")
+    panel.page.keyboard.press("ArrowLeft")
+    assert float(slider.input_value()) == pytest.approx(float(before) - 0.05)
+    panel.page.keyboard.press("b")  # still the panel's
+    assert "dp-on" in panel["tool-brush"].get_attribute("class")
+
+
+def test_the_body_shows_where_the_pointer_is_with_every_tool(panel):
+    x, y, w, h = panel.people()[0].box
+    panel.click(x + w / 2, y + 0.3 * h)
+    for tool in ("q", "k", "b", "p", "x"):
+        panel.press(tool)
+        panel.page.mouse.move(*panel.at(x - 20, y))
+        panel.page.get_by_text("front and back", exact=True).wait_for()
+        panel.page.mouse.move(*panel.at(x + w / 2, y + 0.3 * h))
+        panel.page.get_by_text("torso front, U").wait_for()
+
+
+def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
+    other = Fields("second")
+    declare_fields(dataset, other)
+    replace_predictions(samples[1], People(SIZE, [body_person(500, 90)]), other, tmp_path / "maps")
+    samples[1].save()
+    panel = Panel(page, app[0], samples)
+    panel.open("Ada")
+    panel.show(1)
+    assert panel["prefix"].input_value() == "dp"
+    panel["prefix"].select_option("second")
+    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 1")
+    panel.wait_for_image(1)
+    panel.page.wait_for_timeout(1000)
+    panel.click(500 + 100, 90 + 150)
+    panel.press("r")
+    panel.saved()
+    samples[1].reload(hard=True)
+    states = [read_people(samples[1], fields).people[0].provenance.state for fields in (FIELDS, other)]
+    assert states == ["predicted", "rejected"]
+    # The choice is kept, and what was done can be undone there.
+    panel.page.reload()
+    panel.open("")
+    assert panel["prefix"].input_value() == "second"
+    panel.press("Control+z")
+    panel.saved()
+    samples[1].reload(hard=True)
+    assert read_people(samples[1], other).people[0].provenance.state == "predicted"

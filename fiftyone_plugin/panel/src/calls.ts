@@ -68,6 +68,11 @@ export interface Setup {
 }
 
 export type Edit = { kind: string; [name: string]: unknown };
+
+/** Several edits as one: done, refused and undone together. */
+export const together = (edits: Edit[]): Edit => (edits.length === 1 ? edits[0] : { kind: "together", edits });
+
+export const singles = (edit: Edit): Edit[] => (edit.kind === "together" ? (edit.edits as Edit[]) : [edit]);
 export type Versions = Record<string, string>;
 
 /** What the calls are about. */
@@ -92,11 +97,18 @@ export const queue = (place: Place, states: string[], reasons: string[], order: 
 
 export const open = (place: Place, sample: string) => call<Opened>(place, "open", { sample });
 
-export const edit = (place: Place, sample: string, edit: Edit, versions: Versions, author: string) =>
-    call<Changed>(place, "edit", { sample, edit, versions, author });
+/** What comes with an edit: the versions it was made on, who made it, and a name by which it is known again. */
+interface Signed {
+    versions: Versions;
+    author: string;
+    name: string;
+}
 
-export const restore = (place: Place, sample: string, token: string, versions: Versions, author: string) =>
-    call<Changed>(place, "restore", { sample, token, versions, author });
+export const edit = (place: Place, sample: string, edit: Edit, signed: Signed) =>
+    call<Changed>(place, "edit", { sample, edit, ...signed });
+
+export const restore = (place: Place, sample: string, token: string, signed: Signed) =>
+    call<Changed>(place, "restore", { sample, token, ...signed });
 
 export const spotCheck = (place: Place, doubt: number, share: number, seed: number) =>
     call<{ images: number; people: number; check: string[] }>(place, "spot_check", { doubt, share, seed });

@@ -14,8 +14,8 @@ export class History {
     undo: Step[];
     redo: Step[];
 
-    constructor(sample: string) {
-        this.key = `densepose-history-${sample}`;
+    constructor(sample: string, prefix: string) {
+        this.key = `densepose-history-${prefix}-${sample}`;
         const kept = JSON.parse(sessionStorage.getItem(this.key) ?? "{}");
         this.undo = kept.undo ?? [];
         this.redo = kept.redo ?? [];

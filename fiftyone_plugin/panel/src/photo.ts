@@ -25,6 +25,11 @@ export async function loadPhoto(filepath: string): Promise<Photo> {
     return { levels };
 }
 
+/** Give its memory back, which the browser would keep until it notices. */
+export function closePhoto({ levels }: Photo) {
+    for (const level of levels) level.close();
+}
+
 /** Draw at a scale, from the smallest copy that is large enough. */
 export function drawPhoto(context: CanvasRenderingContext2D, photo: Photo, width: number, height: number, scale: number) {
     const wanted = width * scale * devicePixelRatio;

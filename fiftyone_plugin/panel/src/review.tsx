@@ -40,8 +40,14 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
     });
 
     const onKeyDown = (event: React.KeyboardEvent) => {
-        const isText = /^(INPUT|TEXTAREA|SELECT)$/.test((event.target as HTMLElement).tagName);
-        if (isText && (event.target as HTMLInputElement).type !== "range") {
+        const target = event.target as HTMLElement;
+        const isSlider = target.matches("input[type=range]");
+        // A slider that was dragged gives the keys back; one that was reached by keys moves by them.
+        if (isSlider && target.matches(":focus-visible") && /^(Arrow|Home$|End$)/.test(event.key)) {
+            event.stopPropagation();
+            return;
+        }
+        if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !isSlider) {
             // Typing is not for the App's shortcuts either.
             event.stopPropagation();
             if (event.key === "Enter" || event.key === "Escape") root.current?.focus();

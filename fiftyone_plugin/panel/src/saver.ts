@@ -4,7 +4,11 @@
 import { Refusal, type Changed, type Edit, type PersonData, type Versions } from "./calls";
 
 export interface Job {
+    /** 16 hexadecimal digits, by which the server knows an edit whose answer was lost. */
+    name: string;
     sample: string;
+    /** Of the label fields. */
+    prefix: string;
     /** An edit, or which way to go in the history. */
     edit: Edit | "undo" | "redo";
     /** Of the people that the edit names, as they were shown when it was made. */
@@ -14,6 +18,11 @@ export interface Job {
 }
 
 const RETRY_MS = 2000;
+
+export function newName(): string {
+    const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
+    return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 export class Saver {
     readonly jobs: Job[];
@@ -43,8 +52,9 @@ export class Saver {
     }
 
     /** Take back the edits that wait of any of these people. */
-    withdraw(sample: string, keys: string[]): Job[] {
-        const isMeant = (job: Job) => job.sample === sample && keys.some((key) => key in job.versions);
+    withdraw({ sample, prefix }: Job, keys: string[]): Job[] {
+        const isMeant = (job: Job) =>
+            job.sample === sample && job.prefix === prefix && keys.some((key) => key in job.versions);
         const withdrawn = this.jobs.filter(isMeant);
         this.jobs.splice(0, this.jobs.length, ...this.jobs.filter((job) => !isMeant(job)));
         this.keep();

@@ -5,18 +5,17 @@ import type { Changed, Edit, Item, Queue, State, SurfacePoint, Versions } from "
 import { History } from "./history";
 import { reloadSamples } from "./host";
 import { KEYPOINT_MIRROR, KEYPOINTS } from "./labels";
-import { type Person, type SurfaceSpot, unpackPerson } from "./people";
-import { loadPhoto, type Photo } from "./photo";
-import { type Job, Saver } from "./saver";
+import { type Person, surfaceAt, type SurfaceSpot, unpackPerson } from "./people";
+import { closePhoto, loadPhoto, type Photo } from "./photo";
+import { type Job, newName, Saver } from "./saver";
 import { type Look, Tiles } from "./tiles";
 
-export const TOOLS = [
-    "select", "keypoints", "brush", "polygon", "bucket", "split", "heads", "merge", "add", "surface",
-] as const;
-export type Tool = (typeof TOOLS)[number];
+export type Tool =
+    | "select" | "keypoints" | "brush" | "polygon" | "bucket" | "split" | "heads" | "merge" | "add" | "surface";
 
 export interface Image {
     sample: string;
+    prefix: string;
     filepath: string;
     size: [number, number];
     people: Map<string, Person>;
@@ -57,7 +56,7 @@ export class Session {
     erase = false;
     part = 1;
     radius = 12;
-    look: Look = { fill: "parts", contours: false, outline: true };
+    look: Look = { fill: "parts", contours: false };
     opacity = 0.55;
     skeleton = true;
     focus = false;
@@ -69,7 +68,8 @@ export class Session {
     spot: SurfaceSpot | null = null;
     bodySpot: SurfaceSpot | null = null;
     message = "";
-    conflicts: Conflict[] = [];
+    /** In sessionStorage, too, as what waits in them is saved nowhere else. */
+    conflicts: Conflict[];
     /** When an image was asked for, to measure how long it took. */
     asked = 0;
     /** A box in which the network found nobody. */
@@ -77,6 +77,8 @@ export class Session {
     previews: { job: Job; draw: Preview }[] = [];
 
     readonly tiles = new Tiles();
+    private readonly conflictsKey: string;
+    private readonly prefixKey: string;
     private readonly saver: Saver;
     private readonly listeners = new Set<() => void>();
     private ahead: { sample: string; image: Promise<Image> } | null = null;
@@ -89,6 +91,12 @@ export class Session {
 
     constructor(dataset: string) {
         this.place = { dataset, view: [], prefix: "" };
+        this.conflictsKey = `densepose-conflicts-${dataset}`;
+        this.prefixKey = `densepose-prefix-${dataset}`;
+        this.conflicts = JSON.parse(sessionStorage.getItem(this.conflictsKey) ?? "[]");
+        window.addEventListener("beforeunload", (event) => {
+            if (this.saver.jobs.length || this.conflicts.length) event.preventDefault();
+        });
         this.saver = new Saver(
             dataset,
             (job) => this.send(job),
@@ -140,7 +148,11 @@ export class Session {
         await this.guarded(async () => {
             // A dataset without people may have been annotated meanwhile.
             if (!this.place.prefix) this.setup = await calls.setup(this.place);
-            this.place.prefix ||= this.setup?.prefixes[0] ?? "";
+            if (!this.place.prefix) {
+                const prefixes = this.setup?.prefixes ?? [];
+                const last = localStorage.getItem(this.prefixKey);
+                this.place.prefix = prefixes.find((prefix) => prefix === last) ?? prefixes[0] ?? "";
+            }
             if (!this.place.prefix) return;
             await this.refreshQueue();
             // Another view of the dataset is no reason to leave the image that is open.
@@ -151,6 +163,20 @@ export class Session {
         });
         if (this.place.prefix) void this.saver.run();
         this.notify();
+    }
+
+    /** Review the labels of another prefix, of the same image if it has some. */
+    async usePrefix(prefix: string) {
+        localStorage.setItem(this.prefixKey, prefix);
+        this.place.prefix = prefix;
+        this.dropAhead();
+        this.set({ states: [], reasons: [], check: null, cameFrom: null });
+        await this.guarded(async () => {
+            await this.refreshQueue();
+            const first = this.items.find((item) => item.id === this.at) ?? this.items[0];
+            if (first) await this.show(first.id);
+            else this.set({ image: null, history: null, selected: null, previews: [] });
+        });
     }
 
     close() {
@@ -183,14 +209,16 @@ export class Session {
         this.set({ loading: sample, message: "", queueWanted: false });
         await this.guarded(async () => {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
-            this.ahead = null;
+            if (ahead) this.ahead = null;
+            else this.dropAhead();
             const image = await (ahead?.image ?? this.load(sample));
-            if (this.loading !== sample) return;
+            if (this.loading !== sample || image.prefix !== this.place.prefix) return closePhoto(image.photo);
+            if (this.image) closePhoto(this.image.photo);
             this.tiles.clear();
             const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
             this.set({
                 image, selected, loading: null, keypoint: null, wrong: null, emptyBox: null, previews: [],
-                history: new History(sample),
+                history: new History(sample, image.prefix),
             });
             this.foresee(this.people);
             // Somebody may have changed what was loaded ahead.
@@ -205,14 +233,20 @@ export class Session {
         if (this.loading === sample) this.set({ loading: null });
     }
 
+    private dropAhead() {
+        this.ahead?.image.then(({ photo }) => closePhoto(photo), () => undefined);
+        this.ahead = null;
+    }
+
     private async load(sample: string): Promise<Image> {
+        const { prefix } = this.place;
         const opened = await calls.open(this.place, sample);
         const [photo, people] = await Promise.all([
             loadPhoto(opened.filepath),
             Promise.all(opened.people.map(unpackPerson)),
         ]);
         const byKey = new Map(people.map((person) => [person.key, person]));
-        return { sample, filepath: opened.filepath, size: opened.size, people: byKey, photo };
+        return { sample, prefix, filepath: opened.filepath, size: opened.size, people: byKey, photo };
     }
 
     private neighbour(step: number): string | null {
@@ -234,7 +268,7 @@ export class Session {
     /** Send an edit; `draw` is shown until it has arrived. */
     edit(edit: Edit, draw?: Preview) {
         if (!this.image) return;
-        const job: Job = { sample: this.image.sample, edit, versions: this.versions(edit) };
+        const job = this.job(edit, this.versions(edit));
         if (draw) this.previews.push({ job, draw });
         this.edited = true;
         this.cameFrom = null;
@@ -246,20 +280,29 @@ export class Session {
     async undo(way: "undo" | "redo") {
         const back = way === "undo" ? this.cameFrom : null;
         if (back) await this.show(back);
-        const sample = this.image?.sample;
-        if (sample && (!back || sample === back)) this.saver.add({ sample, edit: way, versions: {} });
+        if (this.image && (!back || this.image.sample === back)) this.saver.add(this.job(way, {}));
+    }
+
+    /** About the open image. */
+    private job(edit: Job["edit"], versions: Versions): Job {
+        const { sample, prefix } = this.image!;
+        return { name: newName(), sample, prefix, edit, versions };
+    }
+
+    private isShown({ sample, prefix }: Job): boolean {
+        return sample === this.image?.sample && prefix === this.image.prefix;
     }
 
     private versions(edit: Edit): Versions {
-        const keys = [edit.person, ...((edit.people as string[]) ?? [])] as string[];
-        const people = keys.flatMap((key) => this.image?.people.get(key) ?? []);
+        const keys = calls.singles(edit).flatMap(({ person, people }) => [person, ...((people as []) ?? [])]);
+        const people = keys.flatMap((key) => this.image?.people.get(key as string) ?? []);
         return Object.fromEntries(people.map((person) => [person.key, person.version]));
     }
 
     /** Show people as they will be once the edits that wait are saved, as far as the panel can tell. */
     private foresee(people: Person[]) {
-        for (const { sample, edit } of this.saver.jobs) {
-            if (typeof edit === "string" || sample !== this.image?.sample) continue;
+        const edits = this.saver.jobs.filter((job) => this.isShown(job)).map(({ edit }) => edit);
+        for (const edit of edits.flatMap((edit) => (typeof edit === "string" ? [] : calls.singles(edit)))) {
             const person = people.find(({ key }) => key === edit.person);
             if (person && edit.kind === "decide") person.state = edit.state as State;
             if (person && edit.kind === "set_keypoint") {
@@ -271,17 +314,17 @@ export class Session {
     }
 
     private async send(job: Job): Promise<Changed | null> {
-        const { sample, edit } = job;
-        if (typeof edit !== "string") {
-            return calls.edit(this.place, sample, edit, job.versions, this.author);
-        }
-        const step = this.historyOf(sample)[edit].at(-1);
+        const { sample, edit, name, versions } = job;
+        const place = { ...this.place, prefix: job.prefix };
+        const signed = { name, versions, author: this.author };
+        if (typeof edit !== "string") return calls.edit(place, sample, edit, signed);
+        const step = this.historyOf(job)[edit].at(-1);
         if (!step) return null;
-        return calls.restore(this.place, sample, step.token, job.force ? {} : step.versions, this.author);
+        return calls.restore(place, sample, step.token, { ...signed, versions: job.force ? {} : step.versions });
     }
 
-    private historyOf(sample: string): History {
-        return sample === this.image?.sample && this.history ? this.history : new History(sample);
+    private historyOf(job: Job): History {
+        return this.isShown(job) && this.history ? this.history : new History(job.sample, job.prefix);
     }
 
     private async arrived(job: Job, changed: Changed | null) {
@@ -291,30 +334,31 @@ export class Session {
             return;
         }
         // Before the people are shown, who would else be shown as these edits would leave them.
-        const late = changed.conflict ? [job, ...this.saver.withdraw(job.sample, changed.conflict)] : [];
-        if (job.sample === this.image?.sample) await this.take(changed);
+        const late = changed.conflict ? [job, ...this.saver.withdraw(job, changed.conflict)] : [];
+        if (this.isShown(job)) await this.take(changed);
         if (changed.conflict) {
             this.previews = this.previews.filter((preview) => !late.includes(preview.job));
             const who = changed.people[0]?.author || "Somebody";
             const text = `${who} changed ${this.nameOf(job, changed)} meanwhile.`;
-            this.set({ conflicts: [...this.conflicts, { jobs: late, text }] });
+            this.setConflicts([...this.conflicts, { jobs: late, text }]);
             return;
         }
         this.saver.renew(changed.people);
         if (changed.undo) {
             const versions = Object.fromEntries(changed.people.map((person) => [person.key, person.version]));
             const step = { token: changed.undo, versions };
-            const history = this.historyOf(job.sample);
+            const history = this.historyOf(job);
             if (typeof job.edit === "string") history.restored(job.edit, step);
             else history.done(step);
         }
-        const isDecision = typeof job.edit !== "string" && job.edit.kind === "decide";
+        const isDecision =
+            typeof job.edit !== "string" && calls.singles(job.edit).some(({ kind }) => kind === "decide");
         if (isDecision && !this.saver.jobs.length) void this.guarded(() => this.refreshQueue());
     }
 
     /** "person 3", or the photo where it is another than the one shown. */
     private nameOf(job: Job, changed: Changed): string {
-        if (job.sample !== this.image?.sample) {
+        if (!this.isShown(job)) {
             const path = this.queue?.items.find((item) => item.id === job.sample)?.filepath;
             return path?.split("/").pop() ?? "another image";
         }
@@ -328,13 +372,13 @@ export class Session {
         const isAdd = typeof job.edit !== "string" && job.edit.kind === "add";
         this.set({ message: reason, emptyBox: isAdd ? ((job.edit as Edit).box as number[]) : null });
         // What was shown ahead of the answer is not so.
-        if (job.sample === this.image?.sample && !isAdd) await this.guarded(() => this.reopen());
+        if (this.isShown(job) && !isAdd) await this.guarded(() => this.reopen());
     }
 
     /** Show the open image as the server has it, with what is still on its way there. */
     private async reopen() {
         const image = this.image!;
-        const { people } = await calls.open(this.place, image.sample);
+        const { people } = await calls.open({ ...this.place, prefix: image.prefix }, image.sample);
         if (image !== this.image) return;
         const removed = [...image.people.keys()].filter((key) => people.every((person) => person.key !== key));
         await this.take({ people, removed });
@@ -358,16 +402,21 @@ export class Session {
     /** Do the edit after all that somebody else was faster with. */
     insist() {
         const [{ jobs }, ...conflicts] = this.conflicts;
-        this.set({ conflicts });
+        this.setConflicts(conflicts);
         for (const job of jobs) {
-            const isHere = job.sample === this.image?.sample && typeof job.edit !== "string";
+            const isHere = this.isShown(job) && typeof job.edit !== "string";
             const versions = isHere ? this.versions(job.edit as Edit) : {};
             this.saver.add({ ...job, versions, force: true });
         }
     }
 
     giveIn() {
-        this.set({ conflicts: this.conflicts.slice(1) });
+        this.setConflicts(this.conflicts.slice(1));
+    }
+
+    private setConflicts(conflicts: Conflict[]) {
+        sessionStorage.setItem(this.conflictsKey, JSON.stringify(conflicts));
+        this.set({ conflicts });
     }
 
     /** Decide about the person; after approving or rejecting go on without waiting for the server. */
@@ -382,9 +431,8 @@ export class Session {
     /** Decide about everybody of the image whom nobody has decided about. */
     decideAll(state: State) {
         if (this.loading) return;
-        for (const person of this.people) {
-            if (!DECIDED.includes(person.state)) this.edit({ kind: "decide", person: person.key, state });
-        }
+        const open = this.people.filter((person) => !DECIDED.includes(person.state));
+        if (open.length) this.edit(calls.together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
         void this.goOn();
     }
 
@@ -407,11 +455,14 @@ export class Session {
     }
 
     setKeypoint(index: number, x: number, y: number, visibility: number) {
-        const { person, image } = this;
-        if (!person || !image) return;
-        const inside = [x, y].map((value, i) => Math.min(Math.max(value, 0), image.size[i]));
-        const at = visibility ? { x: inside[0], y: inside[1] } : {};
-        this.edit({ kind: "set_keypoint", person: person.key, keypoint: index, visibility, ...at });
+        if (this.person) this.edit(this.keypointAt(index, x, y, visibility));
+    }
+
+    /** The edit that puts a keypoint of the selected person somewhere, inside of the photo. */
+    private keypointAt(index: number, x: number, y: number, visibility: number): Edit {
+        const [width, height] = this.image!.size;
+        const at = { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
+        return { kind: "set_keypoint", person: this.selected, keypoint: index, visibility, ...(visibility ? at : {}) };
     }
 
     swapKeypoint(index: number) {
@@ -419,8 +470,8 @@ export class Session {
         const points = this.person?.keypoints;
         if (!points || other === index) return;
         const [a, b] = [points[index], points[other]];
-        this.setKeypoint(index, b[0], b[1], b[3]);
-        this.setKeypoint(other, a[0], a[1], a[3]);
+        const moves = [this.keypointAt(index, b[0], b[1], b[3]), this.keypointAt(other, a[0], a[1], a[3])];
+        this.edit(calls.together(moves));
     }
 
     /** The wrong pixel belongs to this place on the body. */
@@ -432,9 +483,16 @@ export class Session {
     }
 
     swap(kinds: ("swap_sides" | "swap_depth")[], onlyPart: boolean) {
-        if (!this.person) return;
+        const { person } = this;
+        if (!person) return;
         const parts = onlyPart ? { parts: [this.part] } : {};
-        for (const kind of kinds) this.edit({ kind, person: this.person.key, ...parts });
+        this.edit(calls.together(kinds.map((kind) => ({ kind, person: person.key, ...parts }))));
+    }
+
+    /** Show on the drawing of the body what an image point is. */
+    hover(x: number, y: number) {
+        const spot = this.person ? surfaceAt(this.person, x, y) : null;
+        if (spot || this.spot) this.set({ spot });
     }
 
     private async guarded(work: () => Promise<void>) {

@@ -82,7 +82,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
                 // Between two frames the pointer may have moved through several points.
                 for (const passed of event.getCoalescedEvents?.() ?? []) drag?.(session, pointer(passed));
                 drag?.(session, here);
-            } else ACTIONS[session.tool].hover?.(session, here);
+            } else session.hover(...here.at);
             redraw();
         };
         const onUp = (event: PointerEvent) => {
@@ -93,7 +93,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         };
         const onLeave = () => {
             pointerMoved(null);
-            if (session.spot) session.set({ spot: null });
+            session.hover(NaN, NaN);
             redraw();
         };
         const onWheel = (event: WheelEvent) => {

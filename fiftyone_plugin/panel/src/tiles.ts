@@ -41,7 +41,6 @@ const CONTOUR = 24;
 export interface Look {
     fill: Fill;
     contours: boolean;
-    outline: boolean;
 }
 
 interface Tile {
@@ -106,7 +105,7 @@ function paint(person: Person, number: number, look: Look, step: number, old?: O
     }
     fill(out, from, person, number, look.fill);
     if (look.contours) contours(out, from, person, width);
-    if (look.outline) outline(out, from, person, width, pack(...rgb(colourOf(number))));
+    outline(out, from, person, width, pack(...rgb(colourOf(number))));
     context.putImageData(image, 0, 0);
     return canvas;
 }

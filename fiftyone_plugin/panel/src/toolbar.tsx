@@ -46,6 +46,18 @@ export function Toolbar({ session }: { session: Session }) {
                     </button>
                 ))}
             </div>
+            {(session.setup?.prefixes ?? []).length > 1 && (
+                <select
+                    value={session.place.prefix}
+                    title="Label fields to review"
+                    data-testid="dp-prefix"
+                    onChange={(event) => void session.usePrefix(event.target.value)}
+                >
+                    {(session.setup?.prefixes ?? []).map((prefix) => (
+                        <option key={prefix}>{prefix}</option>
+                    ))}
+                </select>
+            )}
             <div className="dp-group">
                 <select
                     value={look.fill}

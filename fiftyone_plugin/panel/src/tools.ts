@@ -1,8 +1,9 @@
 // What the pointer does with each tool. Points are in image pixels.
 
 import type { Session, Tool } from "./session";
-import { KEYPOINTS, PART_COLOURS, PERSON_COLOURS } from "./labels";
-import { isOn, personAt, surfaceAt } from "./people";
+import { KEYPOINTS, PART_COLOURS } from "./labels";
+import { indexAt, isOn, MASK_BIT, personAt } from "./people";
+import { colourOf } from "./tiles";
 
 type Point = [number, number];
 export interface Pointer {
@@ -18,7 +19,6 @@ export interface ToolAction {
     down?(session: Session, pointer: Pointer): void;
     drag?(session: Session, pointer: Pointer): void;
     up?(session: Session, pointer: Pointer): void;
-    hover?(session: Session, pointer: Pointer): void;
     /** Enter, or a double click. */
     finish?(session: Session): void;
     /** Backspace. */
@@ -101,7 +101,7 @@ function drawDots(context: CanvasRenderingContext2D, dots: Point[], pixel: numbe
 function paintColour(session: Session): string {
     if (session.erase) return "#000000b0";
     if (session.layer === "part") return PART_COLOURS[session.part] + "c0";
-    return PERSON_COLOURS[Math.max(session.person ? session.numberOf(session.person) : 0, 0) % 8] + "c0";
+    return colourOf(session.person ? session.numberOf(session.person) : 0) + "c0";
 }
 
 const layerOf = ({ layer, part, erase }: Session) => ({ layer, erase, ...(layer === "part" ? { part } : {}) });
@@ -114,8 +114,7 @@ function selectAt(session: Session, [x, y]: Point) {
 /** Take the part under the pointer. */
 function pickPart(session: Session, [x, y]: Point) {
     const person = personAt(session.people, x, y);
-    const index = person ? (Math.floor(y) - person.box[1]) * person.box[2] + Math.floor(x) - person.box[0] : -1;
-    const part = person && isOn(person, x, y) ? person.layers.parts[index] & 127 : 0;
+    const part = person && isOn(person, x, y) ? person.layers.parts[indexAt(person, x, y)] % MASK_BIT : 0;
     if (part) session.set({ part, layer: "part" });
 }
 
@@ -325,10 +324,6 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         down(session, { at }) {
             if (session.person && isOn(session.person, ...at)) session.set({ wrong: at });
             else selectAt(session, at);
-        },
-        hover(session, { at }) {
-            const spot = session.person ? surfaceAt(session.person, ...at) : null;
-            if (spot || session.spot) session.set({ spot });
         },
         draw(session, context, pixel) {
             for (const [x, y] of session.person?.corrections ?? []) {
