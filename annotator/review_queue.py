@@ -43,6 +43,8 @@ class Filter:
     reasons: tuple[str, ...] = ()
     """Words of :data:`annotator.quality.DOUBTS`; none for all."""
     order: Order = "doubt"
+    samples: tuple[str, ...] = ()
+    """Ids of the only images that are listed; none for all."""
 
     def __post_init__(self) -> None:
         unknown = [state for state in self.states if state not in STATES]
@@ -59,7 +61,7 @@ class Filter:
 
 
 def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
-    """The images with people that are looked for, most doubtful first.
+    """The images with people that are looked for, most doubtful first, those with nobody to be decided last.
 
     Returns:
         ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
@@ -68,7 +70,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
-    items, doubts, images, done = [], [], 0, 0
+    items, doubts, images, done, only = [], [], 0, 0, set(wanted.samples)
     for row in _rows(samples, fields):
         images += 1
         waiting = [doubt or 0.0 for state, _, doubt in row["people"] if state not in DECIDED]
@@ -77,6 +79,8 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         for state, why, _ in row["people"]:
             states[state] += 1
             reasons.update(why)
+        if wanted.samples and row["id"] not in only:
+            continue
         matching = [doubt or 0.0 for state, why, doubt in row["people"] if wanted.holds(state, why)]
         if matching or not (row["people"] or wanted.states or wanted.reasons):
             item = {
@@ -86,7 +90,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
             }
             items.append(item | {"people": len(row["people"]), "open": len(waiting)})
     if wanted.order == "doubt":
-        items.sort(key=lambda item: -item["doubt"])
+        items.sort(key=lambda item: (item["people"] > 0 and not item["open"], -item["doubt"]))
     else:
         items.sort(key=lambda item: item["filepath"])
     histogram, _ = np.histogram(doubts, BINS, (0, 1))

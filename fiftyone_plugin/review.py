@@ -51,7 +51,7 @@ class ReviewQueue(_Call):
     name = "review_queue"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons")}
+        chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons", "samples")}
         wanted = Filter(**chosen, order=values.get("order", "doubt"))
         return queue(ctx.view, Fields(values["prefix"]), wanted)
 

@@ -420,6 +420,13 @@ def test_the_queue_is_filtered(collection, tmp_path):
     found = queue(collection, FIELDS, Filter(states=("approved",)))
     assert names(found) == ["0"]
     assert found["done"] == 2
+    assert names(queue(collection, FIELDS, Filter())) == [
+        "2",
+        "3",
+        "1",
+        "4",
+        "0",
+    ]  # nobody is left on the last
     assert names(queue(collection, FIELDS, Filter(states=("predicted",)))) == ["2", "3", "1"]
     sample.reload()
     assert sample[FIELDS.doubt] == 0
@@ -431,6 +438,9 @@ def test_all_below_a_doubt_are_approved(collection):
     drawn = spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
     assert (drawn["images"], drawn["people"], len(drawn["check"])) == (3, 3, 2)
     assert drawn == spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
+    listed = queue(collection, FIELDS, Filter(samples=tuple(drawn["check"])))
+    assert {item["id"] for item in listed["items"]} == set(drawn["check"])
+    assert listed["images"] == 5
     assert max(approve_below(collection, FIELDS, 0.2, "Ada")) == 2
     found = queue(collection, FIELDS, Filter(states=("approved",)))
     assert sorted(names(found)) == ["1", "3"]

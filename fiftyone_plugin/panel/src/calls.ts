@@ -92,8 +92,15 @@ async function call<T>(place: Place, name: string, params: object): Promise<T> {
 
 export const setup = (place: Place) => call<Setup>(place, "setup", {});
 
-export const queue = (place: Place, states: string[], reasons: string[], order: string) =>
-    call<Queue>(place, "queue", { states, reasons, order });
+/** What is looked for, see annotator/review_queue.py. */
+interface Wanted {
+    states: string[];
+    reasons: string[];
+    order: string;
+    samples: string[];
+}
+
+export const queue = (place: Place, wanted: Wanted) => call<Queue>(place, "queue", wanted);
 
 export const open = (place: Place, sample: string) => call<Opened>(place, "open", { sample });
 

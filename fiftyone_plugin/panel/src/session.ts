@@ -185,15 +185,22 @@ export class Session {
     }
 
     get items(): Item[] {
-        const all = this.queue?.items ?? [];
-        return this.check ? all.filter((item) => this.check!.includes(item.id)) : all;
+        return this.queue?.items ?? [];
     }
 
-    async refreshQueue() {
+    /** Ask for the queue; `inPlace` leaves the images where they were, decided ones among the others. */
+    async refreshQueue(inPlace = false) {
         const number = ++this.queues;
-        const queue = await calls.queue(this.place, this.states, this.reasons, this.order);
+        const { states, reasons, order, check } = this;
+        const queue = await calls.queue(this.place, { states, reasons, order, samples: check ?? [] });
         // The answer to a later question may come first.
-        if (number === this.queues) this.set({ queue });
+        if (number !== this.queues) return;
+        if (inPlace) {
+            const places = new Map(this.items.map((item, at) => [item.id, at]));
+            const placeOf = (item: Item) => places.get(item.id) ?? places.size;
+            queue.items.sort((a, b) => placeOf(a) - placeOf(b));
+        }
+        this.set({ queue });
     }
 
     async filter(values: Partial<Pick<Session, "states" | "reasons" | "order" | "check">>) {
@@ -353,7 +360,7 @@ export class Session {
         }
         const isDecision =
             typeof job.edit !== "string" && calls.singles(job.edit).some(({ kind }) => kind === "decide");
-        if (isDecision && !this.saver.jobs.length) void this.guarded(() => this.refreshQueue());
+        if (isDecision && !this.saver.jobs.length) void this.guarded(() => this.refreshQueue(true));
     }
 
     /** "person 3", or the photo where it is another than the one shown. */
