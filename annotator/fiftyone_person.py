@@ -109,7 +109,9 @@ def write_person(
         detection[name] = value
     if was is not None:
         detection["mask_path"] = None
+    # Parts and keypoints get new ids, by which it is seen that they are others (:mod:`annotator.fiftyone_store`).
     parts = []
+    before = {label.label: label for label in was.parts} if was is not None else {}
     if person.parts is not None:
         for part, mask, box in _split_parts(person.parts, person.box[:2]):
             label = fo.Detection(
@@ -119,10 +121,11 @@ def write_person(
                 index=index,
                 instance=instance,
             )
-            parts.append(label)
+            parts.append(_with_notes_of(before.get(PARTS[part]), label))
     keypoints = None
     if person.keypoints is not None:
-        keypoints = _write_keypoints(person, index, size, instance)
+        label = _write_keypoints(person, index, size, instance)
+        keypoints = _with_notes_of(was.keypoints if was is not None else None, label)
     labels = Labels(detection, parts, keypoints)
     known = [name for name in ("parts", "charts") if getattr(person, name) is not None]
     labels.record = {
@@ -135,6 +138,16 @@ def write_person(
         "quality": {task: float(value) for task, value in person.quality.items()},
     }
     return labels
+
+
+def _with_notes_of(was: fo.Label | None, label: fo.Label) -> fo.Label:
+    """A label with the tags of another one, and with its attributes that this module does not know."""
+    if was is not None:
+        label.tags = list(was.tags)
+        for name in was.field_names:
+            if not label.has_field(name) and name != "visibility":
+                label[name] = was[name]
+    return label
 
 
 def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance: fo.Instance) -> fo.Keypoint:

@@ -222,6 +222,10 @@ def tag(sample):
     sample[FIELDS.people].detections[0].tags.append("check")
 
 
+def comment(sample):
+    sample[FIELDS.people].detections[0]["comment"] = "left foot hidden"
+
+
 def state(name):
     def set_state(sample):
         sample[FIELDS.people].detections[0]["review"] = name
@@ -239,6 +243,7 @@ TOUCHES = [
     (add_part, "edited"),
     (move_keypoint, "edited"),
     (tag, "edited"),
+    (comment, "predicted"),
     (state("edited"), "edited"),
     (state("approved"), "approved"),
     (state("rejected"), "rejected"),

@@ -121,6 +121,7 @@ def jpeg(path: Path) -> bytes:
         ("cut jpeg", "damaged|truncated"),
         ("cut png", "damaged|truncated"),
         ("huge png", "million"),
+        ("exif png", "damaged"),
         ("huge jpeg", "million"),
         (None, "cannot be read: No such file"),
     ],
@@ -132,6 +133,8 @@ def test_bad_photos_say_why(tmp_path, content, reason):
     elif content == "cut png":
         Image.fromarray(quarters(200, 200)).save(tmp_path / "b.png")
         path.write_bytes((tmp_path / "b.png").read_bytes()[:-300])
+    elif content == "exif png":
+        Image.fromarray(quarters(20, 20)).save(path, "PNG", exif=b"II*\0")
     elif content == "huge jpeg":
         data = bytearray(jpeg(path))
         frame = data.index(b"\xff\xc0")

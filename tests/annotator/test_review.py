@@ -98,6 +98,22 @@ def test_an_edit_is_saved_with_its_author_and_model(review, sample):
     assert versions(review.open(sample.id))[other] == versions(opened)[other]
 
 
+def test_tags_and_attributes_outlive_an_edit(review, sample):
+    def labels() -> list:
+        """A person, its head and its keypoints."""
+        head = next(part for part in sample[FIELDS.parts].detections if part.label == "head")
+        return [sample[FIELDS.people].detections[0], head, sample[FIELDS.keypoints].keypoints[0]]
+
+    for label in labels():
+        label.tags.append("mine")
+        label["note"] = "look"
+    sample.save()
+    opened = review.open(sample.id)
+    review.edit(sample.id, nose(opened["people"][0]["key"], 21), versions(opened))
+    sample.reload(hard=True)
+    assert [(label.tags, label["note"]) for label in labels()] == [(["mine"], "look")] * 3
+
+
 EDITS = [
     {"kind": "set_keypoint", "keypoint": 3, "visibility": 1, "x": 12.3, "y": 44.4},
     {"kind": "paint", "layer": "mask", "points": [[28, 30], [42, 30]], "radius": 4},

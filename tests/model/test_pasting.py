@@ -135,6 +135,16 @@ def test_only_people_with_a_sound_mask_are_cut_out(records):
     json.dumps(stock.weights)
 
 
+def test_pasted_people_take_the_points_of_those_whom_they_hide(records, monkeypatch):
+    monkeypatch.setattr("model.pasting.LEAST_SEEN", 0.95)
+    stock = stock_of([records], [1.0], ())
+    hidden = 0
+    for seed in range(8):
+        _, _, canvas = pasted(records[0], stock, ALWAYS, seed)
+        hidden += sum(person.extra.get("flaw") == "hidden" for person in canvas.people)
+    assert hidden > 0
+
+
 def test_who_is_hidden_has_no_points_left(records):
     photo = read_photo(records[0].path)
     canvas = paint(records[0], photo.shape[:2])
