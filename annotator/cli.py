@@ -263,7 +263,8 @@ def _add_retrain(commands) -> None:
     parser.add_argument(
         "--relabel",
         action="store_true",
-        help="then label again, with the new model, the people that no human has touched",
+        help="then label again, with the new model, the people that no human has touched; also afterwards, once "
+        "you have seen the comparison",
     )
     parser.set_defaults(run=run_retrain)
 
@@ -290,6 +291,8 @@ def run_retrain(arguments: argparse.Namespace) -> int:
     print(f"{run.outcome.text()}\nnew model: {run.outcome.model}")
     if again := run.outcome.relabelled:
         print(f"{again.people} people labelled again, {again.kept} of humans kept")
+    else:
+        print("all labels are as they were; to accept the new model, repeat the command with --relabel")
     return 0
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from annotator.coco import CocoWriter
 from annotator.fiftyone_fields import FieldError, Fields, check_fields
-from annotator.fiftyone_labels import read_people
+from annotator.fiftyone_labels import find_labels, read_people
 from annotator.label_maps import LabelMaps
 from annotator.people import People
 
@@ -57,7 +57,7 @@ def write_corrections(
     check_fields(samples, fields)
     if not samples.has_sample_field(fields.people):
         raise FieldError(f"{samples._dataset.name!r} has no field {fields.people!r}: annotate photos first")
-    places = reviewed_samples(samples, fields)
+    places = reviewed_samples(samples, fields) | _edited_elsewhere(samples, fields)
     if len(places) < LEAST_PHOTOS:
         raise FieldError(
             f"{samples._dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
@@ -78,13 +78,32 @@ def write_corrections(
 
 
 def reviewed_samples(samples: Samples, fields: Fields) -> dict[str, float]:
-    """For the id of each sample with a reviewed person a number in 0..1 that its path alone decides."""
+    """For the id of each sample with a person that was edited or approved in review a number in 0..1 that its
+    path alone decides."""
     paths = ["id", "filepath", f"{fields.people}.detections.review"]
     return {
-        key: zlib.crc32(filepath.encode()) / 2**32
+        key: _place(filepath)
         for key, filepath, states in zip(*samples.exists(fields.people).values(paths), strict=True)
         if not set(states or ()).isdisjoint(REVIEWED)
     }
+
+
+def _edited_elsewhere(samples: Samples, fields: Fields) -> dict[str, float]:
+    """As :func:`reviewed_samples`, samples with people that only other tools have edited.
+
+    The App's own brush writes nothing but the mask: all labels must be read to see it, which takes a while.
+    """
+    reviewed = reviewed_samples(samples, fields)
+    rest = samples.exists(fields.people).exclude(list(reviewed)).select_fields(fields.names)
+    return {
+        sample.id: _place(sample.filepath)
+        for sample in rest.iter_samples()
+        if any(labels.state in REVIEWED for labels in find_labels(sample, fields)[0])
+    }
+
+
+def _place(filepath: str) -> float:
+    return zlib.crc32(filepath.encode()) / 2**32
 
 
 def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:

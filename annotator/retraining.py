@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from annotator.collections import Samples, Summary
     from model.config import RunConfig
 
+REPORT = "report.json"
+
 
 @dataclass(frozen=True)
 class FineTuning:
@@ -161,9 +163,8 @@ class Retraining:
     def _retrain(self) -> Iterator[int]:
         from model.training import Run
 
-        finished = self.out / "report.json"
-        if finished.exists():
-            self.outcome.reports = json.loads(finished.read_text(encoding="utf-8"))
+        if finished_report(self.out).exists():
+            self.outcome.reports = json.loads((self.out / REPORT).read_text(encoding="utf-8"))
             yield self.plan.epochs + 3
             return
         yield from Run(self._config(), self.out / "run").epochs()
@@ -172,7 +173,7 @@ class Retraining:
         for done, network in enumerate((self.old, Network(self.outcome.model)), self.plan.epochs + 2):
             self._measure(network)
             yield done
-        self._write_report(finished)
+        self._write_report()
 
     def _config(self) -> RunConfig:
         from model.config import make_config, read_config
@@ -241,10 +242,16 @@ class Retraining:
         (source,) = find_data_sets([self.outcome.held_out.folder])
         self.outcome.reports[network.info.model_id] = evaluate(source, network, Settings())
 
-    def _write_report(self, path: Path) -> None:
+    def _write_report(self) -> None:
         text = f"# {self.old.info.model_id} and {self.model_id}\n\n{self.outcome.text()}"
-        path.with_suffix(".md").write_text(text, encoding="utf-8")
-        path.write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
+        (self.out / REPORT).write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
+        # Last: it says that the run is finished.
+        finished_report(self.out).write_text(text, encoding="utf-8")
+
+
+def finished_report(folder: Path) -> Path:
+    """Where a finished run's comparison is, in Markdown; one that is not finished has none."""
+    return folder / "report.md"
 
 
 def weights_of(model: Path) -> Path:

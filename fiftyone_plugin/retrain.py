@@ -12,7 +12,7 @@ from fiftyone.operators import types
 
 from annotator.corrections import LEAST_PHOTOS, reviewed_samples
 from annotator.fiftyone_fields import Fields, find_prefixes
-from annotator.retraining import FineTuning, Retraining, weights_of
+from annotator.retraining import FineTuning, Retraining, finished_report, weights_of
 
 from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
 from .running import Results, execute
@@ -22,6 +22,10 @@ PLAN = FineTuning()
 LONG = (
     "On a CPU this takes from minutes to hours, in which the App is slow: schedule it, and let "
     "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`."
+)
+ACCEPT = (
+    "All labels are as they were. To accept the new model, run this again on the same folder with *Label … again* "
+    "ticked; to reject it, do nothing."
 )
 
 
@@ -56,12 +60,7 @@ class RetrainModel(foo.Operator):
             show_error(inputs, "no_weights", "Weights are missing", reason)
         _folder_input(ctx, inputs)
         _plan_inputs(ctx, inputs)
-        inputs.bool(
-            "relabel",
-            default=False,
-            label="Label again",
-            description="with the new model, the people that no human has touched",
-        )
+        _relabel_input(ctx, inputs)
         show_notice(inputs, "long", LONG)
         return types.Property(inputs, view=types.View(label="Retrain model"))
 
@@ -100,20 +99,44 @@ def _count(ctx: Context, inputs: types.Object, prefix: str) -> None:
 
 
 def _folder_input(ctx: Context, inputs: types.Object) -> None:
-    default = Path.home() / "densepose" / f"{fo.core.utils.to_slug(ctx.dataset.name)}-retrained"
     field = inputs.str(
         "folder",
-        default=str(default),
+        default=str(_default_folder(ctx)),
         required=True,
         label="Folder of the run",
         description="Its name becomes part of the new model's id; a run that was stopped there goes on",
     )
-    chosen = _path(ctx.params.get("folder") or str(default))
+    chosen = _folder(ctx)
     begun = (chosen / "corrections.json").is_file()
     if chosen.exists() and not begun and (not chosen.is_dir() or any(chosen.iterdir())):
         refuse(field, f"{chosen} holds something else: choose a new folder")
-    elif begun:
+    elif begun and not finished_report(chosen).is_file():
         show_notice(inputs, "begun", "A run was begun there: it goes on, with the corrections of then.")
+
+
+def _default_folder(ctx: Context) -> Path:
+    return Path.home() / "densepose" / f"{fo.core.utils.to_slug(ctx.dataset.name)}-retrained"
+
+
+def _folder(ctx: Context) -> Path:
+    return _path(ctx.params.get("folder") or str(_default_folder(ctx)))
+
+
+def _relabel_input(ctx: Context, inputs: types.Object) -> None:
+    """Accepting a finished run's model, or accepting that of a new one unseen."""
+    report = finished_report(_folder(ctx))
+    text = (
+        "without waiting for you to see the comparison; or run this again on the same folder, once you have"
+    )
+    if report.is_file():
+        inputs.message("finished", label="The run in this folder is finished", description=report.read_text())
+        text = "to accept the new model; to reject it, leave everything as it is"
+    inputs.bool(
+        "relabel",
+        default=False,
+        label="Label the people whom no human has touched again, with the new model",
+        description=text,
+    )
 
 
 def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
@@ -144,7 +167,9 @@ def _results(run: Retraining) -> Results:
             {"type": "scatter", "name": name, "x": epochs, "y": [row[column] for row in outcome.losses]}
             for name, column in curves.items()
         ],
-        "relabelled": f"{again.people} people labelled again, {again.kept} of humans kept" if again else "",
+        "relabelled": f"{again.people} people labelled again, {again.kept} of humans kept"
+        if again
+        else ACCEPT,
     }
 
 
@@ -154,6 +179,5 @@ def _output(results: Results) -> types.Property:
     outputs.str("comparison", label="Comparison", view=types.MarkdownView())
     layout = {"xaxis": {"title": "epoch"}, "yaxis": {"title": "loss"}, "height": 260}
     outputs.plot("losses", label="Loss", layout=layout)
-    if results.get("relabelled"):
-        outputs.str("relabelled", label="Labels")
+    outputs.str("relabelled", label="Labels")
     return types.Property(outputs, view=types.View(label="Retrained"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+logger = logging.getLogger(__name__)
 Context = foo.ExecutionContext
 Results = dict[str, Any]
 
@@ -43,11 +45,15 @@ def _stream(ctx, run, total, results, output, after, unit) -> Iterator[Any]:
             yield ctx.ops.set_progress(
                 label=_label(done, total, unit), progress=done / total if total else None
             )
-    except (ValueError, OSError) as error:
-        # The stream has begun, so that an exception would not reach the App.
-        yield ctx.ops.notify(str(error), variant="error")
+    # The stream has begun, so that no exception would reach the App.
+    except Exception as error:
+        expected = isinstance(error, (ValueError, OSError, ImportError))
+        text = str(error) if expected else f"{type(error).__name__}: {error} (the server's log says more)"
+        if not expected:
+            logger.exception("A run of the DensePose Annotator stopped")
+        yield ctx.ops.notify(text, variant="error")
         outputs = types.Object()
-        outputs.view("error", types.Error(label="Stopped", description=str(error)))
+        outputs.view("error", types.Error(label="Stopped", description=text))
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         return
     yield from after()

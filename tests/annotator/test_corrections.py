@@ -48,6 +48,20 @@ def records_of(part) -> dict:
     return {record.path.stem: record for record in read_source(source)}
 
 
+def test_people_edited_by_the_brush_of_the_app_teach_too(dataset, tmp_path):
+    for _ in range(3):
+        add(dataset, tmp_path, "approved")
+    brushed, untouched = (add(dataset, tmp_path, "predicted") for _ in range(2))
+    mask = brushed[FIELDS.people].detections[0].mask.copy()
+    mask[:4] = False
+    brushed[FIELDS.people].detections[0].mask = mask
+    brushed.save()
+    parts = write_corrections(dataset, tmp_path / "out")
+    names = {image["file_name"] for part in parts for image in read(part)["images"]}
+    assert f"{brushed.id}.png" in names
+    assert f"{untouched.id}.png" not in names
+
+
 def test_only_people_that_a_human_answers_for(dataset, tmp_path):
     whole = add(dataset, tmp_path, "approved", "edited")
     other = add(dataset, tmp_path, "edited")

@@ -250,8 +250,9 @@ def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, tmp_p
         "steps": 1,
         "size": 64,
         "learning_rate": 1e-6,
-        "relabel": True,
+        "relabel": False,
     }
+    assert "finished" not in form("retrain_model", dataset, folder=values["folder"])
     done = run_scheduled("retrain_model", dataset, values)
     assert done.run_state == "completed", done.result.error
     result = done.result.result
@@ -259,4 +260,27 @@ def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, tmp_p
     assert Path(result["model"]).is_file()
     assert [len(curve["y"]) for curve in result["losses"]] == [1, 1]
     assert "| person mask IoU, mean |" in result["comparison"]
-    assert result["relabelled"].startswith("0 people labelled again")
+    assert result["relabelled"].startswith("All labels are as they were. To accept")
+    # The comparison is seen first; then the same run is asked to label again.
+    seen = form("retrain_model", dataset, folder=values["folder"])["finished"].view
+    assert "| person mask IoU, mean |" in seen.description
+    done = run_scheduled("retrain_model", dataset, values | {"relabel": True})
+    assert done.run_state == "completed", done.result.error
+    assert done.result.result["comparison"] == result["comparison"]
+    assert done.result.result["relabelled"].startswith("0 people labelled again")
+
+
+def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    from fiftyone_plugin.running import execute as stream
+
+    def run():
+        yield 1
+        raise RuntimeError("no room on the device")
+
+    context = ExecutionContext({"dataset_name": dataset.name}, executor=Executor())
+    messages = list(stream(context, run(), 2, dict, None))
+    said = json.dumps([message.to_json() for message in messages])
+    assert "RuntimeError: no room on the device (the server's log says more)" in said
+    assert "Traceback" in caplog.text
