@@ -299,9 +299,10 @@ def run_retrain(arguments: argparse.Namespace) -> int:
 def _add_tidy(commands) -> None:
     parser = commands.add_parser(
         "tidy",
-        help="remove files of charts, U and V that edits left behind",
+        help="remove files that edits left behind",
         description="Remove the files of charts, U and V of a FiftyOne dataset that no label refers to any more, "
-        "neither of this dataset nor of another one in the same database. Those of the last day stay.",
+        "neither of this dataset nor of another one in the same database (those of the last day stay), and the "
+        "files of edits that are too old to be undone.",
     )
     parser.add_argument("dataset", help="name of the FiftyOne dataset")
     parser.add_argument("--prefix", default="dp", help="of the label fields")
@@ -314,10 +315,10 @@ def _add_tidy(commands) -> None:
 
 def run_tidy(arguments: argparse.Namespace) -> int:
     from annotator.collections import maps_folder
-    from annotator.tidying import superseded_maps
+    from annotator.tidying import old_edits, superseded_maps
 
     folder = maps_folder(_load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)
-    files = superseded_maps(folder)
+    files = superseded_maps(folder) + old_edits(folder)
     size = sum(path.stat().st_size for path in files) / 1e6
     if not arguments.dry_run:
         for path in files:

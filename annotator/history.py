@@ -19,7 +19,13 @@ from annotator.people import Person, Provenance
 KEPT_DAYS = 14
 _NAME = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
+_FILE = re.compile(r"[0-9a-f]{28}\.(npz|partial)")
 _ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
+
+
+def history_folder(maps: Path) -> Path:
+    """Where the edits of a dataset are, a folder per sample, beside its maps."""
+    return maps / "history"
 
 
 def remember(folder: Path, people: Mapping[str, Person | None], name: str | None = None) -> str:
@@ -98,7 +104,11 @@ def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person
 
 
 def _forget(folder: Path) -> None:
+    for path in forgotten(folder):
+        path.unlink(missing_ok=True)
+
+
+def forgotten(folder: Path) -> list[Path]:
+    """Files of edits, also half-written ones, that are too old to be undone."""
     oldest = f"{(time.time_ns() - KEPT_DAYS * 86_400 * 10**9) // 1_000_000:012x}"
-    for path in folder.glob("*.npz"):
-        if path.name < oldest:
-            path.unlink(missing_ok=True)
+    return [path for path in folder.iterdir() if _FILE.fullmatch(path.name) and path.name < oldest]

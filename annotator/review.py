@@ -23,7 +23,7 @@ from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.fiftyone_labels import change_people, read_people
 from annotator.fiftyone_store import StoredSample, saved_at
-from annotator.history import find, recall, remember
+from annotator.history import find, history_folder, recall, remember
 from annotator.images import read_photo
 from annotator.network import Network
 from annotator.panel_data import person_data, version_of
@@ -239,7 +239,7 @@ class Review:
         return self.dataset._doc.id, self.fields.prefix, sample_id
 
     def _history(self, sample_id: str) -> Path:
-        return self.folder / "history" / sample_id
+        return history_folder(self.folder) / sample_id
 
     def _labeller(self, filepath: str) -> Callable[[Box], Person | None]:
         def label(box: Box) -> Person | None:

@@ -1,4 +1,4 @@
-"""Removing map files that no label refers to any more: each edit of charts, U or V leaves four behind."""
+"""Removing what edits leave behind: map files that no label refers to any more, and edits too old to be undone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.history import forgotten, history_folder
 from annotator.surface_maps import is_map_file
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def superseded_maps(folder: Path) -> list[Path]:
         for path in sorted(folder.rglob("*.png"))
         if is_map_file(path) and _stem(path) not in stems and path.stat().st_mtime < youngest
     ]
+
+
+def old_edits(folder: Path) -> list[Path]:
+    """Files for undo that nothing can undo any more; those of a sample that is edited again go by themselves.
+
+    Args:
+        folder: of a dataset's maps.
+    """
+    edits = history_folder(folder)
+    samples = sorted(path for path in edits.iterdir() if path.is_dir()) if edits.is_dir() else []
+    return [path for sample in samples for path in sorted(forgotten(sample))]
 
 
 def _stem(path: Path) -> str:

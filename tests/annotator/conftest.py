@@ -9,7 +9,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from annotator.collections import maps_folder
+from annotator.fiftyone_fields import Fields, declare_fields
+from annotator.fiftyone_labels import replace_predictions
 from annotator.network import METADATA_KEY, Network
+from annotator.people import People
+
+from .test_edits import SIZE, block
 
 SIDE = 64
 DESCRIPTION = {
@@ -59,6 +65,22 @@ def draw_photo(
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image[..., ::-1])
     return path
+
+
+@pytest.fixture
+def sample(dataset, tmp_path):
+    """A photo with two predicted people, whose maps are in ``tmp_path / "maps"``."""
+    import fiftyone as fo
+
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+    declare_fields(dataset, Fields())
+    sample = fo.Sample(filepath=str(path))
+    dataset.add_sample(sample)
+    people = People(SIZE, [block(10), block(40, score=0.5)])
+    replace_predictions(sample, people, Fields(), maps_folder(dataset, "dp", tmp_path / "maps"))
+    sample.save()
+    return sample
 
 
 def _model() -> onnx.ModelProto:

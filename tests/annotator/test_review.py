@@ -29,21 +29,6 @@ FIELDS = Fields()
 
 
 @pytest.fixture
-def sample(dataset, tmp_path):
-    """A photo with two predicted people."""
-    import fiftyone as fo
-
-    path = tmp_path / "photo.png"
-    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
-    declare_fields(dataset, FIELDS)
-    sample = fo.Sample(filepath=str(path))
-    dataset.add_sample(sample)
-    replace_predictions(sample, People(SIZE, [block(10), block(40, score=0.5)]), FIELDS, tmp_path / "maps")
-    sample.save()
-    return sample
-
-
-@pytest.fixture
 def review(dataset, sample, tmp_path):
     return Review(dataset, author="Ada", maps_dir=tmp_path / "maps")
 

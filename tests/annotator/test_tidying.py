@@ -4,36 +4,15 @@ import os
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pytest
-
+from annotator import history
 from annotator.cli import main
 from annotator.collections import maps_folder
-from annotator.fiftyone_fields import Fields, declare_fields
-from annotator.fiftyone_labels import read_people, replace_predictions
-from annotator.people import People
+from annotator.fiftyone_fields import Fields
+from annotator.fiftyone_labels import read_people
 from annotator.review import Review
 from annotator.tidying import SPARED_HOURS
 
-from .test_edits import SIZE, block
-
 FIELDS = Fields()
-
-
-@pytest.fixture
-def sample(dataset, tmp_path):
-    import fiftyone as fo
-
-    path = tmp_path / "photo.png"
-    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
-    declare_fields(dataset, FIELDS)
-    sample = fo.Sample(filepath=str(path))
-    dataset.add_sample(sample)
-    folder = maps_folder(dataset, "dp", tmp_path / "maps")
-    replace_predictions(sample, People(SIZE, [block(10), block(40)]), FIELDS, folder)
-    sample.save()
-    return sample
 
 
 def files(folder: Path) -> set[str]:
@@ -93,3 +72,29 @@ def test_young_files_stay(dataset, sample, tmp_path):
 def test_an_unknown_dataset_is_named(dataset, capsys):
     assert main(["tidy", "nowhere"]) == 1
     assert "there is no dataset 'nowhere'" in capsys.readouterr().err
+
+
+def test_maps_reached_by_another_path_stay(dataset, sample, tmp_path):
+    maps = tmp_path / "maps"
+    turn_old(maps)
+    first = files(maps)
+    (tmp_path / "link").symlink_to(maps)
+    assert main(["tidy", dataset.name, "--maps-dir", str(tmp_path / "link")]) == 0
+    assert files(maps) == first
+    moved = maps.rename(tmp_path / "moved")
+    assert main(["tidy", dataset.name, "--maps-dir", str(moved)]) == 0
+    assert files(moved) == first
+
+
+def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
+    maps = tmp_path / "maps"
+    folder = history.history_folder(maps_folder(dataset, "dp", maps)) / sample.id
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
+    old = history.remember(folder, {"a": None})
+    (folder / f"{old[:-1]}f.partial").write_bytes(b"half")
+    monkeypatch.undo()
+    kept = [history.remember(folder.parent / "another", {"a": None}), "notes"]
+    (folder / "notes.npz").write_bytes(b"not an edit")
+    assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
+    assert {path.stem for path in folder.parent.rglob("*.*")} == set(kept)
