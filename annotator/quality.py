@@ -98,7 +98,8 @@ def doubts(person: Person) -> dict[str, float]:
         found["two_people"] = _two_people(person.mask[::step, ::step], parts)
     if parts is not None and parts.any():
         if person.keypoints is not None and person.visibility is not None:
-            at = (person.keypoints[:, :2] - person.box[:2]) / step
+            # The middle of a pixel that is kept stays its middle.
+            at = (person.keypoints[:, :2] - person.box[:2] - 0.5) / step + 0.5
             found["keypoint_outside"], found["sides_swapped"] = _keypoints(parts, at, person.visibility)
         if charts is not None and charts.any():
             both = (parts > 0) & (charts > 0)
