@@ -61,7 +61,9 @@ class Filter:
 
 
 def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
-    """The images with people that are looked for, most doubtful first, those with nobody to be decided last.
+    """The images with people that are looked for, those with nobody to be decided last.
+
+    The order ``"doubt"`` is that of the expected number of people with something wrong, the sum of their doubts.
 
     Returns:
         ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
@@ -70,7 +72,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
-    items, doubts, images, done, only = [], [], 0, 0, set(wanted.samples)
+    items, order, doubts, images, done, only = [], [], [], 0, 0, set(wanted.samples)
     for row in _rows(samples, fields):
         images += 1
         waiting = [doubt or 0.0 for state, _, doubt in row["people"] if state not in DECIDED]
@@ -89,8 +91,9 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
                 "doubt": round(overall(matching), 6),
             }
             items.append(item | {"people": len(row["people"]), "open": len(waiting)})
+            order.append((bool(row["people"]) and not waiting, -sum(matching)))
     if wanted.order == "doubt":
-        items.sort(key=lambda item: (item["people"] > 0 and not item["open"], -item["doubt"]))
+        items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]
     else:
         items.sort(key=lambda item: item["filepath"])
     histogram, _ = np.histogram(doubts, BINS, (0, 1))
