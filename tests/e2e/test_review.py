@@ -397,7 +397,8 @@ def test_approve_the_rest(panel):
     assert [p.provenance.state for p in panel.people(1)] == ["predicted"]
 
 
-def test_two_browsers(panel, browser):
+def in_conflict(panel: Panel, browser) -> tuple[Panel, np.ndarray]:
+    """Bob's panel, in which he has moved the nose to the left after Ada moved it to the right; where it was."""
     other = Panel(new_page(browser), panel.url, panel.samples)
     other.open("Bob")
     other.show(0)
@@ -407,6 +408,11 @@ def test_two_browsers(panel, browser):
         each.press("k")
         each.drag(tuple(nose), (nose[0] + shift, nose[1]))
         each.saved()
+    return other, nose
+
+
+def test_two_browsers(panel, browser):
+    other, nose = in_conflict(panel, browser)
     assert "Ada changed person 1 meanwhile" in other["conflict"].inner_text()
     assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
     other.page.get_by_role("button", name="Do mine on top").click()
@@ -568,15 +574,8 @@ def test_leaving_is_asked_about_while_an_edit_waits(panel):
 
 
 def test_a_conflict_is_there_after_a_reload(panel, browser):
-    other = Panel(new_page(browser), panel.url, panel.samples)
-    other.open("Bob")
-    other.show(0)
-    nose, shoulder = panel.people()[0].keypoints[[0, 5], :2]
-    for each, shift in ((panel, 20), (other, -20)):
-        each.click(nose[0], nose[1] + 30)
-        each.press("k")
-        each.drag(tuple(nose), (nose[0] + shift, nose[1]))
-        each.saved()
+    shoulder = panel.people()[0].keypoints[5, :2]
+    other, nose = in_conflict(panel, browser)
     other["conflict"].wait_for(timeout=MINUTE)
     other.page.once("dialog", lambda dialog: dialog.accept())
     other.page.reload()
