@@ -56,12 +56,13 @@ def tiny_network(tiny_model: Path) -> Network:
 def draw_photo(
     path: Path, people: list[tuple[int, int, int, int, int]], size: tuple[int, int] = (128, 96)
 ) -> Path:
-    """Write a photo of rectangular people, each x, y, w, h and green, with a blue dot in its middle."""
+    """Write a photo of rectangular people, each x, y, w, h and green, with a blue disc in its middle, as
+    large as the peak of a heatmap."""
     width, height = size
     image = np.full((height, width, 3), (0, 0, 30), np.uint8)
     for x, y, w, h, green in people:
         image[y : y + h, x : x + w] = 255, green, 0
-        cv2.circle(image, (x + w // 2, y + h // 2), 3, (255, green, 255), -1)
+        cv2.circle(image, (x + w // 2, y + h // 2), 8, (255, green, 255), -1)
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image[..., ::-1])
     return path
