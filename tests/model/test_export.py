@@ -117,16 +117,19 @@ def test_needs_all_stage_nets(images, tmp_path):
         export_onnx(Cascade(PRESETS["lite"], ("person",)), tmp_path / "m.onnx", images, model_id="trial")
 
 
-def test_comparison_leaves_out_values_of_flipped_labels():
+def test_comparison_leaves_out_values_of_flipped_labels_and_where_nobody_is():
     shape = (1, 2, 2)
     maps = {
         name: np.zeros(shape, np.float32)
         for name in ("person", "u", "v", "part_confidence", "chart_confidence")
     }
     maps |= {"parts": np.ones(shape, np.uint8), "charts": np.ones(shape, np.uint8)}
+    maps["person"][:] = 0.9
+    maps["person"][0, 1, 0] = 0.01
     other = {name: value.copy() for name, value in maps.items()}
     other["charts"][0, 0, 0] = 2
     other["u"][0, 0, 0] = 0.9
+    other["u"][0, 1, 0] = 0.9
     other["v"][0, 1, 1] = 0.1
     parity = compare(maps, other)
     assert parity.flipped == {"parts": 0.0, "charts": 0.25}
