@@ -593,6 +593,29 @@ def test_a_conflict_is_there_after_a_reload(panel, browser):
     assert person.keypoints[5, 1] == pytest.approx(shoulder[1] + 15, abs=2)
 
 
+def test_the_photo_stays_while_edits_are_saved(panel):
+    """Whatever the width, a word about saving never wraps the toolbar anew under somebody's hand."""
+
+    def heights() -> list[float]:
+        found = []
+        for width in range(1300, 1560, 10):
+            panel.page.set_viewport_size({"width": width, "height": 950})
+            panel.page.wait_for_timeout(50)
+            found.append(panel["canvas"].bounding_box()["height"])
+        return found
+
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.page.route("**/operators/execute", lambda route: route.abort())
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
+    waiting = heights()
+    panel.page.unroute("**/operators/execute")
+    panel.saved()
+    assert heights() == waiting
+
+
 def test_caps_lock_and_sliders_leave_the_keys_alone(panel):
     nose = panel.people()[0].keypoints[0, :2]
     panel.click(nose[0], nose[1] + 30)

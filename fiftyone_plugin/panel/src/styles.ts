@@ -59,7 +59,8 @@ export const STYLES = `
 .dp-hint { color: #c3c7cb; font-size: 12px; pointer-events: none; } .dp-warning { background: #6b4a00; }
 .dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
     justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }
-.dp-saving { font-size: 12px; color: #63c587; } .dp-saving.dp-saving { color: #9aa0a6; } .dp-saving.dp-saved { color: #63c587; }
+/* As wide as its longest word: the toolbar must not wrap anew, and move the photo, while somebody drags. */
+.dp-saving { font-size: 12px; min-width: 7em; color: #63c587; } .dp-saving.dp-saving { color: #9aa0a6; } .dp-saving.dp-saved { color: #63c587; }
 .dp-saving.dp-failing { color: #ff7a7a; font-weight: 600; }
 .dp-dialog { display: flex; flex-direction: column; gap: 6px; background: #24282b; padding: 8px; border-radius: 4px; }
 .dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }

@@ -18,7 +18,7 @@ const TOOL_BUTTONS: [Tool, string, string][] = [
     ["surface", "Surface", "U"],
 ];
 
-const SAVING = { saved: "saved", saving: "saving…", failing: "not saved yet, trying again…" };
+const SAVING = { saved: "saved", saving: "saving…", failing: "not saved yet" };
 
 export function Toolbar({ session }: { session: Session }) {
     const { history, look } = session;
@@ -89,7 +89,11 @@ export function Toolbar({ session }: { session: Session }) {
                 <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
                     Redo
                 </button>
-                <span className={`dp-saving dp-${session.saving}`} data-testid="dp-saving">
+                <span
+                    className={`dp-saving dp-${session.saving}`}
+                    title="What is not saved yet is tried again until it is"
+                    data-testid="dp-saving"
+                >
                     {SAVING[session.saving]}
                 </span>
                 <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
