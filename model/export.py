@@ -30,7 +30,7 @@ GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_con
 """Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
 
 SOMEBODY = 0.1
-"""Probability of a person from which these are compared: elsewhere nobody reads them."""
+"""Probability of a person from which these and the head embeddings are compared: elsewhere nobody reads them."""
 
 PRECISIONS = ("float32", "float16-weights", "float16")
 """``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
@@ -101,8 +101,8 @@ class Parity:
     """Keras against ONNX Runtime on the same images."""
 
     differences: dict[str, float]
-    """Largest difference of each map, relative where the value is above 1; where a label flipped, and where
-    nobody is, the values of labels are left out."""
+    """Largest difference of each map, relative where the value is above 1; where a label flipped, its values
+    are left out, and where nobody is, these and the head embeddings."""
     flipped: dict[str, float]
     """Share of pixels whose label differs."""
 
@@ -128,10 +128,12 @@ def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> P
     for name, value in expected.items():
         if name in LABEL_MAPS:
             continue
-        # Head embeddings are not bounded: off the people, where nobody reads them, they may be large.
+        # Head embeddings are not bounded: far from their person they may be large.
         gap = np.abs(value.astype(np.float64) - actual[name]) / np.maximum(np.abs(value), 1.0)
         if name in GATHERED:
             gap = gap[~flips[GATHERED[name]] & people]
+        elif name == "heads":
+            gap = gap[people]
         differences[name] = float(gap.max(initial=0.0))
     return Parity(differences, {name: float(flip.mean()) for name, flip in flips.items()})
 

@@ -124,6 +124,7 @@ def test_comparison_leaves_out_values_of_flipped_labels_and_where_nobody_is():
         for name in ("person", "u", "v", "part_confidence", "chart_confidence")
     }
     maps |= {"parts": np.ones(shape, np.uint8), "charts": np.ones(shape, np.uint8)}
+    maps["heads"] = np.zeros((*shape, 4), np.float32)
     maps["person"][:] = 0.9
     maps["person"][0, 1, 0] = 0.01
     other = {name: value.copy() for name, value in maps.items()}
@@ -131,9 +132,12 @@ def test_comparison_leaves_out_values_of_flipped_labels_and_where_nobody_is():
     other["u"][0, 0, 0] = 0.9
     other["u"][0, 1, 0] = 0.9
     other["v"][0, 1, 1] = 0.1
+    other["heads"][0, 1, 0] = 0.9
+    other["heads"][0, 0, 0, 3] = 0.2
     parity = compare(maps, other)
     assert parity.flipped == {"parts": 0.0, "charts": 0.25}
     assert parity.differences["u"] == 0
     assert parity.differences["v"] == pytest.approx(0.1)
+    assert parity.differences["heads"] == pytest.approx(0.2)
     with pytest.raises(ExportError, match="v"):
         parity.check("float32")
