@@ -73,8 +73,10 @@ class SurfaceMaps:
         x, y, w, h = box
         inside = np.s_[y : y + h, x : x + w]
         own = self.owners[inside] == index
-        charts = np.where(own, self.charts[inside], np.uint8(0))
-        return charts, _decode(self.u[inside], own), _decode(self.v[inside], own)
+        charts, u, v = (np.zeros((h, w), kind) for kind in (np.uint8, np.float16, np.float16))
+        charts[own] = self.charts[inside][own]
+        u[own], v[own] = (_DECODED[values[inside][own]] for values in (self.u, self.v))
+        return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:
         """Write ``<folder>/<name>-<digest of the content>-<map>.png``; the path of each map."""
@@ -111,10 +113,6 @@ def is_map_file(path: Path) -> bool:
 def _encode(values: np.ndarray) -> np.ndarray:
     values = np.clip(np.nan_to_num(values.astype(np.float32)), 0, 1)
     return (1 + np.round(values * UV_SCALE)).astype(np.uint16)
-
-
-def _decode(values: np.ndarray, own: np.ndarray) -> np.ndarray:
-    return np.where(own, _DECODED[values], np.float16(0))
 
 
 def _provide_png(path: Path, array: np.ndarray) -> None:

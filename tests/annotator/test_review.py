@@ -50,7 +50,11 @@ def nose(key: str, x: float) -> dict:
 def planes(person: dict) -> np.ndarray:
     """(4, h, w): part and mask, chart, U, V."""
     w, h = person["box"][2:]
-    return np.frombuffer(zlib.decompress(base64.b64decode(person["planes"])), np.uint8).reshape(4, h, w)
+    data = np.frombuffer(zlib.decompress(base64.b64decode(person["planes"])), np.uint8)
+    layers = np.zeros((4, h, w), np.uint8)
+    layers[:2] = data[: 2 * w * h].reshape(2, h, w)
+    layers[2:, layers[1] > 0] = data[2 * w * h :].reshape(2, -1)
+    return layers
 
 
 def test_the_panel_gets_what_the_database_has(review, sample):

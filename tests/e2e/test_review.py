@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -112,7 +112,7 @@ class Panel:
         """Open an image from the queue."""
         if not self["queue"].is_visible():
             self.page.get_by_role("button", name="Queue", exact=True).click()
-        self["item"].filter(has_text=f"photo{number}.png").click()
+        self["item"].filter(has_text=f"photo{number}.").click()
         self.wait_for_image(number)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -673,3 +673,78 @@ def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
     panel.saved()
     samples[1].reload(hard=True)
     assert read_people(samples[1], other).people[0].provenance.state == "predicted"
+
+
+def enlarged(person: Person, times: int, x: int, y: int) -> Person:
+    """The same person so many times as large, at a place."""
+    size = person.box[2] * times, person.box[3] * times
+    charts, parts = (
+        cv2.resize(layer, size, interpolation=cv2.INTER_NEAREST) for layer in (person.charts, person.parts)
+    )
+    u, v = (cv2.resize(layer.astype(np.float32), size).astype(np.float16) for layer in (person.u, person.v))
+    keypoints = person.keypoints.copy()
+    keypoints[:, :2] = (keypoints[:, :2] - person.box[:2]) * times + (x, y)
+    layers = {"mask": charts > 0, "parts": parts, "charts": charts, "u": u, "v": v}
+    return replace(person, box=(x, y, *size), keypoints=keypoints, **layers)
+
+
+@pytest.fixture
+def crowd(dataset, samples, tmp_path) -> list[Person]:
+    """Twenty people on a photo of 4K, the last of the queue."""
+    import fiftyone as fo
+
+    size, figure = (3840, 2160), body_person(0, 0)
+    people = [enlarged(figure, 2, 10 + 347 * (i % 10), 80 + 1080 * (i // 10)) for i in range(20)]
+    noise = np.random.default_rng(1).integers(0, 255, (*size[::-1], 3), np.uint8)
+    path = tmp_path / "photo3.jpg"
+    cv2.imwrite(str(path), cv2.GaussianBlur(noise, (0, 0), 3))
+    sample = fo.Sample(filepath=str(path))
+    dataset.add_sample(sample)
+    replace_predictions(sample, People(size, people), FIELDS, tmp_path / "maps")
+    sample.save()
+    samples.append(sample)
+    return people
+
+
+RECORD_FRAMES = """() => {
+    const times = window.frameTimes = [];
+    const tick = time => { times.push(time); window.recording = requestAnimationFrame(tick); };
+    cancelAnimationFrame(window.recording);
+    window.recording = requestAnimationFrame(tick);
+}"""
+
+
+def test_a_4k_photo_with_twenty_people_is_smooth(crowd, panel):
+    """Prints what it measures; the goals, on an idle machine, are 1 s to open and 33 ms a frame."""
+    panel.show(3)
+    opened = float(panel["canvas"].get_attribute("data-open-ms"))
+    x, y, w, h = crowd[3].box
+    panel.click(x + w / 2, y + 0.3 * h)
+    mouse, measured = panel.page.mouse, {}
+
+    def frames(points: list[tuple[float, float]]) -> float:
+        """Milliseconds of all but the slowest twentieth of frames while the pointer passes these points of the page."""
+        panel.page.evaluate(RECORD_FRAMES)
+        for point in points:
+            mouse.move(*point)
+        return float(np.percentile(np.diff(panel.page.evaluate("window.frameTimes")), 95))
+
+    angles = np.linspace(0, 4 * np.pi, 100)
+    for fill in ("parts", "texture"):
+        panel["fill"].select_option(fill)
+        for tool in ("q", "b"):
+            panel.press(tool)
+            middle = panel.at(x + w / 2, y + 0.3 * h)
+            mouse.move(*middle)
+            mouse.down()
+            circle = np.column_stack([np.cos(angles), np.sin(angles)]) * 60 + middle
+            measured[f"{fill}, {'pan' if tool == 'q' else 'brush'}"] = frames(circle.tolist())
+            mouse.up()
+            panel.saved()
+    left, top, width, height = panel["body"].bounding_box().values()
+    across = np.linspace(0.15, 0.35, 100)
+    measured["body"] = frames([(left + share * width, top + 0.4 * height) for share in across])
+    print(f"open: {opened:.0f} ms; frames:", {name: round(value, 1) for name, value in measured.items()})
+    # Other work on the machine may take half of it.
+    assert opened <= 3000
+    assert max(measured.values()) <= 67

@@ -113,13 +113,17 @@ function drawMatches(
     pixel: number,
 ) {
     const { charts, u, v } = person.layers;
-    const [left, top, width] = person.box;
+    const [left, top, width, height] = person.box;
     const [su, sv] = [spot.u * 255, spot.v * 255];
     context.fillStyle = "#ffea00";
-    const side = Math.max(1, 2 * pixel);
-    for (let i = 0; i < charts.length; i++) {
-        if (charts[i] === spot.chart && Math.abs(u[i] - su) < NEAR && Math.abs(v[i] - sv) < NEAR) {
-            context.fillRect(left + (i % width), top + Math.floor(i / width), side, side);
+    // Zoomed out, a mark covers several pixels: those under it need none of their own.
+    const side = Math.max(1, Math.floor(2 * pixel));
+    for (let row = 0; row < height; row += side) {
+        for (let column = 0; column < width; column += side) {
+            const i = row * width + column;
+            if (charts[i] === spot.chart && Math.abs(u[i] - su) < NEAR && Math.abs(v[i] - sv) < NEAR) {
+                context.fillRect(left + column, top + row, side, side);
+            }
         }
     }
 }

@@ -247,9 +247,13 @@ export class Session {
 
     private async load(sample: string): Promise<Image> {
         const { prefix } = this.place;
+        // Where the queue knows the file, the photo need not wait for the labels.
+        const known = this.items.find((item) => item.id === sample)?.filepath;
+        const early = known === undefined ? null : loadPhoto(known);
+        early?.catch(() => undefined); // told below
         const opened = await calls.open(this.place, sample);
         const [photo, people] = await Promise.all([
-            loadPhoto(opened.filepath),
+            early ?? loadPhoto(opened.filepath),
             Promise.all(opened.people.map(unpackPerson)),
         ]);
         const byKey = new Map(people.map((person) => [person.key, person]));
