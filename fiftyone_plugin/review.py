@@ -15,6 +15,7 @@ from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
 from annotator.review import Review
 from annotator.review_queue import Filter, approve_below, queue, spot_check
+from annotator.score_table import score_table
 
 Context = foo.ExecutionContext
 
@@ -54,6 +55,15 @@ class ReviewQueue(_Call):
         chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons", "samples")}
         wanted = Filter(**chosen, order=values.get("order", "doubt"))
         return queue(ctx.view, Fields(values["prefix"]), wanted)
+
+
+class ReviewScores(_Call):
+    """See :func:`annotator.score_table.score_table`; of the view that the App shows."""
+
+    name = "review_scores"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return score_table(ctx.view, Fields(values["prefix"]), values["order"])
 
 
 class ReviewOpen(_Call):
@@ -110,6 +120,7 @@ class ReviewApproveBelow(_Call):
 OPERATORS = (
     ReviewSetup,
     ReviewQueue,
+    ReviewScores,
     ReviewOpen,
     ReviewEdit,
     ReviewRestore,

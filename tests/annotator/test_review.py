@@ -22,6 +22,7 @@ from annotator.panel_data import person_data, version_of
 from annotator.people import People
 from annotator.review import _CACHE, Review, ReviewError
 from annotator.review_queue import Filter, approve_below, queue, spot_check
+from annotator.score_table import SCORES, score_table
 
 from .test_edits import SIZE, block
 
@@ -437,6 +438,28 @@ def test_the_queue_is_filtered(collection, tmp_path):
     assert sample[FIELDS.doubt] == 0
     with pytest.raises(ValueError, match="'done' is none of"):
         Filter(states=("done",))
+
+
+def test_the_table_of_scores_begins_with_the_worst(collection, tmp_path):
+    sample = collection.last()
+    people = [block(x, quality={"charts": sure}, doubts={}) for x, sure in ((10, 0.9), (40, 0.3))]
+    replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
+    sample.save()
+    table = score_table(collection, FIELDS)
+    assert [column["name"] for column in table["columns"]] == list(SCORES)
+    doubt, charts = (list(SCORES).index(name) for name in ("doubt", "quality_charts"))
+    assert [row["scores"][doubt] for row in table["rows"]] == [0.9, 0.5, 0.2, 0, 0, 0]
+    assert (table["people"], sum(table["columns"][doubt]["histogram"])) == (6, 6)
+    table = score_table(collection, FIELDS, "quality_charts")
+    assert [row["scores"][charts] for row in table["rows"]] == [0.3, 0.9, None, None, None, None]
+    assert [(row["sample"], row["number"]) for row in table["rows"][:2]] == [(sample.id, 2), (sample.id, 1)]
+    assert sum(table["columns"][charts]["histogram"]) == 2
+    key = table["rows"][0]["key"]
+    review = Review(collection, maps_dir=tmp_path / "maps")
+    review.edit(sample.id, {"kind": "decide", "person": key, "state": "rejected"}, {})
+    assert score_table(collection, FIELDS)["people"] == 5
+    with pytest.raises(ValueError, match="'size' is none of"):
+        score_table(collection, FIELDS, "size")
 
 
 def test_all_below_a_doubt_are_approved(collection):

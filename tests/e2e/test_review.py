@@ -208,6 +208,24 @@ def test_the_queue_and_what_is_drawn(panel, samples):
     assert not panel["help"].count()
 
 
+def test_the_table_of_scores_leads_to_a_person(panel):
+    second = str(panel.samples[0].dp_people.detections[1].id)
+    panel.show(1)
+    panel.press("j")
+    rows = panel["score-row"]
+    rows.first.wait_for()
+    assert [text.split("\t")[0] for text in rows.all_inner_texts()] == [
+        "photo1.png · 1",
+        "photo0.png · 2",
+        "photo0.png · 1",
+    ]
+    panel.page.get_by_role("button", name="left and right swapped", exact=True).click()
+    rows.nth(1).click()
+    panel.wait_for_image(0)
+    assert not panel["scores"].count()
+    panel.page.locator(f"[data-testid=dp-person][data-key='{second}'].dp-on").wait_for()
+
+
 def test_keypoints(panel):
     first = panel.people()[0]
     nose = first.keypoints[0, :2]

@@ -102,6 +102,22 @@ interface Wanted {
 
 export const queue = (place: Place, wanted: Wanted) => call<Queue>(place, "queue", wanted);
 
+export interface Score {
+    name: string;
+    words: string;
+    is_doubt: boolean;
+    histogram: number[];
+}
+
+/** See annotator/score_table.py. */
+export interface Scores {
+    columns: Score[];
+    people: number;
+    rows: { sample: string; filepath: string; key: string; number: number; scores: (number | null)[] }[];
+}
+
+export const scores = (place: Place, order: string) => call<Scores>(place, "scores", { order });
+
 export const open = (place: Place, sample: string) => call<Opened>(place, "open", { sample });
 
 /** What comes with an edit: the versions it was made on, who made it, and a name by which it is known again. */

@@ -62,6 +62,7 @@ export const KEYS: Key[] = [
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
     { keys: [".", ","], words: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores }) },
     tool("q", "select", "select and move"),
     tool("k", "keypoints", "keypoints"),
     tool("b", "brush", "brush", { erase: false }),
@@ -79,7 +80,7 @@ export const KEYS: Key[] = [
     { keys: ["]"], words: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.set({ radius: Math.min(session.radius * 1.25, 500) }) },
     { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].finish?.(session); session.notify(); } },
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
-    { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false }); session.set({ wrong: null, message: "" }); } },
+    { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false, scores: false }); session.set({ wrong: null, message: "" }); } },
     { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
     { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run({ session }) {
         const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];

@@ -5,6 +5,9 @@ import { worst } from "./session";
 import type { Person } from "./people";
 import { colourOf } from "./tiles";
 
+/** A doubt from here on is a reason, as in annotator/fiftyone_fields.py. */
+export const DOUBTFUL = 0.3;
+
 export function PeopleList({ session }: { session: Session }) {
     return (
         <div className="dp-people" data-testid="dp-people">

@@ -1,6 +1,7 @@
 // Left column: how far the work has come, filters, and the images in order.
 
 import type { Item, State } from "./calls";
+import { Histogram } from "./scores";
 import type { Session } from "./session";
 import { SpotCheck } from "./spot_check";
 
@@ -26,10 +27,8 @@ export function QueueColumn({ session }: { session: Session }) {
                     <div style={{ width: `${100 * share}%` }} />
                 </div>
             </div>
-            <div className="dp-histogram" title="People to decide by doubt: certain ones left, doubtful ones right">
-                {queue.histogram.map((count, i) => (
-                    <div key={i} style={{ height: `${Math.ceil((100 * count) / most)}%` }} />
-                ))}
+            <div title="People to decide by doubt: certain ones left, doubtful ones right">
+                <Histogram counts={queue.histogram} most={most} />
             </div>
             <div className="dp-chips">
                 {STATES.map((state) => (
@@ -60,6 +59,9 @@ export function QueueColumn({ session }: { session: Session }) {
                     <option value="doubt">most doubtful first</option>
                     <option value="file">by file name</option>
                 </select>
+                <button className="dp-button" onClick={() => session.set({ scores: true })} title="All people and their scores (J)">
+                    Scores
+                </button>
                 <span className="dp-dim">{session.check ? `${session.items.length} to check` : `${queue.found} images`}</span>
             </div>
             <Items items={session.items} open={session.image?.sample} show={show} />

@@ -6,6 +6,7 @@ import { promptOperator, useDatasetName, useModalSample, useView } from "./host"
 import { press } from "./keys";
 import { PeopleList } from "./people_list";
 import { QueueColumn } from "./queue";
+import { ScoreTable } from "./scores";
 import { type Session, sessionOf } from "./session";
 import { Stage } from "./stage";
 import { STYLES } from "./styles";
@@ -96,6 +97,7 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                             <Author session={session} />
                         </div>
                     </div>
+                    {session.scores && <ScoreTable session={session} />}
                     {session.help && <Help session={session} />}
                 </>
             )}

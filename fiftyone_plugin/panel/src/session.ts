@@ -61,6 +61,8 @@ export class Session {
     skeleton = true;
     focus = false;
     help = false;
+    /** Whether the table of all people's scores is shown. */
+    scores = false;
     /** Whether a narrow panel shows its queue. */
     queueWanted = false;
     /** A pixel that was clicked to be given another place on the body. */
@@ -270,6 +272,12 @@ export class Session {
         const next = this.neighbour(step);
         if (next) await this.show(next);
         else this.set({ message: step > 0 ? "This was the last image of the queue." : "This is the first image." });
+    }
+
+    /** Open an image, if it is not open, with one of its people selected. */
+    async goTo(sample: string, key: string) {
+        if (sample !== this.image?.sample) await this.show(sample);
+        if (this.image?.people.has(key)) this.select(key);
     }
 
     select(key: string | null) {

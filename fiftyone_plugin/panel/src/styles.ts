@@ -66,6 +66,12 @@ export const STYLES = `
 .dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }
 .dp-help { position: absolute; inset: 0; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
+.dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
+.dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td:first-child { max-width: 200px; overflow: hidden; text-overflow: ellipsis; }
+.dp-scores th { position: sticky; top: -12px; background: #16181a; padding: 4px; vertical-align: bottom; font-weight: 400; min-width: 76px; z-index: 1; }
+.dp-scores th .dp-button { white-space: normal; font-size: 12px; line-height: 1.2; width: 100%; margin-bottom: 4px; }
+.dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }
+.dp-scores tbody tr { cursor: pointer; } .dp-scores tbody tr:hover, .dp-scores tr.dp-on { background: #2c3034; } .dp-wrong { color: #ffb27d; }
 .dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd { background: #34393e; border-radius: 3px;
     padding: 1px 5px; margin-right: 4px; font: 12px monospace; }
 `;

@@ -1,0 +1,80 @@
+"""The scores of everybody who is to be decided: a table of people, worst first, and a histogram of each score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.fiftyone_fields import TASKS, Fields
+from annotator.fiftyone_labels import DECIDED
+from annotator.quality import DOUBTS
+from annotator.review_queue import BINS
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    Samples = fo.core.collections.SampleCollection
+
+MOST_ROWS = 200
+"""People listed at once."""
+SCORES = {
+    "doubt": "all doubts",
+    **{f"doubt_{name}": words for name, words in DOUBTS.items()},
+    **{f"quality_{task}": f"sure of {task}" for task in TASKS},
+}
+"""Attributes of a person's label and their words: doubts, 0 (none) .. 1, and confidences, 0 .. 1 (sure)."""
+
+
+def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[str, Any]:
+    """The scores of the people whom nobody has approved or rejected.
+
+    Args:
+        order: of :data:`SCORES`. The largest doubts come first, and the smallest confidences; people who lack
+            the score come last.
+
+    Returns:
+        ``columns``: per score ``name``, ``words``, ``is_doubt`` and ``histogram``, numbers of people in
+        :data:`annotator.review_queue.BINS` bins of 0..1; ``people``: how many there are; ``rows``: at most
+        :data:`MOST_ROWS` of ``sample``, ``filepath``, ``key``, ``number`` (of the person on its image, from 1)
+        and ``scores``, a number or None per column.
+
+    Raises:
+        ValueError: an unknown score.
+    """
+    if order not in SCORES:
+        raise ValueError(f"order: {order!r} is none of {', '.join(SCORES)}")
+    rows = _rows(samples, fields)
+    table = np.array([row["scores"] for row in rows], float).reshape(-1, len(SCORES))
+    wanted = table[:, list(SCORES).index(order)]
+    worst_first = np.argsort(-wanted if _is_doubt(order) else wanted, kind="stable")
+    columns = [
+        {
+            "name": name,
+            "words": words,
+            "is_doubt": _is_doubt(name),
+            "histogram": np.histogram(values[np.isfinite(values)], BINS, (0, 1))[0].tolist(),
+        }
+        for (name, words), values in zip(SCORES.items(), table.T, strict=True)
+    ]
+    return {"columns": columns, "people": len(rows), "rows": [rows[i] for i in worst_first[:MOST_ROWS]]}
+
+
+def _is_doubt(name: str) -> bool:
+    return name.startswith("doubt")
+
+
+def _rows(samples: Samples, fields: Fields) -> list[dict[str, Any]]:
+    person = f"{fields.people}.detections"
+    names = ("id", "review", *SCORES)
+    columns = samples.exists(fields.people).values(
+        ["id", "filepath", *(f"{person}.{name}" for name in names)]
+    )
+    rows = []
+    for sample, filepath, *lists in zip(*columns, strict=True):
+        people = zip(*(values or [] for values in lists), strict=True)
+        for number, (key, state, *scores) in enumerate(people, 1):
+            if state not in DECIDED:
+                row = {"sample": sample, "filepath": filepath, "key": key, "number": number}
+                rows.append(row | {"scores": [None if s is None else round(s, 4) for s in scores]})
+    return rows
