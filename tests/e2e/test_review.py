@@ -292,6 +292,61 @@ def test_brush_eraser_polygon_and_fill(panel):
     np.testing.assert_array_equal(panel.people()[1].mask, second.mask)
 
 
+def test_a_polygon_cuts_away_and_its_last_corner_is_taken_back(panel):
+    first = panel.people()[0]
+    x, y, w, h = first.box
+    middle, below = y + 0.3 * h, y + 0.36 * h
+    panel.click(x + w / 2, middle)
+    panel.press("p")
+    for point in ((x + 0.45 * w, middle), (x + 0.55 * w, middle), (x + 0.5 * w, below), (x + 0.9 * w, y + h)):
+        panel.click(*point)
+    panel.press("Control+z", "e", "Enter")
+    cut = panel.people()[0]
+    assert not covers(cut, x + w / 2, middle + 5)
+    gone = first.mask.sum() - cut.mask.sum()
+    assert gone == pytest.approx(0.5 * 0.1 * w * 0.06 * h, rel=0.1)
+    # Another polygon adds; nothing is being drawn now, so that undo takes back what was done.
+    panel.press("p")
+    for point in ((x + 5, y + h - 40), (x + 45, y + h - 40), (x + 45, y + h - 5), (x + 5, y + h - 5)):
+        panel.click(*point)
+    panel.press("Enter")
+    assert covers(panel.people()[0], x + 25, y + h - 20)
+    panel.press("Control+z", "Control+z")
+    np.testing.assert_array_equal(panel.people()[0].mask, first.mask)
+
+
+def test_keys_of_the_view_and_of_one_part(panel):
+    first = panel.people()[0]
+    x, y, w, h = first.box
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel.page.mouse.move(*panel.at(x - 20, y))
+
+    def look() -> bytes:
+        panel.page.wait_for_timeout(200)
+        return panel["canvas"].screenshot()
+
+    labelled = look()
+    panel.press("<")
+    fainter = look()
+    panel.press(">")
+    assert look() == labelled
+    panel.press("Shift+W")
+    bare = look()
+    assert len({labelled, fainter, bare}) == 3
+    panel.press("Shift+W")
+    assert look() == labelled
+    panel.press("{", "}")  # the torso
+    panel.press("Shift+B")
+    person = panel.people()[0]
+    assert (person.charts[first.charts == 2] == 1).mean() > 0.8
+    others = first.charts > 2
+    np.testing.assert_array_equal(person.charts[others], first.charts[others])
+    panel.press("c")
+    panel.page.keyboard.type("seen")
+    panel.page.keyboard.press("Enter")
+    assert panel.people()[0].provenance.comment == "seen"
+
+
 def test_split_merge_delete_and_undo(panel):
     first, second = panel.people()
     x, y, w, h = first.box

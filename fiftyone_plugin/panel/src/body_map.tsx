@@ -117,10 +117,10 @@ export function BodyMap({ session }: { session: Session }) {
                 </button>
             </div>
             <div className="dp-row">
-                <button className="dp-button" onClick={() => session.swap(["swap_sides"], true)}>
+                <button className="dp-button" onClick={() => session.swap(["swap_sides"], true)} title="Shift+L">
                     L ↔ R of the part
                 </button>
-                <button className="dp-button" onClick={() => session.swap(["swap_depth"], true)}>
+                <button className="dp-button" onClick={() => session.swap(["swap_depth"], true)} title="Shift+B">
                     F ↔ B of the part
                 </button>
             </div>

@@ -25,14 +25,21 @@ export function drawFrame(context: CanvasRenderingContext2D, session: Session, v
     context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
     drawPhoto(context, image.photo, ...image.size, view.scale);
     const pixel = 1 / view.scale;
-    context.imageSmoothingEnabled = false;
     session.tiles.begin();
-    const people = session.people;
+    if (!session.bare) drawLabels(context, session, view);
+    for (const { draw } of session.previews) draw(context, view.scale);
+    ACTIONS[session.tool].draw?.(session, context, pixel);
+}
+
+function drawLabels(context: CanvasRenderingContext2D, session: Session, view: Viewport) {
+    const pixel = 1 / view.scale;
+    context.imageSmoothingEnabled = false;
+    const { people } = session;
     for (const [number, person] of people.entries()) {
         if (!isInView(person, view)) continue;
         const isMain = person.key === session.selected;
         context.globalAlpha = session.opacity * (isMain || !session.focus ? 1 : DIMMED);
-        session.tiles.draw(context, person, number, session.look, view.scale * ratio);
+        session.tiles.draw(context, person, number, session.look, view.scale * devicePixelRatio);
     }
     context.globalAlpha = 1;
     if (session.person) {
@@ -45,8 +52,6 @@ export function drawFrame(context: CanvasRenderingContext2D, session: Session, v
             if (isMain || !session.focus) drawSkeleton(context, session, person, pixel, isMain);
         }
     }
-    for (const { draw } of session.previews) draw(context, view.scale);
-    ACTIONS[session.tool].draw?.(session, context, pixel);
 }
 
 function isInView({ box: [x, y, w, h] }: Person, view: Viewport): boolean {

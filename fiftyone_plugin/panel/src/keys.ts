@@ -53,12 +53,38 @@ function cyclePeople({ session }: Context, by: number) {
     if (keys.length) session.select(step(keys, session.selected ?? keys[keys.length - 1], by));
 }
 
+/** The panels of the grid and of the modal may both be there: the comment is that of the one with the key. */
+function comment(_: Context, event: KeyboardEvent) {
+    const panel = (event.target as Element).closest(".dp-review");
+    panel?.querySelector<HTMLElement>("[data-testid=dp-comment]")?.focus();
+}
+
+function erase({ session }: Context) {
+    if (session.tool === "polygon") return session.set({ erase: !session.erase });
+    abandon();
+    session.set({ tool: "brush", wrong: null, erase: true });
+}
+
+/** What is being drawn comes before what was done. */
+function undo({ session }: Context) {
+    if (!isDrawing()) return void session.undo("undo");
+    const { back } = ACTIONS[session.tool];
+    if (back) back(session);
+    else abandon();
+    session.notify();
+}
+
+function fade({ session }: Context, event: KeyboardEvent) {
+    const opacity = session.opacity + (event.key === "<" ? -0.1 : 0.1);
+    session.set({ opacity: Math.min(Math.max(opacity, 0), 1) });
+}
+
 export const KEYS: Key[] = [
     { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => session.decide("approved") },
     { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => session.decideAll("approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
     { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
-    { keys: ["c"], words: "comment", group: "Decide", run: () => document.querySelector<HTMLElement>("[data-testid=dp-comment]")?.focus() },
+    { keys: ["c"], words: "comment", group: "Decide", run: comment },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
     { keys: [".", ","], words: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
@@ -66,8 +92,8 @@ export const KEYS: Key[] = [
     tool("q", "select", "select and move"),
     tool("k", "keypoints", "keypoints"),
     tool("b", "brush", "brush", { erase: false }),
-    tool("e", "brush", "eraser", { erase: true }),
-    tool("p", "polygon", "polygon"),
+    { keys: ["e"], words: "eraser; with the polygon: cut away, or add again", group: "Tools", run: erase },
+    tool("p", "polygon", "polygon", { erase: false }),
     tool("g", "bucket", "fill an area with a part"),
     tool("x", "split", "split by a line"),
     tool("h", "heads", "split by clicking the heads"),
@@ -97,17 +123,20 @@ export const KEYS: Key[] = [
     } },
     { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
     { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },
+    { keys: ["Shift+L", "Shift+B"], words: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, event) => session.swap([event.key.toLowerCase() === "l" ? "swap_sides" : "swap_depth"], true) },
     { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => session.swap(["swap_sides", "swap_depth"], false) },
     { keys: ["t", "y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.key === "y" ? -1 : 1) } }) },
     { keys: ["i"], words: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ look: { ...session.look, contours: !session.look.contours } }) },
     { keys: ["w"], words: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
+    { keys: ["Shift+W"], words: "the photo without labels, and with them again", group: "View", run: ({ session }) => session.set({ bare: !session.bare }) },
+    { keys: ["<", ">"], words: "labels fainter, stronger", group: "View", repeats: true, run: fade },
     { keys: ["f"], words: "only the selected person", group: "View", run: ({ session }) => session.set({ focus: !session.focus }) },
     { keys: ["z"], words: "zoom to the person", group: "View", run: ({ session, view }) => { view.fit(session.person?.box); session.notify(); } },
     { keys: ["0"], words: "whole photo", group: "View", run: ({ session, view }) => { view.fit(); session.notify(); } },
     { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
-    { keys: ["Ctrl+z"], words: "undo", group: "Undo", repeats: true, run: ({ session }) => void session.undo("undo") },
+    { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: undo },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
 ];

@@ -60,6 +60,8 @@ export class Session {
     opacity = 0.55;
     skeleton = true;
     focus = false;
+    /** Whether the photo is shown without labels. */
+    bare = false;
     help = false;
     /** Whether the table of all people's scores is shown. */
     scores = false;
@@ -226,7 +228,7 @@ export class Session {
             this.tiles.clear();
             const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
             this.set({
-                image, selected, loading: null, keypoint: null, wrong: null, emptyBox: null, previews: [],
+                image, selected, loading: null, keypoint: null, bare: false, wrong: null, emptyBox: null, previews: [],
                 history: new History(sample, image.prefix),
             });
             this.foresee(this.people);

@@ -143,8 +143,10 @@ function contours(out: Uint32Array, from: Uint32Array, person: Person, width: nu
     for (let i = 0; i < out.length - width; i++) {
         const here = from[i];
         if (!charts[here]) continue;
-        if (crosses(u, here, from[i + 1]) || crosses(u, here, from[i + width])) out[i] = white;
-        else if (crosses(v, here, from[i + 1]) || crosses(v, here, from[i + width])) out[i] = black;
+        // The last pixel of a row has no neighbour at its right.
+        const right = (i + 1) % width ? from[i + 1] : here;
+        if (crosses(u, here, right) || crosses(u, here, from[i + width])) out[i] = white;
+        else if (crosses(v, here, right) || crosses(v, here, from[i + width])) out[i] = black;
     }
 }
 

@@ -75,7 +75,7 @@ export function Toolbar({ session }: { session: Session }) {
                     max="1"
                     step="0.05"
                     value={session.opacity}
-                    title="Opacity of the overlay"
+                    title="Opacity of the overlay (< and >)"
                     onChange={(event) => session.set({ opacity: +event.target.value })}
                 />
                 <Toggle on={look.contours} words="U, V lines" title="Lines of equal U (white) and V (black) (I)" set={(contours) => session.set({ look: { ...look, contours } })} />

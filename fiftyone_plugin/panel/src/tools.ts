@@ -215,7 +215,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     polygon: {
-        hint: "Click the corners; Enter or a double click closes, Backspace removes the last, Esc gives up.",
+        hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc gives up.",
         cursor: "crosshair",
         down(session, { at }) {
             if (session.person) points.push(at);
@@ -235,10 +235,11 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             });
         },
         back: () => void points.pop(),
-        draw(_, context, pixel) {
+        draw(session, context, pixel) {
             if (!points.length) return;
-            drawLine(context, pointerAt ? [...points, pointerAt] : points, pixel);
-            drawDots(context, points, pixel, "#fff");
+            const colour = session.erase ? "#ff8080" : "#fff";
+            drawLine(context, pointerAt ? [...points, pointerAt] : points, pixel, colour);
+            drawDots(context, points, pixel, colour);
         },
     },
     bucket: {
