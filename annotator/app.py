@@ -45,7 +45,7 @@ def run(
         name: of the dataset; default: :func:`dataset_name` of the folder.
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
-        closer_look: whether to look a second time at people who are small in the photo.
+        closer_look: whether to look a second time at people who are small in the photo, lie or are upside down.
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.

@@ -17,6 +17,7 @@ from annotator.images import Letterbox, PhotoError, read_photo
 from annotator.mirroring import look
 from annotator.network import Maps, Network
 from annotator.people import People
+from annotator.upright import look_upright
 
 WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
@@ -112,6 +113,9 @@ def _decode_batch(
 
 def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
     try:
+        if settings.closer_look:
+            region = maps.person >= settings.threshold
+            maps = look_upright(network, photo.square, maps, region, settings.mirrored)
         people = decode(maps, photo.letterbox, photo.letterbox.size, network.info, settings)
         if settings.closer_look:
             people = look_closer(photo.path, people, network, settings)

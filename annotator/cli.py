@@ -109,7 +109,8 @@ def _add_closer_look(parser: argparse.ArgumentParser) -> None:
         "--closer-look",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="look again at people who are small in the photo, at full input size",
+        help="look again at people who are small in the photo, at full input size, and at those who lie or are upside "
+        "down, turned upright",
     )
 
 

@@ -16,6 +16,7 @@ from annotator.images import Letterbox, read_photo
 from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import People, Person
+from annotator.upright import look_upright
 
 PADDING = 0.05
 """Of a person's longer side, on every side; people whose padded boxes touch are one group."""
@@ -54,9 +55,12 @@ def look_closer(path: Path, people: People, network: Network, settings: Settings
     for start in range(0, len(small), settings.batch_size):
         batch = small[start : start + settings.batch_size]
         views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]
-        maps = look(network, np.stack([view.apply(photo) for view in views]), settings.mirrored)
+        squares = np.stack([view.apply(photo) for view in views])
+        maps = look(network, squares, settings.mirrored)
         for i, (group, view) in enumerate(zip(batch, views, strict=True)):
-            seen = decode(maps[i], view, people.size, network.info, settings)
+            region = maps[i].person >= settings.threshold
+            upright = look_upright(network, squares[i], maps[i], region, settings.mirrored)
+            seen = decode(upright, view, people.size, network.info, settings)
             kept += seen.people or group.people
     kept.sort(key=lambda person: -person.score)
     return People(people.size, kept, people.file_name, people.id, people.extra)

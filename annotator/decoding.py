@@ -33,7 +33,8 @@ class Settings:
     """
 
     closer_look: bool = True
-    """Look again, at full input size, at people who are small in the photo."""
+    """Look again at people who are small in the photo, at full input size, and at those who do not stand, turned
+    upright."""
     mirrored: bool = False
     """Look at every image and its mirror image and take the mean, at twice the cost."""
     threshold: float = 0.5
@@ -96,12 +97,19 @@ def decode_box(
         ``None`` where nobody is in the box.
     """
     labels = _labels(maps, letterbox, info, settings)
-    corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
-    region = person_in_box(labels, (*corners[0], *(corners[1] - corners[0])))
+    region = person_in_box(labels, box_on_maps(box, letterbox, info))
     if region is None:
         return None
     labels = np.where(region, 1, np.where(labels > 0, 2, 0))
     return _person(maps, labels, 1, letterbox, size, info, settings)
+
+
+def box_on_maps(
+    box: tuple[float, float, float, float], letterbox: Letterbox, info: ModelInfo
+) -> tuple[float, float, float, float]:
+    """x, y, w, h in map pixels of a box in image pixels."""
+    corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
+    return (*corners[0], *(corners[1] - corners[0]))
 
 
 def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Settings) -> np.ndarray:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from annotator.boxes import BOX_MARGIN
-from annotator.decoding import Settings, decode_box
+from annotator.decoding import Settings, box_on_maps, decode_box
 from annotator.images import Letterbox
+from annotator.instances import window
 from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import Person
+from annotator.upright import look_upright
 
 Box = tuple[float, float, float, float]
 """x, y, w, h in image pixels."""
@@ -20,7 +22,8 @@ Box = tuple[float, float, float, float]
 def label_boxes(
     photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
 ) -> list[Person | None]:
-    """The person that each box was drawn around, of what the network sees in it at full input size.
+    """The person that each box was drawn around, of what the network sees in it at full input size, once more and
+    turned upright if that person does not stand.
 
     Args:
         photo: uint8 [H, W, 3].
@@ -34,9 +37,13 @@ def label_boxes(
     for start in range(0, len(boxes), settings.batch_size):
         batch = boxes[start : start + settings.batch_size]
         views = [_view(box, network.side) for box in batch]
-        maps = look(network, np.stack([view.apply(photo) for view in views]), settings.mirrored)
+        squares = np.stack([view.apply(photo) for view in views])
+        maps = look(network, squares, settings.mirrored)
         for i, (box, view) in enumerate(zip(batch, views, strict=True)):
-            people.append(decode_box(maps[i], view, size, network.info, settings, box))
+            inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
+            region = inside & (maps[i].person >= settings.threshold)
+            seen = look_upright(network, squares[i], maps[i], region, settings.mirrored)
+            people.append(decode_box(seen, view, size, network.info, settings, box))
     return people
 
 

@@ -1,0 +1,89 @@
+"""People who lie or stand on their heads are seen as if they stood."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from annotator.decoding import Settings
+from annotator.examples import EXAMPLES
+from annotator.images import Letterbox, read_photo
+from annotator.mirroring import look
+from annotator.network import Maps, Network
+from annotator.person_pass import label_boxes
+from annotator.upright import look_upright, quarter_turns, turn
+from tests.annotator.test_mirroring import maps
+
+UP, RIGHT, DOWN, LEFT = (0, -1), (1, 0), (0, 1), (-1, 0)
+BOX = (64, 40, 320, 420)
+
+
+def lying(direction: tuple[int, int], votes: int = 2) -> Maps:
+    """Maps of one person whose head lies in a direction (x, y) from the pelvis."""
+    one = maps(0)[0]
+    one.heads[..., :2] = (
+        0.1 + 0.2 * np.array(direction) + np.random.default_rng(1).normal(0, 0.05, (16, 16, 2))
+    )
+    one.heads[..., 2:] = 0.1
+    return dataclasses.replace(one, heads=one.heads[..., : 2 * votes])
+
+
+@pytest.mark.parametrize(("direction", "turns"), [(UP, 0), (RIGHT, 1), (DOWN, 2), (LEFT, 3)])
+def test_the_body_s_line_says_how_to_turn(direction, turns):
+    everywhere = np.ones((16, 16), bool)
+    tilted = lying(direction)
+    assert quarter_turns(tilted, everywhere) == turns
+    assert quarter_turns(turn(tilted, turns), everywhere) == 0
+
+
+def test_nobody_and_models_without_a_pelvis_are_not_turned():
+    assert quarter_turns(lying(DOWN), np.zeros((16, 16), bool)) == 0
+    assert quarter_turns(lying(DOWN, votes=1), np.ones((16, 16), bool)) == 0
+
+
+def test_only_the_region_counts():
+    one, region = lying(DOWN), np.zeros((16, 16), bool)
+    region[4:8, 4:8] = True
+    one.heads[region] = lying(LEFT).heads[region]
+    assert quarter_turns(one, region) == 3
+
+
+def test_a_quarter_turn_moves_pixels_and_votes():
+    one = maps(1)[0]
+    one.charts[2, 15], one.heads[2, 15] = 7, (0.5, -0.25, 0.125, 1.0)
+    turned = turn(one, 1)
+    assert turned.charts[0, 2] == 7
+    np.testing.assert_allclose(turned.heads[0, 2], [-0.25, -0.5, 1.0, -0.125])
+    for turns in range(-2, 6):
+        back = turn(turn(one, turns), -turns)
+        for field in dataclasses.fields(Maps):
+            np.testing.assert_array_equal(getattr(back, field.name), getattr(one, field.name))
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_person_upside_down_gets_the_labels_of_one_who_stands(turns):
+    network = Network()
+    photo = read_photo(EXAMPLES / "astronaut.jpg")[: BOX[1] + BOX[3], : BOX[0] + BOX[2]]
+    square = Letterbox(photo.shape[1::-1], network.side).apply(photo)
+    upright = look(network, square[None], False)[0]
+    tilted = np.ascontiguousarray(np.rot90(square, -turns))
+    seen = look(network, tilted[None], False)[0]
+    region = seen.person >= 0.5
+    assert quarter_turns(seen, region) == turns
+    again = turn(look_upright(network, tilted, seen, region, False), turns)
+    for field in dataclasses.fields(Maps):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(upright, field.name))
+
+
+def test_a_drawn_box_is_looked_at_upright():
+    network = Network()
+    photo = read_photo(EXAMPLES / "astronaut.jpg")
+    x, y, w, h = BOX
+    size = np.array(photo.shape[1::-1])
+    (plain,) = label_boxes(photo, [BOX], network, Settings())
+    upside_down = np.ascontiguousarray(photo[::-1, ::-1])
+    (turned,) = label_boxes(upside_down, [(*(size - (x + w, y + h)), w, h)], network, Settings())
+    found = (plain.visibility > 0) & (turned.visibility > 0)
+    assert found.sum() >= 8
+    back = size - turned.keypoints[found, :2]
+    assert np.median(np.linalg.norm(back - plain.keypoints[found, :2], axis=1)) < 5
