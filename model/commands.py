@@ -73,6 +73,8 @@ def prepare_keras(backend: str | None = None) -> None:
         ImportError: what training needs is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow switches oneDNN on by itself only where there is AVX-512; with AVX2 it saves a third of a step, too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
     missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
     if missing:

@@ -95,7 +95,9 @@ def label_loss(label, logits, over: str = "counted", background: float = 1.0, ba
     total = ops.logsumexp(logits, axis=-1)
     # Nothing is hot at SOME and IGNORE.
     known = ops.one_hot(ops.cast(ops.where(label < classes, label, -1), "int32"), classes)
-    chosen = ops.where(some, ops.logsumexp(logits[..., 1:], axis=-1), ops.sum(logits * known, axis=-1))
+    # A slice would do, but TensorFlow's gradient of slices is slow on a CPU.
+    people = ops.logsumexp(ops.where(ops.arange(classes) == 0, -1e9, logits), axis=-1)
+    chosen = ops.where(some, people, ops.sum(logits * known, axis=-1))
     weight = ops.where(ops.equal(label, 0), background, 1.0) * ops.cast(
         ops.not_equal(label, IGNORE), "float32"
     )
@@ -116,8 +118,8 @@ def uv_loss(charts, uv, prediction, over: str = "counted", unit: float = 1.0):
     chart = ops.one_hot(ops.cast(ops.where(counted, charts, 1), "int32") - 1, 24)
     target = ops.cast(uv, "float32") / 255.0
     loss = 0.0
-    for axis in range(2):
-        chosen = ops.sum(prediction[..., 24 * axis : 24 * (axis + 1)] * chart, axis=-1)
+    for axis, of_charts in enumerate(ops.split(prediction, 2, axis=-1)):
+        chosen = ops.sum(of_charts * chart, axis=-1)
         loss = loss + log_cosh((chosen - target[..., axis]) / unit)
     return _mean(loss, counted, over)
 
