@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +26,10 @@ MOST_ITEMS = 5000
 """Images listed at once."""
 BINS = 20
 """Of the histogram of doubts."""
+Signature = dict[str, str | None]
+"""``review``, ``author`` and ``time`` of a person's label."""
+Signatures = dict[str, Signature]
+"""By the id of the label."""
 Order = Literal["doubt", "file"]
 
 
@@ -128,34 +131,84 @@ def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, see
     return {"images": len(ids), "people": sum(meant.values()), "check": [ids[i] for i in drawn]}
 
 
-def approve_below(samples: Samples, fields: Fields, doubt: float, author: str) -> Iterator[int]:
-    """Approve the untouched predictions with at most so much doubt; yields people approved so far."""
-    count = 0
+def approve_below(
+    samples: Samples, fields: Fields, doubt: float, author: str, time: str
+) -> Iterator[tuple[str, Signatures]]:
+    """Approve the untouched predictions with at most so much doubt, image by image.
+
+    Args:
+        author: who approves.
+        time: ISO 8601 (UTC), of all of them: by it :func:`take_back` knows them.
+
+    Yields:
+        An image's id, and what the signatures of those whom it approved there were before.
+    """
+
+    def signature(person: fo.Detection) -> Signature | None:
+        state = attribute(person, "review", "predicted")
+        if not _is_meant(state, attribute(person, "doubt"), doubt):
+            return None
+        return {"review": "approved", "author": author, "time": time}
+
     for row in list(_rows(samples, fields)):
         if any(_is_meant(state, value, doubt) for state, _, value in row["people"]):
-            count += _approve(samples._dataset, row["id"], fields, doubt, author)
-        yield count
+            yield row["id"], _sign(samples._dataset, row["id"], fields, signature)
 
 
-def _approve(dataset: fo.Dataset, sample_id: str, fields: Fields, doubt: float, author: str) -> int:
-    """Approve those of one sample, however often somebody else saves it meanwhile; returns how many."""
-    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+def take_back(
+    dataset: fo.Dataset, fields: Fields, author: str, time: str, before: Mapping[str, Signatures]
+) -> Iterator[int]:
+    """Undo :func:`approve_below`, except for people whom somebody has changed since.
+
+    Args:
+        author: who approved.
+        time: when.
+        before: what :func:`approve_below` yielded, by the id of the image.
+
+    Yields:
+        How many people of an image are as they were before.
+    """
+    approved = {"review": "approved", "author": author, "time": time}
+    for sample_id, signatures in before.items():
+
+        def signature(person: fo.Detection, signatures=signatures) -> Signature | None:
+            return signatures.get(person.id) if _signature(person) == approved else None
+
+        yield len(_sign(dataset, sample_id, fields, signature))
+
+
+def _sign(
+    dataset: fo.Dataset,
+    sample_id: str,
+    fields: Fields,
+    signature: Callable[[fo.Detection], Signature | None],
+) -> Signatures:
+    """Change the signatures of some people of one sample, however often somebody else saves it meanwhile.
+
+    Args:
+        signature: what a person's is to be; None for one who stays.
+
+    Returns:
+        Of those who were changed, what it was.
+    """
     while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
         people = stored.sample[fields.people].detections
-        meant = [
-            person
-            for person in people
-            if _is_meant(attribute(person, "review", "predicted"), attribute(person, "doubt"), doubt)
-        ]
-        if not meant:
-            return 0
-        for person in meant:
-            person["review"], person["author"], person["time"] = "approved", author, time
+        wanted = {person.id: new for person in people if (new := signature(person)) is not None}
+        if not wanted:
+            return {}
+        before = {person.id: _signature(person) for person in people if person.id in wanted}
+        for person in people:
+            for name, value in wanted.get(person.id, {}).items():
+                person[name] = value
         left = [attribute(p, "doubt", 0.0) for p in people if attribute(p, "review") not in DECIDED]
         stored.sample[fields.doubt] = overall(left)
-        if stored.save(dataset, fields, {person.id for person in meant}) is not None:
-            return len(meant)
-    return 0
+        if stored.save(dataset, fields, set(wanted)) is not None:
+            return before
+    return {}
+
+
+def _signature(person: fo.Detection) -> Signature:
+    return {name: attribute(person, name) for name in ("review", "author", "time")}
 
 
 def _is_meant(state: str, value: float | None, doubt: float) -> bool:

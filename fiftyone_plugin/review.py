@@ -5,6 +5,7 @@ They are not listed in the App. What goes wrong comes back as ``error``, for the
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone.operators as foo
@@ -14,7 +15,7 @@ from annotator.fiftyone_fields import Fields, find_prefixes
 from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
 from annotator.review import Review
-from annotator.review_queue import Filter, approve_below, queue, spot_check
+from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
 from annotator.score_table import score_table
 
 Context = foo.ExecutionContext
@@ -113,8 +114,19 @@ class ReviewApproveBelow(_Call):
     name = "review_approve_below"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        counts = approve_below(ctx.view, Fields(values["prefix"]), values["doubt"], values["author"])
-        return {"approved": max(counts, default=0)}
+        signed = {"author": values["author"], "time": datetime.now(timezone.utc).isoformat()}
+        before = dict(approve_below(ctx.view, Fields(values["prefix"]), values["doubt"], **signed))
+        return {"approved": sum(map(len, before.values())), "undo": signed | {"before": before}}
+
+
+class ReviewTakeBack(_Call):
+    """See :func:`annotator.review_queue.take_back`."""
+
+    name = "review_take_back"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        counts = take_back(ctx.dataset, Fields(values["prefix"]), **values["undo"])
+        return {"predicted": sum(counts)}
 
 
 OPERATORS = (
@@ -126,6 +138,7 @@ OPERATORS = (
     ReviewRestore,
     ReviewSpotCheck,
     ReviewApproveBelow,
+    ReviewTakeBack,
 )
 
 

@@ -21,12 +21,13 @@ from annotator.images import find_photos
 from annotator.panel_data import person_data, version_of
 from annotator.people import People
 from annotator.review import _CACHE, Review, ReviewError
-from annotator.review_queue import Filter, approve_below, queue, spot_check
+from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
 from annotator.score_table import SCORES, score_table
 
 from .test_edits import SIZE, block
 
 FIELDS = Fields()
+NOON = "2026-01-01T12:00:00+00:00"
 
 
 @pytest.fixture
@@ -469,22 +470,40 @@ def test_all_below_a_doubt_are_approved(collection):
     listed = queue(collection, FIELDS, Filter(samples=tuple(drawn["check"])))
     assert {item["id"] for item in listed["items"]} == set(drawn["check"])
     assert listed["images"] == 5
-    assert max(approve_below(collection, FIELDS, 0.2, "Ada")) == 2
+    assert len(list(approve_below(collection, FIELDS, 0.2, "Ada", NOON))) == 2
     found = queue(collection, FIELDS, Filter(states=("approved",)))
     assert sorted(names(found)) == ["1", "3"]
     sample = collection[found["items"][0]["id"]]
     assert sample.dp_people.detections[0].author == "Ada"
 
 
+def test_what_was_approved_with_the_rest_is_taken_back(collection, tmp_path):
+    paths = [f"{FIELDS.people}.detections.{name}" for name in ("review", "author", "time")]
+    untouched = collection.values([*paths, FIELDS.doubt])
+    before = dict(approve_below(collection, FIELDS, 0.5, "Ada", NOON))
+    assert collection.values(FIELDS.doubt) == [0, 0, pytest.approx(0.9), 0, 0]
+    assert sum(take_back(collection, FIELDS, "Bob", NOON, before)) == 0
+    assert sum(take_back(collection, FIELDS, "Ada", NOON, before)) == 3
+    assert collection.values([*paths, FIELDS.doubt]) == untouched
+    # Who was changed since stays approved.
+    before = dict(approve_below(collection, FIELDS, 0.5, "Ada", NOON))
+    sample = collection.first()
+    review = Review(collection, author="Ada", maps_dir=tmp_path / "maps")
+    key = review.open(sample.id)["people"][0]["key"]
+    review.edit(sample.id, {"kind": "decide", "person": key, "state": "approved", "comment": "sure"}, {})
+    assert list(take_back(collection, FIELDS, "Ada", NOON, before)) == [0, 1, 1]
+    assert queue(collection, FIELDS, Filter())["states"]["approved"] == 1
+
+
 def test_who_was_rejected_meanwhile_is_not_approved_with_the_rest(collection, tmp_path):
-    approved = approve_below(collection, FIELDS, 1.0, "Ada")
+    approved = approve_below(collection, FIELDS, 1.0, "Ada", NOON)
     next(approved)
     sample = collection.skip(3).first()
     review = Review(collection, maps_dir=tmp_path / "maps")
     opened = review.open(sample.id)
     key = opened["people"][0]["key"]
     review.edit(sample.id, {"kind": "decide", "person": key, "state": "rejected"}, versions(opened))
-    assert max(approved) == 3
+    assert [len(people) for _, people in approved] == [1, 1, 0]
     assert [person.provenance.state for person in saved(sample)] == ["rejected"]
     opened = review.open(collection.first().id)
     assert [person["state"] for person in opened["people"]] == ["approved"]
@@ -498,7 +517,7 @@ def test_who_was_added_by_hand_is_not_approved_with_the_rest(collection):
         detections=[fo.Detection(label="person", bounding_box=[0.1, 0.1, 0.4, 0.4])]
     )
     sample.save()
-    assert max(approve_below(collection, FIELDS, 1.0, "Ada")) == 4
+    assert len(list(approve_below(collection, FIELDS, 1.0, "Ada", NOON))) == 4
     sample.reload(hard=True)
     (person,) = sample[FIELDS.people].detections
     assert not person.has_field("review") or person.review is None

@@ -136,5 +136,13 @@ export const restore = (place: Place, sample: string, token: string, signed: Sig
 export const spotCheck = (place: Place, doubt: number, share: number, seed: number) =>
     call<{ images: number; people: number; check: string[] }>(place, "spot_check", { doubt, share, seed });
 
+/** Who was approved with the rest, as the server wants it back to undo that. */
+export interface Rest {
+    approved: number;
+    undo: object;
+}
+
 export const approveBelow = (place: Place, doubt: number, author: string) =>
-    call<{ approved: number }>(place, "approve_below", { doubt, author });
+    call<Rest>(place, "approve_below", { doubt, author });
+
+export const takeBack = (place: Place, { undo }: Rest) => call<{ predicted: number }>(place, "take_back", { undo });

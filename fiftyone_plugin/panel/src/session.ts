@@ -74,6 +74,8 @@ export class Session {
     message = "";
     /** In sessionStorage, too, as what waits in them is saved nowhere else. */
     conflicts: Conflict[];
+    /** What "approve the rest" did last, and with which prefix. */
+    rest: (calls.Rest & { prefix: string }) | null = null;
     /** When an image was asked for, to measure how long it took. */
     asked = 0;
     /** A box in which the network found nobody. */

@@ -1,6 +1,6 @@
 // "Approve the rest": everything up to a doubt at once, after a look at some of it.
 
-import { approveBelow, spotCheck } from "./calls";
+import { approveBelow, spotCheck, takeBack } from "./calls";
 import type { Session } from "./session";
 
 export function SpotCheck({ session }: { session: Session }) {
@@ -23,9 +23,12 @@ export function SpotCheck({ session }: { session: Session }) {
 
     if (!isOpen) {
         return (
-            <button className="dp-button" onClick={() => setOpen(true)}>
-                Approve the rest…
-            </button>
+            <div className="dp-row">
+                <button className="dp-button" onClick={() => setOpen(true)}>
+                    Approve the rest…
+                </button>
+                <TakeBack session={session} />
+            </div>
         );
     }
     const close = () => {
@@ -34,10 +37,12 @@ export function SpotCheck({ session }: { session: Session }) {
     };
     const approve = async () => {
         try {
-            const { approved } = await approveBelow(session.place, doubt, session.author);
+            const { prefix } = session.place;
+            const rest = await approveBelow(session.place, doubt, session.author);
+            session.set({ rest: { ...rest, prefix } });
             close();
             if (session.image) await session.show(session.image.sample);
-            session.set({ message: `${approved} people approved.` });
+            session.set({ message: `${rest.approved} people approved.` });
         } catch (error) {
             session.set({ message: (error as Error).message });
         }
@@ -76,5 +81,27 @@ export function SpotCheck({ session }: { session: Session }) {
                 </button>
             </div>
         </div>
+    );
+}
+
+/** Undoes the last "approve the rest". */
+function TakeBack({ session }: { session: Session }) {
+    const { rest } = session;
+    if (!rest?.approved || rest.prefix !== session.place.prefix) return null;
+    const undo = async () => {
+        session.set({ rest: null });
+        try {
+            const { predicted } = await takeBack(session.place, rest);
+            await session.filter({});
+            if (session.image) await session.show(session.image.sample);
+            session.set({ message: `${predicted} people are to be decided again.` });
+        } catch (error) {
+            session.set({ rest, message: (error as Error).message });
+        }
+    };
+    return (
+        <button className="dp-button" onClick={undo} title="People whom somebody has changed since stay as they are">
+            Take back {rest.approved}
+        </button>
     );
 }
