@@ -36,7 +36,7 @@ class Settings:
     """Look again at people who are small in the photo, at full input size, and at those who do not stand, turned
     upright."""
     mirrored: bool = False
-    """Look at every image and its mirror image and take the mean, at twice the cost."""
+    """Look at every photo and its mirror image and take the mean, at twice the cost. Boxes always are."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float = 0.7

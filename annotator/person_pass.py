@@ -1,4 +1,4 @@
-"""The person pass: boxes that somebody drew, each padded and at full input size."""
+"""The person pass: boxes that somebody drew, each padded, at full input size, and with its mirror image."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ Box = tuple[float, float, float, float]
 def label_boxes(
     photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
 ) -> list[Person | None]:
-    """The person that each box was drawn around, of what the network sees in it at full input size, once more and
-    turned upright if that person does not stand.
+    """The person that each box was drawn around, of what the network sees in it and in its mirror image at full input
+    size; turned upright if that person does not stand.
+
+    Two looks always, for boxes are few and drawn where the first labels were not good enough.
 
     Args:
         photo: uint8 [H, W, 3].
@@ -38,11 +40,11 @@ def label_boxes(
         batch = boxes[start : start + settings.batch_size]
         views = [_view(box, network.side) for box in batch]
         squares = np.stack([view.apply(photo) for view in views])
-        maps = look(network, squares, settings.mirrored)
+        maps = look(network, squares, mirrored=True)
         for i, (box, view) in enumerate(zip(batch, views, strict=True)):
             inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
             region = inside & (maps[i].person >= settings.threshold)
-            seen = look_upright(network, squares[i], maps[i], region, settings.mirrored)
+            seen = look_upright(network, squares[i], maps[i], region, mirrored=True)
             people.append(decode_box(seen, view, size, network.info, settings, box))
     return people
 

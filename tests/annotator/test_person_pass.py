@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from annotator.decoding import Settings
+from annotator.densepose import KEYPOINT_MIRROR
+from annotator.examples import EXAMPLES
 from annotator.images import read_photo
 from annotator.network import Network
 from annotator.person_pass import label_boxes
@@ -40,3 +42,18 @@ def test_a_person_beside_the_middle_is_found_too(photo: np.ndarray, tiny_network
 def test_an_empty_box_has_nobody(photo: np.ndarray, tiny_network: Network):
     assert label_boxes(photo, [(95, 10, 40, 60), LEFT[:4]], tiny_network, Settings())[0] is None
     assert label_boxes(photo, [], tiny_network, Settings()) == []
+
+
+def test_a_box_in_the_mirror_image_gets_the_mirrored_person():
+    photo, (x, y, w, h) = read_photo(EXAMPLES / "astronaut.jpg"), (64, 40, 320, 420)
+    network, width = Network(), photo.shape[1]
+    (plain,) = label_boxes(photo, [(x, y, w, h)], network, Settings())
+    flipped = np.ascontiguousarray(photo[:, ::-1])
+    (other,) = label_boxes(flipped, [(width - x - w, y, w, h)], network, Settings())
+    other_box = (width - other.box[0] - other.box[2], *other.box[1:])
+    np.testing.assert_allclose(other_box, plain.box, atol=2)
+    back = other.keypoints[KEYPOINT_MIRROR]
+    both = (back[:, 2] > 0) & (plain.keypoints[:, 2] > 0)
+    assert both.sum() >= 8
+    gaps = np.abs((width - back[:, 0]) - plain.keypoints[:, 0])[both]
+    assert np.median(gaps) < 1
