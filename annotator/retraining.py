@@ -150,6 +150,16 @@ class Retraining:
         """Epochs, the export, two evaluations, and the photos to label again."""
         return self.plan.epochs + 3 + self.relabel * len(self.samples)
 
+    def words(self, done: int) -> str:
+        """What the last of so many steps was; of an epoch with its losses."""
+        epochs = self.plan.epochs
+        if done > epochs + 3:
+            return f"{done - epochs - 3} of {len(self.samples)} photos labelled again"
+        if done > epochs:
+            return ("exported", "old model measured", "both models measured")[done - epochs - 1]
+        losses = self.outcome.losses[-1]
+        return f"epoch {done} of {epochs}: loss {losses['loss']:.3f}, held out {losses['val_loss']:.3f}"
+
     def __iter__(self) -> Iterator[int]:
         yield from self._retrain()
         if self.relabel:

@@ -79,7 +79,7 @@ class RetrainModel(foo.Operator):
         def after() -> list[Any]:
             return [ctx.ops.reload_dataset()] if run.relabel else []
 
-        return execute(ctx, run, len(run), lambda: _results(run), _output, after=after, unit="steps")
+        return execute(ctx, run, len(run), lambda: _results(run), _output, after=after, words=run.words)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _output(ctx.results or {})

@@ -22,7 +22,7 @@ def execute(
     output: Callable[[Results], types.Property],
     *,
     after: Callable[[], list[Any]] = list,
-    unit: str = "photos",
+    words: Callable[[int], str] | None = None,
 ) -> Iterator[Any] | Results:
     """Do a run, whose iteration yields how much of ``total`` is done.
 
@@ -30,21 +30,20 @@ def execute(
         results: makes the results when it is done.
         output: makes the form that shows them.
         after: makes more messages for the end of the stream.
-        unit: what is counted.
+        words: say how far it is; default: how many photos.
     """
+    words = words or (lambda done: f"{done} of {total} photos" if total else f"{done} photos")
     if not ctx.delegated:
-        return _stream(ctx, run, total, results, output, after, unit)
+        return _stream(ctx, run, total, results, output, after, words)
     for done in run:
-        ctx.set_progress(done / total if total else None, _label(done, total, unit))
+        ctx.set_progress(done / total if total else None, words(done))
     return results()
 
 
-def _stream(ctx, run, total, results, output, after, unit) -> Iterator[Any]:
+def _stream(ctx, run, total, results, output, after, words) -> Iterator[Any]:
     try:
         for done in run:
-            yield ctx.ops.set_progress(
-                label=_label(done, total, unit), progress=done / total if total else None
-            )
+            yield ctx.ops.set_progress(label=words(done), progress=done / total if total else None)
     # The stream has begun, so that no exception would reach the App.
     except Exception as error:
         expected = isinstance(error, (ValueError, OSError, ImportError))
@@ -59,7 +58,3 @@ def _stream(ctx, run, total, results, output, after, unit) -> Iterator[Any]:
     yield from after()
     values = results()
     yield ctx.ops.show_output(output(values).to_json(), values)
-
-
-def _label(done: int, total: int | None, unit: str) -> str:
-    return f"{done} of {total} {unit}" if total else f"{done} {unit}"

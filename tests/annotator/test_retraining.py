@@ -68,6 +68,14 @@ def test_it_goes_on_with_the_corrections_it_began_with(retrained):
         assert [(row["stage"], row["epoch"]) for row in csv.DictReader(file)] == [("3", "1"), ("3", "2")]
 
 
+def test_it_says_how_far_it_is(retrained):
+    first, *others = (retrained.words(done) for done in range(2, len(retrained) + 1))
+    last = retrained.outcome.losses[-1]
+    assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, held out {last['val_loss']:.3f}"
+    assert others == ["exported", "old model measured", "both models measured"]
+    assert retrained.words(7) == f"2 of {len(retrained.samples)} photos labelled again"
+
+
 def test_both_models_are_compared_on_the_same_people(retrained):
     reports = json.loads((retrained.out / "report.json").read_text())
     old, new = retrained.old.info.model_id, retrained.model_id
