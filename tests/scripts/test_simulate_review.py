@@ -60,6 +60,16 @@ def test_swapped_sides_take_one_action(simulate, truth):
     assert work(simulate, truth, [swapped]) == Counter(swap=1)
 
 
+def test_a_swapped_pair_takes_one_action(simulate, truth):
+    person = figure_at(20, 10)
+    knees, one_side = [13, 14], person.keypoints.copy()
+    person.keypoints[knees] = person.keypoints[knees[::-1]]
+    assert work(simulate, truth, [person]) == Counter(swap=1)
+    # Both on one side is no swap.
+    one_side[13] = one_side[14]
+    assert work(simulate, truth, [replace(person, keypoints=one_side)]) == Counter(keypoint=1)
+
+
 def test_a_moved_keypoint_takes_one(simulate, truth):
     person = figure_at(20, 10)
     person.keypoints[3, :2] += 20
