@@ -17,7 +17,7 @@ from annotator.images import Letterbox, PhotoError, read_photo
 from annotator.mirroring import look
 from annotator.network import Maps, Network
 from annotator.people import People
-from annotator.upright import look_upright
+from annotator.upright import decode_upright
 
 WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
@@ -113,12 +113,12 @@ def _decode_batch(
 
 def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
     try:
+        size = photo.letterbox.size
         if settings.closer_look:
-            region = maps.person >= settings.threshold
-            maps = look_upright(network, photo.square, maps, region, settings.mirrored)
-        people = decode(maps, photo.letterbox, photo.letterbox.size, network.info, settings)
-        if settings.closer_look:
+            people = decode_upright(network, photo.square, maps, photo.letterbox, size, settings)
             people = look_closer(photo.path, people, network, settings)
+        else:
+            people = decode(maps, photo.letterbox, size, network.info, settings)
         return Annotated(photo.path, people)
     except PhotoError as error:
         return Annotated(photo.path, None, str(error))

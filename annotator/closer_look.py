@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from annotator.boxes import Box, around, clipped
-from annotator.decoding import Settings, decode
+from annotator.decoding import Settings
 from annotator.images import Letterbox, read_photo
 from annotator.mirroring import look
 from annotator.network import Network
 from annotator.people import People, Person
-from annotator.upright import look_upright
+from annotator.upright import decode_upright
 
 PADDING = 0.05
 """Of a person's longer side, on every side; people whose padded boxes touch are one group."""
@@ -58,9 +58,7 @@ def look_closer(path: Path, people: People, network: Network, settings: Settings
         squares = np.stack([view.apply(photo) for view in views])
         maps = look(network, squares, settings.mirrored)
         for i, (group, view) in enumerate(zip(batch, views, strict=True)):
-            region = maps[i].person >= settings.threshold
-            upright = look_upright(network, squares[i], maps[i], region, settings.mirrored)
-            seen = decode(upright, view, people.size, network.info, settings)
+            seen = decode_upright(network, squares[i], maps[i], view, people.size, settings)
             kept += seen.people or group.people
     kept.sort(key=lambda person: -person.score)
     return People(people.size, kept, people.file_name, people.id, people.extra)

@@ -34,13 +34,13 @@ class Split:
         ValueError: a value out of range.
     """
 
-    reach: float = 0.2
+    reach: float = 0.1
     """A vote for a point this far away counts 1/e of one for the pixel's own place."""
-    blur: float = 0.015
+    blur: float = 0.02
     """Standard deviation of the Gaussian that smooths the votes."""
-    votes: int = 120
+    votes: int = 70
     """So many pixels' worth of votes make a head."""
-    apart: float = 0.06
+    apart: float = 0.05
     """Heads are farther from each other than this."""
     stray: float = 0.25
     """A connected region most of whose votes are farther than this from all heads is somebody by itself."""

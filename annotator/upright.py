@@ -4,8 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from annotator.decoding import Settings, decode
+from annotator.images import Letterbox
 from annotator.mirroring import look
 from annotator.network import Maps, Network
+from annotator.people import People
+
+
+def decode_upright(
+    network: Network,
+    square: np.ndarray,
+    maps: Maps,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    settings: Settings,
+) -> People:
+    """The people of a view, from a turned look if most of them do not stand; arguments as of
+    :func:`~annotator.decoding.decode` and :func:`look_upright`.
+
+    A view on which nobody is found is not turned: a second chance would find people where none are.
+    """
+    people = decode(maps, letterbox, size, network.info, settings)
+    if not people.people:
+        return people
+    seen = look_upright(network, square, maps, maps.person >= settings.threshold, settings.mirrored)
+    if seen is maps:
+        return people
+    turned = decode(seen, letterbox, size, network.info, settings)
+    return turned if turned.people else people
 
 
 def look_upright(

@@ -10,7 +10,7 @@ from annotator.people import People, Person
 from tests.annotator.conftest import draw_photo
 
 SIZE = (400, 300)
-LEFT, BESIDE, RIGHT = (20, 30, 60, 90, 10), (82, 40, 50, 80, 90), (310, 190, 60, 80, 200)
+LEFT, BESIDE, RIGHT = (20, 30, 60, 90, 64), (82, 40, 50, 80, 191), (310, 190, 60, 80, 128)
 
 
 @pytest.fixture
