@@ -154,7 +154,7 @@ def run_export(arguments: argparse.Namespace) -> int:
     photos = find_photos(arguments.photos or EXAMPLES)[:16]
     if not photos:
         raise ExportError(f"{arguments.photos}: no photos for the check")
-    report = folder / "report.json"
+    report = weights.parent / "report.json"
     precision = "float16" if arguments.fp16 else "float16-weights" if arguments.fp16_weights else "float32"
     parity = export_onnx(
         cascade,

@@ -47,6 +47,28 @@ def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> 
     save_arrays(path, {**arrays, CONFIG_KEY: np.array(config)})
 
 
+def mix_weights(first: str | Path, second: str | Path, share: float, path: str | Path) -> None:
+    """Write the mean of two networks of one kind, the second of which was trained on from the first.
+
+    Such a mean is often better than both: Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
+
+    Args:
+        share: of the first, 0..1.
+
+    Raises:
+        WeightsError: the files hold different networks.
+    """
+    with np.load(first) as one, np.load(second) as other:
+        if set(one.files) != set(other.files) or str(one[CONFIG_KEY]) != str(other[CONFIG_KEY]):
+            raise WeightsError(f"{first} and {second} hold different networks: their mean is none")
+        arrays = {
+            name: share * one[name].astype(np.float32) + (1 - share) * other[name].astype(np.float32)
+            for name in one.files
+            if name != CONFIG_KEY
+        }
+        save_arrays(path, {**arrays, CONFIG_KEY: one[CONFIG_KEY]})
+
+
 def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = False) -> list[str]:
     """Fill a cascade from a file, as far as the file goes.
 

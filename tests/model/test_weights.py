@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.cascade import PRESETS, Cascade
-from model.weights import WeightsError, load_weights, open_cascade, save_weights
+from model.weights import WeightsError, load_weights, mix_weights, open_cascade, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,20 @@ def test_keeps_the_backbone_on_request(first, tmp_path):
     load_weights(other, tmp_path / "w.npz", keep_backbone=True)
     np.testing.assert_array_equal(other.get_layer("block_1_expand").kernel, own)
     np.testing.assert_array_equal(other.get_layer("person").kernel, first.get_layer("person").kernel)
+
+
+def test_the_mean_of_two_networks(first, tmp_path):
+    other = Cascade(PRESETS["lite"], ("person",))
+    save_weights(first, tmp_path / "a.npz")
+    save_weights(other, tmp_path / "b.npz", "float16")
+    mix_weights(tmp_path / "a.npz", tmp_path / "b.npz", 0.25, tmp_path / "m.npz")
+    mean = open_cascade(tmp_path / "m.npz")
+    for a, b, m in zip(first.variables, other.variables, mean.variables, strict=True):
+        np.testing.assert_allclose(m, 0.25 * np.array(a) + 0.75 * np.array(b), rtol=1e-3, atol=1e-5)
+    save_weights(Cascade(PRESETS["lite"], ("person", "parts")), tmp_path / "more.npz")
+    with pytest.raises(WeightsError, match=r"more\.npz hold different networks"):
+        mix_weights(tmp_path / "a.npz", tmp_path / "more.npz", 0.5, tmp_path / "none.npz")
+    assert not (tmp_path / "none.npz").exists()
 
 
 def test_refuses_another_preset(first, tmp_path):

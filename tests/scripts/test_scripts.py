@@ -100,16 +100,18 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
         "stages": [plan, plan, plan],
     }
     recipes = tmp_path / "first.json", tmp_path / "then.json"
-    for path in recipes:
-        path.write_text(json.dumps(recipe))
+    for path, change in zip(recipes, ({}, {"start_share": 0.25}), strict=True):
+        path.write_text(json.dumps(recipe | change))
     out = tmp_path / "run"
     result = run("train-default", data, out, "--recipe", recipes[0], "--recipe", recipes[1])
     assert result.returncode == 0, result.stderr[-2000:]
     assert "missing" in result.stderr
     config = json.loads((out / "then" / "config.json").read_text())
     assert config["start_weights"] == str(out / "first" / "stage3.npz")
-    weights = [np.load(out / name / "stage3.npz")["Conv1/kernel"] for name in ("first", "then")]
-    np.testing.assert_array_equal(*weights)
+    for name in ("stage3", "mean"):  # nothing was learnt, so that the mean is no other
+        weights = [np.load(out / path)["Conv1/kernel"] for path in ("first/stage3.npz", f"then/{name}.npz")]
+        np.testing.assert_array_equal(*weights)
+    assert not (out / "first" / "mean.npz").exists()
     assert [source["weight"] for source in config["data"]] == [2.0, 1.0]
     # The donors' folder is not validated with, so nothing of it is held out.
     assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
