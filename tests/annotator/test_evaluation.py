@@ -15,6 +15,7 @@ from annotator.densepose import CHART_MIRROR, PART_MIRROR
 from annotator.evaluation import PersonView, SceneView, evaluate, match
 from annotator.examples import EXAMPLES
 from annotator.figures import ROWS, figure, share, table
+from annotator.instances import Split
 from annotator.network import DEFAULT_MODEL, Network
 from annotator.people import Person
 from annotator.rle import encode_mask
@@ -351,7 +352,7 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
         assert 0 < network <= everything
     assert report["model"]["model_id"] == Network().info.model_id
     assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
-    assert report["settings"]["split"]["blur"] == 0.015
+    assert report["settings"]["split"]["blur"] == Split().blur
     assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
     printed = capsys.readouterr()
     assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
