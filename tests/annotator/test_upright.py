@@ -11,7 +11,7 @@ from annotator.images import Letterbox, read_photo
 from annotator.mirroring import look
 from annotator.network import Maps, Network
 from annotator.person_pass import label_boxes
-from annotator.upright import look_upright, quarter_turns, turn
+from annotator.upright import decode_upright, look_upright, quarter_turns, turn
 from tests.annotator.test_mirroring import maps
 
 UP, RIGHT, DOWN, LEFT = (0, -1), (1, 0), (0, 1), (-1, 0)
@@ -73,6 +73,21 @@ def test_a_person_upside_down_gets_the_labels_of_one_who_stands(turns):
     again = turn(look_upright(network, tilted, seen, region, False), turns)
     for field in dataclasses.fields(Maps):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(upright, field.name))
+
+
+def test_a_view_without_people_is_not_turned(monkeypatch):
+    network = Network()
+    square = read_photo(EXAMPLES / "astronaut.jpg")[:448, :448]
+    box = Letterbox(square.shape[1::-1], network.side)
+    square = np.ascontiguousarray(box.apply(square)[::-1, ::-1])
+    seen = look(network, square[None], False)[0]
+    looks, run = [], network.run
+    monkeypatch.setattr(network, "run", lambda images: looks.append(1) or run(images))
+    size = box.size
+    assert decode_upright(network, square, seen, box, size, Settings()).people
+    assert len(looks) == 1
+    assert not decode_upright(network, square, seen, box, size, Settings(confidence=1)).people
+    assert len(looks) == 1
 
 
 def test_a_drawn_box_is_looked_at_upright():

@@ -103,6 +103,10 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     for path, change in zip(recipes, ({}, {"start_share": 0.25}), strict=True):
         path.write_text(json.dumps(recipe | change))
     out = tmp_path / "run"
+    result = run("train-default", data, out, "--recipe", recipes[1])
+    assert result.returncode == 1
+    assert "then.json: start_share" in result.stderr
+    assert "Traceback" not in result.stderr
     result = run("train-default", data, out, "--recipe", recipes[0], "--recipe", recipes[1])
     assert result.returncode == 0, result.stderr[-2000:]
     assert "missing" in result.stderr
