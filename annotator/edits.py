@@ -240,26 +240,32 @@ def _continued(person: Person, where: np.ndarray) -> Person:
     that was nowhere before has none until its surface is corrected.
     """
     if person.parts is not None and person.parts.any():
-        blank = where & (person.parts == 0)
-        rows, columns = regions.nearest_known(person.parts > 0)
-        person = replace(person, parts=np.where(blank, person.parts[rows, columns], person.parts))
+        person = replace(person, parts=person.parts.copy())
+        _carry(person.parts > 0, where & (person.parts == 0), person.parts)
     if person.charts is None or not person.charts.any():
         return person
     charts, u, v = person.charts.copy(), person.u.copy(), person.v.copy()
-    parts = CHART_TO_PART[charts] if person.parts is None else person.parts
-    wrong = where & ((CHART_TO_PART[charts] != parts) | (charts == 0))
+    of_charts = CHART_TO_PART[charts]
+    parts = of_charts if person.parts is None else person.parts
+    wrong = where & ((of_charts != parts) | (charts == 0))
+    sources = np.where(wrong, np.uint8(0), of_charts)
     groups = np.unique(parts[wrong]) if person.parts is not None else np.zeros(1, np.uint8)
     for part in groups.tolist():
         here = wrong if person.parts is None else wrong & (parts == part)
-        known = (person.charts > 0) & ~wrong
-        if part:
-            known &= CHART_TO_PART[person.charts] == part
-        if not known.any():
+        known = sources == part if part else sources > 0
+        if known.any():
+            _carry(known, here, charts, u, v)
+        else:
             charts[here] = 0
-            continue
-        rows, columns = (index[here] for index in regions.nearest_known(known))
-        charts[here], u[here], v[here] = (a[rows, columns] for a in (person.charts, person.u, person.v))
     return replace(person, charts=charts, u=u, v=v)
+
+
+def _carry(known: np.ndarray, where: np.ndarray, *layers: np.ndarray) -> None:
+    """Give pixels the values of the nearest known ones, in place; none of them is known itself."""
+    if where.any():
+        rows, columns = (index[where] for index in regions.nearest_known(known, where))
+        for layer in layers:
+            layer[where] = layer[rows, columns]
 
 
 def _fill_area(scene: Scene, values: _Values) -> Changes:
@@ -330,7 +336,9 @@ def _own_keypoints(piece: Person, person: Person, owner: np.ndarray, index: int)
         return piece
     keypoints, visibility = _keypoints(person)
     rows, columns = _at(keypoints, person.box)
-    nearest = regions.nearest_known(person.mask)
+    asked = np.zeros(person.mask.shape, bool)
+    asked[rows, columns] = True
+    nearest = regions.nearest_known(person.mask, asked)
     other = owner[nearest[0][rows, columns], nearest[1][rows, columns]] != index
     keypoints[other], visibility[other] = 0, 0
     return replace(piece, keypoints=keypoints, visibility=visibility)

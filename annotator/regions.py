@@ -15,6 +15,8 @@ from annotator.boxes import Box
 
 GEODESIC_SIDE = 160
 """Pixels to which the longer side of a mask is thinned out before distances inside it are measured."""
+BLOCK = 8
+"""Side of the squares of pixels in which the nearest known one is looked for first."""
 
 
 def stroke(points: np.ndarray, radius: float, box: Box) -> np.ndarray:
@@ -100,12 +102,39 @@ def nearest_seed(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     return np.where(mask, owners[there[..., 0], there[..., 1]], -1)
 
 
-def nearest_known(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of the nearest known pixel of each pixel; ``known`` is bool and somewhere true."""
+def nearest_known(known: np.ndarray, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of the nearest known pixel of each pixel.
+
+    Args:
+        known: (h, w) bool, somewhere true.
+        where: (h, w) bool, somewhere true: the only pixels that are asked for, which is faster where they are few or
+            close together. The others' rows and columns mean nothing.
+    """
     from scipy.ndimage import distance_transform_edt
 
-    rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return rows, columns
+    if where is None:
+        rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        return rows, columns
+    window = _window(known, where)
+    nearest = np.empty((2, *known.shape), np.int32)
+    for index, side, found in zip(nearest, window, nearest_known(known[window]), strict=True):
+        index[window] = found + side.start
+    return nearest[0], nearest[1]
+
+
+def _window(known: np.ndarray, where: np.ndarray) -> tuple[slice, slice]:
+    """Of rows and columns: all pixels ``where``, with their nearest known ones and those as near."""
+    from scipy.ndimage import distance_transform_edt
+
+    def blocks(mask: np.ndarray) -> np.ndarray:
+        rows, columns = (np.arange(0, side, BLOCK) for side in mask.shape)
+        return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
+
+    away = distance_transform_edt(~blocks(known))[blocks(where)].max()
+    # In blocks away the pixels of two of them are farther apart by a block's diagonal at the most.
+    reach = int(np.ceil(BLOCK * (away + 2**0.5)))
+    sides = (np.flatnonzero(where.any(axis=axis)) for axis in (1, 0))
+    return tuple(slice(max(side[0] - reach, 0), side[-1] + reach + 1) for side in sides)
 
 
 def _to_segment(columns, rows, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

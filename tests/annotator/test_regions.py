@@ -101,3 +101,27 @@ def test_large_masks_are_divided_as_small_ones(scale):
     border = np.flatnonzero(np.diff(owner[20 * scale]))
     assert len(border) == 1
     assert abs(border[0] + 1 - 30 * scale) <= 3 * scale
+
+
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.3])
+def test_asking_for_a_few_pixels_finds_the_same_as_asking_for_all(share):
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        shape = tuple(random.integers(3, 90, 2))
+        known = random.random(shape) < share
+        known[random.integers(shape[0]), random.integers(shape[1])] = True
+        row, column = random.integers(shape[0]), random.integers(shape[1])
+        where = np.zeros(shape, bool)
+        where[row : row + 9, column : column + 9] = True
+        found = np.array(regions.nearest_known(known, where))[:, where]
+        np.testing.assert_array_equal(found, np.array(regions.nearest_known(known))[:, where])
+
+
+def test_a_few_pixels_are_looked_for_nearby():
+    known = np.zeros((3000, 3000), bool)
+    known[1400:1500, 1400:1500] = True
+    where = np.zeros_like(known)
+    where[1505:1510, 1400:1410] = True
+    rows, columns = regions._window(known, where)
+    assert rows.stop - rows.start < 200
+    assert columns.stop - columns.start < 200
