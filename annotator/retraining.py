@@ -19,6 +19,8 @@ from annotator.corrections import Part, write_corrections
 from annotator.network import DEFAULT_MODEL, Network
 
 if TYPE_CHECKING:
+    import fiftyone as fo
+
     from annotator.collections import Samples, Summary
     from model.config import RunConfig
 
@@ -75,10 +77,7 @@ class Outcome:
     @property
     def losses(self) -> list[dict[str, float]]:
         """Per epoch the columns of the training's log, ``loss`` and ``val_loss`` among them."""
-        with (self.model.parent / "run" / "log.csv").open(newline="", encoding="utf-8") as file:
-            return [
-                {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
-            ]
+        return losses(self.model.parent)
 
     def text(self) -> str:
         """Both models side by side, in Markdown."""
@@ -161,6 +160,7 @@ class Retraining:
         return f"epoch {done} of {epochs}: loss {losses['loss']:.3f}, held out {losses['val_loss']:.3f}"
 
     def __iter__(self) -> Iterator[int]:
+        _remember_run(self.samples._dataset, self.out)
         yield from self._retrain()
         if self.relabel:
             from annotator.collections import Annotation
@@ -257,6 +257,26 @@ class Retraining:
         (self.out / REPORT).write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
         # Last: it says that the run is finished.
         finished_report(self.out).write_text(text, encoding="utf-8")
+
+
+def losses(folder: Path) -> list[dict[str, float]]:
+    """Of a run's folder, per epoch that is done the columns of the training's log, also while it trains."""
+    log = folder / "run" / "log.csv"
+    if not log.is_file():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def last_run(dataset: fo.Dataset) -> Path | None:
+    """The folder in which people of this dataset were learnt from last."""
+    folder = dataset.info.get("densepose_retraining")
+    return folder and Path(folder)
+
+
+def _remember_run(dataset: fo.Dataset, folder: Path) -> None:
+    dataset.info["densepose_retraining"] = str(folder)
+    dataset.save()
 
 
 def finished_report(folder: Path) -> Path:

@@ -27,7 +27,7 @@ from .forms import (
     show_notice,
     show_warning,
 )
-from .retrain import RetrainModel
+from .retrain import RetrainingPanel, RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
 from .running import execute
 
@@ -273,6 +273,7 @@ def register(plugin: Any) -> None:
         ExportCocoDensePose,
         ImportCocoDensePose,
         RetrainModel,
+        RetrainingPanel,
         ModelInfo,
         *REVIEW_OPERATORS,
     ):

@@ -1,8 +1,9 @@
-"""The operator that makes a better model from what people corrected."""
+"""The operator that makes a better model from what people corrected, and the panel that shows how it is learning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fiftyone.operators import types
 
 from annotator.corrections import LEAST_PHOTOS, reviewed_samples
 from annotator.fiftyone_fields import Fields, find_prefixes
-from annotator.retraining import FineTuning, Retraining, finished_report, weights_of
+from annotator.retraining import FineTuning, Retraining, finished_report, last_run, losses, weights_of
 
 from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
 from .running import Results, execute
@@ -21,12 +22,23 @@ Context = foo.ExecutionContext
 PLAN = FineTuning()
 LONG = (
     "On a CPU this takes from minutes to hours, in which the App is slow: schedule it, and let "
-    "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`."
+    "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`. Either way the "
+    "panel *Retraining* shows how it learns."
 )
 ACCEPT = (
     "All labels are as they were. To accept the new model, run this again on the same folder with *Label … again* "
     "ticked; to reject it, do nothing."
 )
+LOOK_EVERY = 3000
+"""Milliseconds between two looks at a run."""
+LAYOUT = {
+    "xaxis": {"title": {"text": "epoch"}, "type": "category", "nticks": 10},
+    "yaxis": {"title": {"text": "loss"}},
+    "legend": {"orientation": "h", "x": 0, "y": 1.15},
+    "showlegend": True,
+    "margin": {"l": 60, "b": 45, "t": 30, "r": 10},
+    "height": 260,
+}
 
 
 class RetrainModel(foo.Operator):
@@ -76,13 +88,58 @@ class RetrainModel(foo.Operator):
             relabel=values["relabel"],
         )
 
+        def before() -> list[Any]:
+            return [ctx.ops.open_panel("retraining", layout="horizontal")]
+
         def after() -> list[Any]:
             return [ctx.ops.reload_dataset()] if run.relabel else []
 
-        return execute(ctx, run, len(run), lambda: _results(run), _output, after=after, words=run.words)
+        messages = {"before": before, "after": after, "words": run.words}
+        return execute(ctx, run, len(run), lambda: _results(run), _output, **messages)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _output(ctx.results or {})
+
+
+class RetrainingPanel(foo.Panel):
+    """How the last retraining of the dataset is going, wherever it runs."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        return foo.PanelConfig(name="retraining", label="Retraining", icon="show_chart")
+
+    def look(self, ctx: Context) -> None:
+        """Nothing is kept: whatever happens in a panel, it is rendered anew."""
+
+    def render(self, ctx: Context) -> types.Property:
+        panel = types.Object()
+        folder = last_run(ctx.dataset)
+        if folder is None:
+            panel.md("No model learns from this dataset yet: run *Retrain model*.", name="state")
+        else:
+            panel.md(_state(folder), name="state")
+            if losses(folder):
+                panel.plot("losses", data=_curves(losses(folder)), layout=LAYOUT)
+            if finished_report(folder).is_file():
+                # The heading of the file is too large for a panel.
+                panel.md(f"#####{finished_report(folder).read_text(encoding='utf-8')}", name="report")
+        panel.view("timer", types.TimerView(interval=LOOK_EVERY, on_interval=self.look))
+        return types.Property(panel)
+
+
+def _state(folder: Path) -> str:
+    """How far a run is, in Markdown."""
+    epochs = losses(folder)
+    if finished_report(folder).is_file():
+        return f"`{folder}` is finished."
+    if not epochs:
+        return f"`{folder}`: the first epoch is not done yet."
+    at = datetime.fromtimestamp((folder / "run" / "log.csv").stat().st_mtime)
+    last = epochs[-1]
+    return (
+        f"`{folder}`: epoch {len(epochs)} done at {at:%H:%M:%S}, loss {last['loss']:.3f}, "
+        f"held out of training {last['val_loss']:.3f}."
+    )
 
 
 def _path(text: str) -> Path:
@@ -158,26 +215,30 @@ def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
 
 def _results(run: Retraining) -> Results:
     outcome, again = run.outcome, run.outcome.relabelled
-    epochs = list(range(1, len(outcome.losses) + 1))
-    curves = {"training": "loss", "held out of training": "val_loss"}
     return {
         "model": str(outcome.model),
         "comparison": outcome.text(),
-        "losses": [
-            {"type": "scatter", "name": name, "x": epochs, "y": [row[column] for row in outcome.losses]}
-            for name, column in curves.items()
-        ],
+        "losses": _curves(outcome.losses),
         "relabelled": f"{again.people} people labelled again, {again.kept} of humans kept"
         if again
         else ACCEPT,
     }
 
 
+def _curves(epochs: list[dict[str, float]]) -> list[dict[str, Any]]:
+    """Lines of a plot."""
+    names = {"training": "loss", "held out of training": "val_loss"}
+    x = list(range(1, len(epochs) + 1))
+    return [
+        {"type": "scatter", "name": name, "x": x, "y": [row[column] for row in epochs]}
+        for name, column in names.items()
+    ]
+
+
 def _output(results: Results) -> types.Property:
     outputs = types.Object()
     outputs.str("model", label="New model")
     outputs.str("comparison", label="Comparison", view=types.MarkdownView())
-    layout = {"xaxis": {"title": "epoch"}, "yaxis": {"title": "loss"}, "height": 260}
-    outputs.plot("losses", label="Loss", layout=layout)
+    outputs.plot("losses", label="Loss", layout=LAYOUT)
     outputs.str("relabelled", label="Labels")
     return types.Property(outputs, view=types.View(label="Retrained"))

@@ -21,6 +21,7 @@ def execute(
     results: Callable[[], Results],
     output: Callable[[Results], types.Property],
     *,
+    before: Callable[[], list[Any]] = list,
     after: Callable[[], list[Any]] = list,
     words: Callable[[int], str] | None = None,
 ) -> Iterator[Any] | Results:
@@ -29,18 +30,20 @@ def execute(
     Args:
         results: makes the results when it is done.
         output: makes the form that shows them.
-        after: makes more messages for the end of the stream.
+        before: makes messages for the beginning of the stream.
+        after: makes more messages for its end.
         words: say how far it is; default: how many photos.
     """
     words = words or (lambda done: f"{done} of {total} photos" if total else f"{done} photos")
     if not ctx.delegated:
-        return _stream(ctx, run, total, results, output, after, words)
+        return _stream(ctx, run, total, results, output, before, after, words)
     for done in run:
         ctx.set_progress(done / total if total else None, words(done))
     return results()
 
 
-def _stream(ctx, run, total, results, output, after, words) -> Iterator[Any]:
+def _stream(ctx, run, total, results, output, before, after, words) -> Iterator[Any]:
+    yield from before()
     try:
         for done in run:
             yield ctx.ops.set_progress(label=words(done), progress=done / total if total else None)

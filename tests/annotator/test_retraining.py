@@ -12,7 +12,7 @@ from annotator.examples import EXAMPLES
 from annotator.fiftyone_fields import FieldError
 from annotator.images import find_photos
 from annotator.network import DEFAULT_MODEL, Network
-from annotator.retraining import FineTuning, Retraining
+from annotator.retraining import FineTuning, Retraining, last_run, losses
 
 from ..model.conftest import write_source
 
@@ -41,7 +41,11 @@ def retrained(reviewed, tmp_path_factory) -> Retraining:
     """A run that was stopped after the first epoch and started again."""
     out = tmp_path_factory.mktemp("retraining") / "spring"
     first = Retraining(reviewed, out, plan=SHORT)
+    assert losses(out) == []
     assert next(iter(first)) == 1
+    # Who looks at the dataset meanwhile finds the run and its losses.
+    assert last_run(reviewed) == out
+    assert [row["epoch"] for row in losses(out)] == [1]
     for sample in reviewed[6:]:
         for person in sample.dp_people.detections:
             person["review"] = "approved"
