@@ -14,25 +14,27 @@ network answers otherwise than it was trained."""
 
 @keras.saving.register_keras_serializable("densepose")
 class Upsample(layers.Layer):
-    """Nearest-neighbour upsampling of [N, h, w, C] by a whole factor.
+    """Upsampling of [N, h, w, C] by a whole factor, nearest-neighbour unless said otherwise.
 
     Keras's ``UpSampling2D`` repeats rows and columns, which ONNX can only express as tiles and reshapes; a
     resize becomes one ``Resize`` node and takes a sixth off the whole network's time.
     """
 
-    def __init__(self, factor: int = 2, **kwargs):
+    def __init__(self, factor: int = 2, interpolation: str = "nearest", **kwargs):
         super().__init__(**kwargs)
         self.factor = factor
+        self.interpolation = interpolation
 
     def call(self, x):
         _, height, width, _ = ops.shape(x)
-        return ops.image.resize(x, (height * self.factor, width * self.factor), interpolation="nearest")
+        size = height * self.factor, width * self.factor
+        return ops.image.resize(x, size, interpolation=self.interpolation)
 
     def compute_output_shape(self, shape):
         return (shape[0], *(side and side * self.factor for side in shape[1:3]), shape[3])
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "factor": self.factor}
+        return {**super().get_config(), "factor": self.factor, "interpolation": self.interpolation}
 
 
 def conv(x, width: int, kernel: int, name: str, *, norm: bool = False, dilation: int = 1):
@@ -89,3 +91,28 @@ def dilated_unet(
         for i in range(2):
             x = conv(x, width, 3, f"{name}_up{level}_{i}", norm=norm)
     return conv(x, features, 1, f"{name}_features", norm=norm)
+
+
+def look_around(x, name: str, width: int, dilation: int):
+    """A residual block that sees the whole map: a dilated 3×3 convolution whose result, pooled over all of the
+    map by mean and maximum, is told to every place (Hu et al., "Squeeze-and-Excitation Networks", 2018, who
+    multiply where this adds).
+
+    Args:
+        x: [N, h, w, width].
+
+    Returns:
+        [N, h, w, width], after ReLU.
+    """
+    seen = conv(x, width, 3, f"{name}_in", norm=True, dilation=dilation)
+    pooled = layers.Concatenate(name=f"{name}_pooled")(
+        [
+            layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(seen),
+            layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_max")(seen),
+        ]
+    )
+    told = layers.Dense(width, use_bias=False, name=f"{name}_told")(pooled)
+    here = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_out_conv")(seen)
+    both = layers.Add(name=f"{name}_join")([here, told])
+    both = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_out_bn")(both)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, both]))

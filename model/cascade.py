@@ -1,7 +1,9 @@
 """The cascade: one backbone, six stage nets that hand their features on, six outputs.
 
 Easy tasks come first and feed harder ones. Every stage net is a small dilated U-Net that reads the image
-features F and the feature maps of earlier stages. Presets are data; :class:`Cascade` builds any of them.
+features F and the feature maps of earlier stages. Behind them a coarse but wide context net may have the last word
+on what only the whole body tells: left from right, front from back. Presets are data; :class:`Cascade` builds any
+of them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 from keras import layers
 
-from model.blocks import MOMENTUM, Upsample, conv, dilated_unet
+from model.blocks import MOMENTUM, Upsample, conv, dilated_unet, look_around
 
 STAGE_NETS = ("person", "parts", "charts", "uv", "keypoints", "heads")
 OUTPUTS = {"person": 1, "parts": 15, "charts": 25, "uv": 48, "keypoints": 17, "heads": 2}
@@ -51,6 +53,29 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class ContextConfig:
+    """The context net: it looks at everything the cascade knows, at strides 16 and 8, and adds what it thinks to the
+    logits of :data:`SECOND_THOUGHTS`. Sides are a matter of the whole body, which the stage nets, thin as they are
+    at stride 4, see little of."""
+
+    reads: tuple[str, ...]
+    """Stage nets whose features it reads beside F and the backbone's two deepest taps."""
+    width: int
+    """Channels at stride 16, where it looks around."""
+    squeeze: int
+    """Channels to which what it reads is squeezed, and of its convolutions at stride 8."""
+    skip: int
+    """Channels at stride 8 that go around stride 16."""
+    dilations: tuple[int, ...] = (1, 2, 4, 1)
+    """Of its residual blocks."""
+
+
+SECOND_THOUGHTS = ("charts", "keypoints")
+"""Outputs to whose logits the context net adds its own."""
+CONTEXT_STRIDE = 8
+
+
+@dataclass(frozen=True)
 class CascadeConfig:
     """Everything that :class:`Cascade` needs to build the network again."""
 
@@ -72,6 +97,8 @@ class CascadeConfig:
     votes: tuple[str, ...] = ("head",)
     """What every pixel of a person points at, from :data:`VOTES`; the thesis has the head alone. People whose
     heads are close together are told apart by a second point."""
+    context: ContextConfig | None = None
+    """The thesis has none."""
 
     def channels(self, name: str) -> int:
         """Channels of an output."""
@@ -94,7 +121,10 @@ class CascadeConfig:
         }
         taps = tuple(tuple(tap) for tap in config["taps"])
         votes = tuple(config.get("votes", cls.votes))
-        return cls(**{**config, "stages": stages, "taps": taps, "votes": votes})
+        context = config.get("context") and ContextConfig(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in config["context"].items()}
+        )
+        return cls(**{**config, "stages": stages, "taps": taps, "votes": votes, "context": context})
 
 
 def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, StageConfig]:
@@ -154,6 +184,7 @@ PRESETS: dict[str, CascadeConfig] = {
             _LITE,
         ),
         votes=VOTES,
+        context=ContextConfig(("parts", "charts", "keypoints"), width=144, squeeze=96, skip=64),
     ),
 }
 
@@ -208,6 +239,11 @@ class Cascade(keras.Model):
                 norm=config.norm,
             )
             outputs[name] = self._head(features[name], name, stage, config.channels(name))
+        if config.context and set(config.context.reads) <= set(stage_nets):
+            taps = [backbone.get_layer(TAPS[i]).output for i in (3, 4)]
+            x = self._context(taps, pyramid, features, config)
+            for name in SECOND_THOUGHTS:
+                outputs[name] = self._think_again(outputs[name], x, name, config)
         super().__init__(images, outputs, **kwargs)
         self.config = config
         self.stage_nets = tuple(stage_nets)
@@ -242,6 +278,43 @@ class Cascade(keras.Model):
         x = Upsample(name=f"{name}_head_up")(x)
         x = conv(x, stage.head, stage.head_kernel, f"{name}_head", norm=True)
         return layers.Conv2D(channels, 1, name=name, dtype="float32")(x)
+
+    @staticmethod
+    def _context(taps: list, pyramid, features: dict, config: CascadeConfig):
+        """What the context net makes of all there is: [N, H/8, W/8, squeeze]."""
+        context = config.context
+        pool = layers.AveragePooling2D(CONTEXT_STRIDE // config.feature_stride, name="context_pool")
+        fine = [pool(x) for x in (pyramid, *(features[name] for name in context.reads))]
+        fine = layers.Concatenate(name="context_fine")(fine)
+        half = layers.AveragePooling2D(2, name="context_half")
+        at_16 = [
+            Upsample(name="context_spread32")(
+                conv(taps[1], context.width, 1, "context_squeeze32", norm=True)
+            ),
+            conv(taps[0], context.squeeze, 1, "context_squeeze16", norm=True),
+            half(conv(fine, context.squeeze, 1, "context_squeeze8", norm=True)),
+        ]
+        x = layers.Concatenate(name="context_reads")(at_16)
+        x = conv(x, context.width, 1, "context_mix", norm=True)
+        for i, dilation in enumerate(context.dilations):
+            x = look_around(x, f"context_around{i}", context.width, dilation)
+        x = Upsample(name="context_up")(conv(x, context.squeeze, 1, "context_back", norm=True))
+        x = layers.Concatenate(name="context_join")(
+            [x, conv(fine, context.skip, 1, "context_skip", norm=True)]
+        )
+        for i in range(2):
+            x = conv(x, context.squeeze, 3, f"context_up{i}", norm=True)
+        return x
+
+    @staticmethod
+    def _think_again(logits, x, name: str, config: CascadeConfig):
+        """Logits of a stage net, with the context net's added; it starts with nothing to say."""
+        added = layers.Conv2D(
+            config.channels(name), 1, kernel_initializer="zeros", name=f"context_{name}", dtype="float32"
+        )(x)
+        factor = CONTEXT_STRIDE // config.output_stride
+        added = Upsample(factor, "bilinear", name=f"context_{name}_up", dtype="float32")(added)
+        return layers.Add(name=f"context_{name}_sum", dtype="float32")([logits, added])
 
     def get_config(self) -> dict:
         return {"config": self.config.to_dict(), "stage_nets": list(self.stage_nets), "name": self.name}

@@ -212,13 +212,13 @@ def _trace(cascade: Cascade, shape: tuple[int, int], *, raw: bool):
     function = tf.function(graph, input_signature=signature)
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     for node in proto.graph.node:
-        if node.op_type == "Resize":
+        if node.op_type == "Resize" and any(a.name == "mode" and a.s == b"nearest" for a in node.attribute):
             _simplify_resize(node)
     return proto
 
 
 def _simplify_resize(node) -> None:
-    """Upsampling by a whole factor, in the attributes that every ONNX Runtime provider knows.
+    """Nearest-neighbour upsampling by a whole factor, in the attributes that every ONNX Runtime provider knows.
 
     tf2onnx writes TensorFlow's coordinate mode, which ONNX has dropped; for whole factors both are the same.
     """

@@ -288,7 +288,9 @@ class Run:
         if stage == 1:
             old = set(cascade.backbone_layers)
         else:
-            new = tuple(f"{name}_" for name in TRAINED_IN_STAGE[stage])
+            # The context net comes last: it reads what the third stage adds.
+            nets = (*TRAINED_IN_STAGE[stage], "context") if stage == 3 else TRAINED_IN_STAGE[stage]
+            new = tuple(f"{name}_" for name in nets)
             old = {
                 layer.name
                 for layer in cascade.layers

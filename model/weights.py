@@ -73,7 +73,7 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
     """Fill a cascade from a file, as far as the file goes.
 
     A file made for other votes has no head vectors to give. Stage nets that read more than those of the file
-    start as if what is new were zero.
+    start as if what is new were zero, and so does a context net that the file does not have.
 
     Args:
         keep_backbone: leave the backbone as it is.
@@ -101,14 +101,16 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
 
 
 def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:
-    """Whether weights of one shape can fill the other, which may have other votes and stage nets that read more."""
+    """Whether weights of one shape can fill the other, which may have other votes, stage nets that read more, and a
+    context net where the first has none."""
     stages = {}
     for name, stage in wanted.stages.items():
         reads = given.stages[name].reads if name in given.stages else ()
         stages[name] = (
             dataclasses.replace(stage, reads=reads) if reads == stage.reads[: len(reads)] else stage
         )
-    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages)
+    context = given.context and wanted.context
+    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages, context=context)
 
 
 def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,12 +1,21 @@
 """The network's shape, layer by layer."""
 
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
 
-from model.cascade import OUTPUTS, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
+from model.cascade import (
+    OUTPUTS,
+    PRESETS,
+    SECOND_THOUGHTS,
+    STAGE_NETS,
+    TRAINED_IN_STAGE,
+    Cascade,
+    CascadeConfig,
+)
 
 # Stage net: what it reads beside F, feature width, bottleneck depth and width, decoder widths, head.
 THESIS = {
@@ -96,6 +105,35 @@ def test_a_training_stage_has_only_its_nets():
     cascade = Cascade(PRESETS["lite"], TRAINED_IN_STAGE[1])
     assert set(cascade.output) == {"person", "parts"}
     assert not [layer.name for layer in cascade.layers if layer.name.startswith("charts")]
+
+
+def test_the_context_net_adds_to_charts_and_keypoints_alone():
+    """At first it has nothing to say; what it says later reaches every place from anywhere in the image."""
+    cascade = Cascade(PRESETS["lite"])
+    plain = Cascade(dataclasses.replace(PRESETS["lite"], context=None))
+    for layer in plain.layers:
+        layer.set_weights(cascade.get_layer(layer.name).get_weights())
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0, 255, (1, 128, 128, 3)).astype("float32")
+    before = plain(image)
+    for name, value in cascade(image).items():
+        np.testing.assert_allclose(value, before[name], atol=1e-5, err_msg=name)
+
+    for name in SECOND_THOUGHTS:
+        cascade.get_layer(f"context_{name}").kernel.assign_add(
+            rng.normal(0, 100, (1, 1, 96, OUTPUTS[name])).astype("float32")
+        )
+    said = {name: np.array(value - before[name]) for name, value in cascade(image).items()}
+    assert {name for name, change in said.items() if np.abs(change).max() > 1e-4} == set(SECOND_THOUGHTS)
+    other = image.copy()
+    other[:, :32, :32] = 255 - other[:, :32, :32]
+    far = np.array(cascade(other)["charts"] - plain(other)["charts"] - said["charts"])[:, -16:, -16:]
+    assert np.abs(far).max() > 1e-4
+
+
+def test_a_training_stage_without_all_it_reads_has_no_context_net():
+    nets = TRAINED_IN_STAGE[1] + TRAINED_IN_STAGE[2]
+    assert not [layer for layer in Cascade(PRESETS["lite"], nets).layers if layer.name.startswith("context")]
 
 
 def test_config_survives_json():

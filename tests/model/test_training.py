@@ -56,7 +56,9 @@ from dataclasses import replace
 from model.cascade import PRESETS, StageConfig
 lite = PRESETS["lite"]
 small = {n: replace(s, encoder=(4,), decoder=(4,), depth=1, bottleneck=4) for n, s in lite.stages.items()}
-PRESETS["lite"] = replace(lite, backbone_width=0.35, taps=((4, 8), (8, 8)), feature_width=8, stages=small)
+context = replace(lite.context, width=8, squeeze=8, skip=4)
+narrow = {"backbone_width": 0.35, "taps": ((4, 8), (8, 8)), "feature_width": 8}
+PRESETS["lite"] = replace(lite, **narrow, stages=small, context=context)
 """
 TRAIN = """
 import sys

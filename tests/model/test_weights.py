@@ -97,3 +97,16 @@ def test_a_stage_net_that_reads_more_answers_as_before(tmp_path):
     save_weights(new, tmp_path / "more.npz")
     with pytest.raises(WeightsError, match=r"more\.npz: made for preset 'lite'"):
         load_weights(old, tmp_path / "more.npz")
+
+
+def test_a_context_net_that_the_file_lacks_has_nothing_to_say(tmp_path):
+    old = Cascade(dataclasses.replace(PRESETS["lite"], context=None))
+    save_weights(old, tmp_path / "w.npz")
+    new = Cascade(PRESETS["lite"])
+    assert load_weights(new, tmp_path / "w.npz") == []
+    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    for name, value in old(image).items():
+        np.testing.assert_allclose(new(image)[name], value, atol=1e-4, err_msg=name)
+    save_weights(new, tmp_path / "context.npz")
+    with pytest.raises(WeightsError, match=r"context\.npz: made for preset 'lite'"):
+        load_weights(old, tmp_path / "context.npz")
