@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page
+from pycocotools.coco import COCO
 
 from annotator.body import load_body
 from annotator.collections import export_samples
@@ -180,6 +181,35 @@ def covers(person: Person, x: float, y: float) -> bool:
     row, column = pixel(person, x, y)
     h, w = person.mask.shape
     return 0 <= row < h and 0 <= column < w and bool(person.mask[row, column])
+
+
+def assert_same(people: list[Person], expected: list[Person]) -> None:
+    """All labels, whoever made them and when."""
+    for person, other in zip(people, expected, strict=True):
+        assert person.box == other.box
+        for name in ("mask", "parts", "charts", "u", "v", "visibility"):
+            np.testing.assert_array_equal(getattr(person, name), getattr(other, name), name)
+        np.testing.assert_allclose(person.keypoints, other.keypoints, atol=0.01)
+
+
+def assert_exported(panel: Panel, dataset, path) -> None:
+    """A COCO file of the dataset says of the first photo's people what the database says."""
+    people = panel.people()
+    export_samples(dataset, path)
+    coco = COCO(path)
+    (image,) = (i for i in coco.dataset["images"] if i["file_name"] == "photo0.png")
+    annotations = coco.imgToAnns[image["id"]]
+    for annotation, person in zip(annotations, people, strict=True):
+        mask = coco.annToMask(annotation) > 0
+        x, y, w, h = person.box
+        np.testing.assert_array_equal(mask[y : y + h, x : x + w], person.mask)
+        assert mask.sum() == annotation["area"] == person.mask.sum()
+        keypoints = np.array(annotation["keypoints"]).reshape(-1, 3)
+        np.testing.assert_array_equal(keypoints[:, 2], person.visibility)
+        there = person.visibility > 0
+        np.testing.assert_allclose(keypoints[there, :2], person.keypoints[there, :2], atol=0.51)
+        said = annotation["dp_provenance"]
+        assert (said["state"], said["author"]) == (person.provenance.state, person.provenance.author)
 
 
 def test_the_queue_and_what_is_drawn(panel, samples):
@@ -462,7 +492,8 @@ def test_decide(panel, dataset, tmp_path):
 def test_approve_the_rest(panel):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="Approve the rest").click()
-    panel.page.locator(".dp-dialog input").first.fill("0.5")
+    doubt = panel.page.locator(".dp-dialog input").first.bounding_box()
+    panel.page.mouse.click(doubt["x"] + doubt["width"] / 2, doubt["y"] + doubt["height"] / 2)
     panel.page.get_by_text("2 predicted people on 1 images").wait_for(timeout=MINUTE)
     panel.page.get_by_role("button", name="Approve 2").click()
     panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
@@ -472,6 +503,67 @@ def test_approve_the_rest(panel):
     panel.page.get_by_role("button", name="Take back 2").click()
     panel.page.get_by_text("2 people are to be decided again.").wait_for(timeout=MINUTE)
     assert [p.provenance.state for p in panel.people()] == ["predicted", "predicted"]
+
+
+def focused(panel: Panel) -> str:
+    return panel.page.evaluate("document.activeElement.innerText")
+
+
+def tab_to(panel: Panel, words: str) -> None:
+    """Tab until a button with these words has the focus."""
+    for _ in range(40):
+        if words in focused(panel):
+            return
+        panel.page.keyboard.press("Tab")
+    raise AssertionError(f"no button {words!r} is reached by Tab")
+
+
+def test_filters_and_approve_the_rest_by_keys_alone(panel):
+    keyboard = panel.page.keyboard
+    panel.page.mouse.move(5, 5)  # not over the panel, which would take the focus
+    panel.press("/")
+    panel.page.wait_for_function("document.activeElement.matches('.dp-chip')")
+    tab_to(panel, "left and right swapped")
+    keyboard.press("Enter")
+    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 1")
+    keyboard.press("Space")
+    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 3")
+    tab_to(panel, "Approve the rest")
+    keyboard.press("Enter")
+    panel.page.wait_for_function("document.activeElement.matches('.dp-dialog input')")
+    for _ in range(40):
+        keyboard.press("ArrowRight")
+    panel.page.get_by_text("2 predicted people on 1 images").wait_for(timeout=MINUTE)
+    tab_to(panel, "Approve 2")
+    keyboard.press("Enter")
+    panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
+    assert [p.provenance.state for p in panel.people()] == ["approved", "approved"]
+    keyboard.press("d")  # the panel has its keys again
+    panel.page.get_by_text("This was the last image of the queue.").wait_for()
+
+
+def test_merging_by_mouse_and_by_keys_alone(panel, dataset, tmp_path):
+    first, second = panel.people()
+    panel["person"].nth(1).click()
+    panel["tool-merge"].click()
+    panel["merge"].click()
+    (merged,) = panel.people()
+    assert merged.mask.sum() == first.mask.sum() + second.mask.sum()
+    assert covers(merged, *first.keypoints[0, :2])
+    panel.page.get_by_role("button", name="Undo").click()
+    assert len(panel.people()) == 2
+    panel.page.mouse.move(5, 5)
+    panel.press(",")
+    panel.press("m")
+    panel.page.wait_for_function("document.activeElement.matches('[data-testid=dp-merge]')")
+    panel.page.keyboard.press("Enter")
+    assert len(panel.people()) == 1
+    panel.page.keyboard.press("Control+z")
+    assert len(panel.people()) == 2
+    # Whoever is selected can be deleted without a key, too.
+    panel.page.get_by_role("button", name="Delete").click()
+    assert_same(panel.people(), [second])
+    assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
 def in_conflict(panel: Panel, browser) -> tuple[Panel, np.ndarray]:

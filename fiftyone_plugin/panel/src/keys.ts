@@ -53,11 +53,15 @@ function cyclePeople({ session }: Context, by: number) {
     if (keys.length) session.select(step(keys, session.selected ?? keys[keys.length - 1], by));
 }
 
-/** The panels of the grid and of the modal may both be there: the comment is that of the one with the key. */
-function comment(_: Context, event: KeyboardEvent) {
+/** The panels of the grid and of the modal may both be there: what is found is that of the one with the key. */
+function focus(event: KeyboardEvent, selector: string) {
     const panel = (event.target as Element).closest(".dp-review");
-    panel?.querySelector<HTMLElement>("[data-testid=dp-comment]")?.focus();
+    // What the key has just brought is there once it is rendered.
+    setTimeout(() => panel?.querySelector<HTMLElement>(selector)?.focus());
 }
+
+/** Give the keys back to the panel before what has the focus goes. */
+export const leave = (element: Element) => element.closest<HTMLElement>(".dp-review")?.focus();
 
 function erase({ session }: Context) {
     if (session.tool === "polygon") return session.set({ erase: !session.erase });
@@ -84,10 +88,14 @@ export const KEYS: Key[] = [
     { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => session.decideAll("approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
     { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
-    { keys: ["c"], words: "comment", group: "Decide", run: comment },
+    { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => focus(event, "[data-testid=dp-comment]") },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
     { keys: [".", ","], words: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: ["/"], words: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
+        session.set({ queueWanted: true });
+        focus(event, ".dp-chip");
+    } },
     { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores }) },
     tool("q", "select", "select and move"),
     tool("k", "keypoints", "keypoints"),
@@ -97,7 +105,11 @@ export const KEYS: Key[] = [
     tool("g", "bucket", "fill an area with a part"),
     tool("x", "split", "split by a line"),
     tool("h", "heads", "split by clicking the heads"),
-    tool("m", "merge", "merge with another person"),
+    { keys: ["m"], words: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
+        abandon();
+        session.set({ tool: "merge", wrong: null });
+        focus(event, "[data-testid=dp-merge]");
+    } },
     tool("n", "add", "add a person by a box"),
     tool("u", "surface", "correct the place on the body"),
     { keys: ["l"], words: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
@@ -119,7 +131,7 @@ export const KEYS: Key[] = [
         const { person, keypoint } = session;
         if (!person) return;
         if (keypoint !== null && person.keypoints?.[keypoint]?.[3]) session.setKeypoint(keypoint, 0, 0, 0);
-        else if (keypoint === null) session.edit({ kind: "delete", person: person.key });
+        else if (keypoint === null) session.delete();
     } },
     { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
     { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },

@@ -1,5 +1,6 @@
 // Right column: the people of the image, what is doubtful about each, and the decision.
 
+import { leave } from "./keys";
 import type { Session } from "./session";
 import { worst } from "./session";
 import type { Person } from "./people";
@@ -15,7 +16,12 @@ export function PeopleList({ session }: { session: Session }) {
                 <Row key={person.key} session={session} person={person} />
             ))}
             {session.image && !session.people.length && (
-                <p className="dp-dim">Nobody is labelled here. Press N and draw a box around a person.</p>
+                <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
+            )}
+            {session.people.length > 1 && (
+                <button className="dp-button" onClick={() => session.decideAll("approved")} title="Approve all who are not decided (Shift+A)">
+                    Approve all
+                </button>
             )}
         </div>
     );
@@ -43,6 +49,19 @@ function Row({ session, person }: { session: Session; person: Person }) {
                     <div style={{ width: `${100 * doubt}%` }} />
                 </div>
             </div>
+            {!isOpen && session.tool === "merge" && session.person && (
+                <button
+                    className="dp-button"
+                    data-testid="dp-merge"
+                    onClick={(event) => {
+                        event.stopPropagation(); // a click on a row selects
+                        leave(event.currentTarget);
+                        session.merge(person.key);
+                    }}
+                >
+                    Same person as {session.numberOf(session.person) + 1}
+                </button>
+            )}
             {isOpen && <Details session={session} person={person} />}
         </div>
     );
@@ -71,6 +90,9 @@ function Details({ session, person }: { session: Session; person: Person }) {
                 </button>
                 <button className="dp-button" onClick={() => session.decide("edited")} title="O">
                     Open again
+                </button>
+                <button className="dp-button" onClick={() => session.delete()} title="Delete the person (Del)">
+                    Delete
                 </button>
             </div>
             <Comment key={`${person.key} ${person.comment}`} session={session} person={person} />

@@ -102,6 +102,7 @@ const Items = React.memo(function Items(props: { items: Item[]; open?: string; s
                         key={item.id}
                         className={`dp-item ${item.id === open ? "dp-on" : ""}`}
                         style={{ top: (first + i) * ENTRY }}
+                        tabIndex={item.id === open ? 0 : -1}
                         onClick={() => show(item.id)}
                         title={item.filepath}
                         data-testid="dp-item"

@@ -43,8 +43,14 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
     const onKeyDown = (event: React.KeyboardEvent) => {
         const target = event.target as HTMLElement;
         const isSlider = target.matches("input[type=range]");
-        // A slider that was dragged gives the keys back; one that was reached by keys moves by them.
-        if (isSlider && target.matches(":focus-visible") && /^(Arrow|Home$|End$)/.test(event.key)) {
+        // What was clicked or dragged gives the keys back; what was reached by keys goes on with them.
+        const isReached = isSlider ? target.matches(":focus-visible") : target.matches("button, tr");
+        if (isReached && /^(Tab$|Enter$| $|Escape$)/.test(event.key)) {
+            if (event.key !== "Escape") return event.stopPropagation();
+            session.set({ queueWanted: false });
+            root.current?.focus();
+        }
+        if (isSlider && isReached && /^(Arrow|Home$|End$)/.test(event.key)) {
             event.stopPropagation();
             return;
         }
@@ -71,6 +77,10 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
             onChange={(event) => {
                 // A list that keeps the focus would take the next key for itself.
                 if (event.target instanceof HTMLSelectElement) root.current?.focus();
+            }}
+            onClick={(event) => {
+                const isByPointer = event.detail > 0;
+                if (isByPointer && (event.target as Element).closest("button")) root.current?.focus();
             }}
             onMouseEnter={() => root.current?.contains(document.activeElement) || root.current?.focus()}
         >

@@ -2,6 +2,7 @@
 
 import { type Score, scores, type Scores } from "./calls";
 import { DOUBTFUL } from "./people_list";
+import { leave } from "./keys";
 import type { Session } from "./session";
 
 export function ScoreTable({ session }: { session: Session }) {
@@ -15,13 +16,16 @@ export function ScoreTable({ session }: { session: Session }) {
         );
         return () => void (isWanted = false);
     }, [order]);
-    const close = () => session.set({ scores: false });
+    const close = () => {
+        if (document.activeElement) leave(document.activeElement);
+        session.set({ scores: false });
+    };
     return (
         <div className="dp-scores" data-testid="dp-scores">
             <div className="dp-row">
                 <b>{table ? `${table.people} people to decide` : "Loading…"}</b>
                 <span className="dp-dim">Click a score to see who is worst, a person to go there.</span>
-                <button className="dp-button dp-end" onClick={close} title="J">
+                <button autoFocus className="dp-button dp-end" onClick={close} title="J">
                     Close
                 </button>
             </div>
@@ -38,6 +42,8 @@ export function ScoreTable({ session }: { session: Session }) {
                     <tbody>
                         {table.rows.map((row) => (
                             <tr
+                                tabIndex={0}
+                                onKeyDown={(event) => event.key === "Enter" && event.currentTarget.click()}
                                 key={row.key}
                                 className={row.key === session.selected ? "dp-on" : ""}
                                 title={row.filepath}

@@ -477,6 +477,17 @@ export class Session {
         else this.set({ message: "Everybody in this queue is decided." });
     }
 
+    /** This person is the same as the selected one. */
+    merge(key: string) {
+        if (!this.person || key === this.selected) return;
+        this.edit({ kind: "merge", people: [this.person.key, key] });
+        this.set({ tool: "select" });
+    }
+
+    delete() {
+        if (this.person) this.edit({ kind: "delete", person: this.person.key });
+    }
+
     setKeypoint(index: number, x: number, y: number, visibility: number) {
         if (this.person) this.edit(this.keypointAt(index, x, y, visibility));
     }

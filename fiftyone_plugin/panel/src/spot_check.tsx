@@ -1,6 +1,7 @@
 // "Approve the rest": everything up to a doubt at once, after a look at some of it.
 
 import { approveBelow, spotCheck, takeBack } from "./calls";
+import { leave } from "./keys";
 import type { Session } from "./session";
 
 export function SpotCheck({ session }: { session: Session }) {
@@ -32,6 +33,7 @@ export function SpotCheck({ session }: { session: Session }) {
         );
     }
     const close = () => {
+        if (document.activeElement) leave(document.activeElement);
         setOpen(false);
         void session.filter({ check: null });
     };
@@ -51,7 +53,7 @@ export function SpotCheck({ session }: { session: Session }) {
         <div className="dp-dialog">
             <label>
                 Doubt up to {doubt.toFixed(2)}
-                <input type="range" min="0" max="1" step="0.01" value={doubt} onChange={(e) => setDoubt(+e.target.value)} />
+                <input autoFocus type="range" min="0" max="1" step="0.01" value={doubt} onChange={(e) => setDoubt(+e.target.value)} />
             </label>
             <label>
                 Look at {share} % first

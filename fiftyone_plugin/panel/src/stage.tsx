@@ -114,7 +114,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             if (event.type === "keyup") space = false;
             const { activeElement } = document;
             const isOurs = element.closest(".dp-review")!.contains(activeElement);
-            if (!isOurs || /^(INPUT|TEXTAREA|SELECT)$/.test(activeElement!.tagName)) return;
+            if (!isOurs || /^(INPUT|TEXTAREA|SELECT|BUTTON)$/.test(activeElement!.tagName)) return;
             space = event.type === "keydown";
             event.preventDefault();
             event.stopPropagation();

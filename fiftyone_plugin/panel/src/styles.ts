@@ -19,7 +19,7 @@ export const STYLES = `
 .dp-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; display: block; }
 .dp-button { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px; padding: 3px 8px;
     font: inherit; cursor: pointer; white-space: nowrap; }
-.dp-button:hover:not(:disabled) { background: #383d42; } .dp-button:disabled { opacity: .4; cursor: default; }
+.dp-button:hover:not(:disabled, .dp-on) { background: #383d42; } .dp-button:disabled { opacity: .4; cursor: default; }
 .dp-button.dp-on { background: #ff6d04; border-color: #ff6d04; color: #16181a; }
 .dp-review select, .dp-input { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px;
     padding: 3px 6px; font: inherit; max-width: 100%; }

@@ -31,6 +31,14 @@ export function Toolbar({ session }: { session: Session }) {
                 Queue
             </button>
             <div className="dp-group">
+                <button className="dp-button" title="Image before (Shift+D)" onClick={() => void session.move(-1)}>
+                    ‹
+                </button>
+                <button className="dp-button" title="Next image (D)" onClick={() => void session.move(1)}>
+                    ›
+                </button>
+            </div>
+            <div className="dp-group">
                 {TOOL_BUTTONS.map(([tool, name, key]) => (
                     <button
                         key={tool}

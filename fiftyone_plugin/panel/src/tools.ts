@@ -284,14 +284,11 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         draw: (_, context, pixel) => drawDots(context, points, pixel, "#ff8080"),
     },
     merge: {
-        hint: "Click the person that is the same as the selected one.",
+        hint: "Click the person that is the same as the selected one, on the photo or in the list.",
         cursor: "copy",
         down(session, { at }) {
             const found = personAt(session.people, ...at);
-            if (!found || !session.person) return;
-            if (found.key === session.selected) return;
-            session.edit({ kind: "merge", people: [session.person.key, found.key] });
-            session.set({ tool: "select" });
+            if (found) session.merge(found.key);
         },
     },
     add: {
