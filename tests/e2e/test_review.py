@@ -377,27 +377,28 @@ def test_keys_of_the_view_and_of_one_part(panel):
     assert panel.people()[0].provenance.comment == "seen"
 
 
-def test_split_merge_delete_and_undo(panel):
-    first, second = panel.people()
+def test_split_merge_delete_and_undo(panel, dataset, tmp_path):
+    before = first, second = panel.people()
     x, y, w, h = first.box
     panel.click(x + w / 2, y + 0.3 * h)
     panel.press("x")
     panel.drag((x - 10, y + h / 2), (x + w + 10, y + h / 2))
-    people = panel.people()
-    assert len(people) == 3
-    assert sorted(p.box[3] for p in people)[:2] == pytest.approx([h / 2, h / 2], abs=6)
+    split = panel.people()
+    halves = [person for person in split if person.box[0] < second.box[0]]
+    assert len(split) == 3
+    assert [half.box[3] for half in halves] == pytest.approx([h / 2, h / 2], abs=6)
+    assert sum(half.mask.sum() for half in halves) == first.mask.sum()
     panel.press("Control+z")
-    restored = panel.people()
-    assert len(restored) == 2
-    np.testing.assert_array_equal(restored[0].mask, first.mask)
+    assert_same(panel.people(), before)
     # Undone and done again after a reload of the page.
     panel.page.reload()
     panel.page.wait_for_timeout(4000)
     panel.open("")
     panel.show(0)
     panel.press("Control+Shift+Z")
-    assert len(panel.people()) == 3
+    assert_same(panel.people(), split)
     panel.press("Control+z")
+    assert_same(panel.people(), before)
     # By clicking two heads.
     panel.press("q")
     panel.click(x + w / 2, y + 0.3 * h)
@@ -405,18 +406,24 @@ def test_split_merge_delete_and_undo(panel):
     panel.click(x + w / 2, y + 20)
     panel.click(x + w / 2 - 30, y + h - 20)
     panel.press("Enter")
-    assert len(panel.people()) == 3
+    people = panel.people()
+    assert len(people) == 3
+    head, foot = ((x + w / 2, y + 20), (x + w / 2 - 30, y + h - 20))
+    assert [covers(person, *head) for person in people].count(True) == 1
+    assert not any(covers(person, *head) and covers(person, *foot) for person in people)
     panel.press("Control+z", "q")
-    assert len(panel.people()) == 2
+    assert_same(panel.people(), before)
     panel.click(x + w / 2, y + 0.3 * h)
     panel.press("m")
     panel.click(second.box[0] + second.box[2] / 2, second.box[1] + 0.3 * second.box[3])
     (merged,) = panel.people()
     assert merged.mask.sum() == first.mask.sum() + second.mask.sum()
+    assert covers(merged, x + w / 2, y + 0.3 * h)
     panel.press("Control+z")
-    assert len(panel.people()) == 2
+    assert_same(panel.people(), before)
     panel.press("Delete")
-    assert len(panel.people()) == 1
+    assert_same(panel.people(), [second])
+    assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
 def test_add_a_person(panel):
@@ -580,14 +587,29 @@ def in_conflict(panel: Panel, browser) -> tuple[Panel, np.ndarray]:
     return other, nose
 
 
-def test_two_browsers(panel, browser):
+def test_two_browsers(panel, browser, dataset, tmp_path):
+    second = panel.people()[1]
     other, nose = in_conflict(panel, browser)
     assert "Ada changed person 1 meanwhile" in other["conflict"].inner_text()
-    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    ada = panel.people()[0]
+    assert ada.keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    assert ada.provenance.author == "Ada"
     other.page.get_by_role("button", name="Do mine on top").click()
-    person = other.people()[0]
-    assert person.keypoints[0, 0] == pytest.approx(nose[0] - 20, abs=2)
-    assert person.provenance.author == "Bob"
+    bob = other.people()[0]
+    assert bob.keypoints[0, 0] == pytest.approx(nose[0] - 20, abs=2)
+    assert bob.provenance.author == "Bob"
+    # Of another person Ada's panel is not behind.
+    panel.press("q")
+    at = second.keypoints[0, :2]
+    panel.click(at[0], at[1] + 30)
+    panel.press("k")
+    panel.drag(tuple(at), (at[0], at[1] + 15))
+    people = panel.people()
+    assert not panel["conflict"].count()
+    assert_same(people[:1], [bob])
+    assert people[1].keypoints[0, :2] == pytest.approx((at[0], at[1] + 15), abs=2)
+    assert [person.provenance.author for person in people] == ["Bob", "Ada"]
+    assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
 def test_a_killed_server_loses_nothing(panel, app):
