@@ -206,7 +206,9 @@ def test_ci_runs_the_test_command():
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
-def test_relative_links_of_the_readme_exist():
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["README.md", "fiftyone_plugin/README.md", "annotator/models/README.md"])
+def test_relative_links_of_the_readmes_exist(name):
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
