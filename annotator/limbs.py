@@ -1,7 +1,7 @@
 """What the labels of one body owe each other: limbs that hang together have one side, joints lie between parts.
 
 The network says for every pixel by itself which side of the body it is on, and is right the more often the nearer
-to the trunk. So a hand takes the side of its arm, and a knee that of its leg.
+to the trunk. So a hand takes the side of its arm where the two disagree, and a knee that of its leg.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from annotator.densepose import (
 )
 from annotator.network import Maps
 
-TORSO, UPPER_ARMS = 1, (10, 11)
 TOUCH = 5
 """Map pixels around a piece of a limb in which it is looked for what it hangs on."""
+CLEARLY = 2
+"""So many times as much of the other limb as of its own a piece must touch to be turned. On renders the mean IoU of
+parts in boxes is .545 where nothing is turned, .537 with 1, .553 with 2, .551 with 3 and 4."""
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
 OTHER_SIDE = 0.3
@@ -40,9 +42,8 @@ NO_PART = 0.02
 def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
     """Give limbs the side of what they hang on, from the trunk outwards.
 
-    Upper arms get the side of the torso that they touch, where V tells left from right; forearms and lower legs
-    that of what they hang on, then hands and feet that of theirs. Each connected piece is looked at by itself, and
-    mirrored with its U and V where it is on the wrong side.
+    Forearms and lower legs get the side of what they hang on, then hands and feet that of theirs. Each connected
+    piece is looked at by itself, and mirrored with its U and V where it clearly is on the wrong side.
 
     Args:
         maps: of one image.
@@ -54,19 +55,13 @@ def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
     rows, columns = np.flatnonzero(around.any(axis=1)), np.flatnonzero(around.any(axis=0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     charts = maps.charts.copy()
-    here, v = charts[window], maps.v[window]
+    here = charts[window]
     parts = CHART_TO_PART[here] * around[window]
-
-    def turn(pieces: list[np.ndarray]) -> None:
-        for piece in pieces:
+    for outer, inner in LIMBS:
+        pieces = _pieces(parts, outer)
+        for piece in [p for p in pieces if _hangs_on_the_other_limb(p, parts, outer, inner)]:
             here[piece] = CHART_MIRROR[here[piece]]
             parts[piece] = PART_MIRROR[parts[piece]]
-
-    turn([piece for piece in _pieces(parts, UPPER_ARMS) if _touches_the_other_side(piece, parts, v)])
-    for outer, inner in LIMBS:
-        turn(
-            [piece for piece in _pieces(parts, outer) if _hangs_on_the_other_limb(piece, parts, outer, inner)]
-        )
     turned = charts != maps.charts
     u, v = maps.u.copy(), maps.v.copy()
     u[turned], v[turned] = mirror_uv(maps.charts[turned], u[turned], v[turned])
@@ -82,25 +77,13 @@ def _pieces(parts: np.ndarray, sides: tuple[int, int]) -> list[np.ndarray]:
     return pieces
 
 
-def _near(piece: np.ndarray) -> np.ndarray:
-    return cv2.dilate(piece.astype(np.uint8), np.ones((2 * TOUCH + 1, 2 * TOUCH + 1), np.uint8)) > 0
-
-
-def _touches_the_other_side(piece: np.ndarray, parts: np.ndarray, v: np.ndarray) -> bool:
-    """Whether the torso around a piece of an upper arm is the other half: V is 0 at its left, 1 at its right."""
-    touched = v[_near(piece) & (parts == TORSO)]
-    if not len(touched):
-        return False
-    is_left = parts[piece][0] == UPPER_ARMS[0]
-    return bool((touched.mean() < 0.5) != is_left)
-
-
 def _hangs_on_the_other_limb(
     piece: np.ndarray, parts: np.ndarray, outer: tuple[int, int], inner: tuple[int, int]
 ) -> bool:
     side = outer.index(parts[piece][0])
-    touched = np.bincount(parts[_near(piece)], minlength=len(PARTS))
-    return bool(touched[inner[1 - side]] > touched[inner[side]])
+    near = cv2.dilate(piece.astype(np.uint8), np.ones((2 * TOUCH + 1, 2 * TOUCH + 1), np.uint8)) > 0
+    touched = np.bincount(parts[near], minlength=len(PARTS))
+    return bool(touched[inner[1 - side]] > CLEARLY * touched[inner[side]])
 
 
 def weigh_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:

@@ -70,6 +70,8 @@ class ContextConfig:
     """Of its residual blocks."""
 
 
+CONTEXT = "context"
+"""Its name, and the start of its layers' names."""
 SECOND_THOUGHTS = ("charts", "keypoints")
 """Outputs to whose logits the context net adds its own."""
 CONTEXT_STRIDE = 8

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.augmentation import Augmentation
-from model.cascade import PRESETS
+from model.cascade import CONTEXT, PRESETS, STAGE_NETS
 from model.losses import Term
 from model.pasting import Pasting
 from model.sources import DataError, Source
@@ -38,6 +38,9 @@ class StagePlan:
     """The stage ends after so many epochs without a better validation loss; 0 for never."""
     frozen_epochs: int = 0
     """Epochs in which what earlier stages (or ImageNet) taught stays as it is."""
+    learning: tuple[str, ...] = ()
+    """Nets that learn in the frozen epochs, stage nets or ``"context"``; those that the stage adds where none is
+    named."""
     settled_epochs: int = 0
     """Last epochs, in which batch norm no longer changes: a fifth faster on a CPU, and the network answers while
     it learns as it will answer in use."""
@@ -193,7 +196,13 @@ def _stage(entry: dict, where: str, usual: dict[str, Term]) -> StagePlan:
         name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
     }
     pairs = {name: tuple(map(tuple, entry.get(name, ()))) for name in ("drops", "growth")}
-    return _make(StagePlan, {**entry, "terms": terms or usual, **pairs}, where)
+    learning = tuple(entry.get("learning", ()))
+    for name in learning:
+        if name not in (*STAGE_NETS, CONTEXT):
+            raise DataError(
+                f"{where}.learning: no net {name!r}; there are {', '.join((*STAGE_NETS, CONTEXT))}"
+            )
+    return _make(StagePlan, {**entry, "terms": terms or usual, **pairs, "learning": learning}, where)
 
 
 def _tuples(values: dict) -> dict:

@@ -22,7 +22,7 @@ import numpy as np
 from keras import ops
 
 from model.augmentation import Augmentation
-from model.cascade import PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
+from model.cascade import CONTEXT, PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
@@ -285,16 +285,17 @@ class Run:
 
     def _compile(self, learner: Learner, stage: int, plan: StagePlan, *, frozen: bool, settled: bool) -> None:
         cascade = learner.cascade
-        if stage == 1:
+        if stage == 1 and not plan.learning:
             old = set(cascade.backbone_layers)
         else:
             # The context net comes last: it reads what the third stage adds.
-            nets = (*TRAINED_IN_STAGE[stage], "context") if stage == 3 else TRAINED_IN_STAGE[stage]
+            added = (*TRAINED_IN_STAGE[stage], CONTEXT) if stage == 3 else TRAINED_IN_STAGE[stage]
+            nets = plan.learning or added
             new = tuple(f"{name}_" for name in nets)
             old = {
                 layer.name
                 for layer in cascade.layers
-                if not layer.name.startswith(new) and layer.name not in TRAINED_IN_STAGE[stage]
+                if not layer.name.startswith(new) and layer.name not in nets
             }
         for layer in cascade.layers:
             layer.trainable = not (frozen and layer.name in old)

@@ -1,5 +1,7 @@
 """Limbs that hang together get one side; joints are looked for between their parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,6 @@ EVERYWHERE = np.ones((SIDE, SIDE), bool)
     "wrong",
     [
         {"left_hand": "right"},
-        {"right_upper_arm": "left"},
-        {"left_upper_arm": "right", "left_lower_arm": "right", "left_hand": "right"},
         {"right_foot": "left"},
         {"left_lower_leg": "right"},
         {"right_lower_arm": "left", "right_hand": "left"},
@@ -62,6 +62,19 @@ def test_what_hangs_on_a_limb_has_its_side(wrong):
     np.testing.assert_array_equal(settled.u, np.where(turned, u, given.u))
     np.testing.assert_array_equal(settled.v, np.where(turned, v, given.v))
     assert (given.charts != right.charts).any()  # what was given stays as it is
+
+
+def test_what_touches_both_limbs_alike_stays():
+    """A forearm between two upper arms hangs on either; twice as much of one is needed to turn it."""
+    charts = np.zeros((SIDE, SIDE), np.uint8)
+    charts[20:30, 20:24] = CHART["left lower arm"]
+    charts[10:20, 20:22] = CHART["left upper arm"]
+    for width, turned in ((2, False), (3, False), (6, True)):
+        charts[10:20, 22:] = 0
+        charts[10:20, 22 : 22 + width] = CHART["right upper arm"]
+        given = replace(body(), charts=charts)
+        settled = settle_sides(given, EVERYWHERE)
+        assert (settled.charts[25, 22] == CHART["right lower arm"]) == turned, width
 
 
 def test_sides_of_other_people_and_of_loose_pieces_stay():

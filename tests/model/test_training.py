@@ -179,6 +179,29 @@ def test_trains_on_jax(figures, tmp_path):
     assert result.stdout.split() == ["jax", "6"]
 
 
+LEARNING = """
+import sys
+from dataclasses import replace
+from model.cascade import Cascade
+from model.config import read_config
+from model.training import Learner, Run
+run = Run(read_config(sys.argv[1]), sys.argv[2])
+plan = run.config.stages[2]
+for learning in ((), ("context",), ("charts", "context")):
+    learner = Learner(Cascade(PRESETS["lite"]), plan.terms)
+    run._compile(learner, 3, replace(plan, learning=learning), frozen=True, settled=False)
+    print(*sorted({v.path.split("/")[0].split("_")[0] for v in learner.trainable_variables}))
+"""
+
+
+def test_frozen_epochs_teach_the_nets_that_are_named(figures, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(config(figures).to_json())
+    result = run_script(SMALL + LEARNING, path, tmp_path / "run")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.splitlines() == ["context heads keypoints", "context", "charts context"]
+
+
 RATE = """
 import sys
 import numpy as np
@@ -322,6 +345,9 @@ def test_config_survives_its_file(figures, tmp_path):
     assert read_config(tmp_path / "c.json") == settings
 
 
+LEGS = '{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1, "learning": ["legs"]}'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -331,6 +357,10 @@ def test_config_survives_its_file(figures, tmp_path):
         (
             '{"stages": [{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}]}',
             "three training stages",
+        ),
+        (
+            f'{{"stages": [{LEGS}, {LEGS}, {LEGS}]}}',
+            r"stages\[0\]\.learning: no net 'legs'; there are person, .*context",
         ),
         ('{"data": [{"annotation": "a.json"}]}', r"data\[0\].*annotation"),
         ('{"augmentation": {"rotate": 3}}', "augmentation.*rotate"),
