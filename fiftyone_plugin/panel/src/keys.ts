@@ -54,9 +54,12 @@ function cyclePeople({ session }: Context, by: number) {
 }
 
 /** The panels of the grid and of the modal may both be there: what is found is that of the one with the key. */
-function focus(event: KeyboardEvent, selector: string) {
+const found = (event: KeyboardEvent, selector: string) =>
+    (event.target as Element).closest(".dp-review")?.querySelector<HTMLElement>(selector);
+
+/** Focus what the key brings, once it is rendered. */
+function focusSoon(event: KeyboardEvent, selector: string) {
     const panel = (event.target as Element).closest(".dp-review");
-    // What the key has just brought is there once it is rendered.
     setTimeout(() => panel?.querySelector<HTMLElement>(selector)?.focus());
 }
 
@@ -88,13 +91,13 @@ export const KEYS: Key[] = [
     { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => session.decideAll("approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
     { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
-    { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => focus(event, "[data-testid=dp-comment]") },
+    { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => found(event, "[data-testid=dp-comment]")?.focus() },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
     { keys: [".", ","], words: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
     { keys: ["/"], words: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
         session.set({ queueWanted: true });
-        focus(event, ".dp-chip");
+        focusSoon(event, ".dp-chip");
     } },
     { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores }) },
     tool("q", "select", "select and move"),
@@ -108,7 +111,7 @@ export const KEYS: Key[] = [
     { keys: ["m"], words: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
         abandon();
         session.set({ tool: "merge", wrong: null });
-        focus(event, "[data-testid=dp-merge]");
+        focusSoon(event, "[data-testid=dp-merge]");
     } },
     tool("n", "add", "add a person by a box"),
     tool("u", "surface", "correct the place on the body"),
