@@ -27,8 +27,8 @@ from annotator.network import Maps
 TOUCH = 5
 """Map pixels around a piece of a limb in which it is looked for what it hangs on."""
 CLEARLY = 2
-"""So many times as much of the other limb as of its own a piece must touch to be turned. On renders the mean IoU of
-parts in boxes is .545 where nothing is turned, .537 with 1, .553 with 2, .551 with 3 and 4."""
+"""So many times as much of the other limb as of its own a piece must touch to be turned. On 100 renders, with
+true masks, the mean IoU of parts in boxes is .545 where nothing is turned, .537 with 1, .553 with 2, .551 with 3 and 4."""
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
 OTHER_SIDE = 0.3
