@@ -117,16 +117,16 @@ class CascadeConfig:
     @classmethod
     def from_dict(cls, config: dict) -> CascadeConfig:
         """The inverse of :meth:`to_dict`, also after a trip through JSON."""
-        stages = {
-            name: StageConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in stage.items()})
-            for name, stage in config["stages"].items()
-        }
+        stages = {name: StageConfig(**_with_tuples(stage)) for name, stage in config["stages"].items()}
         taps = tuple(tuple(tap) for tap in config["taps"])
         votes = tuple(config.get("votes", cls.votes))
-        context = config.get("context") and ContextConfig(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in config["context"].items()}
-        )
+        context = config.get("context") and ContextConfig(**_with_tuples(config["context"]))
         return cls(**{**config, "stages": stages, "taps": taps, "votes": votes, "context": context})
+
+
+def _with_tuples(values: dict) -> dict:
+    """JSON knows lists alone."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, StageConfig]:
@@ -242,7 +242,7 @@ class Cascade(keras.Model):
             )
             outputs[name] = self._head(features[name], name, stage, config.channels(name))
         if config.context and set(config.context.reads) <= set(stage_nets):
-            taps = [backbone.get_layer(TAPS[i]).output for i in (3, 4)]
+            taps = [backbone.get_layer(name).output for name in TAPS[-2:]]
             x = self._context(taps, pyramid, features, config)
             for name in SECOND_THOUGHTS:
                 outputs[name] = self._think_again(outputs[name], x, name, config)
