@@ -301,6 +301,11 @@ class Run:
             layer.trainable = not (frozen and layer.name in old)
             if settled and isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
+        if not learner.trainable_variables:
+            raise DataError(
+                f"stages[{stage - 1}].learning: stage {stage} has no {', '.join(plan.learning)}: name nets of it "
+                "or of an earlier stage, or none"
+            )
         optimizer = make_optimizer(self.config, plan, cascade)
         # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
         learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")

@@ -191,6 +191,11 @@ for learning in ((), ("context",), ("charts", "context")):
     learner = Learner(Cascade(PRESETS["lite"]), plan.terms)
     run._compile(learner, 3, replace(plan, learning=learning), frozen=True, settled=False)
     print(*sorted({v.path.split("/")[0].split("_")[0] for v in learner.trainable_variables}))
+learner = Learner(Cascade(PRESETS["lite"], ("person", "parts")), plan.terms)
+try:
+    run._compile(learner, 1, replace(plan, learning=("context",)), frozen=True, settled=False)
+except ValueError as error:
+    print(error)
 """
 
 
@@ -199,7 +204,9 @@ def test_frozen_epochs_teach_the_nets_that_are_named(figures, tmp_path):
     path.write_text(config(figures).to_json())
     result = run_script(SMALL + LEARNING, path, tmp_path / "run")
     assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.splitlines() == ["context heads keypoints", "context", "charts context"]
+    *learning, refused = result.stdout.splitlines()
+    assert learning == ["context heads keypoints", "context", "charts context"]
+    assert refused.startswith("stages[0].learning: stage 1 has no context")
 
 
 RATE = """
