@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 from pycocotools.coco import COCO
 
 from annotator.body import load_body
@@ -84,10 +84,8 @@ class Panel:
     def open(self, author: str) -> None:
         page = self.page
         page.goto(self.url)
-        page.locator("[data-cy=new-panel-btn]").first.wait_for(timeout=2 * MINUTE)
-        # The App first restores the panels that were open before.
-        page.wait_for_timeout(4000)
-        page.keyboard.press("Escape")
+        # The panels that were open before are there before the samples are.
+        page.locator("[data-cy=looker]").first.wait_for(timeout=2 * MINUTE)
         if not self["canvas"].count():
             page.locator("[data-cy=new-panel-btn]").first.click()
             page.get_by_text("Review people", exact=True).first.click()
@@ -132,6 +130,11 @@ class Panel:
         for point in points[1:]:
             mouse.move(*self.at(*point), steps=6)
         mouse.up()
+
+    def push(self, *names: str) -> None:
+        """Click the buttons with these words."""
+        for name in names:
+            self["review"].get_by_role("button", name=name, exact=True).click()
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -224,8 +227,7 @@ def test_the_queue_and_what_is_drawn(panel, samples):
     panel.wait_for_image(1)
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="left and right swapped 1").click()
-    panel.page.wait_for_timeout(1500)
-    assert panel["item"].locator(".dp-name").all_inner_texts() == ["photo1.png"]
+    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png"])
     looks = set()
     for fill in ("mask", "parts", "charts", "texture", "u", "v", "none"):
         panel["fill"].select_option(fill)
@@ -280,6 +282,34 @@ def test_keypoints(panel):
     assert panel.people()[0].visibility[2] == 0
 
 
+def test_keypoints_by_mouse_alone(panel, dataset, tmp_path):
+    nose, shoulder = panel.people()[0].keypoints[[0, 5], :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel["tool-keypoints"].click()
+    panel.click(*nose)
+    for word, visibility in (("hidden", 1), ("visible", 2)):
+        panel.push(word)
+        person = panel.people()[0]
+        assert person.visibility[0] == visibility
+        assert person.keypoints[0, :2] == pytest.approx(nose, abs=0.01)
+    panel.push("missing")
+    panel.drag(tuple(shoulder), (shoulder[0], shoulder[1] + 15))
+    person = panel.people()[0]
+    assert person.visibility[[0, 5]].tolist() == [0, 2]
+    assert person.keypoints[5, 1] == pytest.approx(shoulder[1] + 15, abs=2)
+    # A missing one is chosen by its name, gets its place by a click, and is visible until told otherwise.
+    panel["keypoint"].select_option("left eye")
+    hidden = panel.page.get_by_role("button", name="hidden", exact=True)
+    expect(hidden).to_be_disabled()
+    panel.click(nose[0] + 12, nose[1] - 10)
+    assert panel.people()[0].visibility[1] == 2
+    hidden.click()
+    person = panel.people()[0]
+    assert person.visibility[:2].tolist() == [0, 1]
+    assert person.keypoints[1, :2] == pytest.approx([nose[0] + 12, nose[1] - 10], abs=2)
+    assert_exported(panel, dataset, tmp_path / "labels.json")
+
+
 def test_brush_eraser_polygon_and_fill(panel):
     first, second = panel.people()
     x, y, w, h = first.box
@@ -328,8 +358,10 @@ def test_a_polygon_cuts_away_and_its_last_corner_is_taken_back(panel):
     middle, below = y + 0.3 * h, y + 0.36 * h
     panel.click(x + w / 2, middle)
     panel.press("p")
-    for point in ((x + 0.45 * w, middle), (x + 0.55 * w, middle), (x + 0.5 * w, below), (x + 0.9 * w, y + h)):
+    wrong = (x + 0.9 * w, y + h), (x + 0.1 * w, y + h)
+    for point in ((x + 0.45 * w, middle), (x + 0.55 * w, middle), (x + 0.5 * w, below), *wrong):
         panel.click(*point)
+    panel.push("Undo")
     panel.press("Control+z", "e", "Enter")
     cut = panel.people()[0]
     assert not covers(cut, x + w / 2, middle + 5)
@@ -341,7 +373,9 @@ def test_a_polygon_cuts_away_and_its_last_corner_is_taken_back(panel):
         panel.click(*point)
     panel.press("Enter")
     assert covers(panel.people()[0], x + 25, y + h - 20)
-    panel.press("Control+z", "Control+z")
+    panel.press("Control+z")
+    np.testing.assert_array_equal(panel.people()[0].mask, cut.mask)
+    panel.push("Undo")
     np.testing.assert_array_equal(panel.people()[0].mask, first.mask)
 
 
@@ -392,7 +426,6 @@ def test_split_merge_delete_and_undo(panel, dataset, tmp_path):
     assert_same(panel.people(), before)
     # Undone and done again after a reload of the page.
     panel.page.reload()
-    panel.page.wait_for_timeout(4000)
     panel.open("")
     panel.show(0)
     panel.press("Control+Shift+Z")
@@ -433,8 +466,7 @@ def test_add_a_person(panel):
     panel.press("n")
     panel.drag((100, 100), (300, 500))
     # There is nobody on this photo; whether the network thinks so decides what the panel proposes.
-    panel.saved()
-    panel.page.wait_for_timeout(500)
+    panel.page.locator("[data-testid=dp-person], [data-testid=dp-message]").first.wait_for(timeout=MINUTE)
     if not panel.people(2):
         panel.page.get_by_role("button", name="Add an empty person").click()
         (empty,) = panel.people(2)
@@ -498,6 +530,21 @@ def test_decide(panel, dataset, tmp_path):
     assert annotations[0]["dp_provenance"]["author"] == "Ada"
 
 
+def test_images_and_decisions_by_mouse_alone(panel):
+    panel.push("‹")
+    panel.wait_for_image(1)
+    panel.push("Reject")
+    panel.wait_for_image(0)
+    panel.push("‹")
+    panel.wait_for_image(1)
+    panel.push("›")
+    panel.wait_for_image(0)
+    panel.push("Approve all")
+    panel.wait_for_image(2)
+    assert [p.provenance.state for p in panel.people()] == ["approved", "approved"]
+    assert [p.provenance.state for p in panel.people(1)] == ["rejected"]
+
+
 def test_approve_the_rest(panel):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="Approve the rest").click()
@@ -534,9 +581,9 @@ def test_filters_and_approve_the_rest_by_keys_alone(panel):
     panel.page.wait_for_function("document.activeElement.matches('.dp-chip')")
     tab_to(panel, "left and right swapped")
     keyboard.press("Enter")
-    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 1")
+    expect(panel["item"]).to_have_count(1)
     keyboard.press("Space")
-    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 3")
+    expect(panel["item"]).to_have_count(3)
     tab_to(panel, "Approve the rest")
     keyboard.press("Enter")
     panel.page.wait_for_function("document.activeElement.matches('.dp-dialog input')")
@@ -846,12 +893,25 @@ def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
     samples[1].save()
     panel = Panel(page, app[0], samples)
     panel.open("Ada")
-    panel.show(1)
     assert panel["prefix"].input_value() == "dp"
-    panel["prefix"].select_option("second")
-    panel.page.wait_for_function("document.querySelectorAll('[data-testid=dp-item]').length === 1")
-    panel.wait_for_image(1)
-    panel.page.wait_for_timeout(1000)
+    held = []
+
+    def hold(route):
+        if "review_open" in (route.request.post_data or "") and len(held) < 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    # The same image is still loading with the labels of the first prefix when the other is chosen.
+    panel.page.route("**/operators/execute", hold)
+    panel.show(1)
+    with panel.page.expect_request(lambda request: "review_open" in (request.post_data or "")):
+        panel["prefix"].select_option("second")
+    for route in held:
+        with panel.page.expect_response(lambda response: "review_open" in (response.request.post_data or "")):
+            route.continue_()
+    key = str(samples[1].second_people.detections[0].id)
+    panel.page.locator(f"[data-testid=dp-person][data-key='{key}']").wait_for()
     panel.click(500 + 100, 90 + 150)
     panel.press("r")
     panel.saved()

@@ -2,7 +2,7 @@
 
 import { PARTS } from "./labels";
 import { FILLS } from "./tiles";
-import { abandon, ACTIONS, cycleKeypoint, isDrawing } from "./tools";
+import { abandon, ACTIONS, cycleKeypoint, isDrawing, undo } from "./tools";
 import type { Session, Tool } from "./session";
 import type { Viewport } from "./viewport";
 
@@ -35,8 +35,8 @@ const ARROWS: Record<string, [number, number]> = {
 };
 
 function nudge({ session }: Context, event: KeyboardEvent) {
-    const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
-    if (!point?.[3]) return;
+    const { point } = session;
+    if (!point) return;
     const [dx, dy] = ARROWS[event.key].map((value) => value * (event.shiftKey ? 10 : 1));
     session.setKeypoint(session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
 }
@@ -70,15 +70,6 @@ function erase({ session }: Context) {
     if (session.tool === "polygon") return session.set({ erase: !session.erase });
     abandon();
     session.set({ tool: "brush", wrong: null, erase: true });
-}
-
-/** What is being drawn comes before what was done. */
-function undo({ session }: Context) {
-    if (!isDrawing()) return void session.undo("undo");
-    const { back } = ACTIONS[session.tool];
-    if (back) back(session);
-    else abandon();
-    session.notify();
 }
 
 function fade({ session }: Context, event: KeyboardEvent) {
@@ -123,18 +114,13 @@ export const KEYS: Key[] = [
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false, scores: false }); session.set({ wrong: null, message: "" }); } },
     { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
-    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run({ session }) {
-        const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
-        if (point?.[3]) session.setKeypoint(session.keypoint!, point[0], point[1], point[3] - 1);
-    } },
+    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run: ({ session }) => session.point && session.setVisibility(session.point[3] - 1) },
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
     { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
     { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
-        const { person, keypoint } = session;
-        if (!person) return;
-        if (keypoint !== null && person.keypoints?.[keypoint]?.[3]) session.setKeypoint(keypoint, 0, 0, 0);
-        else if (keypoint === null) session.delete();
+        if (session.keypoint === null) session.delete();
+        else session.setVisibility(0);
     } },
     { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
     { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },
@@ -151,7 +137,7 @@ export const KEYS: Key[] = [
     { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
-    { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: undo },
+    { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
 ];

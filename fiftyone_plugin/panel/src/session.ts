@@ -139,6 +139,12 @@ export class Session {
         return (this.selected && this.image?.people.get(this.selected)) || null;
     }
 
+    /** The selected keypoint, unless it is missing. */
+    get point(): calls.Keypoint | null {
+        const point = this.keypoint === null ? null : this.person?.keypoints?.[this.keypoint];
+        return point?.[3] ? point : null;
+    }
+
     numberOf(person: Person): number {
         return this.people.indexOf(person);
     }
@@ -176,7 +182,7 @@ export class Session {
         localStorage.setItem(this.prefixKey, prefix);
         this.place.prefix = prefix;
         this.dropAhead();
-        this.set({ states: [], reasons: [], check: null, cameFrom: null });
+        this.set({ states: [], reasons: [], check: null, cameFrom: null, loading: null });
         await this.guarded(async () => {
             await this.refreshQueue();
             const first = this.items.find((item) => item.id === this.at) ?? this.items[0];
@@ -217,6 +223,7 @@ export class Session {
     /** Open an image; the one after it is loaded meanwhile. */
     async show(sample: string, cameFrom: string | null = null) {
         this.asked = performance.now();
+        const { prefix } = this.place;
         this.at = sample;
         this.cameFrom = cameFrom;
         this.set({ loading: sample, message: "", queueWanted: false });
@@ -225,7 +232,7 @@ export class Session {
             if (ahead) this.ahead = null;
             else this.dropAhead();
             const image = await (ahead?.image ?? this.load(sample));
-            if (this.loading !== sample || image.prefix !== this.place.prefix) return closePhoto(image.photo);
+            if (this.loading !== sample || prefix !== this.place.prefix) return closePhoto(image.photo);
             if (this.image) closePhoto(this.image.photo);
             this.tiles.clear();
             const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
@@ -243,7 +250,8 @@ export class Session {
                 this.ahead = { sample: next, image: ahead };
             }
         });
-        if (this.loading === sample) this.set({ loading: null });
+        // The same image may be loading with the labels of another prefix by now.
+        if (this.loading === sample && prefix === this.place.prefix) this.set({ loading: null });
     }
 
     private dropAhead() {
@@ -490,6 +498,12 @@ export class Session {
 
     setKeypoint(index: number, x: number, y: number, visibility: number) {
         if (this.person) this.edit(this.keypointAt(index, x, y, visibility));
+    }
+
+    /** Of the selected keypoint. A missing one first needs a place. */
+    setVisibility(visibility: number) {
+        const { point } = this;
+        if (point && point[3] !== visibility) this.setKeypoint(this.keypoint!, point[0], point[1], visibility);
     }
 
     /** The edit that puts a keypoint of the selected person somewhere, inside of the photo. */

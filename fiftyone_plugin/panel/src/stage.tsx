@@ -71,7 +71,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
                 // What the select tool did not catch moves the photo.
                 panning = session.tool === "select";
             }
-            redraw();
+            session.notify(); // there may be something to undo now
         };
         const onMove = (event: PointerEvent) => {
             const here = pointer(event);
@@ -89,7 +89,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             const ends = down && !(panning && session.tool !== "select");
             down = panning = false;
             if (ends) ACTIONS[session.tool].up?.(session, pointer(event));
-            redraw();
+            session.notify();
         };
         const onLeave = () => {
             pointerMoved(null);
@@ -122,7 +122,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         };
         const onDouble = () => {
             ACTIONS[session.tool].finish?.(session);
-            redraw();
+            session.notify();
         };
         element.addEventListener("pointerdown", onDown);
         element.addEventListener("pointermove", onMove);

@@ -1,9 +1,9 @@
 // Top: tools and their settings, overlays, undo, and whether everything is saved.
 
-import { PART_COLOURS, PARTS } from "./labels";
+import { KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
 import type { Session, Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
-import { abandon, ACTIONS } from "./tools";
+import { abandon, ACTIONS, isDrawing, undo } from "./tools";
 
 const TOOL_BUTTONS: [Tool, string, string][] = [
     ["select", "Select", "Q"],
@@ -18,10 +18,14 @@ const TOOL_BUTTONS: [Tool, string, string][] = [
     ["surface", "Surface", "U"],
 ];
 
+/** By a keypoint's visibility. */
+const VISIBILITY = ["missing", "hidden", "visible"];
+
 const SAVING = { saved: "saved", saving: "saving…", failing: "not saved yet" };
 
 export function Toolbar({ session }: { session: Session }) {
     const { history, look } = session;
+    const canUndo = isDrawing() || !!history?.undo.length || session.cameFrom !== null;
     return (
         <div className="dp-toolbar">
             <button
@@ -91,7 +95,7 @@ export function Toolbar({ session }: { session: Session }) {
                 <Toggle on={session.focus} words="Focus" title="Only the selected person (F)" set={(focus) => session.set({ focus })} />
             </div>
             <div className="dp-group dp-end">
-                <button className="dp-button" title="Undo (Ctrl+Z)" disabled={!history?.undo.length && !session.cameFrom} onClick={() => void session.undo("undo")}>
+                <button className="dp-button" title="Undo; take back the last corner (Ctrl+Z)" disabled={!canUndo} onClick={() => undo(session)}>
                     Undo
                 </button>
                 <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
@@ -123,6 +127,7 @@ function Toggle({ on, words, title, set }: { on: boolean; words: string; title: 
 /** Settings of the tool; over the photo, so that the photo does not move when another tool is chosen. */
 export function ToolSettings({ session }: { session: Session }) {
     const { tool } = session;
+    if (tool === "keypoints") return <KeypointSettings session={session} />;
     const paints = tool === "brush" || tool === "polygon";
     if (!paints && tool !== "bucket" && tool !== "surface") return null;
     const onParts = session.layer === "part" || !paints;
@@ -157,6 +162,48 @@ export function ToolSettings({ session }: { session: Session }) {
                     </select>
                 </>
             )}
+        </div>
+    );
+}
+
+/** Which keypoint is selected, also a missing one, and whether it is visible. */
+function KeypointSettings({ session }: { session: Session }) {
+    const { person, keypoint, point } = session;
+    if (!person) return null;
+    const visibility = point?.[3] ?? 0;
+    return (
+        <div className="dp-group dp-settings">
+            <select
+                value={keypoint ?? ""}
+                title="Keypoint (Tab)"
+                data-testid="dp-keypoint"
+                onChange={(event) => session.set({ keypoint: +event.target.value })}
+            >
+                <option value="" hidden>
+                    keypoint…
+                </option>
+                {KEYPOINTS.map((name, i) => (
+                    <option key={name} value={i} className={person.keypoints?.[i][3] ? "" : "dp-dim"}>
+                        {name}
+                    </option>
+                ))}
+            </select>
+            {keypoint !== null &&
+                VISIBILITY.map((name, value) => (
+                    <button
+                        key={name}
+                        className={`dp-button ${value === visibility ? "dp-on" : ""}`}
+                        title={point ? `Make it ${name} (V)` : "Click on the photo where it is"}
+                        disabled={!point && value > 0}
+                        onClick={() => {
+                            session.setVisibility(value);
+                            // Otherwise the next click on the photo would set it again.
+                            if (!value) session.set({ keypoint: null });
+                        }}
+                    >
+                        {name}
+                    </button>
+                ))}
         </div>
     );
 }

@@ -44,6 +44,15 @@ export function abandon() {
 
 export const isDrawing = () => points.length > 0;
 
+/** What is being drawn comes before what was done. */
+export function undo(session: Session) {
+    if (!isDrawing()) return void session.undo("undo");
+    const { back } = ACTIONS[session.tool];
+    if (back) back(session);
+    else abandon();
+    session.notify();
+}
+
 const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
 /** Without the points that lie on a straight line (Ramer, Douglas and Peucker). */
@@ -151,7 +160,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         down(session, pointer) {
             const found = nearestKeypoint(session, pointer);
             // A missing one that was chosen comes first: eyes are near the nose.
-            if (session.keypoint !== null && !session.person?.keypoints?.[session.keypoint]?.[3]) {
+            if (session.keypoint !== null && !session.point) {
                 session.setKeypoint(session.keypoint, ...pointer.at, 2);
             } else if (found !== null) {
                 session.set({ keypoint: found });
@@ -160,7 +169,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             } else selectAt(session, pointer.at);
         },
         drag(session, { at, pixel }) {
-            const point = session.keypoint === null ? null : session.person?.keypoints?.[session.keypoint];
+            const { point } = session;
             if (!grabbed || !point || (points.length === 0 && distance(grabbed.at, at) < 2 * pixel)) return;
             points = [at];
             grabbed.point = point; // an answer of the server may have replaced the person
@@ -169,7 +178,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
         up(session, { at }) {
             const moved = grabbed !== null && points.length > 0;
-            const visibility = session.person?.keypoints?.[session.keypoint ?? 0]?.[3] ?? 2;
+            const visibility = session.point?.[3] ?? 2;
             if (moved && session.keypoint !== null) session.setKeypoint(session.keypoint, ...at, visibility);
             points = [];
             grabbed = null;
