@@ -307,6 +307,9 @@ def test_keypoints_by_mouse_alone(panel, dataset, tmp_path):
     person = panel.people()[0]
     assert person.visibility[:2].tolist() == [0, 1]
     assert person.keypoints[1, :2] == pytest.approx([nose[0] + 12, nose[1] - 10], abs=2)
+    panel.push("swap")
+    swapped = panel.people()[0]
+    np.testing.assert_array_equal(swapped.keypoints[[2, 1], :2], person.keypoints[[1, 2], :2])
     assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
@@ -315,10 +318,12 @@ def test_brush_eraser_polygon_and_fill(panel):
     x, y, w, h = first.box
     head = x + w / 2, y + 20
     panel.click(*head)
-    panel.press("b", "]")
+    panel["tool-brush"].click()
+    panel["radius"].fill("3")  # e³ = 20 pixels, then 25
+    panel.press("]")
     panel.drag((x + w / 2 + 60, y + 10), (x + w / 2 + 90, y + 10))
     painted = panel.people()[0]
-    assert covers(painted, x + w / 2 + 75, y + 10)
+    assert covers(painted, x + w / 2 + 75, y + 10 + 22)
     assert painted.mask.sum() > first.mask.sum() + 500
     panel.press("e")
     panel.drag((x + w / 2 + 50, y + 10), (x + w / 2 + 100, y + 10))

@@ -32,6 +32,8 @@ export interface Conflict {
 export type Preview = (context: CanvasRenderingContext2D, scale: number) => void;
 
 const AUTHOR_KEY = "densepose-author";
+/** Smallest and largest brush, in pixels of the photo. */
+export const RADII: [number, number] = [0.5, 500];
 const DECIDED: State[] = ["approved", "rejected"];
 
 export class Session {
@@ -498,6 +500,10 @@ export class Session {
 
     setKeypoint(index: number, x: number, y: number, visibility: number) {
         if (this.person) this.edit(this.keypointAt(index, x, y, visibility));
+    }
+
+    setRadius(radius: number) {
+        this.set({ radius: Math.min(Math.max(radius, RADII[0]), RADII[1]) });
     }
 
     /** Of the selected keypoint. A missing one first needs a place. */

@@ -100,8 +100,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             event.preventDefault();
             const bounds = element.getBoundingClientRect();
             if (event.ctrlKey) {
-                const radius = session.radius * Math.exp(-event.deltaY * BRUSH_SPEED);
-                session.set({ radius: Math.min(Math.max(radius, 0.5), 500) });
+                session.setRadius(session.radius * Math.exp(-event.deltaY * BRUSH_SPEED));
             } else if (event.shiftKey) view.pan(-event.deltaX || -event.deltaY, event.deltaX ? -event.deltaY : 0);
             else {
                 const scale = view.scale * Math.exp(-event.deltaY * ZOOM_SPEED);

@@ -1,7 +1,7 @@
 // Top: tools and their settings, overlays, undo, and whether everything is saved.
 
-import { KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
-import type { Session, Tool } from "./session";
+import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
+import { RADII, type Session, type Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
 import { abandon, ACTIONS, isDrawing, undo } from "./tools";
 
@@ -144,7 +144,21 @@ export function ToolSettings({ session }: { session: Session }) {
                     />
                 </>
             )}
-            {tool === "brush" && <span className="dp-dim">{session.radius.toFixed(1)} px</span>}
+            {tool === "brush" && (
+                <>
+                    <input
+                        type="range"
+                        min={Math.log(RADII[0])}
+                        max={Math.log(RADII[1])}
+                        step="any"
+                        value={Math.log(session.radius)}
+                        title="Size of the brush ([ and ], Ctrl + wheel)"
+                        data-testid="dp-radius"
+                        onChange={(event) => session.setRadius(Math.exp(+event.target.value))}
+                    />
+                    <span className="dp-dim">{session.radius.toFixed(1)} px</span>
+                </>
+            )}
             {onParts && (
                 <>
                     <span className="dp-dot" style={{ background: PART_COLOURS[session.part] }} />
@@ -204,6 +218,16 @@ function KeypointSettings({ session }: { session: Session }) {
                         {name}
                     </button>
                 ))}
+            {keypoint !== null && (
+                <button
+                    className="dp-button"
+                    title="Swap it with that of the other side (S)"
+                    disabled={KEYPOINT_MIRROR[keypoint] === keypoint}
+                    onClick={() => session.swapKeypoint(keypoint)}
+                >
+                    swap
+                </button>
+            )}
         </div>
     );
 }
