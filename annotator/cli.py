@@ -96,10 +96,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
     parser.add_argument(
-        "--votes", type=float, help="pixels' worth of votes that make a head: fewer people if more"
+        "--votes",
+        type=float,
+        help="pixels' worth of votes that make a head or a pelvis: fewer people if more",
     )
     parser.add_argument(
-        "--apart", type=float, help="least distance of two heads, as a share of the image, 0..1"
+        "--apart", type=float, help="least distance of two heads or pelvises, as a share of the image, 0..1"
     )
     parser.add_argument("--batch-size", type=int, help="photos per call of the network")
 

@@ -1,7 +1,8 @@
 """Who is who: person pixels split into people by where they say their head is.
 
 Every pixel of a person votes for its person's head point (thesis). The votes of one person pile up, those of
-different people at different places: each peak of the pile is somebody's head, and pixels go to the nearest.
+different people at different places: each peak of the pile is somebody's head, and pixels go to the nearest. Votes for
+other points, pelvises, then divide those who share a head.
 The thesis clusters the votes with DBSCAN, which counts a vote from a toe as much as one from a cheek; here
 votes count the less the farther they reach, and scatter is smoothed. Where votes are unsure that finds more
 of the people and breaks fewer into pieces.
@@ -34,14 +35,14 @@ class Split:
         ValueError: a value out of range.
     """
 
-    reach: float = 0.1
+    reach: float = 0.07
     """A vote for a point this far away counts 1/e of one for the pixel's own place."""
     blur: float = 0.02
     """Standard deviation of the Gaussian that smooths the votes."""
-    votes: int = 70
-    """So many pixels' worth of votes make a head."""
-    apart: float = 0.05
-    """Heads are farther from each other than this."""
+    votes: int = 100
+    """So many pixels' worth of votes make a head, or a pelvis."""
+    apart: float = 0.065
+    """Heads, and pelvises, are farther from each other than this."""
     stray: float = 0.25
     """A connected region most of whose votes are farther than this from all heads is somebody by itself."""
     least_area: int = 64
@@ -68,8 +69,8 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
     Returns:
         (h, w) int32: 0 outside ``mask`` and on dropped pixels, 1..n per person.
 
-    Heads alone decide how many people there are. Which of them a pixel belongs to, all of its votes decide:
-    two people cheek to cheek have two pelvises.
+    Each pile of head votes is somebody; where the pixels of one head have several pelvises, they are several people,
+    cheek to cheek, say. Which of them a pixel belongs to, all of its votes decide.
     """
     labels = np.zeros(mask.shape, np.int32)
     rows, columns = np.nonzero(mask)
@@ -79,13 +80,17 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
     votes = heads[rows, columns].astype(np.float32)
     side = max(mask.shape)
     places = (np.column_stack([columns, rows]) + 0.5 - np.array(mask.shape[::-1]) / 2) / side
-    weights = np.exp(-np.linalg.norm(votes[:, :2] - places, axis=1) / split.reach)
-    found = peaks(votes[:, :2], weights, split, split.votes / pixel)
+    points = np.split(votes, votes.shape[1] // 2, axis=1)
+    weights = [np.exp(-np.linalg.norm(point - places, axis=1) / split.reach) for point in points]
+    found = peaks(points[0], weights[0], split, split.votes / pixel)
     stray = np.ones(len(votes), bool)
     if len(found):
         gaps = np.linalg.norm(votes[:, None, :2] - found[None], axis=-1)
         stray = gaps.min(axis=1) > split.stray
-        labels[rows, columns] = 1 + _nearest_person(votes, weights, gaps.argmin(axis=1))
+        person = gaps.argmin(axis=1)
+        for point, weight in zip(points[1:], weights[1:], strict=True):
+            _divide(person, point, weight, split, split.votes / pixel)
+        labels[rows, columns] = 1 + _nearest_person(votes, weights[0], person)
     _number_strays(labels, mask, (rows[stray], columns[stray]), split.votes / pixel)
     return _drop_small(labels, split.least_area / pixel)
 
@@ -161,6 +166,30 @@ def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -
     highest = cv2.dilate(pile, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (near, near)))
     y, x = np.nonzero((pile == highest) & (pile >= least))
     return (np.column_stack([x, y]) + 0.5) / GRID - 0.5 - BEYOND
+
+
+def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> None:
+    """Make several people, in place, of those whose votes for another point than the head pile up at several places.
+
+    A pile makes somebody new only if it is nobody's yet: two heads and two pelvises are two people, not four.
+
+    Args:
+        person: (n,) indices from 0.
+        points, weights, least: as of :func:`peaks`.
+    """
+    found = peaks(points, weights, split, least)
+    if len(found) < 2:
+        return
+    pile = np.linalg.norm(points[:, None] - found[None], axis=-1).argmin(axis=1)
+    shared = np.zeros((person.max() + 1, len(found)))
+    np.add.at(shared, (person, pile), weights)
+    before = person.copy()
+    placed, owned = set(), set()
+    for index, at in zip(*np.unravel_index(np.argsort(-shared, axis=None), shared.shape), strict=True):
+        if index in placed and at not in owned and shared[index, at] >= least:
+            person[(before == index) & (pile == at)] = person.max() + 1
+        placed.add(index)
+        owned.add(at)
 
 
 def _nearest_person(votes: np.ndarray, weights: np.ndarray, nearest: np.ndarray) -> np.ndarray:

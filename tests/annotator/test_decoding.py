@@ -141,7 +141,7 @@ def test_every_pixel_of_a_mask_is_labelled_even_at_the_edge_of_the_maps():
 
 
 def test_touching_people_share_no_pixel():
-    maps = drawn(((8, 10, 12, 40), (-0.2, 0.0)), ((20, 10, 12, 40), (0.2, 0.0)))
+    maps = drawn(((8, 10, 12, 40), (-0.25, 0.0)), ((20, 10, 12, 40), (-0.05, 0.0)))
     people = decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people
     assert len(people) == 2
     canvas = np.zeros((512, 512), int)

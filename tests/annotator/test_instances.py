@@ -28,7 +28,7 @@ def same_partition(a: np.ndarray, b: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_people_come_apart(count):
-    mask, heads, truth = scene([(-0.4 + 0.2 * i, -0.3) for i in range(count)])
+    mask, heads, truth = scene([((12 + i * 124 // count) / 128 - 0.5, -0.3) for i in range(count)])
     labels = split_people(mask, heads, Split(), 2)
     assert labels.max() == count
     assert same_partition(labels, truth)
@@ -86,12 +86,24 @@ def test_nothing_in_nothing_out():
 def test_all_votes_decide_whose_a_pixel_is():
     mask, heads, truth = scene([(-0.1, 0.0), (0.1, 0.0)], noise=0.05)
     _, pelvises, _ = scene([(-0.4, 0.3), (0.2, 0.3)])
-    unsure = Split(blur=0.04)
+    unsure = Split(blur=0.04, reach=1)
     alone = split_people(mask, heads, unsure, 2)
     both = split_people(mask, np.dstack([heads, pelvises]), unsure, 2)
     assert alone.max() == both.max() == 2
     score = {n: adjusted_rand_score(truth[mask], found[mask]) for n, found in ((1, alone), (2, both))}
     assert score[1] < 0.99 < score[2]
+
+
+def test_people_cheek_to_cheek_have_two_pelvises():
+    mask, heads, truth = scene([(0.0, -0.3), (0.02, -0.3)])
+    _, pelvises, _ = scene([(-0.4, 0.1), (0.2, 0.1)])
+    assert split_people(mask, heads, Split(), 2).max() == 1
+    labels = split_people(mask, np.dstack([heads, pelvises]), Split(), 2)
+    assert same_partition(labels, truth)
+    # A few pixels that are wrong about the pelvis are nobody by themselves.
+    _, one, _ = scene([(-0.1, 0.1), (-0.1, 0.1)])
+    one[100:110, 4:8] = (-0.45, 0.4)
+    assert split_people(mask, np.dstack([heads, one]), Split(), 2).max() == 1
 
 
 def test_peaks_lie_where_points_pile_up_also_outside_the_image():
