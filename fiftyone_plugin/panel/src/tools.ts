@@ -144,8 +144,13 @@ export function drawName(context: CanvasRenderingContext2D, name: string, x: num
     context.lineWidth = 3 * pixel;
     context.strokeStyle = "#000c";
     context.fillStyle = "#fff";
-    context.strokeText(name, x + 9 * pixel, y - 7 * pixel);
-    context.fillText(name, x + 9 * pixel, y - 7 * pixel);
+    // On the left of the point where the canvas ends on its right.
+    const { a, e } = context.getTransform();
+    const width = context.measureText(name).width;
+    const isRight = a * (x + 9 * pixel + width) + e < context.canvas.width;
+    const left = isRight ? x + 9 * pixel : x - 9 * pixel - width;
+    context.strokeText(name, left, y - 7 * pixel);
+    context.fillText(name, left, y - 7 * pixel);
 }
 
 export const ACTIONS: Record<Tool, ToolAction> = {
