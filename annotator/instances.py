@@ -193,7 +193,7 @@ def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: 
 
 
 def _nearest_person(votes: np.ndarray, weights: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """(n,) indices from 0: each pixel's person by all votes (n, 2·points), after ``nearest`` by heads alone."""
+    """(n,) indices from 0: each pixel's person by all votes (n, 2·points), after ``nearest`` by one point after the other."""
     total = np.bincount(nearest, weights)
     sums = np.stack([np.bincount(nearest, weights * vote) for vote in votes.T], axis=1)
     # A head that is nobody's nearest has no centre, and gets no pixel.
