@@ -14,6 +14,7 @@ import numpy as np
 from annotator.boxes import surroundings, within
 from annotator.coco import read_person
 from annotator.densepose import CHART_TO_PART
+from annotator.images import PhotoError, read_photo
 from annotator.people import Person
 from annotator.rle import decode_mask
 from annotator.truth import foreground, has_mask
@@ -33,6 +34,19 @@ class Canvas:
     uv: np.ndarray
     """(H, W, 2) uint8 of 0..255."""
     people: list[Person]
+
+
+def photo_of(record: Record) -> np.ndarray:
+    """The photo of a record, uint8 [H, W, 3] RGB.
+
+    Raises:
+        DataError: it cannot be read; names it and the file that lists it.
+    """
+    try:
+        return read_photo(record.path)
+    except PhotoError as error:
+        image = record.image["id"]
+        raise DataError(f"{record.annotation_file}: image {image}: {record.path}: {error}") from None
 
 
 def paint(record: Record, shape: tuple[int, int]) -> Canvas:

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from annotator.boxes import within
-from annotator.images import read_photo, warp
+from annotator.images import warp
 from annotator.people import Person
-from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint
+from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
 from model.losses import IGNORE
 from model.sources import Record
 
@@ -27,6 +27,8 @@ MOST_HIDDEN = 0.6
 """Share of the people already there that a pasted one may cover."""
 LEAST_SEEN = 0.2
 """Share of a person that must be left for its keypoints and points to count."""
+OFF_THE_BODY = 0.04
+"""Of a box's longer side: a keypoint further than this from its person's own pixels is behind something."""
 TILT = 8.0
 """Standard deviation in degrees of a pasted person's rotation, beside that of the whole sample."""
 TRIES = 4
@@ -99,7 +101,7 @@ def compose(
             areas.append(_areas(canvas))
     if stock.backgrounds and canvas.people and rng.random() < pasting.occluders:
         photo = photo.copy()
-        texture = read_photo(stock.backgrounds[rng.integers(len(stock.backgrounds))].path)
+        texture = photo_of(stock.backgrounds[rng.integers(len(stock.backgrounds))])
         person = canvas.people[rng.integers(len(canvas.people))]
         _occlude(photo, canvas, texture, person.box, rng)
     _forget_hidden(canvas, areas)
@@ -137,13 +139,26 @@ class _CutOut:
 
 
 def _cut_out(record: Record, index: int) -> _CutOut:
-    photo = read_photo(record.path)
+    photo = photo_of(record)
     canvas = paint(record, photo.shape[:2])
     person = canvas.people[index]
     x, y, w, h = person.box
     rows = slice(y, y + h), slice(x, x + w)
     labels = canvas.labels[rows]
-    return _CutOut(photo[rows], labels, canvas.uv[rows], labels[..., OWNER] == index + 1, person)
+    own = labels[..., OWNER] == index + 1
+    return _CutOut(photo[rows], labels, canvas.uv[rows], own, _without_what_hides(person, own))
+
+
+def _without_what_hides(person: Person, own: np.ndarray) -> Person:
+    """The person less the keypoints behind somebody or something else, which is not cut out with it: where they
+    were there will be another photo."""
+    if person.keypoints is None:
+        return person
+    height, width = own.shape
+    far = cv2.distanceTransform((~own).view(np.uint8), cv2.DIST_L2, 5)
+    x, y = np.floor(person.keypoints[:, :2] - person.box[:2]).astype(int).T
+    away = far[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > OFF_THE_BODY * max(height, width)
+    return replace(person, visibility=np.where(away, 0, person.visibility))
 
 
 def _paste_person(
@@ -224,7 +239,8 @@ def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, w
     # The person's points are in the donor's pixels; the matrix starts at the corner of its box.
     from_photo = matrix.copy()
     from_photo[:, 2] -= matrix[:, :2] @ cut.person.box[:2]
-    person = _moved(cut.person, from_photo, window, (width, height))
+    x, y, w, h = cv2.boundingRect(mine.view(np.uint8))
+    person = _moved(cut.person, from_photo, (window[0] + x, window[1] + y, w, h), (width, height))
     canvas.people.append(person)
 
 

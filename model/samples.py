@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.boxes import BOX_MARGIN, Box, surroundings
+from annotator.boxes import BOX_MARGIN, Box, clipped, surroundings, within
 from annotator.densepose import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
@@ -20,11 +20,11 @@ from annotator.densepose import (
     PART_MIRROR,
     mirror_uv,
 )
-from annotator.images import read_photo, warp, warp_photo
+from annotator.images import warp, warp_photo
 from annotator.people import Person
 from annotator.truth import usable
 from model.augmentation import Augmentation, change_look, sample_matrix
-from model.canvas import Canvas, paint
+from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
 from model.sources import DataError, Record
@@ -79,24 +79,26 @@ def make_sample(
         DataError: an unreadable photo or dense label, naming it.
         annotator.coco.CocoError: a malformed annotation, naming file, id and field.
     """
-    photo = read_photo(record.path)
+    photo = photo_of(record)
     _check_size(record, photo.shape[1::-1])
     canvas = paint(record, photo.shape[:2])
     if augmentation is not None and stock is not None:
         photo = compose(photo, canvas, stock, augmentation.pasting, rng)
     region = _region(canvas, view, augmentation, rng)
     matrix, flip = sample_matrix(region, view.size, augmentation, rng)
-    image = warp_photo(photo, matrix, (view.size, view.size))
-    if augmentation is not None:
-        image = change_look(image, augmentation.look, rng)
     to_output = matrix / view.output_stride
     side = view.size // view.output_stride
-    # Outside the photo there is padding, which is background.
-    labels = warp(canvas.labels, to_output, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
-    uv = warp(canvas.uv, to_output, (side, side), cv2.INTER_NEAREST, (0, 0))
+    # What lies around the region is not shown, as at run time: outside there is padding, which is background.
+    shown = clipped(region, photo.shape[1::-1])
+    image = warp_photo(within(photo, shown), _from(shown, matrix), (view.size, view.size))
+    if augmentation is not None:
+        image = change_look(image, augmentation.look, rng)
+    from_shown = _from(shown, to_output)
+    labels = warp(within(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
+    uv = warp(within(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
     _paint_points(canvas.people, to_output, charts, uv, owner)
-    keypoints, heads = _paint_keypoints(canvas, to_output, person, owner, view)
+    keypoints, heads = _paint_keypoints(canvas, shown, to_output, person, owner, view)
     if flip:
         parts, charts, uv = _swap_sides(parts, charts, uv)
         keypoints = np.ascontiguousarray(keypoints[..., KEYPOINT_MIRROR])
@@ -146,6 +148,13 @@ def _region(
     return whole
 
 
+def _from(box: Box, matrix: np.ndarray) -> np.ndarray:
+    """An affine map of the image as one of a cut of it."""
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ box[:2]
+    return moved
+
+
 def _transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
@@ -189,7 +198,7 @@ VOTE_POINTS = {"head": head_point, "pelvis": pelvis_point}
 
 
 def _paint_keypoints(
-    canvas: Canvas, matrix: np.ndarray, person_map: np.ndarray, owner: np.ndarray, view: View
+    canvas: Canvas, shown: Box, matrix: np.ndarray, person_map: np.ndarray, owner: np.ndarray, view: View
 ) -> tuple[np.ndarray, np.ndarray]:
     height, width = canvas.labels.shape[:2]
     side = person_map.shape[0]
@@ -199,9 +208,13 @@ def _paint_keypoints(
     rows, columns = np.mgrid[:side, :side].astype(np.float32) + 0.5
     sigma = KEYPOINT_SIGMA / view.output_stride
     for index, person in enumerate(canvas.people):
+        if (seen := _seen(person)).any() and not (owner == index + 1).any():
+            # Nobody knows which pixels are this person's, but of a labelled joint where it is, so where it is not.
+            _fill(keypoints, seen, surroundings(person.box, width, height), matrix, 0)
+    for index, person in enumerate(canvas.people):
         seen = _seen(person)
         if not seen.all():
-            _ignore_missing(keypoints, ~seen, surroundings(person.box, width, height), matrix)
+            _fill(keypoints, ~seen, surroundings(person.box, width, height), matrix, IGNORE)
         mine = owner == index + 1
         unit = view.output_stride / view.input_size
         for i, vote in enumerate(view.votes):
@@ -212,9 +225,12 @@ def _paint_keypoints(
                 heads[mine, 3 * i : 3 * i + 2] = vectors
                 heads[mine, 3 * i + 2] = 1
     for person in canvas.people:
-        for i in np.flatnonzero(_seen(person)):
-            at = _transform(person.keypoints[:, :2], matrix)
-            _add_gaussian(keypoints[..., i], at[i], sigma)
+        if (seen := _seen(person)).any():
+            places = person.keypoints[:, :2]
+            seen &= ((places >= shown[:2]) & (places < np.add(shown[:2], shown[2:]))).all(axis=1)
+            at = _transform(places, matrix)
+            for i in np.flatnonzero(seen):
+                _add_gaussian(keypoints[..., i], at[i], sigma)
     return keypoints, heads
 
 
@@ -224,15 +240,15 @@ def _seen(person: Person) -> np.ndarray:
     return person.visibility > 0 if counts else np.zeros(17, bool)
 
 
-def _ignore_missing(keypoints: np.ndarray, missing: np.ndarray, window: Box, matrix: np.ndarray) -> None:
-    """Leave out the channels of unlabelled keypoints inside a window of the photo."""
+def _fill(keypoints: np.ndarray, channels: np.ndarray, window: Box, matrix: np.ndarray, value: int) -> None:
+    """Fill some channels (17,) bool of the heatmaps inside a window of the photo."""
     x, y, w, h = window
     corners = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64)
     corners = np.rint(_transform(corners, matrix)).astype(np.int32)
     inside = np.zeros(keypoints.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, corners, 1)
-    for i in np.flatnonzero(missing):
-        keypoints[..., i][inside > 0] = IGNORE
+    for i in np.flatnonzero(channels):
+        keypoints[..., i][inside > 0] = value
 
 
 def _add_gaussian(channel: np.ndarray, centre: np.ndarray, sigma: float) -> None:

@@ -15,7 +15,7 @@ from model.losses import IGNORE, SOME
 from model.pasting import Pasting, Stock, _forget_hidden, compose, stock_of
 from model.samples import View, make_sample
 from model.sources import Record, Source, read_source
-from tests.model.conftest import HEIGHT, WIDTH
+from tests.model.conftest import HEIGHT, WIDTH, figure
 
 HEAD, TORSO = (90, 120, 220), (200, 160, 40)
 """Colours of a drawn figure, as OpenCV wrote them: blue, green, red."""
@@ -76,6 +76,25 @@ def test_points_and_keypoints_move_along(records, empty, seed):
     for x, y, chart in person.points[:, :3]:
         if 0 <= x < 300 and 0 <= y < 200:
             assert canvas.labels[int(y), int(x), PART] in ((1,) if chart == 2 else (14, IGNORE))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_box_is_around_what_is_seen(records, empty, seed):
+    _, _, canvas = pasted(empty, stock_of([records], [1.0], ()), ALWAYS, seed)
+    seen = cv2.boundingRect((canvas.labels[..., OWNER] == 1).astype(np.uint8))
+    assert canvas.people[0].box == seen
+
+
+def test_keypoints_behind_something_are_left_behind(records, empty):
+    """What hid them is not pasted: they would lie in the open."""
+    annotation = json.loads(json.dumps(records[0].annotations[0]))
+    nose = annotation["keypoints"][:2]
+    in_front = figure(2, 1, (int(nose[0]) - 10, int(nose[1]) - 10, 20, 20))
+    hidden = dataclasses.replace(records[0], annotations=(annotation, in_front))
+    for seed in range(6):
+        _, _, canvas = pasted(empty, Stock([[(hidden, 0)]], [1.0]), ALWAYS, seed)
+        assert canvas.people[0].visibility[0] == 0
+        assert canvas.people[0].visibility[1:].any()
 
 
 def test_a_person_in_front_hides_labels_but_never_all_of_them(records):

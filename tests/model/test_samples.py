@@ -100,6 +100,42 @@ def test_unlabelled_keypoints_count_nowhere_on_their_person(figures):
     assert (labels["keypoints"][50, 60] == 0).all()
 
 
+def test_a_person_without_a_mask_says_where_joints_are_not(figures):
+    _, labels = sample(figures, person(segmentation=None, dp_masks=None))
+    assert set(np.unique(crop(labels["person"]))) == {IGNORE}
+    nose, ankle = (crop(labels["keypoints"])[..., i] for i in (0, 15))
+    assert nose.max() > 0.9 * KEYPOINT_PEAK
+    assert (nose != IGNORE).all()
+    assert (nose == 0).any()
+    assert (ankle == IGNORE).all(), "not labelled"
+
+
+def test_views_show_their_region_alone(figures):
+    """As at run time, where a box is cut out of the photo."""
+    other = figure(1, 2, (60, 10, 40, 60))
+    view = dataclasses.replace(VIEW, person_view=1.0)
+    for seed in range(6):
+        both = record(figures, person(), other)
+        image, labels = make_sample(both, view, PLAIN, np.random.default_rng(seed))
+        # A box of 40×60 with a margin of 6 all around, in a square of 72 pixels: ten of padding left and right.
+        border = round(10 * 64 / 72) - 1
+        for edge in (np.s_[:, :border], np.s_[:, -border:]):
+            assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() == 0, "one colour"
+            for name in ("person", "parts", "charts", "heads"):
+                assert not labels[name][edge].any(), name
+            assert set(np.unique(labels["keypoints"][edge][..., shoulder])) <= {0, IGNORE}, "the neighbour's"
+        assert (labels["keypoints"][..., 0] == KEYPOINT_PEAK).sum() <= 1
+        assert labels["person"][32, 32] == 1
+
+
+def test_an_unreadable_photo_is_named(figures):
+    broken = record(figures, person())
+    broken = dataclasses.replace(broken, path=figures.parent / "broken.png")
+    broken.path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"train\.json: image 1: .*broken\.png: "):
+        make_sample(broken, VIEW, None, np.random.default_rng(0))
+
+
 def test_second_votes_point_at_the_pelvis(figures):
     keypoints = np.array(person()["keypoints"]).reshape(17, 3)
     keypoints[11], keypoints[12] = (20, 50, 2), (40, 54, 1)
