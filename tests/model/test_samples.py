@@ -119,8 +119,8 @@ def test_views_show_their_region_alone(figures):
         image, labels = make_sample(both, view, PLAIN, np.random.default_rng(seed))
         # A box of 40×60 with a margin of 6 all around, in a square of 72 pixels: ten of padding left and right.
         border = round(10 * 64 / 72) - 1
-        for edge in (np.s_[:, :border], np.s_[:, -border:]):
-            assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() == 0, "one colour"
+        for edge, shoulder in ((np.s_[:, :border], 5), (np.s_[:, -border:], 6)):
+            assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() < 8, "padding, whatever its light"
             for name in ("person", "parts", "charts", "heads"):
                 assert not labels[name][edge].any(), name
             assert set(np.unique(labels["keypoints"][edge][..., shoulder])) <= {0, IGNORE}, "the neighbour's"
