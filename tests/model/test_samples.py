@@ -120,7 +120,7 @@ def test_views_show_their_region_alone(figures):
         # A box of 40×60 with a margin of 6 all around, in a square of 72 pixels: ten of padding left and right.
         border = round(10 * 64 / 72) - 1
         for edge, shoulder in ((np.s_[:, :border], 5), (np.s_[:, -border:], 6)):
-            assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() < 8, "padding, whatever its light"
+            assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() < 30, "padding, blurred a little"
             for name in ("person", "parts", "charts", "heads"):
                 assert not labels[name][edge].any(), name
             assert set(np.unique(labels["keypoints"][edge][..., shoulder])) <= {0, IGNORE}, "the neighbour's"
