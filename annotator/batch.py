@@ -48,6 +48,9 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
 
     A photo that cannot be read or labelled yields its reason and harms no other. At most a few batches are
     held at a time. Closing the iterator early ends the work in hand and nothing more is read.
+
+    The people's ``file_name`` is the path, if that is relative. Which folder an absolute one is to be relative to
+    only the caller knows: there it stays empty.
     """
     paths = iter(Path(path) for path in paths)
     reading: deque[Future[_Photo]] = deque()
@@ -119,6 +122,8 @@ def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> 
             people = look_closer(photo.path, people, network, settings)
         else:
             people = decode(maps, photo.letterbox, size, network.info, settings)
+        if not photo.path.is_absolute():
+            people.file_name = photo.path.as_posix()
         return Annotated(photo.path, people)
     except PhotoError as error:
         return Annotated(photo.path, None, str(error))

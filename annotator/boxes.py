@@ -18,6 +18,15 @@ def within(array: np.ndarray, box: Box) -> np.ndarray:
     return array[y : y + h, x : x + w]
 
 
+def extent(mask: np.ndarray) -> Box | None:
+    """The smallest box around the pixels of a (h, w) array that are not 0, in its own pixels; ``None`` without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
 def surroundings(box: Box, width: int, height: int) -> Box:
     """A box grown by :data:`BOX_MARGIN`, as far as an image of that size has it."""
     x, y, w, h = box

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from annotator.boxes import Box, shared_slices
+from annotator.boxes import Box, extent, shared_slices
 from annotator.people import Person
 
 ARRAYS = ("mask", "parts", "charts", "u", "v")
@@ -22,12 +22,11 @@ def recrop(person: Person, box: Box) -> Person:
 
 def tight(person: Person) -> Person:
     """The same person in the smallest box around the mask; one without mask pixels stays as it is."""
-    if person.mask is None or not person.mask.any():
+    inner = None if person.mask is None else extent(person.mask)
+    if inner is None:
         return person
-    rows, columns = np.flatnonzero(person.mask.any(axis=1)), np.flatnonzero(person.mask.any(axis=0))
-    x, y = person.box[:2]
-    low, high = (int(columns[0]), int(rows[0])), (int(columns[-1]), int(rows[-1]))
-    return recrop(person, (x + low[0], y + low[1], high[0] - low[0] + 1, high[1] - low[1] + 1))
+    x, y, w, h = inner
+    return recrop(person, (person.box[0] + x, person.box[1] + y, w, h))
 
 
 def overlap(a: Person, b: Person) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from annotator.boxes import extent, within
 from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.heatmaps import highest
 from annotator.images import Letterbox, warp
@@ -164,8 +165,8 @@ def _make_person(
 ) -> Person | None:
     """Mask and surface labels resampled into a tight box of image pixels, between two corners (x, y)."""
     region = labels == index
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    corners = to_image @ np.array([[columns[0] - 1, columns[-1] + 2], [rows[0] - 1, rows[-1] + 2], [1, 1]])
+    x, y, w, h = extent(region)
+    corners = to_image @ np.array([[x - 1, x + w + 1], [y - 1, y + h + 1], [1, 1]])
     low, high = seen
     x0, y0 = np.maximum(np.floor(corners[:2, 0]), low).astype(int)
     x1, y1 = np.minimum(np.ceil(corners[:2, 1]), high).astype(int)
@@ -173,27 +174,30 @@ def _make_person(
         return None
     to_box = to_image[:2].copy()
     to_box[:, 2] -= x0, y0
-    extent = (int(x1 - x0), int(y1 - y0))
-    charts = warp(maps.charts, to_box, extent, cv2.INTER_NEAREST)
+    size = (int(x1 - x0), int(y1 - y0))
+    charts = warp(maps.charts, to_box, size, cv2.INTER_NEAREST)
     # Neighbouring people count as zero, so that the border between two lies halfway.
     own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
     # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
-    mask = (warp(own, to_box, extent, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
+    tight = extent(mask)
+    if tight is None:
         return None
-    tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    mask = np.ascontiguousarray(mask[tight])
-    charts = np.ascontiguousarray(charts[tight] * mask)
-    surface = warp(np.dstack([maps.u, maps.v]), to_box, extent, cv2.INTER_NEAREST)[tight].astype(np.float16)
+    mask = np.ascontiguousarray(within(mask, tight))
+    charts = within(charts, tight) * mask
+    # OpenCV knows no float16, but copies its bits.
+    u, v = (
+        warp(values.astype(np.float16).view(np.uint16), to_box, size, cv2.INTER_NEAREST).view(np.float16)
+        for values in (maps.u, maps.v)
+    )
     return Person(
-        box=(int(x0 + columns[0]), int(y0 + rows[0]), mask.shape[1], mask.shape[0]),
+        box=(int(x0) + tight[0], int(y0) + tight[1], *tight[2:]),
         mask=mask,
         # The charts come later in the cascade and know the parts better than the parts' own output does.
-        parts=CHART_TO_PART[charts],
+        parts=CHART_TO_PART.take(charts),
         charts=charts,
-        u=np.ascontiguousarray(surface[..., 0]),
-        v=np.ascontiguousarray(surface[..., 1]),
+        u=np.ascontiguousarray(within(u, tight)),
+        v=np.ascontiguousarray(within(v, tight)),
     )
 
 

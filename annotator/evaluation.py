@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 from threading import Lock
 from typing import Any
 
@@ -55,6 +53,7 @@ from annotator.truth import (
     read_truth,
     usable,
 )
+from annotator.whole_files import whole_file
 
 VIEWS = ("scene", "person")
 LEAST_OVERLAP = 0.3
@@ -329,7 +328,10 @@ def _digest(path: Path) -> str:
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write it as JSON; a file that is there is replaced."""
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
-    temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Write it as JSON; a file that is there is replaced.
+
+    Raises:
+        FileNotFoundError: there is no folder for it.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

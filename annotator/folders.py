@@ -134,7 +134,8 @@ def _write(entries: Iterator[dict[str, Any]], partial: Path, out: Path, continue
 class Journal:
     """Results of an unfinished run, a line each, the run's identity first.
 
-    A line that a kill cut in half is dropped and its photo done again.
+    A line that a kill cut in half, or that a crash of the machine damaged, is dropped with all after it, and their
+    photos are done again.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
@@ -162,8 +163,10 @@ class Journal:
                 break
             if end == 0:
                 self._check(line)
+            elif (name := _photo_of(line)) is None:
+                break
             else:
-                self._places[json.loads(line)["file_name"]] = end
+                self._places[name] = end
             end += len(line)
         self._file.truncate(end)
         if end == 0:
@@ -208,3 +211,11 @@ class Journal:
             for name in names:
                 file.seek(self._places[name])
                 yield json.loads(file.readline())
+
+
+def _photo_of(line: bytes) -> str | None:
+    """The photo whose result a journal's line holds; ``None`` if the line is damaged."""
+    try:
+        return json.loads(line)["file_name"]
+    except (ValueError, TypeError, KeyError):
+        return None

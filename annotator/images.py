@@ -6,14 +6,16 @@ Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`anno
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+"""What is read, whatever the extension says: not EPS, say, for which Pillow would start Ghostscript."""
 PADDING = 114
 """Grey of a letterbox's border."""
 MAX_PIXELS = 178_956_970
@@ -31,13 +33,13 @@ def find_photos(folder: str | Path) -> list[Path]:
     folders are followed; a link to a folder that it lies in is not, for it would never end.
 
     Raises:
-        PhotoError: the folder is not there.
+        PhotoError: the folder is not there, or one in it cannot be listed.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise PhotoError(f"{folder}: no such folder")
     found = []
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(Path(root, name))]
         found += [
             Path(root, name)
@@ -45,6 +47,10 @@ def find_photos(folder: str | Path) -> list[Path]:
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
         ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise PhotoError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
 def _is_loop(folder: Path) -> bool:
@@ -62,37 +68,42 @@ def read_photo(path: str | Path) -> np.ndarray:
         PhotoError: the reason in words, without the path.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot be read: {error.strerror}") from None
-    if not len(data):
+    if not data:
         raise PhotoError("the file is empty")
-    start = data[:2].tobytes()
-    if start == b"\xff\xd8" and _is_whole_rgb_jpeg(data):
+    if data.startswith(b"\xff\xd8") and _is_plain_jpeg(data):
         # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag. Huge ones
         # are not for it: it raises errors of its own, or takes all memory.
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
         if image is not None:
             return image
     return _read_with_pillow(data)
 
 
-def _is_whole_rgb_jpeg(data: np.ndarray) -> bool:
-    """Whether OpenCV may read it: not CMYK, not huge, and its end is there (it fills a missing rest with grey)."""
-    if b"\xff\xd9" not in data[-4096:].tobytes():
-        return False
-    head = data[:65536].tobytes()
-    at = 2
-    while at + 9 < len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
+def _is_plain_jpeg(data: bytes) -> bool:
+    """Whether OpenCV may read it: not CMYK, not huge, turned by a tag that it finds, and its end is there (it fills
+    a missing rest with grey)."""
+    at, seen_app1, fits = 2, False, False
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xDA:
+            return fits and data.rfind(b"\xff\xd9") > at
+        if marker == 0xE1:
+            segment = data[at + 4 : at + 2 + length]
+            # OpenCV looks for EXIF in the first APP1 only, and misreads a big-endian orientation of four bytes.
+            if segment.startswith(b"Exif\0\0") and (seen_app1 or b"\x01\x12\0\4" in segment):
+                return False
+            seen_app1 = True
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = (int.from_bytes(head[at + i : at + i + 2], "big") for i in (5, 7))
-            return head[at + 9] in (1, 3) and height * width <= MAX_PIXELS
-        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+            height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (5, 7))
+            fits = data[at + 9] in (1, 3) and height * width <= MAX_PIXELS
+        at += 2 + length
     return False
 
 
-def _read_with_pillow(data: np.ndarray) -> np.ndarray:
+def _read_with_pillow(data: bytes) -> np.ndarray:
     import io
     import warnings
 
@@ -101,22 +112,23 @@ def _read_with_pillow(data: np.ndarray) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data.tobytes()))
+            Image.init()
+            known = [name for name in FORMATS if name in Image.OPEN]  # no AVIF before Pillow 11.3
+            image = Image.open(io.BytesIO(data), formats=known)
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise PhotoError(f"{width} × {height} pixels are more than {MAX_PIXELS // 10**6} million")
             image = ImageOps.exif_transpose(image)
             image.load()
+        return _to_rgb(image)
+    except (PhotoError, MemoryError):
+        raise
     except UnidentifiedImageError:
         raise PhotoError("not an image, or of an unknown format") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
-    # Pillow lets through what its parsers of EXIF and of odd formats raise.
-    except (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, struct.error) as error:
-        if isinstance(error, PhotoError):
-            raise
+    except Exception as error:  # Pillow lets through what its parsers of EXIF and of odd formats raise
         raise PhotoError(f"damaged: {error}") from None
-    return _to_rgb(image)
 
 
 def _to_rgb(image) -> np.ndarray:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from annotator.boxes import extent
 from annotator.metrics import box_iou
 
 GRID = 128
@@ -118,13 +119,13 @@ def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) ->
         return None
     meant = 1 + np.bincount(labels[middle])[1:].argmax()
     chosen = inside & (labels == meant)
-    fit = box_iou(_extent(chosen), box)
+    fit = box_iou(extent(chosen), box)
     sizes = np.bincount(labels.ravel())
     within = np.bincount(labels[inside], minlength=len(sizes))
     for piece in np.argsort(-within):
         if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
             more = chosen | (inside & (labels == piece))
-            if (better := box_iou(_extent(more), box)) > fit + BETTER:
+            if (better := box_iou(extent(more), box)) > fit + BETTER:
                 chosen, fit = more, better
     return chosen
 
@@ -136,12 +137,6 @@ def window(shape: tuple[int, int], box: tuple[float, float, float, float]) -> np
         for n, start, extent in zip(shape[::-1], box[:2], box[2:], strict=True)
     )
     return down[:, None] & across
-
-
-def _extent(region: np.ndarray) -> tuple[int, int, int, int]:
-    """x, y, w, h of a region that is not empty."""
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    return columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
 
 
 def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> np.ndarray:
@@ -162,10 +157,24 @@ def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -
     deviation = split.blur * GRID
     # The Gaussian's peak is 1: a pile within its width keeps its weight.
     pile = cv2.GaussianBlur(pile, (0, 0), deviation) * (2 * np.pi * deviation**2)
-    near = 2 * round(split.apart * GRID) + 1
-    highest = cv2.dilate(pile, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (near, near)))
-    y, x = np.nonzero((pile == highest) & (pile >= least))
+    x, y = _summits(pile, least, round(split.apart * GRID))
     return (np.column_stack([x, y]) + 0.5) / GRID - 0.5 - BEYOND
+
+
+def _summits(pile: np.ndarray, least: float, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of cells of ``least`` or more than which none is higher within ``reach``."""
+    # Few are higher than the cells beside them: only those are compared with all others.
+    beside = cv2.dilate(pile, _disc(min(reach, 1)))
+    y, x = np.nonzero((pile == beside) & (pile >= least))
+    disc, padded = _disc(reach) > 0, np.pad(pile, reach, constant_values=-np.inf)
+    side = len(disc)
+    around = [padded[i : i + side, j : j + side][disc].max() for i, j in zip(y, x, strict=True)]
+    highest = pile[y, x] == around
+    return x[highest], y[highest]
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> None:

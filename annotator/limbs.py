@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from annotator.boxes import extent, within
 from annotator.densepose import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -52,11 +53,10 @@ def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
     Returns:
         The maps, other charts, U and V in ``around``.
     """
-    rows, columns = np.flatnonzero(around.any(axis=1)), np.flatnonzero(around.any(axis=0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = extent(around)
     charts = maps.charts.copy()
-    here = charts[window]
-    parts = CHART_TO_PART[here] * around[window]
+    here = within(charts, box)
+    parts = CHART_TO_PART[here] * within(around, box)
     for outer, inner in LIMBS:
         pieces = _pieces(parts, outer)
         for piece in [p for p in pieces if _hangs_on_the_other_limb(p, parts, outer, inner)]:
@@ -99,16 +99,15 @@ def weigh_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
         (h, w, 17); only where a heatmap is highest means something.
     """
     step = parts.shape[0] // heatmaps.shape[0]
-    rows, columns = np.flatnonzero(parts.any(axis=1)), np.flatnonzero(parts.any(axis=0))
-    if not len(rows):
+    box = extent(parts)
+    if box is None:
         return heatmaps
-    extent = max(np.ptp(rows), np.ptp(columns)) + 1
     # By slices: the mean over a reshaped array takes three times as long.
     shifts = [
         parts[i::step, j::step, None] == np.arange(len(PARTS)) for i in range(step) for j in range(step)
     ]
     shares = np.mean(shifts, axis=0, dtype=np.float32)
-    shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * extent / step, 0.5))
+    shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * max(box[2:]) / step, 0.5))
     weighed = heatmaps.copy()
     for joint in range(len(KEYPOINTS))[JOINTS]:
         one, other = (shares[..., part] for part in KEYPOINT_PARTS[joint])

@@ -79,7 +79,7 @@ class Network:
 
     Raises:
         ImportError: neither onnxruntime package is installed.
-        ModelError: no such file, not a model of ours, or one of a newer format.
+        ModelError: no such file, not a model of ours, one of a newer format, or one that breaks the contract.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Network:
             raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self.path = path
         self.info = _read_info(path, self._session.get_modelmeta().custom_metadata_map)
+        _check_contract(path, self.info, {output.name for output in self._session.get_outputs()})
         shape = self._session.get_inputs()[0].shape
         self.side = shape[1] if isinstance(shape[1], int) else self.info.input_size
         """Side of the square images it takes, in pixels."""
@@ -146,3 +147,14 @@ def _read_info(path: Path, metadata: dict[str, str]) -> ModelInfo:
         return ModelInfo(**described)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path}: its metadata `{METADATA_KEY}` cannot be read: {error}") from None
+
+
+def _check_contract(path: Path, info: ModelInfo, outputs: set[str]) -> None:
+    for field in fields(Maps):
+        if field.name not in outputs:
+            raise ModelError(f"{path}: has no output `{field.name}`")
+    if info.keypoint_stride % info.output_stride:
+        raise ModelError(
+            f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "
+            f"{info.output_stride}"
+        )

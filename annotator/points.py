@@ -40,9 +40,10 @@ class PointSampling:
     def pick(self, charts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the chosen pixels of (h, w) ``charts``, part after part."""
         parts = CHART_TO_PART.take(charts).ravel()
-        inside = np.flatnonzero(parts)
-        pixels = inside[np.argsort(parts[inside], kind="stable")]
-        ends = np.cumsum(np.bincount(parts[inside], minlength=len(PARTS)))
+        inside = np.flatnonzero(parts > 0)  # several times as fast as of the numbers themselves
+        labels = parts[inside]
+        pixels = inside[np.argsort(labels, kind="stable")]
+        ends = np.cumsum(np.bincount(labels, minlength=len(PARTS)))
         groups = [pixels[a:b] for a, b in pairwise(ends) if b > a]
         if not groups or self.per_part == 0:
             empty = np.zeros(0, np.int64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
@@ -19,12 +20,13 @@ def encode_mask(mask: np.ndarray, box: Box, size: tuple[int, int]) -> dict[str, 
     x, y, w, h = box
     width, height = size
     # A background pixel below each column ends its runs there.
-    columns = np.zeros((w, h + 1), np.int8)
-    columns[:, :h] = mask.T
-    edges = np.flatnonzero(np.diff(columns.ravel(), prepend=0))
+    flat = np.zeros(1 + w * (h + 1), bool)
+    # OpenCV transposes several times as fast as NumPy.
+    flat[1:].reshape(w, h + 1)[:, :h] = cv2.transpose(mask.view(np.uint8))
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
     column, row = np.divmod(edges, h + 1)
-    flat = (x + column) * height + y + row
-    starts, ends = flat[::2], flat[1::2]
+    places = (x + column) * height + y + row
+    starts, ends = places[::2], places[1::2]
     # In a crop as high as the image a run goes on at the top of the next column.
     apart = starts[1:] != ends[:-1]
     if not apart.all():

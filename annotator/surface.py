@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def read_surface(path: Path) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in names}
     except FileNotFoundError:
         raise SurfaceError(f"{path}: no such surface file") from None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, SurfaceError):
             raise
         raise SurfaceError(f"{path}: not an .npz file of arrays") from None

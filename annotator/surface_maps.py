@@ -12,12 +12,12 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from secrets import token_hex
 
 import cv2
 import numpy as np
 
 from annotator.people import Person
+from annotator.whole_files import whole_file
 
 UV_SCALE = 65534
 """U and V of 0..1 are stored as 1..65535; 0 is background, which the App leaves transparent."""
@@ -127,9 +127,8 @@ def _write_png(path: Path, array: np.ndarray) -> None:
     done, data = cv2.imencode(".png", array, _PNG)
     if not done:
         raise OSError(f"{path}: cannot be encoded as PNG")
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _read_png(path: Path) -> np.ndarray:

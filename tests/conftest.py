@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Machines are shared and slow at times: no test may fail for its time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 FIFTYONE = Path(tempfile.mkdtemp(prefix="fiftyone-"))

@@ -151,3 +151,12 @@ def test_the_closer_look_looks_closer(tmp_path: Path, tiny_network: Network):
         errors.append(int((seen != truth).sum()))
     coarse, fine = errors
     assert fine < coarse / 2
+
+
+def test_a_relative_path_is_the_file_name(
+    photos: list[Path], tmp_path: Path, tiny_network: Network, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path.parent)
+    relative = f"{tmp_path.name}/{photos[1].name}"
+    results = annotate([relative, photos[1]], tiny_network, Settings())
+    assert [result.people.file_name for result in results] == [relative, ""]

@@ -423,7 +423,7 @@ def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
         (["--data", "{tmp}/nothing"], "nothing: no such annotation file"),
         (["--limit", "0"], "--limit must be 1 or more images, not 0"),
         (["--report", "{tmp}"], "is a folder; --report names a file"),
-        (["--report", "{tmp}/none/r.json"], "none"),
+        (["--report", "{tmp}/none/r.json"], "none: no such folder"),
         (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
         (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
         (["--votes", "0"], "votes must be above 0"),

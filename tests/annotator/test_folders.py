@@ -161,6 +161,19 @@ def test_a_journal_with_half_a_last_line_goes_on(
     assert out.read_bytes() == whole
 
 
+@pytest.mark.parametrize("damage", [bytes(40), b"{}", b"[1]", b"7", b'{"file_name": "\xff"}'])
+def test_a_journal_goes_on_from_where_it_is_damaged(
+    folder: Path, out: Path, whole: bytes, tiny_network: Network, damage: bytes
+):
+    journal = interrupt(folder, out, tiny_network, 3)
+    lines = journal.read_bytes().splitlines()
+    lines[2] = damage
+    journal.write_bytes(b"".join(line + b"\n" for line in lines))
+    summary = annotate_folder(folder, out, tiny_network)
+    assert summary.continued == 1
+    assert out.read_bytes() == whole
+
+
 def test_photos_that_come_or_go_during_the_stop(
     folder: Path, out: Path, tmp_path: Path, tiny_network: Network
 ):

@@ -1,7 +1,11 @@
 """Every photo people have, and the geometry of the letterbox."""
 
+import os
 import struct
+import sys
+import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from annotator.images import PADDING, Letterbox, PhotoError, find_photos, read_photo, warp
 
@@ -58,6 +62,41 @@ def test_exif_orientation(tmp_path, name, orientation):
     read = read_photo(tmp_path / name)
     assert read.shape == (20, 40, 3)
     assert [near(c, e) for c, e in zip(corners(read), (RED, GREEN, BLUE), strict=True)] == [True] * 3
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"
+# Orientation 6, a number of two bytes and one of four.
+SHORT, LONG = (
+    b"Exif\0\0MM\0*" + struct.pack(">IHHHI4sI", 8, 1, 0x0112, kind, 1, value, 0)
+    for kind, value in ((3, b"\0\6\0\0"), (4, b"\0\0\0\6"))
+)
+
+
+@pytest.mark.parametrize("segments", [[SHORT], [LONG], [XMP, SHORT], [SHORT, XMP]])
+def test_exif_orientation_wherever_it_stands(tmp_path, segments):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(quarters()).transpose(Image.Transpose.ROTATE_90).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"".join(segment(0xE1, content) for content in segments) + data[2:])
+    read = read_photo(path)
+    assert read.shape == (20, 40, 3)
+    assert [near(c, e) for c, e in zip(corners(read), (RED, GREEN, BLUE), strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("kind", ["plain", "motion photo", "much metadata"])
+def test_a_plain_jpeg_needs_no_pillow(tmp_path, monkeypatch, kind):
+    path = tmp_path / "a.jpg"
+    data = jpeg(path)
+    if kind == "motion photo":
+        path.write_bytes(data + b"\0\0\0\x18ftypmp42" + bytes(10_000))
+    elif kind == "much metadata":
+        path.write_bytes(data[:2] + 2 * segment(0xE2, bytes(60_000)) + data[2:])
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert read_photo(path).shape == (64, 64, 3)
 
 
 def test_grey_and_alpha(tmp_path):
@@ -119,6 +158,8 @@ def jpeg(path: Path) -> bytes:
         (b"", "empty"),
         (b"hello, world" * 9, "not an image"),
         ("cut jpeg", "damaged|truncated"),
+        ("damaged avif", "damaged"),
+        ("eps", "unknown format"),
         ("cut png", "damaged|truncated"),
         ("huge png", "million"),
         ("exif png", "damaged"),
@@ -130,6 +171,14 @@ def test_bad_photos_say_why(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     if content == "cut jpeg":
         path.write_bytes(jpeg(path)[:2000])
+    elif content == "damaged avif":
+        if not features.check("avif"):
+            pytest.skip("this Pillow writes no AVIF")
+        Image.fromarray(quarters()).save(path, "AVIF")
+        head, pixels = path.read_bytes().split(b"mdat")
+        path.write_bytes(head + b"mdat" + b"\xff" * len(pixels))
+    elif content == "eps":
+        Image.fromarray(quarters()).save(path, "EPS")
     elif content == "cut png":
         Image.fromarray(quarters(200, 200)).save(tmp_path / "b.png")
         path.write_bytes((tmp_path / "b.png").read_bytes()[:-300])
@@ -160,6 +209,26 @@ def test_finds_photos_in_folders_in_stable_order(tmp_path):
     assert found == ["a/z/3.png", "a.png", "b/1.JPG", "b/2.jpg"]
     with pytest.raises(PhotoError, match="no such folder"):
         find_photos(tmp_path / "none")
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    """A folder with one in it that cannot be listed, even where root runs the tests."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to all but their owner
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "locked").mkdir(mode=0)
+        if user == 0:
+            os.seteuid(65534)
+        yield folder
+        os.seteuid(user)
+        (folder / "locked").chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(locked):
+    with pytest.raises(PhotoError, match=r"locked: cannot be read: Permission denied"):
+        find_photos(locked)
 
 
 def test_links_that_go_round_end(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from annotator.instances import Split, peaks, person_in_box, split_people
+from annotator.instances import GRID, Split, peaks, person_in_box, split_people
 
 
 def scene(centres, noise: float = 0.002, seed: int = 0):
@@ -115,6 +115,17 @@ def test_peaks_lie_where_points_pile_up_also_outside_the_image():
     for place in places:
         assert np.linalg.norm(found - place, axis=1).min() < 0.015
     assert len(peaks(points, np.full(len(points), 0.1), Split(), 20)) == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "gap", "found"),
+    [(1, (1, 0), 1), (1, (1, 1), 2), (1, (2, 0), 2), (8, (8, 0), 1), (8, (7, 7), 2), (8, (9, 0), 2)],
+)
+def test_of_two_piles_the_lower_counts_if_it_is_farther_than_apart(cells, gap, found):
+    place = np.array([0.1, 0.2])
+    points = np.stack([place, place + np.array(gap) / GRID])
+    split = Split(apart=cells / GRID, blur=0.002)
+    assert len(peaks(points, np.array([100.0, 60.0]), split, 10)) == found
 
 
 def test_a_box_gathers_its_person_and_nobody_else():

@@ -11,6 +11,7 @@ import pytest
 from annotator.examples import EXAMPLES
 from annotator.images import Letterbox, find_photos, read_photo
 from annotator.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
+from tests.annotator.conftest import DESCRIPTION
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,19 @@ def test_metadata_that_does_not_fit(tmp_path, metadata, message):
     onnx.save(proto, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"m\.onnx: .*" + message):
         Network(tmp_path / "m.onnx")
+
+
+def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):
+    proto = onnx.load(tiny_model)
+    path = tmp_path / "m.onnx"
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(DESCRIPTION | {"keypoint_stride": 3})})
+    onnx.save(proto, path)
+    with pytest.raises(ModelError, match=r"m\.onnx: its keypoint_stride, 3, must be a multiple of .*, 2"):
+        Network(path)
+    del proto.graph.output[-1]
+    onnx.save(proto, path)
+    with pytest.raises(ModelError, match=r"m\.onnx: has no output `keypoints`"):
+        Network(path)
 
 
 def test_without_onnxruntime_the_error_names_the_extras():

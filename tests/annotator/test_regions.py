@@ -20,7 +20,7 @@ def centres(box=BOX) -> np.ndarray:
     return np.stack([columns, rows], axis=-1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(POINT, min_size=1, max_size=5), st.floats(0.6, 12))
 def test_a_stroke_is_all_within_its_radius(points, radius):
     points = np.array(points)

@@ -34,6 +34,12 @@ def test_crop_encodes_as_pycocotools_encodes_the_image(placed):
     assert encode_mask(*placed) == {"size": expected["size"], "counts": expected["counts"].decode()}
 
 
+@pytest.mark.parametrize("box", [(1, 2, 3, 0), (1, 2, 0, 3)])
+def test_an_empty_crop_is_an_empty_mask(box):
+    code = encode_mask(np.zeros(box[:1:-1], bool), box, (5, 6))
+    assert not decode_mask(code, (5, 6)).any()
+
+
 @given(placed_masks())
 def test_crop_comes_back(placed):
     mask, box, size = placed

@@ -1,4 +1,5 @@
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -91,6 +92,22 @@ def test_a_bad_file_is_named_with_its_array(tmp_path: Path, changes: dict, words
     np.savez(tmp_path / "bad.npz", **arrays)
     with pytest.raises(SurfaceError, match=rf"bad\.npz: {words}"):
         Surface(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("damage", ["data", "method"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str):
+    path = tmp_path / "bad.npz"
+    np.savez_compressed(path, **strip())
+    data = bytearray(path.read_bytes())
+    with ZipFile(path) as file:
+        start = file.getinfo("u.npy").header_offset
+    if damage == "data":
+        data[start + 60 : start + 80] = b"\xff" * 20
+    else:
+        data[data.index(b"PK\1\2") + 10] = 99
+    path.write_bytes(data)
+    with pytest.raises(SurfaceError, match=r"bad\.npz: not an \.npz file"):
+        Surface(path)
 
 
 def test_what_is_no_surface_file(tmp_path: Path):

@@ -205,7 +205,7 @@ def test_no_points_change_nothing(person, body):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_refit_keeps_its_promises(person, body, seed, count):
     """Points are met, other pieces and the input stay, and every label is one of its part."""
     rng = np.random.default_rng(seed)

@@ -1,0 +1,68 @@
+"""A file is there whole, or what was there before still is."""
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.evaluation import write_report
+from annotator.surface_maps import SurfaceMaps
+from annotator.whole_files import whole_file
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow beyond 1,000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def save_maps(folder: Path) -> None:
+    maps = SurfaceMaps.blank((64, 64))
+    maps.u[:] = np.random.default_rng(0).integers(0, 2**16, maps.u.shape)
+    maps.save(folder, "a")
+
+
+def save_report(folder: Path) -> None:
+    write_report({"text": "x" * 10_000}, folder / "report.json")
+
+
+@pytest.mark.parametrize("save", [save_maps, save_report])
+def test_of_what_the_disk_has_no_room_for_nothing_is_left(tmp_path: Path, save: Callable[[Path], None]):
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        save(tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert not list(tmp_path.glob("report.json"))
+
+
+def write(path: Path, text: str, stop: bool = False) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
+        if stop:
+            raise KeyboardInterrupt
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(KeyboardInterrupt):
+        write(path, "half", stop=True)
+    assert not path.exists()
+    write(path, "old")
+    with pytest.raises(KeyboardInterrupt):
+        write(path, "half", stop=True)
+    assert path.read_text() == "old"
+    write(path, "new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="none: no such folder"), whole_file(tmp_path / "none" / "a"):
+        pass
