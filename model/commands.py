@@ -31,7 +31,7 @@ def add_commands(commands) -> None:
     train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a Keras weights file")
     train.add_argument("--start", type=Path, metavar="WEIGHTS", help="trained weights (.npz) to go on from")
     train.add_argument("--epochs", type=int, nargs=3, metavar=("E1", "E2", "E3"), help="epochs of the stages")
-    train.add_argument("--steps", type=int, help="batches per epoch; default: once through the data")
+    train.add_argument("--steps", type=int, help="batches per epoch; 0 (default): once through the data")
     train.add_argument("--batch", type=int, help="samples per batch")
     train.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
     train.add_argument("--seed", type=int)
@@ -79,7 +79,8 @@ def prepare_keras(backend: str | None = None) -> None:
     missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"{', '.join(missing)} not installed: training needs pip install 'densepose-annotator[train]'"
+            f"{', '.join(missing)} not installed: training needs pip install 'densepose-annotator[train]', or "
+            "'densepose-annotator[train-gpu]' on an NVIDIA GPU"
         )
 
 
@@ -133,9 +134,8 @@ def _changes(arguments: argparse.Namespace) -> dict:
 
 
 def _change_stage(plan, index: int, arguments: argparse.Namespace):
-    changes = {
-        name: getattr(arguments, name) for name in ("steps", "batch", "size") if getattr(arguments, name)
-    }
+    given = {name: getattr(arguments, name) for name in ("steps", "batch", "size")}
+    changes = {name: value for name, value in given.items() if value is not None}
     if arguments.epochs:
         changes["epochs"] = arguments.epochs[index]
     return dataclasses.replace(plan, **changes)
@@ -154,14 +154,15 @@ def run_export(arguments: argparse.Namespace) -> int:
     photos = find_photos(arguments.photos or EXAMPLES)[:16]
     if not photos:
         raise ExportError(f"{arguments.photos}: no photos for the check")
-    report = weights.parent / "report.json"
+    # The run's report measures its last weights, not others that lie beside them, such as a mean.
+    report = weights.parent / "report.json" if weights.name == "stage3.npz" else None
     precision = "float16" if arguments.fp16 else "float16-weights" if arguments.fp16_weights else "float32"
     parity = export_onnx(
         cascade,
         arguments.onnx,
         read_images(photos, arguments.size or cascade.config.input_size),
         model_id=arguments.model_id or weights.resolve().parent.name,
-        report=report.read_bytes() if report.is_file() else b"",
+        report=report.read_bytes() if report and report.is_file() else b"",
         weights_license=arguments.license,
         precision=precision,
         raw=arguments.raw,

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
+from typing import get_args, get_origin, get_type_hints
+
+import keras
 
 from model.augmentation import Augmentation
 from model.cascade import CONTEXT, PRESETS, STAGE_NETS
 from model.losses import Term
-from model.pasting import Pasting
 from model.sources import DataError, Source
 
 
@@ -145,7 +149,7 @@ RECIPES: dict[str, dict] = {
 
 def make_config(preset: str, **changes) -> RunConfig:
     """The recipe of a preset with changes."""
-    if preset not in PRESETS:
+    if preset not in list(PRESETS):
         raise DataError(f"preset is {preset!r}: use one of {', '.join(PRESETS)}")
     return RunConfig(**{"preset": preset, "data": (), **RECIPES[preset], **changes})
 
@@ -161,56 +165,157 @@ def read_config(path: str | Path) -> RunConfig:
         given = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such config") from None
-    except json.JSONDecodeError as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     try:
-        for name in ("data", "validation", "donors"):
-            if name in given:
-                given[name] = tuple(
-                    _make(Source, entry, f"{name}[{i}]") for i, entry in enumerate(given[name])
-                )
-        recipe = make_config(given.pop("preset", "lite"))
-        if "augmentation" in given:
-            values = _tuples(given["augmentation"])
-            if "pasting" in values:
-                values["pasting"] = _make(Pasting, _tuples(values["pasting"]), "augmentation.pasting")
-            given["augmentation"] = _make(Augmentation, vars(recipe.augmentation) | values, "augmentation")
-        if "stages" in given:
-            if len(given["stages"]) != len(recipe.stages):
-                raise DataError("stages: there are three training stages")
-            given["stages"] = tuple(
-                _stage(entry, f"stages[{i}]", plan.terms)
-                for i, (entry, plan) in enumerate(zip(given["stages"], recipe.stages, strict=True))
-            )
-        known = {f.name for f in dataclasses.fields(RunConfig)}
-        for name in given:
-            if name not in known:
-                raise DataError(f"{name}: no such field; there are {', '.join(sorted(known))}")
-        return dataclasses.replace(recipe, **given)
+        return _from_json(given)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _stage(entry: dict, where: str, usual: dict[str, Term]) -> StagePlan:
-    terms = {
-        name: _make(Term, term, f"{where}.terms.{name}") for name, term in entry.get("terms", {}).items()
-    }
-    pairs = {name: tuple(map(tuple, entry.get(name, ()))) for name in ("drops", "growth")}
-    learning = tuple(entry.get("learning", ()))
-    for name in learning:
-        if name not in (*STAGE_NETS, CONTEXT):
-            raise DataError(
-                f"{where}.learning: no net {name!r}; there are {', '.join((*STAGE_NETS, CONTEXT))}"
-            )
-    return _make(StagePlan, {**entry, "terms": terms or usual, **pairs, "learning": learning}, where)
+def _from_json(given: object) -> RunConfig:
+    _expect(given, "the config", "an object", dict)
+    recipe = make_config(given.get("preset", "lite"))
+    config = _make(RunConfig, given, "", vars(recipe))
+    if len(config.stages) != len(recipe.stages):
+        raise DataError("stages: there are three training stages")
+    stages = tuple(
+        dataclasses.replace(plan, terms=plan.terms or usual.terms)
+        for plan, usual in zip(config.stages, recipe.stages, strict=True)
+    )
+    config = dataclasses.replace(config, stages=stages)
+    check_config(config)
+    return config
 
 
-def _tuples(values: dict) -> dict:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def _make(kind, values, where: str):
+def _make(kind: type, given: object, where: str, usual: dict):
+    """A dataclass from a JSON object; fields left out are the usual ones or have their defaults."""
+    _expect(given, where, "an object", dict)
+    types = get_type_hints(kind)
+    values = dict(usual)
+    for name, value in given.items():
+        if name not in types:
+            raise DataError(f"{_inside(where, name)}: no such field; there are {', '.join(sorted(types))}")
+        values[name] = _value(types[name], value, _inside(where, name), usual.get(name))
     try:
         return kind(**values)
     except TypeError as error:
-        raise DataError(f"{where}: {str(error).replace('__init__()', kind.__name__)}") from None
+        raise DataError(f"{where}: {str(error).removeprefix(f'{kind.__name__}.__init__() ')}") from None
+
+
+JSON_TYPES = {
+    str: ("text", str),
+    bool: ("true or false", bool),
+    int: ("a whole number", int),
+    float: ("a number", int, float),
+}
+
+
+def _value(kind, given: object, where: str, usual: object = None):
+    """A JSON value as the type of a field, which is said to be ``kind``."""
+    if dataclasses.is_dataclass(kind):
+        return _make(kind, given, where, vars(usual) if usual else {})
+    outer, inner = get_origin(kind), get_args(kind)
+    if outer is UnionType:  # with None
+        return None if given is None else _value(inner[0], given, where)
+    if outer is dict:
+        _expect(given, where, "an object", dict)
+        return {name: _value(inner[1], item, f"{where}.{name}") for name, item in given.items()}
+    if outer is tuple:
+        _expect(given, where, "a list", list)
+        inner = inner[:1] * len(given) if inner[-1] is ... else inner
+        if len(given) != len(inner):
+            raise DataError(f"{where} is {given!r}: use a list of {len(inner)}")
+        return tuple(_value(inner[i], item, f"{where}[{i}]") for i, item in enumerate(given))
+    _expect(given, where, *JSON_TYPES[kind])
+    return given
+
+
+def _expect(given: object, where: str, words: str, *types: type) -> None:
+    # Not isinstance: true is no number.
+    if type(given) not in types:
+        raise DataError(f"{where} is {given!r}: use {words}")
+
+
+def _one_of(*names: str):
+    return names.__contains__, f"one of {', '.join(names)}"
+
+
+def _some_of(*names: str):
+    return set(names).issuperset, f"names out of {', '.join(names)}"
+
+
+def _is_side(size: int) -> bool:
+    return size > 0 and size % 32 == 0
+
+
+def _is_optimizer(name: str) -> bool:
+    try:
+        return bool(keras.optimizers.get(name))
+    except ValueError:
+        return False
+
+
+_SHARE = (lambda x: 0 <= x <= 1, "a number from 0 to 1")
+_AMOUNT = (lambda x: 0 <= x < math.inf, "0 or more")
+_POSITIVE = (lambda x: 0 < x < math.inf, "more than 0")
+_RANGE = (lambda ends: 0 < ends[0] <= ends[1] < math.inf, "[low, high], both above 0")
+
+RULES = {
+    **dict.fromkeys(("validation_share", "person_view", "window_view"), _SHARE),
+    **dict.fromkeys(("geometry", "upturned", "flip", "share", "occluders"), _SHARE),
+    **dict.fromkeys(("epochs", "steps", "patience", "frozen_epochs", "settled_epochs"), _AMOUNT),
+    **dict.fromkeys(("backbone_rate", "clipnorm", "seed", "workers", "weight", "balance"), _AMOUNT),
+    **dict.fromkeys(("shift", "rotation", "shear"), _AMOUNT),
+    **dict.fromkeys(("batch", "learning_rate", "unit", "people"), _POSITIVE),
+    **dict.fromkeys(("scale", "height"), _RANGE),
+    "size": (_is_side, "a multiple of 32"),
+    "growth": (
+        lambda pairs: list(pairs) == sorted(pairs) and all(_is_side(size) for _, size in pairs),
+        "[epoch, size] in the order of epochs, sizes multiples of 32",
+    ),
+    "drops": (
+        lambda pairs: list(pairs) == sorted(pairs) and all(factor > 0 for _, factor in pairs),
+        "[epoch, factor] in the order of epochs, factors above 0",
+    ),
+    "optimizer": (_is_optimizer, "the name of an optimizer of Keras, such as adam or rmsprop"),
+    "schedule": _one_of("steps", "cosine"),
+    "over": _one_of("counted", "all"),
+    "look": _one_of("thesis", "strong"),
+    "terms": _some_of(*STAGE_NETS),
+    "learning": _some_of(*STAGE_NETS, CONTEXT),
+}
+"""By the name of a field, wherever in the config: what its value must fulfil, and that in words."""
+
+
+def check_config(config: RunConfig) -> None:
+    """Check all values, of whatever origin.
+
+    Raises:
+        DataError: naming the field.
+    """
+    _check(config, "")
+    if config.person_view + config.window_view > 1:
+        raise DataError("person_view, window_view: together they are more than 1")
+
+
+def _check(part: object, where: str) -> None:
+    for name, value in vars(part).items():
+        at = _inside(where, name)
+        if name in RULES:
+            fits, words = RULES[name]
+            if not fits(value):
+                shown = list(value) if isinstance(value, dict) else value
+                raise DataError(f"{at} is {shown!r}: use {words}")
+        if dataclasses.is_dataclass(value):
+            _check(value, at)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                _check(item, f"{at}.{key}")
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            for i, item in enumerate(value):
+                _check(item, f"{at}[{i}]")
+
+
+def _inside(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name

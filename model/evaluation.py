@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from annotator.densepose import PARTS
+from annotator.densepose import CHART_TO_PART, PARTS
 from model.cascade import Cascade
 from model.config import RunConfig
 from model.losses import IGNORE, SOME
@@ -38,6 +38,8 @@ THESIS_IOU = {
 def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8) -> dict:
     """IoU on whole images, over all pixels that carry a label.
 
+    Parts are those of the charts once the cascade has these, as at run time.
+
     Returns:
         ``images``, ``iou``: name → IoU, or None where no pixel of it is labelled or predicted, and
         ``chart_accuracy``: share of labelled chart pixels and points that are right (from stage 2).
@@ -58,15 +60,17 @@ def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8)
         counted = labels["person"] != IGNORE
         both[0] += (mask & (labels["person"] == 1))[counted].sum()
         either[0] += (mask | (labels["person"] == 1))[counted].sum()
-        parts = np.where(mask, maps["parts"][..., 1:].argmax(-1) + 1, 0)
+        charts = maps["charts"][..., 1:].argmax(-1) + 1 if "charts" in maps else None
+        parts = maps["parts"][..., 1:].argmax(-1) + 1 if charts is None else CHART_TO_PART[charts]
+        parts = np.where(mask, parts, 0)
         counted = counted & (labels["parts"] < SOME)
         for part in range(1, 15):
             predicted, true = (parts == part)[counted], (labels["parts"] == part)[counted]
             both[part] += (predicted & true).sum()
             either[part] += (predicted | true).sum()
-        if "charts" in maps:
+        if charts is not None:
             known = (labels["charts"] > 0) & (labels["charts"] < SOME)
-            right += (maps["charts"][..., 1:].argmax(-1) + 1 == labels["charts"])[known].sum()
+            right += (charts == labels["charts"])[known].sum()
             seen += known.sum()
     names = ("person", *PARTS[1:])
     iou = {n: float(b / e) if e else None for n, b, e in zip(names, both, either, strict=True)}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class Source:
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
     """Folder of dense labels, optional: ``<image stem>.png``, 16 bit, channels chart, U·65535, V·65535 in the
-    order that OpenCV reads them. An image without a file has what its annotations say."""
+    order that OpenCV reads them. An image without a file has what its annotations say; two photos cannot share
+    one."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,18 @@ class Record:
         return bool(self.image.get("complete", True))
 
 
+IMAGE_FIELDS = {"id": (int, str), "file_name": str, "width": (int, float), "height": (int, float)}
+PERSON_FIELDS = {"image_id": (int, str), "bbox": list}
+"""What is read before a sample is made; :mod:`annotator.parsing` checks the rest of an annotation then."""
+
+
 def read_source(source: Source) -> list[Record]:
     """The images of a source in file order, those without people included.
 
     Raises:
         annotator.coco.CocoError: categories of which none is a person.
-        DataError: missing or malformed file, an unknown image id, an image file or a folder of dense labels that
-            is not there.
+        DataError: missing or malformed file or field, an image id that is unknown or used twice, an image file or
+            a folder of dense labels that is not there, a dense label that two photos share.
     """
     path = Path(source.annotations)
     try:
@@ -76,25 +83,51 @@ def read_source(source: Source) -> list[Record]:
         raise DataError(f"{source.iuv}: no such folder of dense labels")
     by_image = defaultdict(list)
     persons = person_categories(path, data.get("categories"))
-    for annotation in data["annotations"]:
+    for where, annotation in _entries(path, data, "annotations"):
         category = annotation.get("category_id")
         if persons is not None and category is not None and category not in persons:
             continue
-        by_image[annotation.get("image_id")].append(annotation)
-    records = []
-    for image in data["images"]:
-        missing = {"id", "file_name", "width", "height"} - set(image)
-        if missing:
-            raise DataError(f"{path}: image {image.get('id')}: no field `{sorted(missing)[0]}`")
+        _check_fields(where, annotation, PERSON_FIELDS)
+        bbox = annotation["bbox"]
+        if len(bbox) != 4 or not all(type(number) in (int, float) for number in bbox):
+            raise DataError(f"{where}: bbox: {bbox} is not [x, y, width, height]")
+        by_image[annotation["image_id"]].append(annotation)
+    records: dict[int | str, Record] = {}
+    shown_by: dict[Path, Path] = {}
+    for where, image in _entries(path, data, "images"):
+        _check_fields(where, image, IMAGE_FIELDS)
+        if image["id"] in records:
+            raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
         if not photo.is_file():
-            raise DataError(f"{path}: image {image['id']}: no file {photo}")
+            raise DataError(f"{where}: no file {photo}")
         iuv = Path(source.iuv) / f"{photo.stem}.png" if source.iuv else None
         dense = iuv if iuv and iuv.is_file() else None
-        records.append(Record(image, tuple(by_image.pop(image["id"], ())), photo, dense, str(path)))
+        if dense and shown_by.setdefault(dense, photo) != photo:
+            raise DataError(
+                f"{where}: file_name: {dense} is the dense label of {shown_by[dense]}: give photos different names"
+            )
+        people = tuple(by_image.pop(image["id"], ()))
+        records[image["id"]] = Record(image, people, photo, dense, str(path))
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
         raise DataError(
             f"{path}: annotation {annotations[0].get('id')}: image_id {image_id} is not in `images`"
         )
-    return records
+    return list(records.values())
+
+
+def _entries(path: Path, data: dict, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each entry of a list of the file, and how to name it in an error."""
+    for number, entry in enumerate(data[section]):
+        if not isinstance(entry, dict):
+            raise DataError(f"{path}: {section}[{number}]: must be an object")
+        yield f"{path}: {section[:-1]} {entry.get('id')}", entry
+
+
+def _check_fields(where: str, entry: dict[str, Any], fields: dict[str, Any]) -> None:
+    for name, kind in fields.items():
+        if name not in entry:
+            raise DataError(f"{where}: no field `{name}`")
+        if not isinstance(entry[name], kind):
+            raise DataError(f"{where}: {name}: {entry[name]!r} cannot be used")

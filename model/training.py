@@ -1,13 +1,12 @@
 """The three training stages: batches, schedule, checkpoints, log.
 
-A run lives in one folder: ``config.json``, ``log.csv``, ``checkpoint.npz`` (where a killed run goes on),
-``stage1.npz`` … ``stage3.npz`` (best weights of each stage), plots and the report.
+A run lives in one folder: ``config.json``, ``log.csv``, ``state.json`` and ``checkpoint.npz`` (where a killed run
+goes on), ``stage1.npz`` … ``stage3.npz`` (best weights of each stage), plots and the report.
 """
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import math
 import os
@@ -22,8 +21,8 @@ import numpy as np
 from keras import ops
 
 from model.augmentation import Augmentation
-from model.cascade import CONTEXT, PRESETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
-from model.config import RunConfig, StagePlan
+from model.cascade import CONTEXT, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
+from model.config import RunConfig, StagePlan, check_config
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
 from model.norms import measure_norms
@@ -37,6 +36,11 @@ VALIDATION_SAMPLES = 400
 """At most so many samples decide which epoch was best."""
 NORM_BATCHES = 2
 """Batches from which a pretrained backbone's batch norm takes its first statistics."""
+START = {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
+"""State of a run: the stage it is in, epochs of that which are done, the best validation loss and its epoch (0 for
+none), and the reports of the stages that are done."""
+STATE_KEY = "state"
+"""Of the state among a checkpoint's arrays; checkpoints of earlier versions lack it."""
 VERBOSITY = "auto" if sys.stdout.isatty() else 2
 """Of Keras: a progress bar in a terminal, one line an epoch in a log file."""
 
@@ -122,8 +126,6 @@ def learning_rate(plan: StagePlan, progress: float) -> float:
         warm = min(1.0, (progress + 0.05) / 0.5)
         fall = 0.5 * (1 + math.cos(math.pi * min(progress / plan.epochs, 1.0)))
         return plan.learning_rate * warm * (0.01 + 0.99 * fall)
-    if plan.schedule != "steps":
-        raise DataError(f"schedule is {plan.schedule!r}: use 'steps' or 'cosine'")
     factors = [factor for epoch, factor in plan.drops if progress >= epoch]
     return plan.learning_rate / (factors[-1] if factors else 1.0)
 
@@ -138,7 +140,10 @@ def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
     if not any(data):
         raise DataError("data: no images to train on")
     if config.validation:
-        return data, [record for source in config.validation for record in read_source(source)]
+        validation = [record for source in config.validation for record in read_source(source)]
+        if not validation:
+            raise DataError("validation: no images to measure on")
+        return data, validation
 
     def held_out(record: Record) -> bool:
         return zlib.crc32(record.image["file_name"].encode()) / 2**32 < config.validation_share
@@ -174,25 +179,37 @@ def pick(
 
 
 class Run:
-    """One training run in its folder; :meth:`train` goes on where it stopped."""
+    """One training run in its folder; :meth:`train` goes on where it stopped.
+
+    Raises:
+        DataError: in config or data, naming file and field; or the folder holds a run with another config that has
+            learnt something already.
+    """
 
     def __init__(self, config: RunConfig, out: str | Path):
+        check_config(config)
         self.config = config
         self.out = Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
+        self.state = self._read_state()
         written = self.out / "config.json"
-        if written.exists() and written.read_text(encoding="utf-8") != config.to_json():
+        begun = _place(self.state) > _place(START) and written.exists()
+        if begun and written.read_text(encoding="utf-8") != config.to_json():
             raise DataError(f"{written}: this folder holds a run with another config; use another --out")
-        written.write_text(config.to_json(), encoding="utf-8")
         self.data, self.validation = split(config)
         self.stock = _stock(config, self.data)
-        self.state = self._read_state()
+        written.write_text(config.to_json(), encoding="utf-8")
 
     def _read_state(self) -> dict:
         path = self.out / "state.json"
+        state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else START
+        path = self.out / "checkpoint.npz"
         if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
-        return {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
+            with np.load(path) as file:
+                # A kill between checkpoint and state: the epoch is done.
+                if STATE_KEY in file.files:
+                    state = max(state, json.loads(str(file[STATE_KEY])), key=_place)
+        return dict(state)
 
     def _write_state(self, **changes) -> None:
         self.state |= changes
@@ -238,9 +255,11 @@ class Run:
         best = self.out / f"stage{stage}.npz"
         compiled = None
         for epoch in range(self.state["epoch"], plan.epochs):
+            if plan.patience and epoch - self.state["best_epoch"] >= plan.patience:
+                break
             frozen, settled = plan.frozen_at(epoch), plan.settled_at(epoch)
             if (frozen, settled) != compiled:
-                self._compile(learner, stage, plan, frozen=frozen, settled=settled)
+                self.compile(learner, stage, plan, frozen=frozen, settled=settled)
                 if compiled is None and epoch > 0:
                     self._load_checkpoint(learner)
                 compiled = (frozen, settled)
@@ -265,14 +284,11 @@ class Run:
             if improved:
                 save_weights(cascade, best)
             self._log(stage, epoch, row, learning_rate(plan, epoch + 1))
-            self._save_checkpoint(learner)
             changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
-            self._write_state(epoch=epoch + 1, **changes)
+            self._save_progress(learner, epoch=epoch + 1, **changes)
             plot_run(self.out)
             yield epoch + 1
-            if plan.patience and epoch + 1 - self.state["best_epoch"] >= plan.patience:
-                break
-        if best.exists():
+        if self.state["best_epoch"]:
             load_weights(cascade, best)
         else:  # a stage of 0 epochs hands on what it was given
             save_weights(cascade, best)
@@ -283,7 +299,12 @@ class Run:
         write_report(self.out, self.config, reports)
         self._write_state(stage=stage + 1, epoch=0, best=None, best_epoch=0, reports=reports)
 
-    def _compile(self, learner: Learner, stage: int, plan: StagePlan, *, frozen: bool, settled: bool) -> None:
+    def compile(self, learner: Learner, stage: int, plan: StagePlan, *, frozen: bool, settled: bool) -> None:
+        """Make a learner ready for an epoch: its optimizer, and what of the cascade learns.
+
+        Raises:
+            DataError: nothing does.
+        """
         cascade = learner.cascade
         if stage == 1 and not plan.learning:
             old = set(cascade.backbone_layers)
@@ -327,14 +348,14 @@ class Run:
 
     def _validate(self, learner: Learner, plan: StagePlan) -> dict[str, float]:
         """Losses on whole images at the stage's last size, so that epochs can be compared."""
-        step = max(1, len(self.validation) // VALIDATION_SAMPLES)
+        step = math.ceil(len(self.validation) / VALIDATION_SAMPLES)
         view = self._view(plan.size_at(plan.epochs))
         batches = Batches(self.validation[::step], plan.batch, view, None, (0,), self.config.workers)
         losses = learner.evaluate(batches, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in losses.items()}
 
     def _log(self, stage: int, epoch: int, row: dict[str, float], rate: float) -> None:
-        names = ["loss", *PRESET_TERMS]
+        names = ["loss", *STAGE_NETS]
         columns = ["stage", "epoch", "learning_rate", *names, *(f"val_{name}" for name in names)]
         path = self.out / "log.csv"
         # A kill between log and checkpoint repeats an epoch: its old row goes.
@@ -354,13 +375,16 @@ class Run:
             writer.writerows(rows)
         os.replace(partial, path)
 
-    def _save_checkpoint(self, learner: Learner) -> None:
-        save_arrays(self.out / "checkpoint.npz", _checkpoint(learner))
+    def _save_progress(self, learner: Learner, **changes) -> None:
+        """Write checkpoint and state; the checkpoint has the state in it, because it must say whose weights it holds."""
+        state = np.array(json.dumps(self.state | changes))
+        save_arrays(self.out / "checkpoint.npz", _checkpoint(learner) | {STATE_KEY: state})
+        self._write_state(**changes)
 
     def _load_checkpoint(self, learner: Learner) -> None:
         path = self.out / "checkpoint.npz"
         with np.load(path) as file:
-            stored = {name: file[name] for name in file.files}
+            stored = {name: file[name] for name in file.files if name != STATE_KEY}
         variables = _checkpoint_variables(learner)
         if set(stored) - set(variables) or len(stored) != len(variables):
             # The epoch before was the last of its kind: the optimizer starts afresh, as it would have.
@@ -375,7 +399,8 @@ def _stock(config: RunConfig, data: list[list[Record]]) -> Stock:
     return stock_of(donors, [source.weight for source in config.donors], empty)
 
 
-PRESET_TERMS = ("person", "parts", "charts", "uv", "keypoints", "heads")
+def _place(state: dict) -> tuple[int, int]:
+    return state["stage"], state["epoch"]
 
 
 def _checkpoint_variables(learner: Learner) -> dict:
@@ -423,4 +448,4 @@ def train(config: RunConfig, out: str | Path) -> dict:
     Raises:
         DataError: in config or data, naming file and field.
     """
-    return Run(dataclasses.replace(config), out).train()
+    return Run(config, out).train()

@@ -50,8 +50,9 @@ is_supported() {
 
 # Sets PYTHON to the first suitable interpreter; a PYTHON given by the user is used or refused.
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+    local candidate candidates=(python3 python3.13 python3.12 python3.11 python3.10)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         if command -v "$candidate" >/dev/null && is_supported "$candidate"; then
             PYTHON="$candidate"
             return
@@ -140,7 +141,25 @@ mongod_path() { "$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_pat
 
 mongod_works() { "$(mongod_path)" --version >/dev/null 2>&1; }
 
-# The end-to-end tests drive the App in a real browser.
+# The end-to-end tests drive the App in a real browser. Ubuntu has Chromium as a snap alone, so that apt knows no
+# version of it: there Playwright downloads one, and .venv/bin gets a link to it.
 check_chromium() {
-    command -v chromium >/dev/null || debian_packages "the browser test" chromium fonts-liberation
+    export PATH="$PATH:$VENV/bin"
+    command -v chromium >/dev/null && return
+    as_root apt-get update -q >/dev/null 2>&1 || true
+    if [ -n "$(apt-cache madison chromium 2>/dev/null)" ]; then
+        debian_packages "the browser test" chromium fonts-liberation
+        return
+    fi
+    say "Installing Chromium with Playwright: the browser test needs it, and apt has none"
+    "$VENV/bin/python" -m playwright install --with-deps chromium >"$LOG" 2>&1 || {
+        tail -n 5 "$LOG" >&2
+        fail "the browser test needs Chromium, and Playwright cannot install it (the reason stands above): put a 'chromium' on the PATH."
+    }
+    ln -sf "$(playwright_chromium)" "$VENV/bin/chromium"
+}
+
+playwright_chromium() {
+    "$VENV/bin/python" -c 'from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright: print(playwright.chromium.executable_path)'
 }

@@ -1,9 +1,11 @@
 """The three stages from end to end on drawn figures: a few steps each, killed, resumed, on two backends."""
 
+import argparse
 import csv
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +14,15 @@ import keras
 import numpy as np
 import pytest
 
+from annotator.cli import main
 from model.augmentation import Augmentation
 from model.cascade import PRESETS, Cascade
+from model.commands import _change_stage, add_commands
 from model.config import RunConfig, StagePlan, make_config, read_config
 from model.pasting import Pasting
 from model.sources import DataError, Source
 from model.training import Run, learning_rate, pick, split
-from model.weights import save_weights
+from model.weights import save_arrays, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +38,7 @@ def config(figures: Path, **changes) -> RunConfig:
             size=64,
             growth=((1, 96),),
             frozen_epochs=frozen,
-            settled_epochs=epochs == 1,
+            settled_epochs=int(epochs == 1),
         )
         for plan, epochs, frozen in zip(recipe.stages, (2, 2, 1), (0, 1, 0), strict=True)
     )
@@ -154,6 +158,30 @@ def test_a_killed_run_ends_like_one_that_was_not(finished, figures, tmp_path):
         assert float(killed["val_loss"]) == pytest.approx(float(whole["val_loss"]), rel=0.05)
 
 
+def test_a_run_killed_between_checkpoint_and_state_does_not_repeat_the_epoch(finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "run")
+    state = json.loads((out / "state.json").read_text())
+    state |= {"stage": 3, "epoch": 0, "best": None, "best_epoch": 0}
+    state["reports"].pop("3")
+    (out / "state.json").write_text(json.dumps(state))
+    result = run_script(SMALL + TRAIN, out / "config.json", out)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "stage 3, epoch" not in result.stdout
+    for name in ("log.csv", "report.json"):
+        assert (out / name).read_text() == (finished / name).read_text()
+    with np.load(out / "stage3.npz") as again, np.load(finished / "stage3.npz") as once:
+        np.testing.assert_array_equal(again["heads/kernel"], once["heads/kernel"])
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_state(finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "run")
+    with np.load(out / "checkpoint.npz") as file:
+        save_arrays(out / "checkpoint.npz", {name: file[name] for name in file.files if name != "state"})
+    state = json.loads((out / "state.json").read_text()) | {"stage": 3, "epoch": 0}
+    (out / "state.json").write_text(json.dumps(state))
+    assert Run(read_config(out / "config.json"), out).state == state
+
+
 STEPS = """
 import sys
 import keras
@@ -190,11 +218,11 @@ run = Run(read_config(sys.argv[1]), sys.argv[2])
 plan = run.config.stages[2]
 for learning in ((), ("context",), ("charts", "context")):
     learner = Learner(Cascade(PRESETS["lite"]), plan.terms)
-    run._compile(learner, 3, replace(plan, learning=learning), frozen=True, settled=False)
+    run.compile(learner, 3, replace(plan, learning=learning), frozen=True, settled=False)
     print(*sorted({v.path.split("/")[0].split("_")[0] for v in learner.trainable_variables}))
 learner = Learner(Cascade(PRESETS["lite"], ("person", "parts")), plan.terms)
 try:
-    run._compile(learner, 1, replace(plan, learning=("context",)), frozen=True, settled=False)
+    run.compile(learner, 1, replace(plan, learning=("context",)), frozen=True, settled=False)
 except ValueError as error:
     print(error)
 """
@@ -278,10 +306,19 @@ def test_backbone_weights_that_cannot_be_had(figures, tmp_path, monkeypatch, wei
         Run(config(figures, backbone_weights=weights), tmp_path / "run").train()
 
 
-def test_another_config_in_the_same_folder_is_refused(figures, tmp_path):
-    Run(config(figures), tmp_path)
+def test_another_config_in_the_same_folder_is_refused(finished):
+    begun = read_config(finished / "config.json")
     with pytest.raises(DataError, match="another config"):
-        Run(config(figures, seed=9), tmp_path)
+        Run(dataclasses.replace(begun, seed=9), finished)
+
+
+@pytest.mark.parametrize("typo", ["data", "donors", "backbone_weights"])
+def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
+    wrong = "nowhere.h5" if typo == "backbone_weights" else (Source(str(figures), str(tmp_path / "imges")),)
+    with pytest.raises(DataError, match=r"no (such )?file"):
+        Run(config(figures, **{typo: wrong}), tmp_path / "run").train()
+    Run(config(figures), tmp_path / "run")
+    assert read_config(tmp_path / "run" / "config.json") == config(figures)
 
 
 def test_thesis_schedule():
@@ -316,6 +353,29 @@ def test_a_stage_ends_when_it_no_longer_improves(figures, tmp_path):
     result = run_script(SMALL + TRAIN, tmp_path / "c.json", tmp_path / "run")
     assert result.returncode == 0, result.stderr[-3000:]
     assert len(rows(tmp_path / "run")) == 2
+    # Killed before the report of the stage was done, it does not train on.
+    (tmp_path / "run" / "state.json").write_text(json.dumps(state | {"epoch": 2}))
+    result = run_script(SMALL + TRAIN, tmp_path / "c.json", tmp_path / "run")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "stage 1, epoch" not in result.stdout
+
+
+def test_validation_takes_no_more_samples_than_it_says(figures, tmp_path, monkeypatch):
+    class Counter:
+        def evaluate(self, batches, **_):
+            return {"samples": len(batches.picks)}
+
+    run = Run(config(figures), tmp_path)
+    for most, samples in ((8, 8), (5, 4), (1, 1)):
+        monkeypatch.setattr("model.training.VALIDATION_SAMPLES", most)
+        assert run._validate(Counter(), run.config.stages[0]) == {"val_samples": samples}
+
+
+def test_validation_without_images(figures, tmp_path):
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"images": [], "annotations": []}')
+    with pytest.raises(DataError, match="validation: no images"):
+        split(config(figures, validation=(Source(str(empty), str(tmp_path)),)))
 
 
 def test_samples_grow():
@@ -353,27 +413,97 @@ def test_config_survives_its_file(figures, tmp_path):
     assert read_config(tmp_path / "c.json") == settings
 
 
-LEGS = '{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1, "learning": ["legs"]}'
+def test_what_a_config_leaves_out_comes_from_the_recipe(tmp_path):
+    plan = {"epochs": 3, "batch": 1, "size": 64, "learning_rate": 0.1}
+    given = {"preset": "thesis", "augmentation": {"flip": 0.5}, "stages": [plan, plan, plan | {"terms": {}}]}
+    (tmp_path / "c.json").write_text(json.dumps(given))
+    settings, recipe = read_config(tmp_path / "c.json"), make_config("thesis")
+    assert settings.augmentation == dataclasses.replace(recipe.augmentation, flip=0.5)
+    assert settings.optimizer == "rmsprop"
+    assert [s.terms for s in settings.stages] == [s.terms for s in recipe.stages]
+    assert settings.stages[0].drops == ()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "model" / "recipes").glob("*.json")), ids=lambda p: p.stem)
+def test_recipes_are_configs_but_for_their_folders(tmp_path, path):
+    recipe = json.loads(path.read_text())
+    for name in ("data", "donors", "validation", "held_out", "start_share"):
+        recipe.pop(name, None)
+    (tmp_path / "c.json").write_text(json.dumps(recipe))
+    assert read_config(tmp_path / "c.json").preset == "lite"
+
+
+def stage(**changes) -> str:
+    """A config of three equal stages."""
+    plan = {"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1} | changes
+    return json.dumps({"stages": [plan] * 3})
+
+
+def source(**changes) -> str:
+    return json.dumps({"data": [{"annotations": "a.json", "images": "a"} | changes]})
+
+
+def chart_term(**changes) -> str:
+    return stage(terms={"charts": {"weight": 1.0} | changes})
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "not JSON"),
+        ("[]", r"the config is \[\]: use an object"),
         ('{"presets": "lite"}', "presets: no such field"),
         ('{"preset": "huge"}', "preset is 'huge'"),
+        ('{"preset": ["lite"]}', r"preset is \['lite'\]"),
+        ('{"seed": "ten"}', "seed is 'ten': use a whole number"),
+        ('{"seed": -1}', "seed is -1: use 0 or more"),
+        ('{"seed": true}', "seed is True: use a whole number"),
+        ('{"new_backbone": 1}', "new_backbone is 1: use true or false"),
+        ('{"backbone_weights": 1}', "backbone_weights is 1: use text"),
+        ('{"person_view": 3}', "person_view is 3: use a number from 0 to 1"),
+        ('{"person_view": NaN}', "person_view is nan: use a number from 0 to 1"),
+        ('{"person_view": 0.7, "window_view": 0.5}', "person_view, window_view: together"),
+        ('{"optimizer": "adamm"}', "optimizer is 'adamm'"),
+        ('{"data": null}', "data is None: use a list"),
+        ('{"data": ["x"]}', r"data\[0\] is 'x': use an object"),
+        (source(annotation="b.json"), r"data\[0\]\.annotation: no such field"),
+        ('{"donors": [{"annotations": "a.json"}]}', r"donors\[0\]: missing .*'images'"),
+        (source(weight=-3), r"data\[0\]\.weight is -3: use 0 or more"),
+        (source(iuv=None), r"data\[0\]\.iuv is None: use text"),
+        ('{"augmentation": null}', "augmentation is None: use an object"),
+        ('{"augmentation": {"rotate": 3}}', r"augmentation\.rotate"),
+        ('{"augmentation": {"look": "wild"}}', r"augmentation\.look is 'wild': use one of thesis, strong"),
+        ('{"augmentation": {"scale": 1.2}}', r"augmentation\.scale is 1\.2: use a list"),
+        ('{"augmentation": {"scale": [1.2]}}', r"augmentation\.scale is \[1\.2\]: use a list of 2"),
+        ('{"augmentation": {"scale": [2, 1]}}', r"augmentation\.scale is \(2, 1\): use \[low, high\]"),
+        ('{"augmentation": {"pasting": {"shares": 3}}}', r"augmentation\.pasting\.shares"),
+        ('{"augmentation": {"pasting": {"share": 3}}}', r"augmentation\.pasting\.share is 3"),
+        ('{"stages": 3}', "stages is 3: use a list"),
+        ('{"stages": []}', "three training stages"),
+        ('{"stages": [[], [], []]}', r"stages\[0\] is \[\]: use an object"),
+        (stage(step=3), r"stages\[0\]\.step: no such field"),
+        (stage(epochs="1"), r"stages\[0\]\.epochs is '1': use a whole number"),
+        (stage(batch=0), r"stages\[0\]\.batch is 0: use more than 0"),
+        (stage(size=100), r"stages\[0\]\.size is 100: use a multiple of 32"),
+        (stage(schedule="linear"), r"stages\[0\]\.schedule is 'linear': use one of steps, cosine"),
+        (stage(growth=[5, 192]), r"stages\[0\]\.growth\[0\] is 5: use a list"),
+        (stage(growth=[[1, 100]]), r"stages\[0\]\.growth .* multiples of 32"),
+        (stage(growth=[[5, 192], [2, 128]]), r"stages\[0\]\.growth .* in the order of epochs"),
+        (stage(drops=[[2, 0]]), r"stages\[0\]\.drops .* factors above 0"),
+        (stage(learning="context"), r"stages\[0\]\.learning is 'context': use a list"),
         (
-            '{"stages": [{"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}]}',
-            "three training stages",
+            stage(learning=["legs"]),
+            r"stages\[0\]\.learning is \('legs',\): use names out of person, .*context",
         ),
+        (stage(terms=None), r"stages\[0\]\.terms is None: use an object"),
         (
-            f'{{"stages": [{LEGS}, {LEGS}, {LEGS}]}}',
-            r"stages\[0\]\.learning: no net 'legs'; there are person, .*context",
+            stage(terms={"chart": {"weight": 1}}),
+            r"stages\[0\]\.terms is \['chart'\]: use names out of person",
         ),
-        ('{"data": [{"annotation": "a.json"}]}', r"data\[0\].*annotation"),
-        ('{"augmentation": {"rotate": 3}}', "augmentation.*rotate"),
-        ('{"augmentation": {"pasting": {"shares": 3}}}', r"augmentation\.pasting.*shares"),
-        ('{"donors": [{"annotation": "a.json"}]}', r"donors\[0\].*annotation"),
+        (chart_term(over="count"), r"stages\[0\]\.terms\.charts\.over is 'count'"),
+        (chart_term(weight="1"), r"stages\[0\]\.terms\.charts\.weight is '1': use a number"),
+        (chart_term(weight=-1), r"stages\[0\]\.terms\.charts\.weight is -1: use 0 or more"),
+        (chart_term(unit=0), r"stages\[0\]\.terms\.charts\.unit is 0: use more than 0"),
     ],
 )
 def test_broken_configs_name_file_and_field(tmp_path, text, message):
@@ -382,6 +512,27 @@ def test_broken_configs_name_file_and_field(tmp_path, text, message):
         read_config(tmp_path / "c.json")
 
 
-def test_missing_config(tmp_path):
+def test_missing_and_unreadable_config(tmp_path):
     with pytest.raises(DataError, match="no such config"):
         read_config(tmp_path / "none.json")
+    (tmp_path / "c.json").write_text("{}", encoding="utf-16")
+    with pytest.raises(DataError, match=r"c\.json: not JSON"):
+        read_config(tmp_path / "c.json")
+
+
+def test_options_of_the_command_are_checked_like_a_config(figures, tmp_path, capsys):
+    (tmp_path / "c.json").write_text(config(figures).to_json())
+    command = ["train", "--config", str(tmp_path / "c.json"), "--out", str(tmp_path / "run")]
+    for option, message in (("--batch", "stages[0].batch is 0"), ("--size", "stages[0].size is 0")):
+        assert main([*command, option, "0"]) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_steps_are_once_through_the_data(figures):
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    plan = config(figures).stages[0]
+    assert plan.steps == 2
+    assert _change_stage(plan, 0, parser.parse_args(["train", "--out", "x", "--steps", "0"])).steps == 0
+    assert _change_stage(plan, 0, parser.parse_args(["train", "--out", "x"])).steps == 2

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
+from annotator.network import Network
 from model.cascade import PRESETS, TAPS, Cascade
-from tests.model.conftest import write_source
+from tests.model.conftest import HEIGHT, WIDTH, write_source
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -90,6 +92,10 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     data = tmp_path / "data"
     for name, count in (("photos", 12), ("more", 12), ("theirs", 2)):
         write_source(data / name, count).rename(data / name / "annotations.json")
+    (data / "photos" / "iuv").mkdir()
+    dense = np.full((HEIGHT, WIDTH, 3), (2, 40000, 20000), np.uint16)
+    for i in range(12):
+        cv2.imwrite(str(data / "photos" / "iuv" / f"{i}.png"), dense)
     plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
     recipe = {
         "preset": "lite",
@@ -122,9 +128,11 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
     evaluation = json.loads((out / "evaluation.json").read_text())["data"]
     assert set(evaluation) == {"photos_val", "more_val"}
-    for folder in ("photos", "more"):
+    # Only where there are dense labels can charts be measured.
+    assert evaluation["photos_val"]["scene"]["dense"]["accuracy"]["pixels"] > 0
+    for folder, where in (("photos", "data/photos"), ("more", "data")):
         train, held_out = (
-            json.loads((out / "then" / "data" / f"{folder}_{side}.json").read_text())
+            json.loads((out / "then" / where / f"{folder}_{side}.json").read_text())
             for side in ("train", "val")
         )
         names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
@@ -133,6 +141,9 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
         assert {a["image_id"] for a in held_out["annotations"]} <= {i["id"] for i in held_out["images"]}
         assert evaluation[f"{folder}_val"]["images"] == len(names[1])
     assert (out / "model.onnx").stat().st_size < 20e6
+    # The report of the run is not one of the mean.
+    assert (out / "then" / "report.json").exists()
+    assert Network(out / "model.onnx").info.report_sha256 == ""
 
 
 def test_benchmark_training_prints_the_ratio(tmp_path):
@@ -142,6 +153,7 @@ def test_benchmark_training_prints_the_ratio(tmp_path):
         "images": str(tmp_path / "data" / "images"),
     }
     plan = {"epochs": 1, "batch": 2, "size": 64, "learning_rate": 0.001}
+    plan |= {"frozen_epochs": 1, "settled_epochs": 1, "learning": ["heads"]}
     config = {
         "backbone_weights": None,
         "data": [source],
@@ -151,5 +163,9 @@ def test_benchmark_training_prints_the_ratio(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps(config))
     result = run("benchmark-training", tmp_path / "c.json", "--steps", 1, "--rounds", 1)
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "lite, stage 3, batches of 2 at 64×64" in result.stdout
+    heads = [layer for layer in Cascade(PRESETS["lite"]).layers if layer.name.startswith("heads")]
+    learning = sum(
+        layer.count_params() for layer in heads if not isinstance(layer, keras.layers.BatchNormalization)
+    )
+    assert f"lite, stage 3, batches of 2 at 64×64, {learning:,} weights that learn\n" in result.stdout
     assert "| ratio | " in result.stdout
