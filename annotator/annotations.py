@@ -51,8 +51,9 @@ def annotation(
 ) -> dict[str, Any]:
     """The annotation of a person in an image of ``size`` (width, height).
 
-    ``id`` (else the person's own) and ``image_id`` are left out where they are not known. A person with
-    dense charts gets points by ``sampling``, after those of its corrections; one with ``points`` keeps them.
+    ``id`` (else the person's own) and ``image_id`` are left out where they are not known; ``category_id`` is
+    1, which :class:`.CocoWriter` changes where its categories say otherwise. A person with dense charts gets
+    points by ``sampling``, after those of its corrections; one with ``points`` keeps them.
     """
     was = _as_read(person, size)
     known = was or Person(person.box)

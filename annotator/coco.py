@@ -140,10 +140,14 @@ def person_categories(path: Path, categories: object) -> set[int] | None:
         return None
     if not isinstance(categories, list) or not all(isinstance(c, dict) for c in categories):
         raise CocoError(f"{path}: categories: must be a list of objects")
-    persons = {c.get("id") for c in categories if str(c.get("name")).lower() == "person"}
+    persons = _persons(categories)
     if not persons:
         raise CocoError(f"{path}: categories: none is named person")
-    return persons
+    return set(persons)
+
+
+def _persons(categories: list[dict[str, Any]]) -> list[int]:
+    return [category.get("id") for category in categories if str(category.get("name")).lower() == "person"]
 
 
 def _database(folder: Path) -> sqlite3.Connection:
@@ -230,7 +234,7 @@ class CocoWriter:
         info, licenses: COCO's sections.
         sections: all sections of the top level but ``images`` and ``annotations``, as from
             :func:`read_sections`; ``info`` and ``licenses`` go before. :data:`PERSON_CATEGORY` is added where
-            there are no ``categories``.
+            no category is a person's. People get the id of the category that is, unless they have it already.
         sampling: of the surface points of densely labelled people.
         polygons: write masks as polygons, for tools that read no run lengths; holes are filled.
     """
@@ -249,7 +253,11 @@ class CocoWriter:
         given = {"info": info, "licenses": licenses}
         self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
         self._sections |= {name: value for name, value in given.items() if value is not None}
-        self._sections.setdefault("categories", [PERSON_CATEGORY])
+        categories = self._sections.get("categories") or []
+        self._persons = _persons(categories)
+        if not self._persons:
+            self._persons = [max((category["id"] for category in categories), default=0) + 1]
+            self._sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
 
     def __enter__(self) -> CocoWriter:
         self._temporary: dict[str, Path] = {}
@@ -286,6 +294,8 @@ class CocoWriter:
         for record in annotations:
             annotation_id = self._annotation_ids.take(record.get("id"))
             ids = {"id": annotation_id, "image_id": image_id}
+            if record.get("category_id") not in self._persons:
+                ids["category_id"] = self._persons[0]
             lines.append(_line(ids | record | ids, f"annotation {annotation_id}"))
         _write(self._images, lines[:1])
         _write(self._annotations, lines[1:])

@@ -8,7 +8,8 @@ by sample, so a run that is killed loses nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
 from annotator.fiftyone_labels import read_people, replace_predictions
+from annotator.fiftyone_store import StoredSample, StoreError
 from annotator.network import DEFAULT_MODEL
 from annotator.people import People
 
@@ -112,15 +114,15 @@ class Annotation:
             _remember_model(self.dataset, self.fields.prefix, self.network.path)
         results = annotate([Path(path) for _, path in self._todo], self.network, self.settings)
         for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
-            sample = self.dataset[key]
-            if result.people is None:
-                sample[self.fields.failure] = self.summary.failures[path] = result.failure
-                sample.save()
-            else:
+            failure = result.failure
+            if result.people is not None:
                 time = datetime.now(timezone.utc).isoformat(timespec="seconds")
                 for person in result.people.people:
                     person.provenance.time = time
-                _write(sample, result.people, self.fields, self.folder, self.summary)
+                failure = _write(self, key, result.people)
+            if failure is not None:
+                self.summary.failures[path] = failure
+                self.dataset.set_values(self.fields.failure, {key: failure}, key_field="id")
             yield done
 
 
@@ -131,17 +133,19 @@ class Export:
     saved with them, so that every later file has the same.
 
     Args:
-        samples: the samples; those without labels are left out.
+        samples: the samples; those without labels are left out. People whom a view filters out are not
+            written; of the others everything is, whatever the view shows of them.
         path: of the file to write; one that is there is replaced.
         prefix: of the names of the label fields.
-        images_dir: folder that ``file_name`` of each image is relative to; default: the deepest one that
-            holds all photos. Images that were imported keep their ``file_name``.
+        images_dir: folder that ``file_name`` of each image is relative to; default: the one that the names of
+            imported images are relative to, if it is one and holds all photos, else the deepest that does.
         rejected: whether to write rejected people, too.
         sampling: of the surface points of densely labelled people.
         polygons: as of :class:`annotator.coco.CocoWriter`.
 
     Raises:
-        FieldError: there are no labels of that prefix.
+        FieldError: there are no labels of that prefix, or two samples have the same photo.
+        FileNotFoundError: in the iteration, before anything is written: files of the maps are missing.
     """
 
     def __init__(
@@ -162,38 +166,56 @@ class Export:
                 f"{self.dataset.name!r} has no field {self.fields.people!r}: annotate or import people "
                 "first, or choose another prefix"
             )
-        self.samples = samples.exists(self.fields.people)
         self.path, self.rejected = Path(path), rejected
         self.sampling, self.polygons = sampling, polygons
-        paths = self.samples.values("filepath")
-        self.root = Path(images_dir) if images_dir else _common_folder(paths)
-        self._count = len(paths)
-        self.summary = Summary(skipped=len(samples) - len(paths))
+        columns = ["id", "filepath", f"{self.fields.source}.file_name"]
+        rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
+        labelled = {key: (path, imported) for key, path, imported in rows}
+        photos = {key: labelled[key] for key in samples.values("id") if key in labelled}
+        self._names = _file_names(photos, images_dir)
+        self._hidden = _hidden_people(samples, self.fields)
+        self.summary = Summary(skipped=len(samples) - len(photos))
 
     def __len__(self) -> int:
         """Samples to write."""
-        return self._count
+        return len(self._names)
 
     def __iter__(self) -> Iterator[int]:
         from annotator.coco import CocoWriter
 
+        _check_maps(self.dataset, self._names, self.fields)
         _give_ids(self.dataset, self.fields)
         sections = self.dataset.info.get("densepose", {}).get(self.fields.prefix)
         with CocoWriter(
             self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
         ) as writer:
-            for done, sample in enumerate(self.samples.iter_samples(), 1):
-                people = read_people(sample, self.fields)
-                self.summary.dropped += len(people.people)
-                people.people = [
-                    p for p in people.people if self.rejected or p.provenance.state != "rejected"
-                ]
-                self.summary.dropped -= len(people.people)
-                people.file_name = people.file_name or _relative(sample.filepath, self.root)
-                writer.add(people)
-                self.summary.samples += 1
-                self.summary.people += len(people.people)
+            for done, (key, name) in enumerate(self._names.items(), 1):
+                people = self._read(key)
+                if people is None:
+                    self.summary.skipped += 1
+                else:
+                    people.file_name = name
+                    writer.add(people)
+                    self.summary.samples += 1
+                    self.summary.people += len(people.people)
                 yield done
+
+    def _read(self, key: str) -> People | None:
+        """Of a sample the people to be written; ``None`` if it was deleted since, or its labels were."""
+        # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
+        stored = StoredSample.load(self.dataset, key, self.fields)
+        people = stored and read_people(stored.sample, self.fields)
+        if people is None:
+            return None
+        labels = stored.sample[self.fields.people].detections
+        shown = [
+            person
+            for label, person in zip(labels, people.people, strict=True)
+            if label.id not in self._hidden
+        ]
+        people.people = [p for p in shown if self.rejected or p.provenance.state != "rejected"]
+        self.summary.dropped += len(shown) - len(people.people)
+        return people
 
 
 class Import:
@@ -203,7 +225,8 @@ class Import:
     file says is left out and listed among the failures.
 
     Args:
-        dataset: to read into, or the name of a new one, which is made persistent.
+        dataset: to read into, or the name of a new one, which is made persistent; if the run fails before
+            anything is in it, it is deleted.
         path: of the file.
         images_dir: the folder that ``file_name`` of each image is relative to.
         prefix, overwrite, maps_dir: as of :class:`Annotation`.
@@ -233,29 +256,42 @@ class Import:
                 raise FileNotFoundError(f"{needed}: no such {kind}")
         self.fields, self.overwrite = Fields(prefix), overwrite
         self.sections = read_sections(self.path)
-        self.dataset = _new_dataset(dataset) if isinstance(dataset, str) else dataset
+        self._is_new = isinstance(dataset, str)
+        self.dataset = _new_dataset(dataset) if self._is_new else dataset
         declare_fields(self.dataset, self.fields)
         self.folder = maps_folder(self.dataset, prefix, maps_dir)
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[int]:
+        try:
+            yield from self._import()
+        except BaseException:
+            # Or its name would be taken when the file is put right and read again.
+            if self._is_new and not len(self.dataset):
+                self.dataset.delete()
+            raise
+
+    def _import(self) -> Iterator[int]:
         import fiftyone as fo
 
         from annotator.coco import read_coco
 
-        known = dict(zip(*self.dataset.values(["filepath", "id"]), strict=True))
+        known = {
+            _resolved(path): key for path, key in zip(*self.dataset.values(["filepath", "id"]), strict=True)
+        }
         labelled = set(self.dataset.exists(self.fields.people).values("id"))
         for done, people in enumerate(read_coco(self.path), 1):
             path = os.path.normpath(self.images_dir / people.file_name)
+            place = _resolved(path)
             failure = _mismatch(path, people)
-            if failure:
-                self.summary.failures[path] = failure
-            elif self.overwrite == "skip" and known.get(path) in labelled:
+            if failure is None and self.overwrite == "skip" and known.get(place) in labelled:
                 self.summary.skipped += 1
-            else:
-                if path not in known:
-                    known[path] = self.dataset.add_sample(fo.Sample(filepath=path))
-                _write(self.dataset[known[path]], people, self.fields, self.folder, self.summary)
+            elif failure is None:
+                if place not in known:
+                    known[place] = self.dataset.add_sample(fo.Sample(filepath=path))
+                failure = _write(self, known[place], people)
+            if failure is not None:
+                self.summary.failures[path] = failure
             yield done
         info = self.dataset.info.get("densepose", {})
         self.dataset.info["densepose"] = info | {self.fields.prefix: self.sections}
@@ -332,17 +368,36 @@ def _run(run: Annotation | Export | Import, progress: Progress | None) -> Summar
     return run.summary
 
 
-def _write(sample: fo.Sample, people: People, fields: Fields, folder: Path, summary: Summary) -> None:
+def _write(run: Annotation | Import, key: str, people: People) -> str | None:
+    """Put people in the place of a sample's predictions, however often somebody else saves it meanwhile.
+
+    Returns:
+        Why they could not be written; ``None`` if they were.
+    """
+    try:
+        while (stored := StoredSample.load(run.dataset, key, run.fields)) is not None:
+            replaced = replace_predictions(stored.sample, people, run.fields, run.folder)
+            # People who are kept, too: that they were edited is now written on them.
+            changed = {person.id for person in stored.sample[run.fields.people].detections}
+            if stored.save(run.dataset, run.fields, changed) is not None:
+                run.summary.samples += 1
+                run.summary.people += replaced.added
+                run.summary.kept += replaced.kept
+                run.summary.dropped += replaced.dropped
+                _measure(run.dataset, stored.sample)
+                return None
+    except (FileNotFoundError, StoreError) as error:
+        return str(error)
+    return "the sample was deleted meanwhile"
+
+
+def _measure(dataset: fo.Dataset, sample: fo.Sample) -> None:
+    """Save the size of a photo where it is not known."""
     import fiftyone as fo
 
     if sample.metadata is None or not sample.metadata.width:
-        sample.metadata = fo.ImageMetadata.build_for(sample.filepath)
-    replaced = replace_predictions(sample, people, fields, folder)
-    sample.save()
-    summary.samples += 1
-    summary.people += replaced.added
-    summary.kept += replaced.kept
-    summary.dropped += replaced.dropped
+        metadata = fo.ImageMetadata.build_for(sample.filepath)
+        dataset.set_values("metadata", {sample.id: metadata}, key_field="id")
 
 
 def _new_dataset(name: str) -> fo.Dataset:
@@ -392,12 +447,68 @@ def _mismatch(path: str, people: People) -> str | None:
     return None
 
 
-def _common_folder(paths: list[str]) -> Path:
-    return Path(os.path.commonpath([os.path.dirname(path) for path in paths])) if paths else Path()
+def _resolved(path: str) -> str:
+    """The path without links among its folders; a photo that is a link itself stays apart from its target."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
 
 
-def _relative(path: str, root: Path) -> str:
-    return Path(os.path.relpath(path, root)).as_posix()
+def _file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path | None) -> dict[str, str]:
+    """What photos are called in a file, all relative to one folder, see :class:`Export`.
+
+    Args:
+        photos: path and, if it was imported, ``file_name`` of each photo, by any key.
+
+    Raises:
+        FieldError: one photo is there twice.
+    """
+    twice = [path for path, count in Counter(path for path, _ in photos.values()).items() if count > 1]
+    if twice:
+        raise FieldError(f"{twice[0]} is the photo of several samples: export a view with one of them")
+    root = images_dir or _root(photos.values())
+    names = {}
+    for key, (path, imported) in photos.items():
+        name = Path(os.path.relpath(path, root)).as_posix()
+        # To the letter, "./a.jpg" say, if it means the same.
+        names[key] = imported if imported and os.path.normpath(imported) == name else name
+    return names
+
+
+def _root(photos: Collection[tuple[str, str | None]]) -> Path:
+    """The folder that all imported names are relative to, if all photos are in it, else the deepest with all."""
+    common = Path(os.path.commonpath([os.path.dirname(path) for path, _ in photos])) if photos else Path()
+    roots = {path.removesuffix(os.path.normpath(name)) for path, name in photos if name}
+    root = Path(roots.pop()) if len(roots) == 1 else common
+    return root if common.is_relative_to(root) else common
+
+
+def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
+    """Ids of people's labels that a view does not show, those of other samples among them."""
+    path = f"{fields.people}.detections.id"
+    if not samples.has_sample_field(fields.people):
+        return set()
+    return set(samples._dataset.values(path, unwind=True)) - set(samples.values(path, unwind=True))
+
+
+def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> None:
+    """
+    Raises:
+        FileNotFoundError: files of the maps of samples with these ids are missing; names the photos.
+    """
+    columns = ["id", "filepath", f"{fields.charts}.mask_path", f"{fields.u}.map_path", f"{fields.v}.map_path"]
+    missing = {
+        photo: file
+        for key, photo, *files in zip(*dataset.exists(fields.charts).values(columns), strict=True)
+        for file in files
+        if key in keys and file and not os.path.exists(file)
+    }
+    if missing:
+        first = ", ".join(f"{photo} ({file})" for photo, file in list(missing.items())[:10])
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise FileNotFoundError(
+            f"files of charts, U or V are missing, of {first}{more}: bring them back, or export a view without "
+            "these photos"
+        )
 
 
 def _give_ids(dataset: fo.Dataset, fields: Fields) -> None:

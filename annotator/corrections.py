@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,23 +47,28 @@ def write_corrections(
     rejected, is not ``complete``: what surrounds the others then counts nowhere.
 
     Args:
-        samples: with people of that prefix.
-        held_out: share of the photos in the second part. A photo's path decides, so that one that was held
-            out stays so when others are added.
+        samples: with people of that prefix; which of their labels a view shows is of no account.
+        held_out: share of the photos in the second part. A photo's content decides, so that one that was held
+            out stays so when the photos are moved or others are added. Of a set so small that a part would
+            have too few, some are taken for it from the other: these may change sides when others are added.
 
     Raises:
         FieldError: there are no people of that prefix, or too few photos with reviewed ones.
+        OSError: a photo cannot be read.
     """
-    fields = Fields(prefix)
+    fields, dataset = Fields(prefix), samples._dataset
     check_fields(samples, fields)
-    if not samples.has_sample_field(fields.people):
-        raise FieldError(f"{samples._dataset.name!r} has no field {fields.people!r}: annotate photos first")
-    places = reviewed_samples(samples, fields) | _edited_elsewhere(samples, fields)
-    if len(places) < LEAST_PHOTOS:
+    if not dataset.has_sample_field(fields.people):
+        raise FieldError(f"{dataset.name!r} has no field {fields.people!r}: annotate photos first")
+    keys = reviewed_samples(samples, fields)
+    keys += _edited_elsewhere(samples, fields, keys)
+    if len(keys) < LEAST_PHOTOS:
         raise FieldError(
-            f"{samples._dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
-            f"edited or approved; there are {len(places)}"
+            f"{dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
+            f"edited or approved; there are {len(keys)}"
         )
+    photos = dataset.select(keys).values(["id", "filepath"])
+    places = {key: _place(path) for key, path in zip(*photos, strict=True)}
     order = sorted(places, key=places.get)
     count = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
     parts = []
@@ -71,39 +77,43 @@ def write_corrections(
         for sub in ("images", "iuv"):
             (part.folder / sub).mkdir(parents=True, exist_ok=True)
         with CocoWriter(part.folder / "annotations.json") as writer:
-            for sample in samples._dataset.select(keys).iter_samples():
+            for sample in dataset.select(keys).iter_samples():
                 writer.add(_reviewed_people(sample, fields, part))
         parts.append(part)
     return tuple(parts)
 
 
-def reviewed_samples(samples: Samples, fields: Fields) -> dict[str, float]:
-    """For the id of each sample with a person that was edited or approved in review a number in 0..1 that its
-    path alone decides."""
-    paths = ["id", "filepath", f"{fields.people}.detections.review"]
-    return {
-        key: _place(filepath)
-        for key, filepath, states in zip(*samples.exists(fields.people).values(paths), strict=True)
-        if not set(states or ()).isdisjoint(REVIEWED)
-    }
+def reviewed_samples(samples: Samples, fields: Fields) -> list[str]:
+    """Ids of the samples with a person that was edited or approved in review."""
+    rows = _labelled(samples, fields).values(["id", f"{fields.people}.detections.review"])
+    return [key for key, states in zip(*rows, strict=True) if not set(states or ()).isdisjoint(REVIEWED)]
 
 
-def _edited_elsewhere(samples: Samples, fields: Fields) -> dict[str, float]:
-    """As :func:`reviewed_samples`, samples with people that only other tools have edited.
+def _edited_elsewhere(samples: Samples, fields: Fields, reviewed: list[str]) -> list[str]:
+    """Ids of the samples, but for those that were reviewed, with a person that another tool has edited.
 
     The App's own brush writes nothing but the mask: all labels must be read to see it, which takes a while.
     """
-    reviewed = reviewed_samples(samples, fields)
-    rest = samples.exists(fields.people).exclude(list(reviewed)).select_fields(fields.names)
-    return {
-        sample.id: _place(sample.filepath)
+    rest = _labelled(samples, fields).exclude(reviewed).select_fields(fields.names)
+    return [
+        sample.id
         for sample in rest.iter_samples()
         if any(labels.state in REVIEWED for labels in find_labels(sample, fields)[0])
-    }
+    ]
 
 
-def _place(filepath: str) -> float:
-    return zlib.crc32(filepath.encode()) / 2**32
+def _labelled(samples: Samples, fields: Fields) -> fo.DatasetView:
+    """The samples with people, whole: where a view hides a label, its person would seem to be edited."""
+    dataset = samples._dataset
+    whole = samples if samples is dataset else dataset.select(samples.values("id"))
+    return whole.exists(fields.people)
+
+
+def _place(photo: str) -> float:
+    """A number in 0..1 that nothing but the photo's content decides."""
+    with open(photo, "rb") as file:
+        head = file.read(1 << 16)
+    return zlib.crc32(head, os.path.getsize(photo)) / 2**32
 
 
 def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:

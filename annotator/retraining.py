@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from annotator.collections import Samples, Summary
     from model.config import RunConfig
+    from model.sources import Source
 
 REPORT = "report.json"
 
@@ -194,9 +195,10 @@ class Retraining:
         base = read_config(self.plan.base) if self.plan.base else make_config(preset)
         if base.preset != preset:
             raise ValueError(f"{self.plan.base}: preset is {base.preset!r}, that of the weights {preset!r}")
-        total = sum(source.weight for source in base.data)
+        shares = _shares(base.data)
         rest = tuple(
-            replace(source, weight=(1 - self.plan.share) * source.weight / total) for source in base.data
+            replace(source, weight=(1 - self.plan.share) * share / sum(shares))
+            for source, share in zip(base.data, shares, strict=True)
         )
         folder = self.outcome.trained_on.folder
         own = Source(
@@ -257,6 +259,16 @@ class Retraining:
         (self.out / REPORT).write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
         # Last: it says that the run is finished.
         finished_report(self.out).write_text(text, encoding="utf-8")
+
+
+def _shares(sources: Sequence[Source]) -> list[float]:
+    """How much each source counts beside the others, see :class:`model.sources.Source`: weight 0 means by its images."""
+    from model.sources import read_source
+
+    if all(source.weight for source in sources):
+        return [source.weight for source in sources]
+    images = [len(read_source(source)) for source in sources]
+    return [source.weight or count / sum(images) for source, count in zip(sources, images, strict=True)]
 
 
 def losses(folder: Path) -> list[dict[str, float]]:

@@ -316,6 +316,37 @@ def test_a_folder_that_is_not_there(tmp_path):
         pass
 
 
+@pytest.mark.parametrize(
+    ("categories", "written", "ids"),
+    [
+        (None, [PERSON_CATEGORY], [1, 1]),
+        ([], [PERSON_CATEGORY], [1, 1]),
+        ([{"id": 5, "name": "Person"}], [{"id": 5, "name": "Person"}], [5, 5]),
+        (
+            [{"id": 1, "name": "bicycle"}, {"id": 7, "name": "person"}, {"id": 5, "name": "person"}],
+            [{"id": 1, "name": "bicycle"}, {"id": 7, "name": "person"}, {"id": 5, "name": "person"}],
+            [7, 5],
+        ),
+        (
+            [{"id": 1, "name": "dog"}, {"id": 3, "name": "cat"}],
+            [{"id": 1, "name": "dog"}, {"id": 3, "name": "cat"}, PERSON_CATEGORY | {"id": 4}],
+            [4, 4],
+        ),
+    ],
+)
+def test_people_are_of_a_category_that_is_a_person(tmp_path, categories, written, ids):
+    """A new person, and one who was read with category 5."""
+    people = People((64, 48), [Person((1, 2, 3, 4)), Person((5, 6, 7, 8), extra={"category_id": 5})], "a.jpg")
+    sections = {} if categories is None else {"categories": categories}
+    with CocoWriter(tmp_path / "a.json", sections=sections) as writer:
+        writer.add(people)
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["categories"] == written
+    assert [a["category_id"] for a in found["annotations"]] == ids
+    (back,) = read_coco(tmp_path / "a.json")
+    assert len(back.people) == 2
+
+
 def test_an_edit_survives_the_file(tmp_path):
     """Reading, changing one person and writing leaves every other annotation as it was."""
     source = save(tmp_path / "a.json", images=[image()], annotations=[record(id=1), record(id=2)])

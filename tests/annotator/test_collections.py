@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from fiftyone import Detections, ViewField
 from pycocotools.coco import COCO
 
+from annotator import collections
+from annotator.coco import CocoError
 from annotator.collections import (
     Annotation,
+    Export,
     annotate_samples,
     export_samples,
     import_labels,
@@ -26,6 +31,7 @@ from annotator.fiftyone_fields import FieldError
 from annotator.images import find_photos
 from annotator.network import DEFAULT_MODEL
 
+from .conftest import draw_photo
 from .people_samples import image, record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +108,64 @@ def test_replacing_leaves_the_people_of_humans(dataset, photos):
     assert after[touched.id].mask.all()
     assert after[touched.id].review == "edited"
     assert not untouched & set(after)
+
+
+def approve_elsewhere(dataset, sample_id: str, index: int = 0) -> str:
+    """Approve a person as another process does, unseen by samples that this one holds; the label's id."""
+    import bson
+
+    document = dataset._sample_collection.find_one({"_id": bson.ObjectId(sample_id)})
+    later = document["last_modified_at"] + timedelta(seconds=1)
+    change = {f"dp_people.detections.{index}.review": "approved", "last_modified_at": later}
+    dataset._sample_collection.update_one({"_id": document["_id"]}, {"$set": change})
+    return str(document["dp_people"]["detections"][index]["_id"])
+
+
+def test_an_edit_is_kept_that_a_sample_in_memory_does_not_know(dataset, sample, tiny_model, tmp_path):
+    approved = approve_elsewhere(dataset, sample.id)
+    assert sample.dp_people.detections[0].review == "predicted"
+    summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    assert summary.kept == 1
+    assert [(person.id, person.review) for person in people(dataset)] == [(approved, "approved")]
+
+
+def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
+    dataset, sample, tiny_model, tmp_path, monkeypatch
+):
+    replace_predictions, approved = collections.replace_predictions, []
+
+    def replace_slowly(*args):
+        replaced = replace_predictions(*args)
+        if not approved:
+            approved.append(approve_elsewhere(dataset, sample.id))
+        return replaced
+
+    monkeypatch.setattr(collections, "replace_predictions", replace_slowly)
+    summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    assert (summary.samples, summary.kept) == (1, 1)
+    assert [(person.id, person.review) for person in people(dataset)] == [(approved[0], "approved")]
+
+
+def test_what_is_wrong_with_one_image_stops_no_other(dataset, sample, tiny_model, tmp_path):
+    approve_elsewhere(dataset, sample.id)
+    (lost,) = dataset.values("dp_u.map_path")
+    Path(lost).unlink()
+    good, gone = (draw_photo(tmp_path / f"{name}.png", [(30, 20, 40, 50, 100)]) for name in ("good", "gone"))
+    add(dataset, [gone, good])
+    before = dataset.values("dp_people.detections.id")[0]
+    run = Annotation(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    dataset.delete_samples(dataset.match({"filepath": str(gone)}))
+    assert list(run) == [1, 2, 3]
+    assert run.summary.samples == 1
+    assert list(run.summary.failures) == [sample.filepath, str(gone)]
+    reason = run.summary.failures[sample.filepath]
+    assert reason.startswith(f"{lost}: missing")
+    assert run.summary.failures[str(gone)] == "the sample was deleted meanwhile"
+    assert dataset.values("dp_failure") == [reason, None]
+    now = dataset.values("dp_people.detections.id")
+    assert now[0] == before
+    assert len(now[1]) == 1
+    assert dataset.last().metadata.width == 128
 
 
 def test_two_prefixes_do_not_meet(dataset, photos):
@@ -209,6 +273,67 @@ def test_masks_as_polygons_hold_the_same_people(dataset, photos, tmp_path):
     assert kept / pixels > 0.95
 
 
+def read(path) -> dict:
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda dataset: dataset.filter_labels("dp_parts", ViewField("label") == "head"),
+        lambda dataset: dataset.select_fields("dp_people"),
+        lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
+    ],
+)
+def test_a_view_does_not_change_the_people_whom_it_shows(dataset, sample, tmp_path, view):
+    export_samples(dataset, tmp_path / "whole.json")
+    export_samples(view(dataset), tmp_path / "view.json")
+    assert read(tmp_path / "view.json") == read(tmp_path / "whole.json")
+    assert len(read(tmp_path / "whole.json")["annotations"]) == 2
+
+
+def test_the_export_has_edits_that_a_sample_in_memory_does_not_know(dataset, sample, tmp_path):
+    approve_elsewhere(dataset, sample.id)
+    export_samples(dataset, tmp_path / "labels.json")
+    states = [a["dp_provenance"]["state"] for a in read(tmp_path / "labels.json")["annotations"]]
+    assert states == ["approved", "predicted"]
+
+
+def test_people_whom_a_view_filters_out_are_not_written(dataset, sample, tmp_path):
+    export_samples(dataset, tmp_path / "whole.json")
+    summary = export_samples(
+        dataset.filter_labels("dp_people", ViewField("confidence") > 0.75), tmp_path / "view.json"
+    )
+    assert (summary.people, summary.dropped) == (1, 0)
+    whole = read(tmp_path / "whole.json")["annotations"]
+    assert read(tmp_path / "view.json")["annotations"] == [a for a in whole if a["score"] > 0.75]
+
+
+def test_a_sample_that_is_deleted_during_the_export_is_left_out(dataset, sample, tmp_path):
+    run = Export(dataset, tmp_path / "labels.json")
+    dataset.delete_samples([sample.id])
+    assert list(run) == [1]
+    assert (run.summary.samples, run.summary.skipped) == (0, 1)
+    assert read(tmp_path / "labels.json")["images"] == []
+
+
+def test_photos_without_their_maps_are_named_before_anything_is_written(dataset, sample, tmp_path):
+    (tmp_path / "labels.json").write_text("old")
+    (lost,) = dataset.values("dp_v.map_path")
+    Path(lost).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"missing, of {sample.filepath} \({lost}\): bring"):
+        export_samples(dataset, tmp_path / "labels.json")
+    assert (tmp_path / "labels.json").read_text() == "old"
+
+
+def test_one_photo_of_two_samples_is_refused(dataset, sample, tmp_path):
+    import fiftyone as fo
+
+    dataset.add_sample(fo.Sample(filepath=sample.filepath, dp_people=fo.Detections()))
+    with pytest.raises(FieldError, match=f"{sample.filepath} is the photo of several samples"):
+        export_samples(dataset, tmp_path / "labels.json")
+
+
 @pytest.fixture
 def labels(tmp_path) -> Path:
     """A file about the photos a.jpg, b.jpg of 64 × 48 pixels, which are there, and c.jpg, which is not."""
@@ -239,6 +364,65 @@ def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
     assert now == was
 
 
+@pytest.fixture
+def folders(dataset, tmp_path) -> Path:
+    """A folder ``photos`` with a/1.jpg, imported by the name that is given to :func:`import_one`, and a/2.jpg."""
+    draw_photo(tmp_path / "photos" / "a" / "1.jpg", [], (64, 48))
+    add(dataset, [draw_photo(tmp_path / "photos" / "a" / "2.jpg", [], (64, 48))])
+    return tmp_path / "photos"
+
+
+def import_one(dataset, folder: Path, name: str, **sections) -> None:
+    path = folder / "one.json"
+    path.write_text(json.dumps({"images": [image(file_name=name)], "annotations": [record()]} | sections))
+    import_labels(dataset, path, folder)
+
+
+def names_in(dataset, path: Path, **changes) -> list[str]:
+    """All file names of an export."""
+    dataset.set_values("dp_people", [Detections() if p is None else p for p in dataset.values("dp_people")])
+    export_samples(dataset, path, **changes)
+    return sorted(image["file_name"] for image in read(path)["images"])
+
+
+def test_all_file_names_are_relative_to_the_folder_of_the_imported_ones(dataset, folders, tmp_path):
+    import_one(dataset, folders, "./a/1.jpg")
+    assert names_in(dataset, tmp_path / "out.json") == ["./a/1.jpg", "a/2.jpg"]
+    names = names_in(dataset, tmp_path / "out.json", images_dir=tmp_path)
+    assert names == ["photos/a/1.jpg", "photos/a/2.jpg"]
+    # It does not hold all photos any more.
+    add(dataset, [draw_photo(tmp_path / "more" / "1.jpg", [], (64, 48))])
+    names = names_in(dataset, tmp_path / "out.json")
+    assert names == ["more/1.jpg", "photos/a/1.jpg", "photos/a/2.jpg"]
+
+
+def test_file_names_of_two_imported_folders_differ(dataset, folders, tmp_path):
+    draw_photo(folders / "b" / "1.jpg", [], (64, 48))
+    for name in "ab":
+        import_one(dataset, folders / name, "1.jpg")
+    assert names_in(dataset, tmp_path / "out.json") == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+def test_new_people_are_of_the_category_that_is_a_person_in_the_imported_file(
+    dataset, folders, tiny_model, tmp_path
+):
+    categories = [{"id": 1, "name": "bicycle"}, {"id": 5, "name": "person"}]
+    import_one(dataset, folders, "a/1.jpg", annotations=[record(category_id=5)], categories=categories)
+    add(dataset, [draw_photo(folders / "a" / "3.png", [(30, 20, 40, 50, 100)])])
+    annotate_samples(dataset, tiny_model, maps_dir=tmp_path / "maps")
+    export_samples(dataset, tmp_path / "out.json")
+    coco = COCO(tmp_path / "out.json")
+    assert coco.dataset["categories"] == categories
+    assert len(coco.getAnnIds(catIds=coco.getCatIds(catNms=["person"]))) == len(coco.anns) == 2
+
+
+def test_photos_are_found_through_a_link_to_their_folder(dataset, folders, tmp_path):
+    (tmp_path / "link").symlink_to(folders)
+    import_one(dataset, tmp_path / "link", "a/2.jpg")
+    assert dataset.values("filepath") == [str(folders / "a" / "2.jpg")]
+    assert len(people(dataset)) == 1
+
+
 def test_imported_people_are_never_overwritten(dataset, labels, tmp_path):
     import_labels(dataset, labels, tmp_path)
     before = dataset.last().to_dict()["dp_people"]
@@ -263,6 +447,33 @@ def test_a_file_becomes_a_new_dataset(labels, tmp_path):
             import_labels(name, labels, tmp_path)
     finally:
         dataset.delete()
+
+
+def test_an_import_that_fails_leaves_no_empty_dataset(labels, tmp_path):
+    import fiftyone as fo
+
+    name, good = f"failed {tmp_path}", read(labels)
+    # Before the image with people there are only two that cannot be imported.
+    images, annotations = good["images"][::-1], [record(image_id=11, bbox=None)]
+    labels.write_text(json.dumps(good | {"images": images, "annotations": annotations}))
+    with pytest.raises(CocoError, match="bbox"):
+        import_labels(name, labels, tmp_path)
+    assert not fo.dataset_exists(name)
+    labels.write_text(json.dumps(good))
+    assert import_labels(name, labels, tmp_path).people == 2
+    fo.delete_dataset(name)
+
+
+def test_an_import_that_fails_keeps_what_it_has_read(labels, tmp_path):
+    import fiftyone as fo
+
+    name, broken = f"half {tmp_path}", read(labels)
+    broken["annotations"].append(record(id=9, image_id=12, bbox=None))
+    labels.write_text(json.dumps(broken))
+    with pytest.raises(CocoError, match="bbox"):
+        import_labels(name, labels, tmp_path)
+    assert len(people(fo.load_dataset(name))) == 2
+    fo.delete_dataset(name)
 
 
 def test_ids_used_twice_are_told_apart(dataset, labels, tmp_path):

@@ -1,10 +1,12 @@
 """Corrections of a real dataset, written as data sets that training and evaluation read."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
+from fiftyone import ViewField
 
 from annotator.corrections import write_corrections
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields
@@ -24,7 +26,7 @@ def add(dataset, folder, *states: str, **changes):
     import fiftyone as fo
 
     path = folder / f"{len(dataset)}.png"
-    cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
+    cv2.imwrite(str(path), np.random.default_rng(len(dataset)).integers(0, 9, (*SIZE[::-1], 3), np.uint8))
     sample = fo.Sample(filepath=str(path))
     dataset.add_sample(sample)
     declare_fields(dataset, FIELDS)
@@ -120,6 +122,36 @@ def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
     assert names[0] <= names[2]
     assert not names[1] & names[2]
     assert len(names[1] | names[2]) == 24
+
+
+def test_photos_that_are_moved_stay_in_their_parts(dataset, tmp_path):
+    for _ in range(12):
+        add(dataset, tmp_path, "approved")
+    parts = write_corrections(dataset, tmp_path / "first", held_out=0.5)
+    (tmp_path / "elsewhere").mkdir()
+    paths = dataset.values("filepath")
+    dataset.set_values("filepath", [shutil.move(path, tmp_path / "elsewhere") for path in paths])
+    again = write_corrections(dataset, tmp_path / "second", held_out=0.5)
+    assert [read(part)["images"] for part in again] == [read(part)["images"] for part in parts]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda dataset: dataset.filter_labels("dp_parts", ViewField("label") == "head"),
+        lambda dataset: dataset.select_fields("dp_people"),
+        lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
+    ],
+)
+def test_what_a_view_hides_is_no_correction(dataset, tmp_path, view):
+    for _ in range(3):
+        add(dataset, tmp_path, "predicted", "predicted")
+    with pytest.raises(FieldError, match="there are 0"):
+        write_corrections(view(dataset), tmp_path / "out")
+    for _ in range(3):
+        add(dataset, tmp_path, "approved", "predicted")
+    parts = write_corrections(view(dataset), tmp_path / "out")
+    assert sum(part.people for part in parts) == 3
 
 
 @pytest.mark.parametrize("states", [(), ("predicted",) * 3, ("approved", "edited")])

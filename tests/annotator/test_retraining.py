@@ -2,6 +2,8 @@
 
 import csv
 import json
+from copy import copy
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +15,8 @@ from annotator.fiftyone_fields import FieldError
 from annotator.images import find_photos
 from annotator.network import DEFAULT_MODEL, Network
 from annotator.retraining import FineTuning, Retraining, last_run, losses
+from model.config import make_config
+from model.sources import Source
 
 from ..model.conftest import write_source
 
@@ -118,6 +122,24 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, cap
     assert {person.model for person in photo.dp_people.detections} <= {retrained.model_id}
     assert corrected <= {d.id for row in reviewed.values("dp_people.detections") for d in row}
     assert f"new model: {retrained.outcome.model}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("weights", "shares"), [((0, 0), [0.125, 0.375]), ((0, 0.25), [0.25, 0.25])])
+def test_sources_of_the_first_training_without_weight_count_by_their_images(
+    retrained, tmp_path, weights, shares
+):
+    files = [write_source(tmp_path / f"{count}", count) for count in (2, 6)]
+    sources = [
+        Source(str(file), str(file.parent / "images"), weight)
+        for file, weight in zip(files, weights, strict=True)
+    ]
+    base = tmp_path / "config.json"
+    base.write_text(make_config("lite", data=tuple(sources)).to_json())
+    run = copy(retrained)
+    run.plan = replace(SHORT, base=base)
+    own, *rest = run._config().data
+    assert own.weight == 0.5
+    assert [source.weight for source in rest] == pytest.approx(shares)
 
 
 @pytest.mark.parametrize(
