@@ -58,6 +58,9 @@ def run(
     if not paths:
         raise AppError(f"{folder}: no photos in this folder ({', '.join(sorted(EXTENSIONS))})")
     print("Starting FiftyOne", flush=True)
+    # Otherwise it imports all plugins anew for every request. It still sees a plugin that comes or goes; a file that
+    # is changed in place counts after a restart.
+    os.environ.setdefault("FIFTYONE_PLUGINS_CACHE_ENABLED", "true")
     import fiftyone as fo
 
     register_plugin(Path(fo.config.plugins_dir))

@@ -61,7 +61,8 @@ class Scene:
 def apply_edit(scene: Scene, edit: Mapping[str, Any]) -> Changes:
     """The people that are different after an edit; the module's text lists the kinds.
 
-    A label that was changed is ``edited``, whatever was decided before, and its doubts are found anew.
+    A label that was changed is ``edited``, whatever was decided before, and its doubts are found anew. Only a
+    rejected person who has merely lost pixels to another one stays ``rejected``.
 
     Raises:
         EditError: an unknown kind, a missing or wrong value, or nothing to do it to.
@@ -70,9 +71,14 @@ def apply_edit(scene: Scene, edit: Mapping[str, Any]) -> Changes:
     if kind not in _KINDS:
         raise EditError(f"edit: kind is {kind!r}: use one of {', '.join(_KINDS)}")
     changes = _KINDS[kind](scene, _Values(kind, edit, scene))
-    if kind not in ("decide", "together"):
-        changes = {key: None if person is None else _as_edited(person) for key, person in changes.items()}
-    return changes
+    if kind in ("decide", "together"):
+        return changes
+    meant = edit["people"] if kind == "merge" else [edit.get("person")]
+    bystanders = [key for key in _rejected(scene) if key not in meant]
+    return {
+        key: None if person is None else _changed(person, "rejected" if key in bystanders else "edited")
+        for key, person in changes.items()
+    }
 
 
 class _Values:
@@ -141,11 +147,13 @@ class _Values:
         return key, self.scene.people[key]
 
 
-def _as_edited(person: Person) -> Person:
+def _rejected(scene: Scene) -> dict[str, Person]:
+    return {key: person for key, person in scene.people.items() if person.provenance.state == "rejected"}
+
+
+def _changed(person: Person, state: str) -> Person:
     border = {name: value for name, value in person.doubts.items() if name == "mask_border"}
-    return replace(
-        person, doubts=border | doubts(person), provenance=replace(person.provenance, state="edited")
-    )
+    return replace(person, doubts=border | doubts(person), provenance=replace(person.provenance, state=state))
 
 
 def _set_keypoint(scene: Scene, values: _Values) -> Changes:
@@ -201,13 +209,20 @@ def _draw(
     person = replace(person, mask=person.mask | drawn)
     if layer == "part":
         person = _with_parts(person, drawn, values.index("part", 1, len(PARTS) - 1))
-    changes: Changes = {key: tight(_continued(person, fresh if layer == "mask" else drawn))}
-    # A pixel is of one person: what is taken from the background may be another's.
-    for other_key, other in scene.people.items():
-        if other_key != key and other.mask is not None and not other.crowd:
-            taken = recrop(replace(person, mask=fresh), other.box).mask & other.mask
+    # What is taken from the background may be another's.
+    others = {other_key: other for other_key, other in scene.people.items() if other_key != key}
+    taken = _taken(replace(person, mask=fresh), others)
+    return {key: tight(_continued(person, fresh if layer == "mask" else drawn))} | taken
+
+
+def _taken(taker: Person, others: Mapping[str, Person]) -> Changes:
+    """A pixel is of one person: those of the others who have pixels of the taker's mask, without them."""
+    changes: Changes = {}
+    for key, other in others.items():
+        if other.mask is not None and not other.crowd:
+            taken = recrop(taker, other.box).mask & other.mask
             if taken.any():
-                changes[other_key] = _without(other, taken)
+                changes[key] = _without(other, taken)
     return changes
 
 
@@ -386,14 +401,14 @@ def _add(scene: Scene, values: _Values) -> Changes:
     person = scene.label_box(box)
     if person is None:
         raise EditError("add: nobody found in the box; draw it closer, or add an empty person and paint")
-    mask = person.mask
-    for other in scene.people.values():
-        if other.mask is not None and not other.crowd:
+    mask, rejected = person.mask, _rejected(scene)
+    for key, other in scene.people.items():
+        if key not in rejected and other.mask is not None and not other.crowd:
             mask = mask & ~recrop(other, person.box).mask
     person = _without(person, ~mask)
     if not person.mask.any():
         raise EditError("add: everybody in the box is labelled already; split a person instead")
-    return {token_hex(12): person}
+    return {token_hex(12): person} | _taken(person, rejected)
 
 
 def _add_empty(scene: Scene, values: _Values) -> Changes:

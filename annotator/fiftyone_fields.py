@@ -117,9 +117,11 @@ def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) 
     Raises:
         FieldError: not single images, a view of patches or frames, or a field of that name and another type.
     """
-    if samples.media_type not in ("image", None):
+    # The dataset's, not the view's: one slice of groups is images, too, but the fields are those of all slices.
+    media_type = samples._dataset.media_type
+    if media_type not in ("image", None):
         raise FieldError(
-            f"{samples._dataset.name!r} holds {samples.media_type} samples: people are labelled on images"
+            f"{samples._dataset.name!r} holds {media_type} samples: people are labelled on images"
         )
     if samples._is_generated:
         raise FieldError(
@@ -144,7 +146,8 @@ def find_prefixes(dataset: fo.Dataset) -> list[str]:
 
 
 def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
-    """Give the dataset the fields, the skeleton, names and colours; what is there already stays.
+    """Give the dataset the fields, the skeleton, names and colours; what is there already stays, save that the
+    first fields of a prefix have the App colour labels by their values.
 
     Raises:
         FieldError: as :func:`check_fields`.
@@ -183,11 +186,13 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
     if points not in schema:
         dataset.add_sample_field(points, fo.ListField, subfield=fo.IntField)
 
-    dataset.mask_targets = {**dataset.mask_targets, fields.charts: dict(enumerate(CHARTS[1:], 1))}
+    dataset.mask_targets = {fields.charts: dict(enumerate(CHARTS[1:], 1)), **dataset.mask_targets}
     skeleton = fo.KeypointSkeleton(labels=list(KEYPOINTS), edges=[list(limb) for limb in SKELETON])
-    dataset.skeletons = {**dataset.skeletons, fields.keypoints: skeleton}
-    _set_colours(dataset, fields)
+    dataset.skeletons = {fields.keypoints: skeleton, **dataset.skeletons}
+    _add_colours(dataset, fields)
     if is_new:
+        # The App draws parts and charts in the colours of their values only with this setting.
+        dataset.app_config.color_scheme.color_by = "value"
         _hide_surface(dataset, fields)
     dataset.save()
 
@@ -209,13 +214,11 @@ def _types(fields: Fields) -> dict[str, type]:
     }
 
 
-def _set_colours(dataset: fo.Dataset, fields: Fields) -> None:
-    """Fixed colours of our fields in the dataset's colour scheme; those of other fields stay."""
+def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
+    """Colours of our fields in the dataset's colour scheme, where it has none of them yet."""
     import fiftyone as fo
 
     scheme = dataset.app_config.color_scheme or fo.ColorScheme(show_skeletons=True, opacity=0.6)
-    # The App draws parts and charts in the colours of their values only with this setting.
-    scheme.color_by = "value"
     parts = [{"value": name, "color": _hex(c)} for name, c in zip(PARTS[1:], PART_COLOURS[1:], strict=True)]
     charts = [{"intTarget": i, "color": _hex(c)} for i, c in enumerate(CHART_COLOURS[1:], 1)]
     people = [{"value": str(i), "color": PERSON_COLOURS[(i - 1) % len(PERSON_COLOURS)]} for i in range(1, 65)]
@@ -232,9 +235,9 @@ def _set_colours(dataset: fo.Dataset, fields: Fields) -> None:
         {"path": fields.u, "fieldColor": "#21918c"},
         {"path": fields.v, "fieldColor": "#aa00aa"},
     ]
-    scheme.fields = _merged(scheme.fields, ours)
+    scheme.fields = _with_missing(scheme.fields, ours)
     scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]
-    scheme.colorscales = _merged(scheme.colorscales, scales)
+    scheme.colorscales = _with_missing(scheme.colorscales, scales)
     dataset.app_config.color_scheme = scheme
 
 
@@ -250,9 +253,10 @@ def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
     config.active_fields = active
 
 
-def _merged(old: Iterable[dict[str, Any]] | None, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    paths = {entry["path"] for entry in ours}
-    return [entry for entry in old or [] if entry["path"] not in paths] + ours
+def _with_missing(there: Iterable[dict[str, Any]] | None, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    there = list(there or [])
+    paths = {entry["path"] for entry in there}
+    return there + [entry for entry in ours if entry["path"] not in paths]
 
 
 def _hex(colour: np.ndarray) -> str:

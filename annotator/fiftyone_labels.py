@@ -4,10 +4,11 @@ The sample's ``<prefix>_source`` field remembers, by the id of each person's lab
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
     {"size": [width, height], "file_name": …, "extra": …,
-     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …}}}
+     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
 
 A person that is there but not as written was edited, one that was never written was added, and one that was
-written but is not there was deleted, whatever tool did it.
+written but is not there was deleted, whatever tool did it; unless an edit had ``added`` it, so that by its
+going, the image only is as the model left it.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     kept = [labels for labels in found if labels.is_kept]
     source = sample[fields.source] or {} if sample[fields.people] is not None else {}
     present = {labels.person.id for labels in found}
-    deleted = {k: r for k, r in source.get("people", {}).items() if k not in present}
+    records = source.get("people", {})
+    deleted = {k: r for k, r in records.items() if k not in present and not r.get("added")}
     kept_people = [read_person(labels, people.size) for labels in kept]
     gone = [pixel_box(record["box"], people.size) for record in deleted.values()]
     new = [
@@ -154,12 +156,12 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     _set_maps(sample, maps, fields, folder)
     sample[fields.image_id] = people.id if people.id is not None else sample[fields.image_id]
     sample[fields.failure] = None
-    records = {labels.person.id: labels.record for labels in labelled if labels.record}
+    written = {labels.person.id: labels.record for labels in labelled if labels.record}
     sample[fields.source] = {
         "size": list(people.size),
         "file_name": people.file_name or source.get("file_name", ""),
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
-        "people": deleted | records,
+        "people": deleted | written,
     }
     return Replaced(added=len(added), kept=len(kept), dropped=len(people.people) - len(new))
 
@@ -170,6 +172,7 @@ def change_people(
     changes: Mapping[str, Person | None],
     fields: Fields,
     folder: Path,
+    gone: Mapping[str, Labels] | None = None,
 ) -> dict[str, Person]:
     """Write people that were edited, by the id of each one's label; the sample is not saved.
 
@@ -178,6 +181,8 @@ def change_people(
         before: all people as :func:`read_people` gave them.
         changes: what they are now, None for those who are gone; an unknown id is that of a new person.
         folder: for the maps of the surface.
+        gone: labels of people who come back, as they were: what :func:`write_person` does not know of them
+            comes back, too.
 
     Returns:
         Of those who were edited and are there, and of others who have won or lost a part that has no
@@ -192,12 +197,13 @@ def change_people(
     parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
     free = _free_indices(found)
     was = {key: labels.person.index for key, labels in kept.items()}
+    old = (gone or {}) | kept
     for key, person in changes.items():
         if person is None:
             kept.pop(key, None)
         else:
             index = was.get(key) or next(free)
-            kept[key] = write_person(person, index, size, kept.get(key), key)
+            kept[key] = write_person(person, index, size, old.get(key), key)
     _set_labels(sample, list(kept.values()), strays, fields)
     if maps is not None:
         maps.keep([index for key, index in was.items() if index and key not in redrawn])
@@ -205,8 +211,13 @@ def change_people(
             if changes[key] is not None:
                 maps.paint(changes[key], kept[key].person.index)
         _set_maps(sample, maps, fields, folder)
-    records = {key: kept[key].record for key, person in changes.items() if person is not None}
-    sample[fields.source] = source | {"size": list(size), "people": source.get("people", {}) | records}
+    records = source.get("people", {})
+    new = {
+        key: kept[key].record | {"added": key not in records or records[key].get("added", False)}
+        for key, person in changes.items()
+        if person is not None
+    }
+    sample[fields.source] = source | {"size": list(size), "people": records | new}
 
     now = {}
     for labels in find_labels(sample, fields)[0]:

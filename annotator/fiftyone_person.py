@@ -51,6 +51,29 @@ class Labels:
         touched = self.state != "predicted" or attribute(self.person, "comment")
         return bool(touched) or not attribute(self.person, "model")
 
+    def to_documents(self) -> dict[str, Any]:
+        """As the database keeps them, but without masks and record."""
+        return {
+            "person": _without_mask(self.person),
+            "parts": [_without_mask(label) for label in self.parts],
+            "keypoints": self.keypoints and self.keypoints.to_dict(),
+        }
+
+    @classmethod
+    def from_documents(cls, documents: dict[str, Any]) -> Labels:
+        """The inverse of :meth:`to_documents`."""
+        import fiftyone as fo
+
+        return cls(
+            person=fo.Detection.from_dict(documents["person"]),
+            parts=[fo.Detection.from_dict(part) for part in documents["parts"]],
+            keypoints=documents["keypoints"] and fo.Keypoint.from_dict(documents["keypoints"]),
+        )
+
+
+def _without_mask(label: fo.Detection) -> dict[str, Any]:
+    return {name: value for name, value in label.to_dict().items() if name != "mask"}
+
 
 def attribute(label: fo.Label, name: str, default: Any = None) -> Any:
     """An attribute that the label may not have."""

@@ -6,30 +6,115 @@ their list of people changes. These are copies, and of their labels only those t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from annotator.fiftyone_fields import Fields
+from annotator.fiftyone_fields import Fields, check_fields
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
+    Samples = fo.core.collections.SampleCollection
 
 TOO_LARGE = (10334, 17419, 17420)
 """MongoDB's error codes for a document that an update would make too large."""
 
 
+class StoreError(ValueError):
+    """Labels that the database cannot keep."""
+
+
 def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
     """When a sample was last saved; ``None`` if there is no such sample."""
-    document = _find(dataset, sample_id, ["last_modified_at"])
+    document = find_document(dataset, sample_id, ["last_modified_at"])
     return document and document["last_modified_at"]
 
 
-class StoreError(ValueError):
-    """Labels that the database cannot keep."""
+def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> dict[str, Any] | None:
+    """What the database has of a sample at these paths, and its ``_id``; ``None`` if there is no such sample."""
+    from bson import ObjectId
+
+    if not ObjectId.is_valid(sample_id):
+        return None
+    return dataset._sample_collection.find_one({"_id": ObjectId(sample_id)}, list(paths))
+
+
+def update_document(
+    dataset: fo.Dataset, document: dict[str, Any], values: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Set values of a sample, all at once, unless somebody has saved it since it was read.
+
+    Args:
+        dataset: that it was read from.
+        document: what was read, with ``filepath`` and ``last_modified_at``.
+        values: by their paths.
+
+    Returns:
+        What was set, with the new ``last_modified_at``; ``None`` if somebody was faster: nothing was written.
+
+    Raises:
+        StoreError: it would take more than the database keeps of one image; nothing was written.
+    """
+    import fiftyone as fo
+    from pymongo.errors import DocumentTooLarge, WriteError
+
+    # The database keeps milliseconds.
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    later = document["last_modified_at"] + timedelta(milliseconds=1)
+    values = values | {"last_modified_at": max(now, later)}
+    condition = {name: document[name] for name in ("_id", "last_modified_at")}
+    try:
+        done = dataset._sample_collection.update_one(condition, {"$set": values})
+    # The driver's or the server's limit, whichever is met.
+    except (DocumentTooLarge, WriteError) as error:
+        if isinstance(error, WriteError) and error.code not in TOO_LARGE:
+            raise
+        raise StoreError(
+            f"{document['filepath']}: its people would take more than the 16 MB that MongoDB keeps of one "
+            "image: delete people, or split the photo into several"
+        ) from None
+    if not done.matched_count:
+        return None
+    # As FiftyOne itself does after it has written past the samples that somebody holds.
+    fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[document["_id"]])
+    return values
+
+
+def people_values(
+    samples: Samples, fields: Fields, names: Sequence[str]
+) -> Iterator[tuple[str, str, list[tuple]]]:
+    """Attributes of the people of all samples with people fields, read without their masks.
+
+    Args:
+        samples: of a view that filters labels, only the people whom it shows.
+        names: of the attributes.
+
+    Yields:
+        A sample's id and path, and for each of its people the attributes, ``None`` for one that is not set.
+
+    Raises:
+        FieldError: as :func:`annotator.fiftyone_fields.check_fields`.
+    """
+    check_fields(samples, fields)
+    paths = [f"{fields.people}.detections.{name}" for name in names]
+    columns = _with_all_fields(samples).exists(fields.people).values(["id", "filepath", *paths])
+    for key, filepath, *lists in zip(*columns, strict=True):
+        yield key, filepath, list(zip(*(values or [] for values in lists), strict=True))
+
+
+def _with_all_fields(samples: Samples) -> Samples:
+    """The same samples and labels, whatever fields a view hides."""
+    from fiftyone import ExcludeFields, SelectFields
+
+    view = samples._dataset.view()
+    for stage in samples.view()._stages:
+        if not isinstance(stage, ExcludeFields | SelectFields):
+            view = view.add_stage(stage)
+    return view
 
 
 @dataclass(frozen=True)
@@ -51,7 +136,9 @@ class StoredSample:
         """Read a sample; ``None`` if there is no such sample."""
         import fiftyone as fo
 
-        document = _find(dataset, sample_id, [*fields.names, "filepath", "metadata", "last_modified_at"])
+        document = find_document(
+            dataset, sample_id, [*fields.names, "filepath", "metadata", "last_modified_at"]
+        )
         if document is None:
             return None
         document = dict.fromkeys(fields.names) | document
@@ -70,36 +157,12 @@ class StoredSample:
             The sample as it is now; ``None`` if somebody has saved it since it was read: nothing was written.
 
         Raises:
-            StoreError: the labels take more than the database keeps of one image; nothing was written.
+            StoreError: as :func:`update_document`.
         """
-        import fiftyone as fo
-        from pymongo.errors import DocumentTooLarge, WriteError
-
-        # The database keeps milliseconds.
-        now = datetime.now(timezone.utc).replace(tzinfo=None)
-        now = max(
-            now.replace(microsecond=now.microsecond // 1000 * 1000), self.time + timedelta(milliseconds=1)
-        )
         values = {name: self._encoded(name, changed) for name in fields.names}
         values = {name: value for name, value in values.items() if value != self.document[name]}
-        values["last_modified_at"] = now
-        document = self.document | values
-        condition = {"_id": document["_id"], "last_modified_at": self.time}
-        try:
-            done = dataset._sample_collection.update_one(condition, {"$set": values})
-        # The driver's or the server's limit, whichever is met.
-        except (DocumentTooLarge, WriteError) as error:
-            if isinstance(error, WriteError) and error.code not in TOO_LARGE:
-                raise
-            raise StoreError(
-                f"{self.sample.filepath}: its people would take more than the 16 MB that MongoDB keeps of one "
-                "image: delete people, or split the photo into several"
-            ) from None
-        if not done.matched_count:
-            return None
-        # As FiftyOne itself does after it has written past the samples that somebody holds.
-        fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[document["_id"]])
-        return StoredSample(document, self.sample)
+        written = update_document(dataset, self.document, values)
+        return None if written is None else StoredSample(self.document | written, self.sample)
 
     def _encoded(self, name: str, changed: Collection[str]) -> Any:
         import fiftyone as fo
@@ -116,11 +179,3 @@ class StoredSample:
             for label in value[key]
         ]
         return {"_cls": type(value).__name__, key: labels}
-
-
-def _find(dataset: fo.Dataset, sample_id: str, names: list[str]) -> dict[str, Any] | None:
-    from bson import ObjectId
-
-    if not ObjectId.is_valid(sample_id):
-        return None
-    return dataset._sample_collection.find_one({"_id": ObjectId(sample_id)}, names)

@@ -21,9 +21,10 @@ from annotator.collections import last_model, maps_folder
 from annotator.decoding import Settings
 from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
-from annotator.fiftyone_labels import change_people, read_people
+from annotator.fiftyone_labels import change_people, find_labels, read_people
+from annotator.fiftyone_person import Labels
 from annotator.fiftyone_store import StoredSample, saved_at
-from annotator.history import find, history_folder, recall, remember
+from annotator.history import find, forget, history_folder, recall, recall_documents, remember
 from annotator.images import read_photo
 from annotator.network import Network
 from annotator.panel_data import person_data, version_of
@@ -141,11 +142,13 @@ class Review:
 
         Arguments, result and errors are those of :meth:`edit`.
         """
+        history = self._history(sample_id)
         try:
-            before = recall(self._history(sample_id), token)
+            before, documents = recall(history, token), recall_documents(history, token)
         except KeyError as error:
             raise ReviewError(error.args[0]) from None
-        return self._change(sample_id, versions, lambda known: before, name)
+        gone = {key: Labels.from_documents(labels) for key, labels in documents.items()}
+        return self._change(sample_id, versions, lambda known: before, name, gone)
 
     def _change(
         self,
@@ -153,7 +156,9 @@ class Review:
         versions: Mapping[str, str],
         change: Callable[[_Known], Changes],
         name: str | None = None,
+        gone: Mapping[str, Labels] | None = None,
     ) -> dict[str, Any]:
+        history = self._history(sample_id)
         with _lock(sample_id):
             for _ in range(ATTEMPTS):
                 known = self._known(sample_id)
@@ -170,11 +175,13 @@ class Review:
                 if not changes:
                     return {"people": [], "removed": [], "undo": None}
                 before = {key: known.people.get(key) for key in changes}
-                undo = remember(self._history(sample_id), before, name)
-                now = self._save(known, changes)
+                undo = remember(history, before, name, self._documents_of_removed(known, changes))
+                now = self._save(known, changes, gone)
                 if now is not None:
                     others = [key for key in now.data if now.data[key] is not known.data.get(key)]
                     return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}
+                # Left there, it would say that the edit was done as soon as somebody else's is seen.
+                forget(history, undo)
         raise ReviewError("the image is being saved by somebody else again and again: try once more")
 
     def _done(self, sample_id: str, known: _Known, name: str) -> dict[str, Any] | None:
@@ -190,6 +197,11 @@ class Review:
         if now == {key: None if person is None else version_of(person) for key, person in before.items()}:
             return None
         return self._answer(known, list(before)) | {"undo": token}
+
+    def _documents_of_removed(self, known: _Known, changes: Changes) -> dict[str, Any]:
+        removed = {key for key, person in changes.items() if person is None}
+        found = find_labels(known.stored.sample, self.fields)[0] if removed else []
+        return {labels.person.id: labels.to_documents() for labels in found if labels.person.id in removed}
 
     @staticmethod
     def _answer(known: _Known, keys: list[str]) -> dict[str, Any]:
@@ -218,13 +230,13 @@ class Review:
         _keep(key, known)
         return known
 
-    def _save(self, known: _Known, changes: Changes) -> _Known | None:
+    def _save(self, known: _Known, changes: Changes, gone: Mapping[str, Labels] | None) -> _Known | None:
         """Write people who were changed; ``None`` if somebody has saved the sample since: nothing is done."""
         cache_key = self._cache_key(known.stored.sample.id)
         # Its labels are changed in place: unless that is saved they are not those of the database.
         with _CACHE_LOCK:
             _CACHE.pop(cache_key, None)
-        written = change_people(known.stored.sample, known.people, changes, self.fields, self.folder)
+        written = change_people(known.stored.sample, known.people, changes, self.fields, self.folder, gone)
         stored = known.stored.save(self.dataset, self.fields, changes)
         if stored is None:
             return None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_labels import DECIDED
-from annotator.fiftyone_person import attribute
-from annotator.fiftyone_store import StoredSample
+from annotator.fiftyone_store import find_document, people_values, update_document
+from annotator.history import KEPT_DAYS, find, history_folder, recall_values, remember_values
 from annotator.people import STATES
 from annotator.quality import overall
 
@@ -26,10 +28,9 @@ MOST_ITEMS = 5000
 """Images listed at once."""
 BINS = 20
 """Of the histogram of doubts."""
-Signature = dict[str, str | None]
-"""``review``, ``author`` and ``time`` of a person's label."""
-Signatures = dict[str, Signature]
-"""By the id of the label."""
+SIGNATURE = ("review", "author", "time")
+Signatures = dict[str, list[str | None]]
+"""What the attributes of :data:`SIGNATURE` are, by the id of a person's label."""
 Order = Literal["doubt", "file"]
 
 
@@ -73,28 +74,28 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         ``open`` (those nobody has decided); ``found``: how many there are; ``images``: with people fields;
         ``done``: without open people; ``states`` and ``reasons``: numbers of people, of all images;
         ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
+
+    Raises:
+        FieldError: as :func:`annotator.fiftyone_fields.check_fields`.
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
     items, order, doubts, images, done, only = [], [], [], 0, 0, set(wanted.samples)
-    for row in _rows(samples, fields):
+    for key, filepath, found in people_values(samples, fields, ("review", "reasons", "doubt")):
+        people = [(state or "predicted", why or [], doubt or 0.0) for state, why, doubt in found]
         images += 1
-        waiting = [doubt or 0.0 for state, _, doubt in row["people"] if state not in DECIDED]
+        waiting = [doubt for state, _, doubt in people if state not in DECIDED]
         done += not waiting
         doubts += waiting
-        for state, why, _ in row["people"]:
+        for state, why, _ in people:
             states[state] += 1
             reasons.update(why)
-        if wanted.samples and row["id"] not in only:
+        if wanted.samples and key not in only:
             continue
-        matching = [doubt or 0.0 for state, why, doubt in row["people"] if wanted.holds(state, why)]
-        if matching or not (row["people"] or wanted.states or wanted.reasons):
-            item = {
-                "id": row["id"],
-                "filepath": row["filepath"],
-                "doubt": round(overall(matching), 6),
-            }
-            items.append(item | {"people": len(row["people"]), "open": len(waiting)})
-            order.append((bool(row["people"]) and not waiting, -sum(matching)))
+        matching = [doubt for state, why, doubt in people if wanted.holds(state, why)]
+        if matching or not (people or wanted.states or wanted.reasons):
+            item = {"id": key, "filepath": filepath, "doubt": round(overall(matching), 6)}
+            items.append(item | {"people": len(people), "open": len(waiting)})
+            order.append((bool(people) and not waiting, -sum(matching)))
     if wanted.order == "doubt":
         items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]
     else:
@@ -121,108 +122,121 @@ def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, see
 
     Returns:
         ``images`` and ``people``: how many are meant; ``check``: ids of the images drawn.
+
+    Raises:
+        FieldError: as :func:`annotator.fiftyone_fields.check_fields`.
     """
-    meant = {
-        row["id"]: sum(_is_meant(state, value, doubt) for state, _, value in row["people"])
-        for row in _rows(samples, fields)
-    }
-    ids = sorted(key for key, count in meant.items() if count)
+    meant = _meant(samples, fields, doubt)
+    ids = sorted(meant)
     drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
-    return {"images": len(ids), "people": sum(meant.values()), "check": [ids[i] for i in drawn]}
+    people = sum(len(signatures) for signatures in meant.values())
+    return {"images": len(ids), "people": people, "check": [ids[i] for i in drawn]}
 
 
 def approve_below(
-    samples: Samples, fields: Fields, doubt: float, author: str, time: str
-) -> Iterator[tuple[str, Signatures]]:
+    samples: Samples, fields: Fields, doubt: float, author: str, maps: Path, name: str
+) -> Iterator[int]:
     """Approve the untouched predictions with at most so much doubt, image by image.
+
+    What they were before is on disk before the first of them is approved.
 
     Args:
         author: who approves.
-        time: ISO 8601 (UTC), of all of them: by it :func:`take_back` knows them.
+        maps: the folder of the dataset's maps, beside which that is kept.
+        name: of the approval, 16 hexadecimal digits that no other has: :func:`take_back` knows it by that. Under
+            a name that was used before that approval goes on, whoever is meant by now.
 
     Yields:
-        An image's id, and what the signatures of those whom it approved there were before.
+        How many people of an image it has approved.
+
+    Raises:
+        FieldError: as :func:`annotator.fiftyone_fields.check_fields`.
+        ValueError: not a name.
     """
-
-    def signature(person: fo.Detection) -> Signature | None:
-        state = attribute(person, "review", "predicted")
-        if not _is_meant(state, attribute(person, "doubt"), doubt):
-            return None
-        return {"review": "approved", "author": author, "time": time}
-
-    for row in list(_rows(samples, fields)):
-        if any(_is_meant(state, value, doubt) for state, _, value in row["people"]):
-            yield row["id"], _sign(samples._dataset, row["id"], fields, signature)
+    folder = _approvals(maps)
+    if find(folder, name) is None:
+        approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
+        before = _meant(samples, fields, doubt)
+        remember_values(folder, {"approved": approved, "before": before}, name)
+    approved, before = _approval(folder, name)
+    for sample_id, was in before.items():
+        yield _sign(samples._dataset, sample_id, fields, was, dict.fromkeys(was, approved))
 
 
-def take_back(
-    dataset: fo.Dataset, fields: Fields, author: str, time: str, before: Mapping[str, Signatures]
-) -> Iterator[int]:
+def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, name: str) -> Iterator[int]:
     """Undo :func:`approve_below`, except for people whom somebody has changed since.
 
     Args:
-        author: who approved.
-        time: when.
-        before: what :func:`approve_below` yielded, by the id of the image.
+        maps: the folder of the dataset's maps.
+        name: of the approval.
 
     Yields:
         How many people of an image are as they were before.
+
+    Raises:
+        ValueError: there was no approval of that name, or it is too old.
     """
-    approved = {"review": "approved", "author": author, "time": time}
-    for sample_id, signatures in before.items():
-
-        def signature(person: fo.Detection, signatures=signatures) -> Signature | None:
-            return signatures.get(person.id) if _signature(person) == approved else None
-
-        yield len(_sign(dataset, sample_id, fields, signature))
+    approved, before = _approval(_approvals(maps), name)
+    for sample_id, was in before.items():
+        yield _sign(dataset, sample_id, fields, dict.fromkeys(was, approved), was)
 
 
-def _sign(
-    dataset: fo.Dataset,
-    sample_id: str,
-    fields: Fields,
-    signature: Callable[[fo.Detection], Signature | None],
-) -> Signatures:
+def _approvals(maps: Path) -> Path:
+    return history_folder(maps) / "approvals"
+
+
+def _approval(folder: Path, name: str) -> tuple[list[str], dict[str, Signatures]]:
+    """The signature of those who were approved, and what theirs were before, by the id of the image."""
+    token = find(folder, name)
+    if token is None:
+        raise ValueError(f"there is no approval {name!r} to take back: it is older than {KEPT_DAYS} days")
+    values = recall_values(folder, token)
+    return values["approved"], values["before"]
+
+
+def _sign(dataset: fo.Dataset, sample_id: str, fields: Fields, was: Signatures, becomes: Signatures) -> int:
     """Change the signatures of some people of one sample, however often somebody else saves it meanwhile.
 
+    Thousands of samples are signed at a time: no more of them is read than it takes, no masks above all.
+
     Args:
-        signature: what a person's is to be; None for one who stays.
+        was: those of the people to be changed; who has another one stays.
+        becomes: what they are to be.
 
     Returns:
-        Of those who were changed, what it was.
+        How many have these now.
     """
-    while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
-        people = stored.sample[fields.people].detections
-        wanted = {person.id: new for person in people if (new := signature(person)) is not None}
-        if not wanted:
-            return {}
-        before = {person.id: _signature(person) for person in people if person.id in wanted}
-        for person in people:
-            for name, value in wanted.get(person.id, {}).items():
-                person[name] = value
-        left = [attribute(p, "doubt", 0.0) for p in people if attribute(p, "review") not in DECIDED]
-        stored.sample[fields.doubt] = overall(left)
-        if stored.save(dataset, fields, set(wanted)) is not None:
-            return before
-    return {}
+    field = f"{fields.people}.detections"
+    paths = [f"{field}.{name}" for name in ("_id", "doubt", *SIGNATURE)]
+    while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", *paths]):
+        people = (document.get(fields.people) or {}).get("detections", [])
+        values = {}
+        for place, person in enumerate(people):
+            key = str(person["_id"])
+            if key in was and _signature(person) == was[key]:
+                signed = dict(zip(SIGNATURE, becomes[key], strict=True))
+                person.update(signed)
+                values |= {f"{field}.{place}.{name}": value for name, value in signed.items()}
+        left = [person.get("doubt") or 0.0 for person in people if person.get("review") not in DECIDED]
+        if not values or update_document(dataset, document, values | {fields.doubt: overall(left)}):
+            return sum(_signature(person) == becomes.get(str(person["_id"])) for person in people)
+    return 0
 
 
-def _signature(person: fo.Detection) -> Signature:
-    return {name: attribute(person, name) for name in ("review", "author", "time")}
+def _signature(person: dict[str, Any]) -> list[str | None]:
+    return [person.get(name) for name in SIGNATURE]
 
 
-def _is_meant(state: str, value: float | None, doubt: float) -> bool:
-    """Whether a person is approved with the rest; one whose doubt nobody knows is not."""
-    return state == "predicted" and value is not None and value <= doubt
-
-
-def _rows(samples: Samples, fields: Fields) -> Iterator[dict[str, Any]]:
-    person = f"{fields.people}.detections"
-    paths = ["id", "filepath", f"{person}.review", f"{person}.reasons", f"{person}.doubt"]
-    columns = samples.exists(fields.people).values(paths)
-    for key, filepath, *lists in zip(*columns, strict=True):
-        people = [
-            (state or "predicted", why or [], value)
-            for state, why, value in zip(*(values or [] for values in lists), strict=True)
-        ]
-        yield {"id": key, "filepath": filepath, "people": people}
+def _meant(samples: Samples, fields: Fields, doubt: float) -> dict[str, Signatures]:
+    """By the id of each image the people whom :func:`approve_below` approves, those whose doubt is known."""
+    names = ("id", "doubt", *SIGNATURE)
+    meant = {}
+    for sample_id, _, people in people_values(samples, fields, names):
+        signatures = {
+            key: signature
+            for key, value, *signature in people
+            if signature[0] in (None, "predicted") and value is not None and value <= doubt
+        }
+        if signatures:
+            meant[sample_id] = signatures
+    return meant

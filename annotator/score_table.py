@@ -8,6 +8,7 @@ import numpy as np
 
 from annotator.fiftyone_fields import TASKS, Fields
 from annotator.fiftyone_labels import DECIDED
+from annotator.fiftyone_store import people_values
 from annotator.quality import DOUBTS
 from annotator.review_queue import BINS
 
@@ -41,6 +42,7 @@ def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[
 
     Raises:
         ValueError: an unknown score.
+        FieldError: as :func:`annotator.fiftyone_fields.check_fields`.
     """
     if order not in SCORES:
         raise ValueError(f"order: {order!r} is none of {', '.join(SCORES)}")
@@ -65,14 +67,8 @@ def _is_doubt(name: str) -> bool:
 
 
 def _rows(samples: Samples, fields: Fields) -> list[dict[str, Any]]:
-    person = f"{fields.people}.detections"
-    names = ("id", "review", *SCORES)
-    columns = samples.exists(fields.people).values(
-        ["id", "filepath", *(f"{person}.{name}" for name in names)]
-    )
     rows = []
-    for sample, filepath, *lists in zip(*columns, strict=True):
-        people = zip(*(values or [] for values in lists), strict=True)
+    for sample, filepath, people in people_values(samples, fields, ("id", "review", *SCORES)):
         for number, (key, state, *scores) in enumerate(people, 1):
             if state not in DECIDED:
                 row = {"sample": sample, "filepath": filepath, "key": key, "number": number}

@@ -1,16 +1,21 @@
 """Operators that the review panel calls: each passes its parameters on to one function of the annotator.
 
-They are not listed in the App. What goes wrong comes back as ``error``, for the panel to show.
+They are not listed in the App. What goes wrong comes back as ``error``, for the panel to show; while the database
+does not answer, that comes back as ``unavailable``: to be asked again.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import logging
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import fiftyone.operators as foo
+from pymongo.errors import ConnectionFailure
 
 from annotator.body import load_body
+from annotator.collections import maps_folder
 from annotator.fiftyone_fields import Fields, find_prefixes
 from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
@@ -18,6 +23,7 @@ from annotator.review import Review
 from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
 from annotator.score_table import score_table
 
+logger = logging.getLogger(__name__)
 Context = foo.ExecutionContext
 
 
@@ -35,6 +41,9 @@ class _Call(foo.Operator):
             return self.answer(ctx, ctx.params)
         except (ValueError, OSError, ImportError) as error:
             return {"error": str(error)}
+        except ConnectionFailure as error:
+            logger.warning("The review panel gets no answer: %s", error)
+            return {"unavailable": "the database does not answer"}
 
 
 class ReviewSetup(_Call):
@@ -109,14 +118,15 @@ class ReviewSpotCheck(_Call):
 
 
 class ReviewApproveBelow(_Call):
-    """See :func:`annotator.review_queue.approve_below`."""
+    """See :func:`annotator.review_queue.approve_below`; ``undo`` is what :class:`ReviewTakeBack` takes."""
 
     name = "review_approve_below"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        signed = {"author": values["author"], "time": datetime.now(timezone.utc).isoformat()}
-        before = dict(approve_below(ctx.view, Fields(values["prefix"]), values["doubt"], **signed))
-        return {"approved": sum(map(len, before.values())), "undo": signed | {"before": before}}
+        undo = {"name": values.get("name") or token_hex(8)}
+        fields = Fields(values["prefix"])
+        approved = approve_below(ctx.view, fields, values["doubt"], values["author"], _maps(ctx), **undo)
+        return {"approved": sum(approved), "undo": undo}
 
 
 class ReviewTakeBack(_Call):
@@ -125,7 +135,7 @@ class ReviewTakeBack(_Call):
     name = "review_take_back"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        counts = take_back(ctx.dataset, Fields(values["prefix"]), **values["undo"])
+        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), **values["undo"])
         return {"predicted": sum(counts)}
 
 
@@ -145,3 +155,7 @@ OPERATORS = (
 def _review(ctx: Context) -> Review:
     values = ctx.params
     return Review(ctx.dataset, values["prefix"], values.get("author", ""))
+
+
+def _maps(ctx: Context) -> Path:
+    return maps_folder(ctx.dataset, ctx.params["prefix"], None)

@@ -243,6 +243,41 @@ def test_add_asks_the_network_and_leaves_the_others_their_pixels(scene):
     assert_whole(person)
 
 
+REJECTED = Provenance("lite", state="rejected")
+
+
+def test_a_rejected_double_does_not_come_back_when_it_is_painted_over(scene):
+    double = block(15, provenance=REJECTED)
+    scene = Scene(SIZE, {"right": block(10, w=5), "double": double})
+    changes = edit(
+        scene, "fill", person="right", layer="mask", points=[[12, 10], [25, 10], [25, 50], [12, 50]]
+    )
+    assert changes["right"].provenance.state == "edited"
+    assert changes["double"].provenance.state == "rejected"
+    assert not (full_mask(changes["double"]) & full_mask(changes["right"])).any()
+    # Who is meant comes back.
+    for kind, values in {
+        "paint": {"person": "double", "layer": "mask", "points": [[40, 30]], "radius": 3},
+        "split_by_line": {"person": "double", "points": [[20, 0], [20, 60]]},
+        "merge": {"people": ["double", "right"]},
+    }.items():
+        people = [person for person in edit(scene, kind, **values).values() if person is not None]
+        assert {person.provenance.state for person in people} == {"edited"}
+
+
+def test_add_takes_pixels_from_those_who_were_rejected(scene):
+    found = block(10)
+    people = {"double": block(15, provenance=REJECTED), "neighbour": block(25)}
+    changes = edit(Scene(SIZE, people, lambda box: found), "add", box=[10, 10, 20, 40])
+    (new,) = changes.keys() - people
+    assert changes.keys() == {"double", new}
+    assert [full_mask(changes[key]).any(axis=0).nonzero()[0].tolist() for key in (new, "double")] == [
+        list(range(10, 25)),
+        list(range(25, 35)),
+    ]
+    assert [changes[key].provenance.state for key in (new, "double")] == ["edited", "rejected"]
+
+
 def test_add_says_when_nobody_is_there(scene):
     with pytest.raises(EditError, match="nobody found"):
         edit(replace(scene, label_box=lambda box: None), "add", box=[0, 0, 9, 50])

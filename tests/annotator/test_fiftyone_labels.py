@@ -375,6 +375,28 @@ def test_colours_of_other_fields_stay(dataset):
     assert (scheme.color_pool, scheme.opacity) == (["#ff0000"], 0.25)
 
 
+def test_what_somebody_has_chosen_stays(dataset):
+    declare_fields(dataset, FIELDS)
+    assert dataset.app_config.color_scheme.color_by == "value"
+    scheme = dataset.app_config.color_scheme
+    mine = {"path": FIELDS.people, "fieldColor": "#123456"}
+    scheme.fields = [mine, *(entry for entry in scheme.fields if entry["path"] != FIELDS.people)]
+    scheme.colorscales = [{"path": FIELDS.u, "name": "hot"}]
+    scheme.color_by = "field"
+    dataset.mask_targets = {FIELDS.charts: {1: "back"}}
+    dataset.save()
+    declare_fields(dataset, FIELDS)
+    dataset.reload()
+    scheme = dataset.app_config.color_scheme
+    assert scheme.color_by == "field"
+    assert [entry for entry in scheme.fields if entry["path"] == FIELDS.people] == [mine]
+    assert {scale["path"]: scale["name"] for scale in scheme.colorscales} == {
+        FIELDS.u: "hot",
+        FIELDS.v: "bluered",
+    }
+    assert dataset.mask_targets[FIELDS.charts] == {1: "back"}
+
+
 @pytest.mark.parametrize("prefix", ["", "Dp", "1a", "a-b", "a b", "_a", "a.b", "ä"])
 def test_a_bad_prefix_is_refused(prefix):
     with pytest.raises(FieldError, match="field prefix"):
@@ -393,3 +415,14 @@ def test_a_view_of_patches_is_refused(sample, maps):
     write(sample, block(2), maps=maps)
     with pytest.raises(FieldError, match="whole images"):
         check_fields(sample.dataset.to_patches(FIELDS.people), FIELDS)
+
+
+def test_a_slice_of_groups_is_refused(dataset):
+    """The fields would be those of all slices."""
+    import fiftyone as fo
+
+    dataset.add_group_field("group", default="left")
+    sample = fo.Sample(filepath="/left.png", group=fo.Group().element("left"))
+    dataset.add_sample(sample)
+    with pytest.raises(FieldError, match="holds group samples"):
+        check_fields(dataset.select_group_slices("left"), FIELDS)

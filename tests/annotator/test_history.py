@@ -2,7 +2,9 @@
 
 import os
 import time
+from datetime import datetime
 
+import bson
 import numpy as np
 import pytest
 
@@ -37,6 +39,32 @@ def test_people_come_back_as_they_were(tmp_path):
     assert back["b"] is None
     assert_same(person, back["a"])
     assert_same(bare, back["c"])
+
+
+def test_documents_and_values_come_back(tmp_path):
+    documents = {"a": {"tags": ["hard"], "owner": bson.ObjectId(), "seen": datetime(2026, 1, 1)}}
+    token = history.remember(tmp_path, {"a": None}, documents=documents)
+    assert history.recall_documents(tmp_path, token) == documents
+    values = {"before": {"a": ["predicted", None]}}
+    token = history.remember_values(tmp_path, values, "0123456789abcdef")
+    assert history.recall_values(tmp_path, token) == values
+
+
+def test_an_edit_of_an_older_release_is_read(tmp_path):
+    person = dense_person(1)
+    token = history.remember(tmp_path, {"a": person})
+    path = tmp_path / f"{token}.npz"
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file if name != "documents"}
+    np.savez_compressed(path, **arrays)
+    assert_same(person, history.recall(tmp_path, token)["a"])
+    assert history.recall_documents(tmp_path, token) == {}
+
+
+def test_an_edit_that_was_not_done_is_forgotten(tmp_path):
+    token = history.remember(tmp_path, {"a": None}, "0123456789abcdef")
+    history.forget(tmp_path, token)
+    assert history.find(tmp_path, "0123456789abcdef") is None
 
 
 @pytest.mark.parametrize("token", ["", "../../x", "0" * 28, None])

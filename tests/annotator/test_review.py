@@ -27,7 +27,8 @@ from annotator.score_table import SCORES, score_table
 from .test_edits import SIZE, block
 
 FIELDS = Fields()
-NOON = "2026-01-01T12:00:00+00:00"
+NAME, OTHER_NAME = "0123456789abcdef", "fedcba9876543210"
+"""Of edits and approvals."""
 
 
 @pytest.fixture
@@ -127,9 +128,9 @@ EDITS = [
 def test_an_edit_asked_for_twice_is_done_once(review, sample, edit):
     before = review.open(sample.id)
     edit = {"person": before["people"][0]["key"], **edit}
-    first = review.edit(sample.id, edit, versions(before), "0123456789abcdef")
+    first = review.edit(sample.id, edit, versions(before), NAME)
     after = versions(review.open(sample.id))
-    again = review.edit(sample.id, edit, versions(before), "0123456789abcdef")
+    again = review.edit(sample.id, edit, versions(before), NAME)
     assert versions(review.open(sample.id)) == after
     assert "conflict" not in again
     assert again["undo"] == first["undo"]
@@ -137,7 +138,7 @@ def test_an_edit_asked_for_twice_is_done_once(review, sample, edit):
         p["key"]: p["version"] for p in first["people"]
     }
     assert again["removed"] == first["removed"]
-    undone = [review.restore(sample.id, first["undo"], {}, "fedcba9876543210") for _ in range(2)]
+    undone = [review.restore(sample.id, first["undo"], {}, OTHER_NAME) for _ in range(2)]
     assert undone[0]["undo"] == undone[1]["undo"]
     assert versions(review.open(sample.id)) == versions(before)
 
@@ -250,6 +251,21 @@ def test_a_save_by_somebody_else_in_between_is_not_lost(review, sample):
     assert (first.crowd, second.provenance.state, sample.tags) == (True, "approved", ["seen"])
 
 
+def test_a_named_edit_is_not_done_where_somebody_else_was_faster(review, sample):
+    opened = versions(review.open(sample.id))
+    key = next(iter(opened))
+
+    def change(known):
+        sample[FIELDS.people].detections[0]["review"] = "approved"
+        sample.save()
+        return {key: replace(known.people[key], crowd=True)}
+
+    for _ in range(2):
+        assert review._change(sample.id, opened, change, NAME)["conflict"] == [key]
+    person = saved(sample)[0]
+    assert (person.crowd, person.provenance.state) == (False, "approved")
+
+
 def test_what_could_not_be_saved_is_not_kept(review, sample):
     _CACHE.clear()
     (key, version), (other, _) = versions(review.open(sample.id)).items()
@@ -335,6 +351,59 @@ def test_what_others_know_of_a_person_stays(review, sample):
     sample.reload(hard=True)
     label = sample.dp_people.detections[0]
     assert (label.id, label.tags, label["shoe_size"]) == (key, ["hat"], 43)
+
+
+@pytest.mark.parametrize("kind", ["delete", "merge"])
+def test_what_others_know_of_a_person_comes_back_with_it(review, sample, kind):
+    def labels() -> list:
+        """The second person, its head and its keypoints."""
+        person = sample[FIELDS.people].detections[1]
+        heads = [part for part in sample[FIELDS.parts].detections if part.label == "head"]
+        return [person, heads[1], sample[FIELDS.keypoints].keypoints[1]]
+
+    for label in labels():
+        label.tags.append("hard")
+        label["pose"] = "sitting"
+    sample.save()
+    _CACHE.clear()
+    keys = list(versions(review.open(sample.id)))
+    edit = {"kind": kind, "person": keys[1], "people": keys}
+    for _ in range(2):
+        done = review.edit(sample.id, edit, {})
+        assert len(saved(sample)) == 1
+        review.restore(sample.id, done["undo"], {})
+        sample.reload(hard=True)
+        assert [(label.tags, label["pose"]) for label in labels()] == [(["hard"], "sitting")] * 3
+    assert_kept_is_saved(sample)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"kind": "add_empty", "box": [25, 10, 12, 40]},
+        {"kind": "split_by_line", "points": [[20, 0], [20, 60]]},
+    ],
+    ids=lambda edit: edit["kind"],
+)
+def test_an_undone_edit_deletes_nobody(review, sample, tmp_path, edit):
+    key = next(iter(versions(review.open(sample.id))))
+    undo = review.edit(sample.id, {"person": key, **edit}, {})["undo"]
+    redo = review.restore(sample.id, undo, {})["undo"]
+    undo = review.restore(sample.id, redo, {})["undo"]
+    review.restore(sample.id, undo, {})
+    sample.reload(hard=True)
+    people = [block(10, 10), block(20, 10), block(25, 12), block(40)]
+    assert replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps").dropped == 0
+
+
+def test_who_was_deleted_again_stays_deleted(review, sample, tmp_path):
+    key = next(iter(versions(review.open(sample.id))))
+    undo = review.edit(sample.id, {"kind": "delete", "person": key}, {})["undo"]
+    redo = review.restore(sample.id, undo, {})["undo"]
+    review.restore(sample.id, redo, {})
+    sample.reload(hard=True)
+    people = People(SIZE, [block(10), block(40)])
+    assert replace_predictions(sample, people, FIELDS, tmp_path / "maps").dropped == 1
 
 
 def test_a_wrong_edit_changes_nothing(review, sample):
@@ -463,53 +532,90 @@ def test_the_table_of_scores_begins_with_the_worst(collection, tmp_path):
         score_table(collection, FIELDS, "size")
 
 
-def test_all_below_a_doubt_are_approved(collection):
+@pytest.fixture
+def approve(collection, tmp_path):
+    """Approve with the rest up to a doubt, and how many on each image."""
+
+    def approve(doubt: float, samples=collection, name=NAME) -> list[int]:
+        return list(approve_below(samples, FIELDS, doubt, "Ada", tmp_path / "maps", name))
+
+    return approve
+
+
+def test_all_below_a_doubt_are_approved(collection, approve):
     drawn = spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
     assert (drawn["images"], drawn["people"], len(drawn["check"])) == (3, 3, 2)
     assert drawn == spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
     listed = queue(collection, FIELDS, Filter(samples=tuple(drawn["check"])))
     assert {item["id"] for item in listed["items"]} == set(drawn["check"])
     assert listed["images"] == 5
-    assert len(list(approve_below(collection, FIELDS, 0.2, "Ada", NOON))) == 2
+    assert approve(0.2) == [1, 1]
     found = queue(collection, FIELDS, Filter(states=("approved",)))
     assert sorted(names(found)) == ["1", "3"]
     sample = collection[found["items"][0]["id"]]
     assert sample.dp_people.detections[0].author == "Ada"
 
 
-def test_what_was_approved_with_the_rest_is_taken_back(collection, tmp_path):
+def test_what_was_approved_with_the_rest_is_taken_back(collection, approve, tmp_path):
     paths = [f"{FIELDS.people}.detections.{name}" for name in ("review", "author", "time")]
     untouched = collection.values([*paths, FIELDS.doubt])
-    before = dict(approve_below(collection, FIELDS, 0.5, "Ada", NOON))
+    first = collection.first()
+    assert approve(0.5) == [1, 1, 1]
+    assert first[FIELDS.people].detections[0].review == "approved"
     assert collection.values(FIELDS.doubt) == [0, 0, pytest.approx(0.9), 0, 0]
-    assert sum(take_back(collection, FIELDS, "Bob", NOON, before)) == 0
-    assert sum(take_back(collection, FIELDS, "Ada", NOON, before)) == 3
+    for name, message in ((OTHER_NAME, "no approval"), ("../etc", "16 hexadecimal digits")):
+        with pytest.raises(ValueError, match=message):
+            next(take_back(collection, FIELDS, tmp_path / "maps", name))
+    assert sum(take_back(collection, FIELDS, tmp_path / "maps", NAME)) == 3
     assert collection.values([*paths, FIELDS.doubt]) == untouched
     # Who was changed since stays approved.
-    before = dict(approve_below(collection, FIELDS, 0.5, "Ada", NOON))
+    assert approve(0.5, name=OTHER_NAME) == [1, 1, 1]
     sample = collection.first()
     review = Review(collection, author="Ada", maps_dir=tmp_path / "maps")
     key = review.open(sample.id)["people"][0]["key"]
     review.edit(sample.id, {"kind": "decide", "person": key, "state": "approved", "comment": "sure"}, {})
-    assert list(take_back(collection, FIELDS, "Ada", NOON, before)) == [0, 1, 1]
+    assert list(take_back(collection, FIELDS, tmp_path / "maps", OTHER_NAME)) == [0, 1, 1]
     assert queue(collection, FIELDS, Filter())["states"]["approved"] == 1
 
 
+def test_an_approval_that_was_cut_short_is_taken_back_or_goes_on(collection, approve, tmp_path):
+    next(approve_below(collection, FIELDS, 1.0, "Ada", tmp_path / "maps", NAME))
+    assert queue(collection, FIELDS, Filter())["states"]["approved"] == 1
+    assert approve(1.0) == [1, 1, 1, 1]
+    assert queue(collection, FIELDS, Filter())["states"]["approved"] == 4
+    assert list(take_back(collection, FIELDS, tmp_path / "maps", NAME)) == [1, 1, 1, 1]
+    assert queue(collection, FIELDS, Filter())["states"]["predicted"] == 4
+
+
+def test_approving_the_rest_leaves_everything_else(collection, approve):
+    """Labels that no class of FiftyOne has read are written back as they were."""
+    documents = collection._sample_collection
+    before = list(documents.find())
+    approve(1.0)
+    for was, now in zip(before, documents.find(), strict=True):
+        for document in (was, now):
+            del document["last_modified_at"], document[FIELDS.doubt]
+            for person in document[FIELDS.people]["detections"]:
+                for name in ("review", "author", "time"):
+                    person.pop(name, None)
+        assert bson.encode(was) == bson.encode(now)
+
+
 def test_who_was_rejected_meanwhile_is_not_approved_with_the_rest(collection, tmp_path):
-    approved = approve_below(collection, FIELDS, 1.0, "Ada", NOON)
+    approved = approve_below(collection, FIELDS, 1.0, "Ada", tmp_path / "maps", NAME)
     next(approved)
     sample = collection.skip(3).first()
     review = Review(collection, maps_dir=tmp_path / "maps")
     opened = review.open(sample.id)
     key = opened["people"][0]["key"]
     review.edit(sample.id, {"kind": "decide", "person": key, "state": "rejected"}, versions(opened))
-    assert [len(people) for _, people in approved] == [1, 1, 0]
+    assert list(approved) == [1, 1, 0]
     assert [person.provenance.state for person in saved(sample)] == ["rejected"]
     opened = review.open(collection.first().id)
     assert [person["state"] for person in opened["people"]] == ["approved"]
 
 
-def test_who_was_added_by_hand_is_not_approved_with_the_rest(collection):
+def test_who_was_added_by_hand_is_not_approved_with_the_rest(collection, approve):
     import fiftyone as fo
 
     sample = collection.last()
@@ -517,7 +623,45 @@ def test_who_was_added_by_hand_is_not_approved_with_the_rest(collection):
         detections=[fo.Detection(label="person", bounding_box=[0.1, 0.1, 0.4, 0.4])]
     )
     sample.save()
-    assert len(list(approve_below(collection, FIELDS, 1.0, "Ada", NOON))) == 4
+    assert approve(1.0) == [1, 1, 1, 1]
     sample.reload(hard=True)
     (person,) = sample[FIELDS.people].detections
     assert not person.has_field("review") or person.review is None
+
+
+def test_who_is_hidden_by_a_view_is_not_approved_with_the_rest(dataset, sample, tmp_path):
+    from fiftyone import ViewField
+
+    view = dataset.filter_labels(FIELDS.people, ViewField("confidence") > 0.75)
+    assert spot_check(view, FIELDS, 1.0, 1.0, seed=1)["people"] == 1
+    assert list(approve_below(view, FIELDS, 1.0, "Ada", tmp_path, NAME)) == [1]
+    assert [person.provenance.state for person in saved(sample)] == ["approved", "predicted"]
+
+
+@pytest.mark.parametrize("shown", [[], ["dp_people"], ["dp_people.detections.doubt"]])
+def test_fields_that_a_view_hides_are_read(collection, approve, shown):
+    view = collection.limit(3).select_fields(shown)
+    assert approve(0.5, view) == [1, 1]
+    assert queue(view, FIELDS, Filter())["states"] == {
+        "predicted": 1,
+        "edited": 0,
+        "approved": 2,
+        "rejected": 0,
+    }
+    assert [row["scores"][0] for row in score_table(view, FIELDS)["rows"]] == [0.9]
+    assert spot_check(view, FIELDS, 1.0, 1.0, seed=1)["people"] == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda view, tmp_path: queue(view, FIELDS, Filter()),
+        lambda view, tmp_path: score_table(view, FIELDS),
+        lambda view, tmp_path: spot_check(view, FIELDS, 1.0, 1.0, seed=1),
+        lambda view, tmp_path: next(approve_below(view, FIELDS, 1.0, "Ada", tmp_path, NAME)),
+    ],
+    ids=["queue", "scores", "spot check", "approval"],
+)
+def test_a_view_of_patches_is_refused(dataset, sample, tmp_path, ask):
+    with pytest.raises(FieldError, match="whole images"):
+        ask(dataset.to_patches(FIELDS.people), tmp_path)

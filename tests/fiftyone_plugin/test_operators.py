@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -284,3 +285,32 @@ def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
     said = json.dumps([message.to_json() for message in messages])
     assert "RuntimeError: no room on the device (the server's log says more)" in said
     assert "Traceback" in caplog.text
+
+
+def test_the_panel_is_told_to_ask_again_while_the_database_is_away():
+    from pymongo import MongoClient
+
+    from fiftyone_plugin.review import _Call
+
+    class Ask(_Call):
+        name = "ask"
+
+        def answer(self, ctx, values):
+            MongoClient("127.0.0.1:9", serverSelectionTimeoutMS=10).admin.command("ping")
+
+    assert Ask().execute(SimpleNamespace(params={})) == {"unavailable": "the database does not answer"}
+
+
+def test_the_rest_is_approved_and_taken_back(dataset, photos):
+    execute("annotate_people", dataset, **ANNOTATE)
+    count = dataset.count("dp_people.detections")
+    name = "0123456789abcdef"
+    values = {"prefix": "dp", "doubt": 1.0, "author": "Ada"}
+    for named in ({}, {"name": name}):
+        done = execute("review_approve_below", dataset, **values, **named).result
+        assert done["approved"] == count
+        assert named.items() <= done["undo"].items()
+        assert dataset.count_values("dp_people.detections.review") == {"approved": count}
+        back = execute("review_take_back", dataset, prefix="dp", undo=done["undo"]).result
+        assert back == {"predicted": count}
+        assert dataset.count_values("dp_people.detections.review") == {"predicted": count}
