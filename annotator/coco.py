@@ -274,7 +274,7 @@ class CocoWriter:
         """Write an image and its people.
 
         Raises:
-            CocoError: an id that was used before, or a value that JSON cannot hold.
+            CocoError: an id that was used before, a value that JSON cannot hold, or no ``file_name``.
         """
         records = [annotation(person, people.size, sampling=self.sampling) for person in people.people]
         if self.polygons:
@@ -289,6 +289,8 @@ class CocoWriter:
         Raises:
             CocoError: as :meth:`add`.
         """
+        if not image.get("file_name"):
+            raise CocoError("file_name: must say where below the images' folder the photo lies")
         image_id = self._image_ids.take(image.get("id"))
         lines = [_line({"id": image_id, **image}, f"image {image_id}")]
         for record in annotations:

@@ -145,7 +145,8 @@ class ExportCocoDensePose(foo.Operator):
         folder = inputs.str(
             "images_dir",
             label="Folder of the photos",
-            description="File names are written relative to it; empty: the deepest folder of all photos",
+            description="File names are written relative to it; empty: the one that imported names are relative to, "
+            "or the deepest folder of all photos",
         )
         images_dir = ctx.params.get("images_dir")
         if images_dir and not Path(images_dir).expanduser().is_dir():

@@ -246,14 +246,15 @@ def test_ids_are_kept_and_missing_ones_given(tmp_path):
             "image id 3 is used twice",
         ),
         (
-            [People((64, 48), [Person((0, 0, 2, 2), id=5), Person((0, 0, 2, 2), id=5)])],
+            [People((64, 48), [Person((0, 0, 2, 2), id=5), Person((0, 0, 2, 2), id=5)], "a")],
             "annotation id 5 is used twice",
         ),
         (
-            [People((64, 48), [Person((0, 0, 2, 2), id=5, extra={"a": {1, 2}})])],
+            [People((64, 48), [Person((0, 0, 2, 2), id=5, extra={"a": {1, 2}})], "a")],
             "annotation 5 cannot be written",
         ),
-        ([People((64, 48), id=5, extra={"a": float("nan")})], "image 5 cannot be written as JSON"),
+        ([People((64, 48), [], "a", 5, {"a": float("nan")})], "image 5 cannot be written as JSON"),
+        ([People((64, 48))], "file_name: must say"),
     ],
 )
 def test_what_cannot_be_written(tmp_path, people, message):
