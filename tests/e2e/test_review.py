@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import cv2
@@ -836,6 +837,153 @@ def test_a_conflict_is_there_after_a_reload(panel, browser):
     person = other.people()[0]
     assert person.keypoints[0, :2] == pytest.approx((nose[0] + 20, nose[1] + 15), abs=2)
     assert person.keypoints[5, 1] == pytest.approx(shoulder[1] + 15, abs=2)
+
+
+@contextmanager
+def edits_held(panel: Panel) -> Iterator[None]:
+    """The server gets edits only after the block."""
+    held, is_over = [], False
+
+    def hold(route):
+        if "review_edit" in (route.request.post_data or "") and not is_over:
+            held.append(route)
+        else:
+            route.continue_()
+
+    panel.page.route("**/operators/execute", hold)
+    yield
+    is_over = True
+    for route in held:
+        route.continue_()
+
+
+def test_who_is_deleted_is_gone_at_once(panel):
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    # What the table of scores covers is not for the keys.
+    panel.press("j")
+    panel["score-row"].first.wait_for()
+    panel.press("r", "Delete", "Escape")
+    expect(panel["scores"]).to_have_count(0)
+    expect(panel["person"]).to_have_count(2)
+    with edits_held(panel):
+        panel.press("Delete")
+        expect(panel["person"]).to_have_count(1)
+        panel.press("Delete", "Shift+A")  # nobody is selected to be deleted now
+        panel.wait_for_image(2)
+    (person,) = panel.people()
+    assert person.provenance.state == "approved"
+    assert not panel["conflict"].count()
+    panel.press("Control+z")
+    panel.wait_for_image(0)
+    assert [person.provenance.state for person in panel.people()] == ["predicted"]
+
+
+def test_a_stroke_is_of_whom_it_was_begun_on(panel):
+    first, second = panel.people()
+    x, y, w, h = first.box
+    nose = first.keypoints[0, :2]
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel.press("k")
+    panel.click(*nose)
+    panel.press("b")
+    mouse = panel.page.mouse
+    mouse.move(*panel.at(x - 5, y + 0.3 * h))
+    mouse.down()
+    panel.press(".")
+    mouse.move(*panel.at(x - 5, y + 0.4 * h), steps=4)
+    mouse.up()
+    painted, other = panel.people()
+    assert covers(painted, x - 5, y + 0.35 * h)
+    np.testing.assert_array_equal(other.mask, second.mask)
+    # Nor does the keypoint stay selected with another tool: it would be what Delete removes.
+    panel.press(",")
+    panel.press("Delete")
+    assert_same(panel.people(), [second])
+
+
+def test_who_is_typing_is_left_alone(panel):
+    x, y, w, h = panel.people()[0].box
+    keyboard = panel.page.keyboard
+    theirs = "<input id=theirs style='position: fixed; right: 0; bottom: 0; z-index: 9'>"
+    panel.page.evaluate(f'document.body.insertAdjacentHTML("beforeend", "{theirs}")')
+    panel.page.mouse.move(5, 5)
+    panel.page.locator("#theirs").focus()
+    keyboard.type("c")
+    panel.page.mouse.move(*panel.at(x + w / 2, y + 0.3 * h))
+    keyboard.type("ar")
+    assert panel.page.locator("#theirs").input_value() == "car"
+    panel.click(x + w / 2, y + 0.3 * h)
+    with edits_held(panel):
+        panel.press("b")
+        panel.drag((x - 5, y + 0.3 * h), (x - 5, y + 0.4 * h))
+        panel["comment"].fill("left")
+        panel["comment"].press("Enter")
+        panel["comment"].focus()
+        keyboard.press("End")
+        keyboard.type(" fo")
+    panel.saved()
+    keyboard.type("ot")
+    panel.push("›")
+    panel.wait_for_image(2)
+    person, other = panel.people()
+    assert (person.provenance.state, person.provenance.comment) == ("edited", "left foot")
+    assert other.provenance.state == "predicted"
+
+
+def test_what_is_refused_is_told_and_what_may_pass_is_tried_again(panel):
+    answers = [{"error": "that cannot be"}, {"unavailable": "The database does not answer."}]
+    nose = panel.people()[0].keypoints[0, :2]
+
+    def answer(route):
+        if "review_edit" in (route.request.post_data or "") and answers:
+            route.fulfill(json={"result": answers.pop(0)})
+        else:
+            route.continue_()
+
+    panel.page.route("**/operators/execute", answer)
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("Delete")
+    expect(panel["refusal"]).to_contain_text("photo0.png: not saved: that cannot be")
+    expect(panel["person"]).to_have_count(2)
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
+    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    panel.show(1)
+    panel.push("Dismiss")
+    expect(panel["refusal"]).to_have_count(0)
+
+
+def test_a_narrow_panel_and_a_dense_screen(panel):
+    x, y, w, h = panel.people()[0].box
+    panel.click(x + w / 2, y + 0.3 * h)
+    panel["review"].evaluate("review => review.style.width = '600px'")
+    panel.press("b", "l")
+    settings = panel.page.locator(".dp-settings")
+    panel["part"].wait_for()
+    assert settings.bounding_box()["height"] < 40
+    # Delete stands beside the other buttons.
+    tops = [
+        panel["review"].get_by_role("button", name=name, exact=True).bounding_box()["y"]
+        for name in ("Approve", "Delete")
+    ]
+    assert tops[0] == tops[1]
+    screen = panel.page.context.new_cdp_session(panel.page)
+    for density, scheme in ((2, "dark"), (1, "light")):
+        values = {"width": 1500, "height": 950, "mobile": False, "deviceScaleFactor": density}
+        screen.send("Emulation.setDeviceMetricsOverride", values)
+        # Chromium tells of a density that is only emulated together with the next change.
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        screen.send("Emulation.setEmulatedMedia", {"features": features})
+        panel.page.wait_for_function(
+            """density => {
+                const canvas = document.querySelector('[data-testid=dp-canvas]');
+                return canvas.width === Math.round(density * canvas.getBoundingClientRect().width);
+            }""",
+            arg=density,
+        )
 
 
 def test_the_photo_stays_while_edits_are_saved(panel):

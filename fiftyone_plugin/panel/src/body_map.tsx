@@ -52,7 +52,12 @@ function find(body: Body, spot: SurfaceSpot): [number, number] | null {
 export function BodyMap({ session }: { session: Session }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
     const [body, setBody] = React.useState<Body | null>(null);
-    React.useEffect(() => void loadBody(session).then(setBody), [session]);
+    const [, moved] = React.useReducer((count: number) => count + 1, 0);
+    React.useEffect(() => session.subscribeToSpots(moved), [session]);
+    React.useEffect(() => {
+        const failed = (error: Error) => session.set({ message: `The drawing of the body cannot be read: ${error.message}` });
+        loadBody(session).then(setBody, failed);
+    }, [session]);
 
     React.useEffect(() => {
         if (!body) return;
@@ -89,8 +94,8 @@ export function BodyMap({ session }: { session: Session }) {
                 width={body?.width ?? 1}
                 height={body?.height ?? 1}
                 className={session.wrong ? "dp-asked" : ""}
-                onMouseMove={(event) => session.set({ bodySpot: spotAt(event) })}
-                onMouseLeave={() => session.set({ bodySpot: null })}
+                onMouseMove={(event) => session.setSpots({ bodySpot: spotAt(event) })}
+                onMouseLeave={() => session.setSpots({ bodySpot: null })}
                 onClick={(event) => {
                     const place = spotAt(event);
                     if (!place) return;

@@ -15,16 +15,12 @@ export interface PersonData {
     box: [number, number, number, number];
     planes: string;
     has_mask: boolean;
-    has_charts: boolean;
     keypoints: Keypoint[] | null;
     corrections: SurfacePoint[];
-    score: number;
     quality: Record<string, number>;
     doubts: Record<string, number>;
-    crowd: boolean;
     state: State;
     model: string;
-    time: string;
     author: string;
     comment: string;
 }
@@ -85,8 +81,11 @@ export interface Place {
 async function call<T>(place: Place, name: string, params: object): Promise<T> {
     const uri = `@densepose/annotator/review_${name}`;
     const values = { prefix: place.prefix, ...params };
-    const answer = await runOperator<T & { error?: string }>(uri, values, place.dataset, place.view);
+    type Failure = { error?: string; unavailable?: string };
+    const answer = await runOperator<T & Failure>(uri, values, place.dataset, place.view);
     if (answer.error) throw new Refusal(answer.error);
+    // It will pass: worth another try.
+    if (answer.unavailable) throw new Error(answer.unavailable);
     return answer;
 }
 

@@ -17,7 +17,8 @@ const NEAR = 10;
 
 export function drawFrame(context: CanvasRenderingContext2D, session: Session, view: Viewport) {
     const { image } = session;
-    const ratio = devicePixelRatio;
+    // Not devicePixelRatio, which may have changed since the canvas got its size.
+    const ratio = context.canvas.width / view.width;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = "#16181a";
     context.fillRect(0, 0, view.width, view.height);
@@ -35,11 +36,12 @@ function drawLabels(context: CanvasRenderingContext2D, session: Session, view: V
     const pixel = 1 / view.scale;
     context.imageSmoothingEnabled = false;
     const { people } = session;
+    const scale = context.getTransform().a;
     for (const [number, person] of people.entries()) {
         if (!isInView(person, view)) continue;
         const isMain = person.key === session.selected;
         context.globalAlpha = session.opacity * (isMain || !session.focus ? 1 : DIMMED);
-        session.tiles.draw(context, person, number, session.look, view.scale * devicePixelRatio);
+        session.tiles.draw(context, person, number, session.look, scale);
     }
     context.globalAlpha = 1;
     if (session.person) {

@@ -28,8 +28,8 @@ export class History {
     }
 
     /** After `step` of one stack was restored, which can in turn be taken back by `inverse`. */
-    restored(from: "undo" | "redo", inverse: Step) {
-        this[from].pop();
+    restored(from: "undo" | "redo", step: Step, inverse: Step) {
+        this[from] = this[from].filter(({ token }) => token !== step.token);
         this[from === "undo" ? "redo" : "undo"].push(inverse);
         this.save();
     }

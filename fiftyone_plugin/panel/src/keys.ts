@@ -20,14 +20,11 @@ interface Key {
     run(context: Context, event: KeyboardEvent): void;
 }
 
-const tool = (key: string, name: Tool, words: string, more: Partial<Session> = {}): Key => ({
+const tool = (key: string, name: Tool, words: string): Key => ({
     keys: [key],
     words,
     group: "Tools",
-    run({ session }) {
-        abandon();
-        session.set({ tool: name, wrong: null, ...more });
-    },
+    run: ({ session }) => session.useTool(name),
 });
 
 const ARROWS: Record<string, [number, number]> = {
@@ -68,8 +65,15 @@ export const leave = (element: Element) => element.closest<HTMLElement>(".dp-rev
 
 function erase({ session }: Context) {
     if (session.tool === "polygon") return session.set({ erase: !session.erase });
-    abandon();
-    session.set({ tool: "brush", wrong: null, erase: true });
+    session.useTool("brush", { erase: true });
+}
+
+/** What covers the panel goes first, then what is being drawn. */
+function giveUp({ session }: Context) {
+    if (session.help || session.scores) return session.set({ help: false, scores: false });
+    if (isDrawing()) abandon();
+    else session.set({ keypoint: null });
+    session.set({ wrong: null, message: "", refusal: "" });
 }
 
 function fade({ session }: Context, event: KeyboardEvent) {
@@ -90,18 +94,17 @@ export const KEYS: Key[] = [
         session.set({ queueWanted: true });
         focusSoon(event, ".dp-chip");
     } },
-    { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores }) },
+    { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores, help: false }) },
     tool("q", "select", "select and move"),
     tool("k", "keypoints", "keypoints"),
-    tool("b", "brush", "brush", { erase: false }),
+    tool("b", "brush", "brush"),
     { keys: ["e"], words: "eraser; with the polygon: cut away, or add again", group: "Tools", run: erase },
-    tool("p", "polygon", "polygon", { erase: false }),
+    tool("p", "polygon", "polygon"),
     tool("g", "bucket", "fill an area with a part"),
     tool("x", "split", "split by a line"),
     tool("h", "heads", "split by clicking the heads"),
     { keys: ["m"], words: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
-        abandon();
-        session.set({ tool: "merge", wrong: null });
+        session.useTool("merge");
         focusSoon(event, "[data-testid=dp-merge]");
     } },
     tool("n", "add", "add a person by a box"),
@@ -110,9 +113,9 @@ export const KEYS: Key[] = [
     { keys: ["{", "}"], words: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: step(PAINTED, session.part, event.key === "{" ? -1 : 1) }) },
     { keys: ["["], words: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
     { keys: ["]"], words: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
-    { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].finish?.(session); session.notify(); } },
+    { keys: ["Enter"], words: "close the polygon, split at the heads", group: "Painting", run: ({ session, view }) => { ACTIONS[session.tool].finish?.(session, 1 / view.scale); session.notify(); } },
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
-    { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: ({ session }) => { if (isDrawing()) abandon(); else session.set({ keypoint: null, help: false, scores: false }); session.set({ wrong: null, message: "" }); } },
+    { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: giveUp },
     { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
     { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run: ({ session }) => session.point && session.setVisibility(session.point[3] - 1) },
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
@@ -139,7 +142,7 @@ export const KEYS: Key[] = [
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
-    { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help }) },
+    { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help, scores: false }) },
 ];
 
 const isSymbol = (event: KeyboardEvent) => event.altKey && /^[^a-zA-Z0-9\s]$/.test(event.key);
@@ -157,9 +160,19 @@ function nameOf(event: KeyboardEvent): string {
 
 const BY_NAME = new Map(KEYS.flatMap((key) => key.keys.map((name) => [name, key])));
 
+/** Of an image that is not seen while another is loading. */
+const ON_IMAGE = ["Keypoints", "Surface", "Undo"];
+/** What help and scores do not cover. */
+const ON_TABLES = ["Escape", "?", "j"];
+
 /** Does what a key says; true if the panel knows the key. */
 export function press(context: Context, event: KeyboardEvent): boolean {
-    const key = event.altKey && !isSymbol(event) ? undefined : BY_NAME.get(nameOf(event));
-    if (!event.repeat || key?.repeats) key?.run(context, event);
+    const { session } = context;
+    const name = nameOf(event);
+    const key = event.altKey && !isSymbol(event) ? undefined : BY_NAME.get(name);
+    // The browser scrolls a table by arrows and PageDown, and walks through it by Tab.
+    if ((session.help || session.scores) && !ON_TABLES.includes(name)) return !!key && event.key.length === 1;
+    const isEarly = session.loading !== null && key && ON_IMAGE.includes(key.group);
+    if (!isEarly && (!event.repeat || key?.repeats)) key?.run(context, event);
     return key !== undefined;
 }

@@ -26,7 +26,9 @@ export async function unpack(text: string): Promise<Uint8Array> {
     return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-export async function unpackPerson(data: PersonData): Promise<Person> {
+/** `known` is what the panel has of this person: of the same version, it need not be unpacked again. */
+export async function unpackPerson(data: PersonData, known?: Person): Promise<Person> {
+    if (known?.version === data.version) return { ...data, planes: "", layers: known.layers };
     const bytes = await unpack(data.planes);
     const area = data.box[2] * data.box[3];
     const [parts, charts] = [bytes.subarray(0, area), bytes.subarray(area, 2 * area)];

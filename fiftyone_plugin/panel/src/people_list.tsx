@@ -2,7 +2,7 @@
 
 import { leave } from "./keys";
 import type { Session } from "./session";
-import { worst } from "./session";
+import { isDecided, worst } from "./session";
 import type { Person } from "./people";
 import { colourOf } from "./tiles";
 
@@ -31,8 +31,13 @@ function Row({ session, person }: { session: Session; person: Person }) {
     const number = session.numberOf(person);
     const isOpen = person.key === session.selected;
     const doubt = Math.max(worst(person), 0);
+    const row = React.useRef<HTMLDivElement>(null);
+    React.useEffect(() => {
+        if (isOpen) row.current!.scrollIntoView({ block: "nearest" });
+    }, [isOpen]);
     return (
         <div
+            ref={row}
             className={`dp-person ${isOpen ? "dp-on" : ""}`}
             onClick={() => session.select(person.key)}
             data-testid="dp-person"
@@ -88,14 +93,16 @@ function Details({ session, person }: { session: Session; person: Person }) {
                 <button className="dp-button dp-rejected" onClick={() => session.decide("rejected")} title="R">
                     Reject
                 </button>
-                <button className="dp-button" onClick={() => session.decide("edited")} title="O">
-                    Open again
-                </button>
+                {isDecided(person) && (
+                    <button className="dp-button" onClick={() => session.decide("edited")} title="O">
+                        Open again
+                    </button>
+                )}
                 <button className="dp-button" onClick={() => session.delete()} title="Delete the person (Del)">
                     Delete
                 </button>
             </div>
-            <Comment key={`${person.key} ${person.comment}`} session={session} person={person} />
+            <Comment key={person.key} session={session} person={person} />
             {person.model && <span className="dp-dim">labelled by {person.model}</span>}
         </div>
     );
@@ -114,13 +121,19 @@ function Figure({ name, value, className }: { name: string; value: number; class
 }
 
 function Comment({ session, person }: { session: Session; person: Person }) {
-    const [text, setText] = React.useState(person.comment);
-    const save = () => text !== person.comment && session.decide(person.state, text, person);
+    /** What is being written: an answer of the server does not replace it. */
+    const [text, setText] = React.useState<string | null>(null);
+    const save = () => {
+        if (text !== null && text !== person.comment) session.decide(person.state, text, person);
+        setText(null);
+    };
     return (
         <input
             className="dp-input"
             placeholder="Comment"
-            value={text}
+            value={text ?? person.comment}
+            // Whoever begins to write while another image is loading would be cut off by it.
+            disabled={session.loading !== null}
             data-testid="dp-comment"
             onChange={(event) => setText(event.target.value)}
             onBlur={save}

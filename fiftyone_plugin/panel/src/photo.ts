@@ -12,7 +12,9 @@ export async function loadPhoto(filepath: string): Promise<Photo> {
     const answer = await fetch(photoUrl(filepath), { credentials: "include" });
     if (!answer.ok) throw new Error(`The photo cannot be loaded: ${filepath} (${answer.status})`);
     // The browser turns the photo as its EXIF data says, as the labels expect.
-    let level = await createImageBitmap(await answer.blob());
+    let level = await createImageBitmap(await answer.blob()).catch((error: Error) => {
+        throw new Error(`The photo cannot be read: ${filepath} (${error.message})`);
+    });
     const levels = [level];
     while (Math.max(level.width, level.height) > SMALLEST) {
         level = await createImageBitmap(level, {
@@ -32,7 +34,7 @@ export function closePhoto({ levels }: Photo) {
 
 /** Draw at a scale, from the smallest copy that is large enough. */
 export function drawPhoto(context: CanvasRenderingContext2D, photo: Photo, width: number, height: number, scale: number) {
-    const wanted = width * scale * devicePixelRatio;
+    const wanted = width * context.getTransform().a;
     const level = photo.levels.findLast((copy) => copy.width >= wanted) ?? photo.levels[0];
     context.imageSmoothingEnabled = scale < 3;
     context.drawImage(level, 0, 0, width, height);

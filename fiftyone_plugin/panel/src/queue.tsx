@@ -35,6 +35,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     <button
                         key={state}
                         className={`dp-chip dp-${state} ${session.states.includes(state) ? "dp-on" : ""}`}
+                        aria-pressed={session.states.includes(state)}
                         onClick={() => session.filter({ states: toggled(session.states, state) })}
                     >
                         {state} {queue.states[state]}
@@ -44,6 +45,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     <button
                         key={reason}
                         className={`dp-chip ${session.reasons.includes(reason) ? "dp-on" : ""}`}
+                        aria-pressed={session.reasons.includes(reason)}
                         onClick={() => session.filter({ reasons: toggled(session.reasons, reason) })}
                     >
                         {reason} {count}

@@ -82,7 +82,11 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                 const isByPointer = event.detail > 0;
                 if (isByPointer && (event.target as Element).closest("button")) root.current?.focus();
             }}
-            onMouseEnter={() => root.current?.contains(document.activeElement) || root.current?.focus()}
+            onMouseEnter={() => {
+                const { activeElement } = document;
+                const isTyping = activeElement?.matches("input, textarea, select, [contenteditable=true]");
+                if (!isTyping && !root.current?.contains(activeElement)) root.current?.focus();
+            }}
         >
             <style>{STYLES}</style>
             {setup && !session.place.prefix ? (
@@ -99,7 +103,7 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                             {setup && !image && !loading && (
                                 <div className="dp-loading">{session.message || "No image in the queue. Change the filters."}</div>
                             )}
-                            <Banner session={session} />
+                            <Banners session={session} />
                         </div>
                         <div className="dp-column dp-right">
                             <PeopleList session={session} />
@@ -129,41 +133,45 @@ function Nothing({ again }: { again(): void }) {
     );
 }
 
-/** What the panel has to say: a conflict, an error, else what the tool expects. */
-function Banner({ session }: { session: Session }) {
-    if (session.conflicts.length) {
-        return (
-            <div className="dp-banner dp-warning" data-testid="dp-conflict">
-                {session.conflicts[0].text}
-                <button className="dp-button" onClick={() => session.insist()}>
-                    Do mine on top
-                </button>
-                <button className="dp-button" onClick={() => session.giveIn()}>
-                    Keep theirs
-                </button>
-            </div>
-        );
-    }
-    if (session.message) {
-        const { emptyBox } = session;
-        return (
-            <div className="dp-banner" data-testid="dp-message">
-                {session.message}
-                {emptyBox && (
-                    <button
-                        className="dp-button"
-                        onClick={() => {
-                            session.set({ emptyBox: null });
-                            session.edit({ kind: "add_empty", box: emptyBox });
-                        }}
-                    >
-                        Add an empty person
+/** What the panel has to say: a conflict, what was not saved, an answer, else what the tool expects. */
+function Banners({ session }: { session: Session }) {
+    const { conflicts, refusal, message, emptyBox } = session;
+    return (
+        <div className="dp-banners">
+            {conflicts.length > 0 && (
+                <div className="dp-banner dp-warning" data-testid="dp-conflict">
+                    {conflicts[0].text}
+                    <button className="dp-button" onClick={() => session.insist()}>
+                        Do mine on top
                     </button>
-                )}
-            </div>
-        );
-    }
-    return <div className="dp-banner dp-hint">{ACTIONS[session.tool].hint}</div>;
+                    <button className="dp-button" onClick={() => session.giveIn()}>
+                        Keep theirs
+                    </button>
+                </div>
+            )}
+            {refusal && (
+                <div className="dp-banner dp-warning" data-testid="dp-refusal">
+                    {refusal}
+                    <button className="dp-button" onClick={() => session.set({ refusal: "" })} title="Esc">
+                        Dismiss
+                    </button>
+                </div>
+            )}
+            {message && (
+                <div className="dp-banner" data-testid="dp-message">
+                    {message}
+                    {emptyBox && (
+                        <button className="dp-button" onClick={() => session.edit({ kind: "add_empty", box: emptyBox })}>
+                            Add an empty person
+                        </button>
+                    )}
+                </div>
+            )}
+            {!conflicts.length && !refusal && !message && (
+                <div className="dp-banner dp-hint">{ACTIONS[session.tool].hint}</div>
+            )}
+        </div>
+    );
 }
 
 function Author({ session }: { session: Session }) {

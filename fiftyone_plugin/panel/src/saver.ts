@@ -2,6 +2,7 @@
 // is in sessionStorage, so that a reload or a dead server loses nothing.
 
 import { Refusal, type Changed, type Edit, type PersonData, type Versions } from "./calls";
+import type { Step } from "./history";
 
 export interface Job {
     /** 16 hexadecimal digits, by which the server knows an edit whose answer was lost. */
@@ -13,11 +14,17 @@ export interface Job {
     edit: Edit | "undo" | "redo";
     /** Of the people that the edit names, as they were shown when it was made. */
     versions: Versions;
+    /** Who was selected when it was made. */
+    selected: string | null;
+    /** Of the history, chosen when it is first sent: others may be behind it by the time it is sent again. */
+    step?: Step;
     /** Go in the history even if somebody has changed the people meanwhile. */
     force?: boolean;
 }
 
 const RETRY_MS = 2000;
+/** An answer that takes longer is lost; what is done twice by name is done once. */
+const PATIENCE_MS = 60_000;
 
 export function newName(): string {
     const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
@@ -26,7 +33,7 @@ export function newName(): string {
 
 export class Saver {
     readonly jobs: Job[];
-    /** Since when the server does not answer. */
+    /** Whether the last edit that was sent was not answered. */
     failing = false;
     private running = false;
     private readonly key: string;
@@ -99,10 +106,14 @@ export class Saver {
     }
 
     private async ask(job: Job): Promise<Changed | null | Refusal | "nothing"> {
+        let timer = 0;
+        const late = new Promise<"nothing">((resolve) => (timer = setTimeout(resolve, PATIENCE_MS, "nothing")));
         try {
-            return await this.send(job);
+            return await Promise.race([this.send(job), late]);
         } catch (error) {
             return error instanceof Refusal ? error : "nothing";
+        } finally {
+            clearTimeout(timer);
         }
     }
 

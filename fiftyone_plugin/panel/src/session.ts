@@ -9,6 +9,7 @@ import { type Person, surfaceAt, type SurfaceSpot, unpackPerson } from "./people
 import { closePhoto, loadPhoto, type Photo } from "./photo";
 import { type Job, newName, Saver } from "./saver";
 import { type Look, Tiles } from "./tiles";
+import { abandon, isDrawing } from "./tools";
 
 export type Tool =
     | "select" | "keypoints" | "brush" | "polygon" | "bucket" | "split" | "heads" | "merge" | "add" | "surface";
@@ -20,6 +21,8 @@ export interface Image {
     size: [number, number];
     people: Map<string, Person>;
     photo: Photo;
+    /** How many of its edits had been answered when its people were asked for. */
+    answers: number;
 }
 
 export interface Conflict {
@@ -35,6 +38,9 @@ const AUTHOR_KEY = "densepose-author";
 /** Smallest and largest brush, in pixels of the photo. */
 export const RADII: [number, number] = [0.5, 500];
 const DECIDED: State[] = ["approved", "rejected"];
+export const isDecided = ({ state }: Person) => DECIDED.includes(state);
+/** How long nothing is saved before the queue is asked for anew: one of thousands of images takes its time. */
+const QUIET_MS = 2000;
 
 export class Session {
     setup: calls.Setup | null = null;
@@ -74,6 +80,8 @@ export class Session {
     spot: SurfaceSpot | null = null;
     bodySpot: SurfaceSpot | null = null;
     message = "";
+    /** What the server refused to save last: stays until somebody has seen it. */
+    refusal = "";
     /** In sessionStorage, too, as what waits in them is saved nowhere else. */
     conflicts: Conflict[];
     /** What "approve the rest" did last, and with which prefix. */
@@ -89,11 +97,16 @@ export class Session {
     private readonly prefixKey: string;
     private readonly saver: Saver;
     private readonly listeners = new Set<() => void>();
+    private readonly spotListeners = new Set<() => void>();
     private ahead: { sample: string; image: Promise<Image> } | null = null;
     private edited = false;
     /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
     private at = "";
+    private starts = 0;
     private queues = 0;
+    private quiet = 0;
+    /** By image: how many edits were answered. People who were asked for before may be as they were before the edit. */
+    private readonly answers = new Map<string, number>();
     /** The image that the last decision led away from: undo goes back to it. */
     cameFrom: string | null = null;
 
@@ -109,7 +122,7 @@ export class Session {
             dataset,
             (job) => this.send(job),
             (job, changed) => this.guarded(() => this.arrived(job, changed)),
-            (job, reason) => this.refused(job, reason),
+            (job, reason) => this.guarded(() => this.refused(job, reason)),
             () => this.notify(),
         );
     }
@@ -121,6 +134,17 @@ export class Session {
 
     notify() {
         for (const listener of this.listeners) listener();
+    }
+
+    /** Where the pointer is changes too often to render all of the panel. */
+    subscribeToSpots(listener: () => void): () => void {
+        this.spotListeners.add(listener);
+        return () => void this.spotListeners.delete(listener);
+    }
+
+    setSpots(values: Partial<Pick<Session, "spot" | "bodySpot">>) {
+        Object.assign(this, values);
+        for (const listener of this.spotListeners) listener();
     }
 
     set(values: Partial<Session>) {
@@ -158,22 +182,26 @@ export class Session {
 
     /** Begin with a view of the dataset; `sample` is the one to open, else the first of the queue. */
     async start(view: unknown[], sample: string | null) {
+        const number = ++this.starts;
         this.place.view = view;
         await this.guarded(async () => {
             // A dataset without people may have been annotated meanwhile.
             if (!this.place.prefix) this.setup = await calls.setup(this.place);
+            if (number !== this.starts) return;
             if (!this.place.prefix) {
                 const prefixes = this.setup?.prefixes ?? [];
                 const last = localStorage.getItem(this.prefixKey);
                 this.place.prefix = prefixes.find((prefix) => prefix === last) ?? prefixes[0] ?? "";
             }
             if (!this.place.prefix) return;
-            await this.refreshQueue();
             // Another view of the dataset is no reason to leave the image that is open.
+            const first = sample ?? this.image?.sample;
+            const isOpen = first === this.image?.sample;
+            await Promise.all([this.refreshQueue(), first && (isOpen ? this.renew(this.image!) : this.show(first))]);
+            if (number !== this.starts) return;
             const open = this.items.find((item) => item.open || !item.people) ?? this.items[0];
-            const first = sample ?? this.image?.sample ?? open?.id;
-            if (first && first === this.image?.sample) await this.reopen();
-            else if (first) await this.show(first);
+            if (!first && open) await this.show(open.id);
+            else this.lookAhead();
         });
         if (this.place.prefix) void this.saver.run();
         this.notify();
@@ -217,13 +245,23 @@ export class Session {
         this.set({ queue });
     }
 
+    private refreshQueueSoon() {
+        clearTimeout(this.quiet);
+        this.quiet = setTimeout(() => {
+            if (this.saver.jobs.length || this.loading) this.refreshQueueSoon();
+            else void this.guarded(() => this.refreshQueue(true));
+        }, QUIET_MS);
+    }
+
     async filter(values: Partial<Pick<Session, "states" | "reasons" | "order" | "check">>) {
         this.set(values);
         await this.guarded(() => this.refreshQueue());
     }
 
-    /** Open an image; the one after it is loaded meanwhile. */
+    /** Open an image; the one that a decision leads to is loaded meanwhile. */
     async show(sample: string, cameFrom: string | null = null) {
+        if (this.loading === sample) return;
+        commentField()?.blur(); // which saves it, for whom it is about
         this.asked = performance.now();
         const { prefix } = this.place;
         this.at = sample;
@@ -232,28 +270,36 @@ export class Session {
         await this.guarded(async () => {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
             if (ahead) this.ahead = null;
-            else this.dropAhead();
             const image = await (ahead?.image ?? this.load(sample));
+            if (image.answers !== this.answersOf(sample)) await this.renew(image);
             if (this.loading !== sample || prefix !== this.place.prefix) return closePhoto(image.photo);
             if (this.image) closePhoto(this.image.photo);
+            abandon(); // what was begun on the other image
             this.tiles.clear();
+            this.foresee(image);
             const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
             this.set({
                 image, selected, loading: null, keypoint: null, bare: false, wrong: null, emptyBox: null, previews: [],
                 history: new History(sample, image.prefix),
             });
-            this.foresee(this.people);
             // Somebody may have changed what was loaded ahead.
-            if (ahead) void this.guarded(() => this.reopen());
-            const next = this.neighbour(1);
-            if (next) {
-                const ahead = this.load(next);
-                ahead.catch(() => undefined); // told when it is opened
-                this.ahead = { sample: next, image: ahead };
-            }
+            if (ahead) void this.guarded(() => this.renew(image));
+            this.lookAhead();
         });
         // The same image may be loading with the labels of another prefix by now.
         if (this.loading === sample && prefix === this.place.prefix) this.set({ loading: null });
+    }
+
+    private lookAhead() {
+        const next = this.image && this.nextOpen();
+        if (!next || next.id === this.ahead?.sample) return;
+        this.dropAhead();
+        const image = this.load(next.id);
+        const ahead = (this.ahead = { sample: next.id, image });
+        // Told when it is opened, and does not load then either.
+        image.catch(() => {
+            if (this.ahead === ahead) this.ahead = null;
+        });
     }
 
     private dropAhead() {
@@ -263,6 +309,7 @@ export class Session {
 
     private async load(sample: string): Promise<Image> {
         const { prefix } = this.place;
+        const answers = this.answersOf(sample);
         // Where the queue knows the file, the photo need not wait for the labels.
         const known = this.items.find((item) => item.id === sample)?.filepath;
         const early = known === undefined ? null : loadPhoto(known);
@@ -270,10 +317,13 @@ export class Session {
         const opened = await calls.open(this.place, sample);
         const [photo, people] = await Promise.all([
             early ?? loadPhoto(opened.filepath),
-            Promise.all(opened.people.map(unpackPerson)),
+            Promise.all(opened.people.map((data) => unpackPerson(data))),
         ]);
-        const byKey = new Map(people.map((person) => [person.key, person]));
-        return { sample, prefix, filepath: opened.filepath, size: opened.size, people: byKey, photo };
+        return { sample, prefix, filepath: opened.filepath, size: opened.size, people: byKey(people), photo, answers };
+    }
+
+    private answersOf(sample: string): number {
+        return this.answers.get(sample) ?? 0;
     }
 
     private neighbour(step: number): string | null {
@@ -298,6 +348,12 @@ export class Session {
         if (key !== this.selected) this.set({ selected: key, keypoint: null, wrong: null });
     }
 
+    useTool(tool: Tool, more: Partial<Session> = {}) {
+        abandon();
+        const keypoint = tool === "keypoints" ? this.keypoint : null;
+        this.set({ tool, keypoint, wrong: null, erase: false, ...more });
+    }
+
     /** Send an edit; `draw` is shown until it has arrived. */
     edit(edit: Edit, draw?: Preview) {
         if (!this.image) return;
@@ -305,12 +361,13 @@ export class Session {
         if (draw) this.previews.push({ job, draw });
         this.edited = true;
         this.cameFrom = null;
-        this.set({ message: "" });
         this.saver.add(job);
-        this.foresee(this.people);
+        this.foresee(this.image);
+        this.set({ message: "", emptyBox: null });
     }
 
     async undo(way: "undo" | "redo") {
+        if (this.loading) return; // it would be of an image that is not seen
         const back = way === "undo" ? this.cameFrom : null;
         if (back) await this.show(back);
         if (this.image && (!back || this.image.sample === back)) this.saver.add(this.job(way, {}));
@@ -319,31 +376,38 @@ export class Session {
     /** About the open image. */
     private job(edit: Job["edit"], versions: Versions): Job {
         const { sample, prefix } = this.image!;
-        return { name: newName(), sample, prefix, edit, versions };
+        return { name: newName(), sample, prefix, edit, versions, selected: this.selected };
     }
 
-    private isShown({ sample, prefix }: Job): boolean {
-        return sample === this.image?.sample && prefix === this.image.prefix;
+    private isShown(job: Job): boolean {
+        return this.image !== null && isOf(this.image, job);
     }
 
     private versions(edit: Edit): Versions {
-        const keys = calls.singles(edit).flatMap(({ person, people }) => [person, ...((people as []) ?? [])]);
-        const people = keys.flatMap((key) => this.image?.people.get(key as string) ?? []);
+        const keys = calls.singles(edit).flatMap(keysOf);
+        const people = keys.flatMap((key) => this.image?.people.get(key) ?? []);
         return Object.fromEntries(people.map((person) => [person.key, person.version]));
     }
 
     /** Show people as they will be once the edits that wait are saved, as far as the panel can tell. */
-    private foresee(people: Person[]) {
-        const edits = this.saver.jobs.filter((job) => this.isShown(job)).map(({ edit }) => edit);
+    private foresee(image: Image) {
+        const edits = this.saver.jobs.filter((job) => isOf(image, job)).map(({ edit }) => edit);
         for (const edit of edits.flatMap((edit) => (typeof edit === "string" ? [] : calls.singles(edit)))) {
-            const person = people.find(({ key }) => key === edit.person);
-            if (person && edit.kind === "decide") person.state = edit.state as State;
-            if (person && edit.kind === "set_keypoint") {
+            const [key, ...merged] = keysOf(edit);
+            for (const gone of edit.kind === "delete" ? [key] : merged) image.people.delete(gone);
+            const person = image.people.get(key);
+            if (!person) continue;
+            if (edit.kind === "decide") {
+                person.state = edit.state as State;
+                person.comment = (edit.comment as string | undefined) ?? person.comment;
+            } else person.state = "edited";
+            if (edit.kind === "set_keypoint") {
                 const { x, y, visibility } = edit as unknown as { x: number; y: number; visibility: number };
                 person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);
                 person.keypoints[edit.keypoint as number] = visibility ? [x, y, 1, visibility] : [0, 0, 0, 0];
             }
         }
+        if (image === this.image && !this.person) this.select(null);
     }
 
     private async send(job: Job): Promise<Changed | null> {
@@ -351,9 +415,10 @@ export class Session {
         const place = { ...this.place, prefix: job.prefix };
         const signed = { name, versions, author: this.author };
         if (typeof edit !== "string") return calls.edit(place, sample, edit, signed);
-        const step = this.historyOf(job)[edit].at(-1);
-        if (!step) return null;
-        return calls.restore(place, sample, step.token, { ...signed, versions: job.force ? {} : step.versions });
+        job.step ??= this.historyOf(job)[edit].at(-1);
+        if (!job.step) return null;
+        const { token } = job.step;
+        return calls.restore(place, sample, token, { ...signed, versions: job.force ? {} : job.step.versions });
     }
 
     private historyOf(job: Job): History {
@@ -366,69 +431,93 @@ export class Session {
             this.set({ message: `There is nothing to ${job.edit}.` });
             return;
         }
-        // Before the people are shown, who would else be shown as these edits would leave them.
-        const late = changed.conflict ? [job, ...this.saver.withdraw(job, changed.conflict)] : [];
-        if (this.isShown(job)) await this.take(changed);
-        if (changed.conflict) {
-            this.previews = this.previews.filter((preview) => !late.includes(preview.job));
-            const who = changed.people[0]?.author || "Somebody";
-            const text = `${who} changed ${this.nameOf(job, changed)} meanwhile.`;
-            this.setConflicts([...this.conflicts, { jobs: late, text }]);
-            return;
-        }
+        this.answers.set(job.sample, this.answersOf(job.sample) + 1);
+        const edits = typeof job.edit === "string" ? [] : calls.singles(job.edit);
+        if (edits.some(({ kind }) => kind === "decide")) this.refreshQueueSoon();
+        if (changed.conflict) return this.conflicted(job, changed);
+        await this.take(job, changed);
         this.saver.renew(changed.people);
         if (changed.undo) {
             const versions = Object.fromEntries(changed.people.map((person) => [person.key, person.version]));
             const step = { token: changed.undo, versions };
             const history = this.historyOf(job);
-            if (typeof job.edit === "string") history.restored(job.edit, step);
+            if (typeof job.edit === "string") history.restored(job.edit, job.step!, step);
             else history.done(step);
-        }
-        const isDecision =
-            typeof job.edit !== "string" && calls.singles(job.edit).some(({ kind }) => kind === "decide");
-        if (isDecision && !this.saver.jobs.length) void this.guarded(() => this.refreshQueue(true));
+            this.notify();
+        } else if (this.isShown(job)) await this.renew(this.image!); // nothing was done: what was foreseen is not so
+    }
+
+    /** Somebody else was faster: nothing was done. */
+    private async conflicted(job: Job, changed: Changed) {
+        // Before the people are shown, who would else be shown as these edits would leave them.
+        const jobs = [job, ...this.saver.withdraw(job, changed.conflict!)];
+        this.previews = this.previews.filter((preview) => !jobs.includes(preview.job));
+        await this.take(job, changed);
+        const conflict = { jobs, text: this.textOf(job, changed) };
+        this.setConflicts([...this.conflicts, conflict]);
+        if (!this.isShown(job)) return;
+        await this.renew(this.image!);
+        // Who was shown as gone has a number again.
+        conflict.text = this.textOf(job, changed);
+        this.setConflicts(this.conflicts);
+    }
+
+    private textOf(job: Job, changed: Changed): string {
+        return `${changed.people[0]?.author || "Somebody"} changed ${this.nameOf(job, changed)} meanwhile.`;
     }
 
     /** "person 3", or the photo where it is another than the one shown. */
     private nameOf(job: Job, changed: Changed): string {
-        if (!this.isShown(job)) {
-            const path = this.queue?.items.find((item) => item.id === job.sample)?.filepath;
-            return path?.split("/").pop() ?? "another image";
-        }
+        if (!this.isShown(job)) return this.fileOf(job);
         const keys = this.people.map((person) => person.key);
         const numbers = (changed.conflict ?? []).map((key) => keys.indexOf(key) + 1).filter(Boolean);
         return numbers.length ? `person ${numbers.join(" and ")}` : "a person who is gone";
     }
 
+    private fileOf({ sample }: Job): string {
+        const shown = this.image?.sample === sample ? this.image : this.items.find(({ id }) => id === sample);
+        return shown?.filepath.split("/").pop() ?? "another image";
+    }
+
     private async refused(job: Job, reason: string) {
         this.previews = this.previews.filter((preview) => preview.job !== job);
-        const isAdd = typeof job.edit !== "string" && job.edit.kind === "add";
-        this.set({ message: reason, emptyBox: isAdd ? ((job.edit as Edit).box as number[]) : null });
-        // What was shown ahead of the answer is not so.
-        if (this.isShown(job) && !isAdd) await this.guarded(() => this.reopen());
+        const { kind, box } = typeof job.edit === "string" ? { kind: job.edit } : job.edit;
+        // A box without anybody in it is no loss, and the panel can do something about it.
+        if (kind === "add" && this.isShown(job)) return this.set({ message: reason, emptyBox: box as number[] });
+        this.set({ refusal: `${this.fileOf(job)}: not saved: ${reason}` });
+        void this.guarded(() => this.refreshQueue(true));
+        // What was foreseen is not so.
+        if (this.isShown(job)) await this.renew(this.image!);
     }
 
-    /** Show the open image as the server has it, with what is still on its way there. */
-    private async reopen() {
-        const image = this.image!;
-        const { people } = await calls.open({ ...this.place, prefix: image.prefix }, image.sample);
-        if (image !== this.image) return;
-        const removed = [...image.people.keys()].filter((key) => people.every((person) => person.key !== key));
-        await this.take({ people, removed });
-        this.saver.renew(people);
+    /** Bring an image to what the server has, with what is still on its way there. */
+    private async renew(image: Image) {
+        let answers: number, people: Person[];
+        do {
+            answers = this.answersOf(image.sample);
+            const opened = await calls.open({ ...this.place, prefix: image.prefix }, image.sample);
+            people = await Promise.all(opened.people.map((data) => unpackPerson(data, image.people.get(data.key))));
+        } while (answers !== this.answersOf(image.sample));
+        image.people = byKey(people);
+        this.foresee(image);
+        this.notify();
     }
 
-    /** Take over people as the server has them. */
-    private async take(changed: Changed) {
-        const image = this.image!;
-        const people = await Promise.all(changed.people.map(unpackPerson));
-        if (image !== this.image) return;
-        this.foresee(people);
-        for (const key of changed.removed) image.people.delete(key);
+    /** Take over the people whom an edit has changed, as the server has them. */
+    private async take(job: Job, changed: Changed) {
+        if (!this.isShown(job)) return;
+        const known = this.image!.people;
+        const people = await Promise.all(changed.people.map((data) => unpackPerson(data, known.get(data.key))));
+        if (!this.isShown(job)) return;
+        const image = this.image!; // the same may have been opened anew
         const fresh = people.filter((person) => !image.people.has(person.key));
+        for (const key of changed.removed) image.people.delete(key);
         for (const person of people) image.people.set(person.key, person);
-        if (fresh.length === 1) this.selected = fresh[0].key;
-        if (this.selected && !image.people.has(this.selected)) this.selected = this.people[0]?.key ?? null;
+        this.foresee(image);
+        // Whoever was added is next, unless the hand is on somebody else by now.
+        const adds = typeof job.edit === "string" || job.edit.kind.startsWith("add");
+        const isIdle = job.selected === this.selected && !isDrawing() && !commentField();
+        if (adds && isIdle && fresh.length === 1) this.select(fresh[0].key);
         this.notify();
     }
 
@@ -441,6 +530,8 @@ export class Session {
             const versions = isHere ? this.versions(job.edit as Edit) : {};
             this.saver.add({ ...job, versions, force: true });
         }
+        if (this.image) this.foresee(this.image);
+        this.notify();
     }
 
     giveIn() {
@@ -448,8 +539,12 @@ export class Session {
     }
 
     private setConflicts(conflicts: Conflict[]) {
-        sessionStorage.setItem(this.conflictsKey, JSON.stringify(conflicts));
         this.set({ conflicts });
+        try {
+            sessionStorage.setItem(this.conflictsKey, JSON.stringify(conflicts));
+        } catch {
+            // The browser's store is full: only a reload would lose them.
+        }
     }
 
     /** Decide about the person; after approving or rejecting go on without waiting for the server. */
@@ -464,42 +559,48 @@ export class Session {
     /** Decide about everybody of the image whom nobody has decided about. */
     decideAll(state: State) {
         if (this.loading) return;
-        const open = this.people.filter((person) => !DECIDED.includes(person.state));
+        const open = this.people.filter((person) => !isDecided(person));
         if (open.length) this.edit(calls.together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
         void this.goOn();
     }
 
     /** To the next person to be decided, of this image or of the next one that has some. */
     private async goOn() {
-        const open = this.people.filter((person) => !DECIDED.includes(person.state));
+        const open = this.people.filter((person) => !isDecided(person));
         if (open.length) {
             const at = this.person ? this.numberOf(this.person) : -1;
             this.select((open.find((person) => this.numberOf(person) > at) ?? open[0]).key);
             return;
         }
-        const { items } = this;
-        const at = items.findIndex((item) => item.id === this.image?.sample);
-        if (at >= 0) items[at].open = 0;
-        // An image without people may lack some: it wants a look, but only once.
-        const next =
-            items.slice(at + 1).find((item) => item.open || !item.people) ?? items.find((item) => item.open);
+        const here = this.items.find((item) => item.id === this.image?.sample);
+        if (here) here.open = 0;
+        const next = this.nextOpen();
         if (next) await this.show(next.id, this.image?.sample);
         else this.set({ message: "Everybody in this queue is decided." });
+    }
+
+    /** The image that is next once everybody of this one is decided. */
+    private nextOpen(): Item | undefined {
+        const { items } = this;
+        const at = items.findIndex((item) => item.id === this.image?.sample);
+        // An image without people may lack some: it wants a look, but only once.
+        const after = items.slice(at + 1).find((item) => item.open || !item.people);
+        return after ?? items.slice(0, Math.max(at, 0)).find((item) => item.open);
     }
 
     /** This person is the same as the selected one. */
     merge(key: string) {
         if (!this.person || key === this.selected) return;
         this.edit({ kind: "merge", people: [this.person.key, key] });
-        this.set({ tool: "select" });
+        this.useTool("select");
     }
 
     delete() {
         if (this.person) this.edit({ kind: "delete", person: this.person.key });
     }
 
-    setKeypoint(index: number, x: number, y: number, visibility: number) {
-        if (this.person) this.edit(this.keypointAt(index, x, y, visibility));
+    setKeypoint(index: number, x: number, y: number, visibility: number, person = this.selected) {
+        if (person) this.edit(this.keypointAt(person, index, x, y, visibility));
     }
 
     setRadius(radius: number) {
@@ -510,21 +611,23 @@ export class Session {
     setVisibility(visibility: number) {
         const { point } = this;
         if (point && point[3] !== visibility) this.setKeypoint(this.keypoint!, point[0], point[1], visibility);
+        // Otherwise the next click on the photo would set it again.
+        if (!visibility) this.set({ keypoint: null });
     }
 
-    /** The edit that puts a keypoint of the selected person somewhere, inside of the photo. */
-    private keypointAt(index: number, x: number, y: number, visibility: number): Edit {
+    /** The edit that puts a keypoint somewhere, inside of the photo. */
+    private keypointAt(person: string, index: number, x: number, y: number, visibility: number): Edit {
         const [width, height] = this.image!.size;
         const at = { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
-        return { kind: "set_keypoint", person: this.selected, keypoint: index, visibility, ...(visibility ? at : {}) };
+        return { kind: "set_keypoint", person, keypoint: index, visibility, ...(visibility ? at : {}) };
     }
 
     swapKeypoint(index: number) {
         const other = KEYPOINT_MIRROR[index];
-        const points = this.person?.keypoints;
-        if (!points || other === index) return;
-        const [a, b] = [points[index], points[other]];
-        const moves = [this.keypointAt(index, b[0], b[1], b[3]), this.keypointAt(other, a[0], a[1], a[3])];
+        const { key, keypoints } = this.person ?? {};
+        if (!key || !keypoints || other === index) return;
+        const [a, b] = [keypoints[index], keypoints[other]];
+        const moves = [this.keypointAt(key, index, b[0], b[1], b[3]), this.keypointAt(key, other, a[0], a[1], a[3])];
         this.edit(calls.together(moves));
     }
 
@@ -546,7 +649,7 @@ export class Session {
     /** Show on the drawing of the body what an image point is. */
     hover(x: number, y: number) {
         const spot = this.person ? surfaceAt(this.person, x, y) : null;
-        if (spot || this.spot) this.set({ spot });
+        if (spot || this.spot) this.setSpots({ spot });
     }
 
     private async guarded(work: () => Promise<void>) {
@@ -557,6 +660,16 @@ export class Session {
         }
     }
 }
+
+const byKey = (people: Person[]) => new Map(people.map((person) => [person.key, person]));
+
+const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;
+
+/** Of the people that an edit names; those after the first are merged with that one. */
+const keysOf = ({ person, people }: Edit) => (people ?? (person ? [person] : [])) as string[];
+
+/** The field in which somebody is writing a comment. */
+const commentField = () => document.querySelector<HTMLElement>("[data-testid=dp-comment]:focus");
 
 const sessions = new Map<string, Session>();
 
@@ -569,5 +682,5 @@ export function sessionOf(dataset: string): Session {
 
 /** How much looks wrong with a person that nobody has decided. */
 export function worst(person: Person): number {
-    return DECIDED.includes(person.state) ? -1 : Math.max(0, ...Object.values(person.doubts));
+    return isDecided(person) ? -1 : Math.max(0, ...Object.values(person.doubts));
 }

@@ -8,18 +8,26 @@ export function SpotCheck({ session }: { session: Session }) {
     const [isOpen, setOpen] = React.useState(false);
     const [doubt, setDoubt] = React.useState(0.1);
     const [share, setShare] = React.useState(10);
+    /** What the sliders stand for; null until the server has counted. */
     const [meant, setMeant] = React.useState<{ images: number; people: number; check: string[] } | null>(null);
+    const [isBusy, setBusy] = React.useState(false);
     // One draw for one dialog: moving the sliders must not choose the images anew each time.
     const [seed] = React.useState(() => Math.floor(Math.random() * 2 ** 31));
 
     React.useEffect(() => {
         if (!isOpen) return;
+        setMeant(null);
+        let isWanted = true;
         const timer = setTimeout(() => {
-            spotCheck(session.place, doubt, share / 100, seed).then(setMeant, (error) =>
-                session.set({ message: error.message }),
+            spotCheck(session.place, doubt, share / 100, seed).then(
+                (found) => isWanted && setMeant(found),
+                (error) => session.set({ message: error.message }),
             );
         }, 200);
-        return () => clearTimeout(timer);
+        return () => {
+            isWanted = false;
+            clearTimeout(timer);
+        };
     }, [isOpen, doubt, share]);
 
     if (!isOpen) {
@@ -38,15 +46,20 @@ export function SpotCheck({ session }: { session: Session }) {
         void session.filter({ check: null });
     };
     const approve = async () => {
+        if (isBusy) return; // not disabled, which would take the focus from it
+        setBusy(true);
         try {
             const { prefix } = session.place;
             const rest = await approveBelow(session.place, doubt, session.author);
-            session.set({ rest: { ...rest, prefix } });
+            // Nobody was: what can be taken back is what was approved before.
+            if (rest.approved) session.set({ rest: { ...rest, prefix } });
             close();
             if (session.image) await session.show(session.image.sample);
             session.set({ message: `${rest.approved} people approved.` });
         } catch (error) {
             session.set({ message: (error as Error).message });
+        } finally {
+            setBusy(false);
         }
     };
     return (
@@ -59,11 +72,9 @@ export function SpotCheck({ session }: { session: Session }) {
                 Look at {share} % first
                 <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
             </label>
-            {meant && (
-                <span className="dp-dim">
-                    {meant.people} predicted people on {meant.images} images
-                </span>
-            )}
+            <span className="dp-dim">
+                {meant ? `${meant.people} predicted people on ${meant.images} images` : "Counting…"}
+            </span>
             <div className="dp-row">
                 <button
                     className="dp-button"
@@ -73,10 +84,10 @@ export function SpotCheck({ session }: { session: Session }) {
                         if (session.items[0]) await session.show(session.items[0].id);
                     }}
                 >
-                    Look at {meant?.check.length ?? 0}
+                    Look at {meant?.check.length}
                 </button>
                 <button className="dp-button dp-approved" disabled={!meant?.people} onClick={approve}>
-                    Approve {meant?.people ?? 0}
+                    {isBusy ? "Approving…" : `Approve ${meant?.people ?? "…"}`}
                 </button>
                 <button className="dp-button" onClick={close}>
                     Close

@@ -20,6 +20,9 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         let space = false;
         let down = false;
         let worst = 0;
+        /** The pointer that is down: what another finger does meanwhile does not count. */
+        let active: number | null = null;
+        let last = { x: 0, y: 0 };
 
         const frame = () => {
             waiting = 0;
@@ -27,7 +30,6 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             const { image } = session;
             const isNew = image !== null && drawn.current !== image;
             if (isNew) {
-                abandon(); // what was begun on another image
                 drawn.current = image;
                 view.image = image.size;
                 view.fit();
@@ -44,28 +46,46 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         const redraw = () => {
             waiting ||= requestAnimationFrame(frame);
         };
-        const resize = new ResizeObserver(([{ contentRect }]) => {
-            view.width = contentRect.width;
-            view.height = contentRect.height;
-            element.width = Math.round(view.width * devicePixelRatio);
-            element.height = Math.round(view.height * devicePixelRatio);
+        const resize = () => {
+            const { width, height } = element.getBoundingClientRect();
+            view.width = width;
+            view.height = height;
+            element.width = Math.round(width * devicePixelRatio);
+            element.height = Math.round(height * devicePixelRatio);
             if (view.isWhole) view.fit();
             frame();
-        });
-        resize.observe(element.parentElement!);
-        const leave = session.subscribe(redraw);
+        };
+        const observer = new ResizeObserver(resize);
+        observer.observe(element);
+        /** Tells when the window moves to a screen of another density, which changes no size. */
+        let density: MediaQueryList;
+        const watchDensity = () => {
+            density = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+            density.addEventListener("change", onDensity);
+        };
+        const onDensity = () => {
+            density.removeEventListener("change", onDensity);
+            watchDensity();
+            resize();
+        };
+        watchDensity();
+        const leave = [session.subscribe(redraw), session.subscribeToSpots(redraw)];
 
         const pointer = (event: MouseEvent) => {
             const bounds = element.getBoundingClientRect();
             const at = view.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
             return { at, pixel: 1 / view.scale, alt: event.altKey };
         };
+        const isOther = (event: PointerEvent) => active !== null && active !== event.pointerId;
         const onDown = (event: PointerEvent) => {
+            if (isOther(event) || event.button > 1) return;
+            active = event.pointerId;
+            last = { x: event.clientX, y: event.clientY };
             element.setPointerCapture(event.pointerId);
             const here = pointer(event);
             panning = event.button === 1 || space;
             if (panning) event.preventDefault();
-            else if (event.button === 0) {
+            else {
                 down = true;
                 ACTIONS[session.tool].down?.(session, here);
                 // What the select tool did not catch moves the photo.
@@ -74,21 +94,27 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             session.notify(); // there may be something to undo now
         };
         const onMove = (event: PointerEvent) => {
+            if (isOther(event)) return;
             const here = pointer(event);
             pointerMoved(here.at);
-            if (panning) view.pan(event.movementX, event.movementY);
+            // Not movementX, which some browsers count in pixels of the screen.
+            if (panning) view.pan(event.clientX - last.x, event.clientY - last.y);
             else if (down) {
                 const { drag } = ACTIONS[session.tool];
                 // Between two frames the pointer may have moved through several points.
                 for (const passed of event.getCoalescedEvents?.() ?? []) drag?.(session, pointer(passed));
                 drag?.(session, here);
             } else session.hover(...here.at);
+            last = { x: event.clientX, y: event.clientY };
             redraw();
         };
         const onUp = (event: PointerEvent) => {
+            if (isOther(event)) return;
             const ends = down && !(panning && session.tool !== "select");
             down = panning = false;
-            if (ends) ACTIONS[session.tool].up?.(session, pointer(event));
+            active = null;
+            if (event.type === "pointercancel") abandon();
+            else if (ends) ACTIONS[session.tool].up?.(session, pointer(event));
             session.notify();
         };
         const onLeave = () => {
@@ -99,7 +125,8 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         const onWheel = (event: WheelEvent) => {
             event.preventDefault();
             const bounds = element.getBoundingClientRect();
-            if (event.ctrlKey) {
+            // Two fingers on a trackpad come as Ctrl + wheel, too.
+            if (event.ctrlKey && session.tool === "brush") {
                 session.setRadius(session.radius * Math.exp(-event.deltaY * BRUSH_SPEED));
             } else if (event.shiftKey) view.pan(-event.deltaX || -event.deltaY, event.deltaX ? -event.deltaY : 0);
             else {
@@ -119,8 +146,11 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             event.stopPropagation();
             redraw();
         };
+        const onBlur = () => {
+            space = false; // its keyup goes to another window
+        };
         const onDouble = () => {
-            ACTIONS[session.tool].finish?.(session);
+            ACTIONS[session.tool].finish?.(session, 1 / view.scale);
             session.notify();
         };
         element.addEventListener("pointerdown", onDown);
@@ -132,13 +162,16 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         element.addEventListener("wheel", onWheel, { passive: false });
         window.addEventListener("keydown", onSpace, true);
         window.addEventListener("keyup", onSpace, true);
+        window.addEventListener("blur", onBlur);
         return () => {
             abandon();
-            leave();
-            resize.disconnect();
+            for (const unsubscribe of leave) unsubscribe();
+            observer.disconnect();
+            density.removeEventListener("change", onDensity);
             cancelAnimationFrame(waiting);
             window.removeEventListener("keydown", onSpace, true);
             window.removeEventListener("keyup", onSpace, true);
+            window.removeEventListener("blur", onBlur);
         };
     }, [session, view]);
 

@@ -44,18 +44,22 @@ export const STYLES = `
 .dp-state { font-weight: 600; } .dp-state.dp-approved, .dp-chip.dp-approved { color: #63c587; }
 .dp-state.dp-rejected, .dp-chip.dp-rejected { color: #ff7a7a; } .dp-state.dp-edited, .dp-chip.dp-edited { color: #6fb0ff; }
 .dp-button.dp-approved { background: #24633b; border-color: #2f7d4b; } .dp-button.dp-rejected { background: #6d2a2a; border-color: #8d3838; }
-.dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; }
+.dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; } .dp-details .dp-button { padding: 3px 6px; }
 .dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
 .dp-quality { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 8px; }
 .dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
-.dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px; }
+.dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px;
+    flex-wrap: nowrap; max-width: calc(100% - 16px); white-space: nowrap; }
+.dp-settings select, .dp-settings input { flex: 0 1 auto; min-width: 40px; }
 .dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
     background: #101214; } .dp-asked { outline: 2px solid #ffea00; }
 .dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; }
-.dp-banner { position: absolute; left: 50%; bottom: 12px; transform: translateX(-50%); background: #000c; padding: 5px 12px;
-    border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%; width: max-content; }
+.dp-banners { position: absolute; left: 0; right: 0; bottom: 12px; display: flex; flex-direction: column; gap: 6px; align-items: center;
+    pointer-events: none; }
+.dp-banner { background: #000c; padding: 5px 12px; border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%;
+    pointer-events: auto; }
 .dp-hint { color: #c3c7cb; font-size: 12px; pointer-events: none; } .dp-warning { background: #6b4a00; }
 .dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
     justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }

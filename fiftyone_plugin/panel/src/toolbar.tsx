@@ -3,7 +3,7 @@
 import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
 import { RADII, type Session, type Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
-import { abandon, ACTIONS, isDrawing, undo } from "./tools";
+import { ACTIONS, isDrawing, undo } from "./tools";
 
 const TOOL_BUTTONS: [Tool, string, string][] = [
     ["select", "Select", "Q"],
@@ -49,10 +49,8 @@ export function Toolbar({ session }: { session: Session }) {
                         className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
                         title={`${ACTIONS[tool].hint} (${key})`}
                         data-testid={`dp-tool-${tool}`}
-                        onClick={() => {
-                            abandon();
-                            session.set({ tool, wrong: null });
-                        }}
+                        aria-pressed={session.tool === tool}
+                        onClick={() => session.useTool(tool)}
                     >
                         {name} <kbd>{key[0]}</kbd>
                     </button>
@@ -118,7 +116,7 @@ export function Toolbar({ session }: { session: Session }) {
 
 function Toggle({ on, words, title, set }: { on: boolean; words: string; title: string; set(on: boolean): void }) {
     return (
-        <button className={`dp-button ${on ? "dp-on" : ""}`} title={title} onClick={() => set(!on)}>
+        <button className={`dp-button ${on ? "dp-on" : ""}`} title={title} aria-pressed={on} onClick={() => set(!on)}>
             {words}
         </button>
     );
@@ -208,12 +206,9 @@ function KeypointSettings({ session }: { session: Session }) {
                         key={name}
                         className={`dp-button ${value === visibility ? "dp-on" : ""}`}
                         title={point ? `Make it ${name} (V)` : "Click on the photo where it is"}
+                        aria-pressed={value === visibility}
                         disabled={!point && value > 0}
-                        onClick={() => {
-                            session.setVisibility(value);
-                            // Otherwise the next click on the photo would set it again.
-                            if (!value) session.set({ keypoint: null });
-                        }}
+                        onClick={() => session.setVisibility(value)}
                     >
                         {name}
                     </button>

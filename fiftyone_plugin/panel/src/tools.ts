@@ -20,7 +20,7 @@ export interface ToolAction {
     drag?(session: Session, pointer: Pointer): void;
     up?(session: Session, pointer: Pointer): void;
     /** Enter, or a double click. */
-    finish?(session: Session): void;
+    finish?(session: Session, pixel: number): void;
     /** Backspace. */
     back?(session: Session): void;
     draw?(session: Session, context: CanvasRenderingContext2D, pixel: number): void;
@@ -28,11 +28,17 @@ export interface ToolAction {
 
 /** Screen pixels within which a keypoint is grabbed. */
 const GRAB = 12;
+/** Corners nearer to each other, in screen pixels, are one: a double click sets the last one twice. */
+const DOUBLE = 3;
 /** Points of a stroke nearer to the line between their neighbours than this are left out, in image pixels. */
 const STRAIGHT = 0.25;
 
 /** What has been drawn since the pointer went down, or since the last Enter. */
 let points: Point[] = [];
+/** Key of the person it is about: another may be selected before it ends. */
+let owner: string | null = null;
+/** The keypoint that is dragged: whose, which, where the pointer took it, and where it was. */
+let grabbed: { key: string; index: number; at: Point; point: number[]; place: Point } | null = null;
 let pointerAt: Point | null = null;
 
 export function abandon() {
@@ -42,7 +48,30 @@ export function abandon() {
     grabbed = null;
 }
 
-export const isDrawing = () => points.length > 0;
+export const isDrawing = () => points.length > 0 || grabbed !== null;
+
+/** Draw on; whoever is selected at the first point is meant. */
+function extend(session: Session, ...more: Point[]) {
+    if (!points.length) owner = session.selected;
+    points.push(...more);
+}
+
+/** Set a point, where nobody is selected select somebody. */
+function begin(session: Session, { at }: Pointer) {
+    if (points.length || session.person) extend(session, at);
+    else selectAt(session, at);
+}
+
+/** A line goes on, unless the pointer has hardly moved. */
+function follow(session: Session, { at, pixel }: Pointer) {
+    if (points.length && distance(points[points.length - 1], at) >= pixel) extend(session, at);
+}
+
+/** Whom the points are about; null if that person is gone. */
+const subject = ({ image }: Session) => (owner && image?.people.get(owner)) || null;
+
+const corners = (pixel: number) =>
+    points.filter((point, i) => !i || distance(point, points[i - 1]) > DOUBLE * pixel);
 
 /** What is being drawn comes before what was done. */
 export function undo(session: Session) {
@@ -110,7 +139,8 @@ function drawDots(context: CanvasRenderingContext2D, dots: Point[], pixel: numbe
 function paintColour(session: Session): string {
     if (session.erase) return "#000000b0";
     if (session.layer === "part") return PART_COLOURS[session.part] + "c0";
-    return colourOf(session.person ? session.numberOf(session.person) : 0) + "c0";
+    const person = subject(session);
+    return colourOf(person ? session.numberOf(person) : 0) + "c0";
 }
 
 const layerOf = ({ layer, part, erase }: Session) => ({ layer, erase, ...(layer === "part" ? { part } : {}) });
@@ -135,9 +165,6 @@ export function nearestKeypoint(session: Session, { at, pixel }: Pointer): numbe
     });
     return best;
 }
-
-/** The keypoint that is dragged: where the pointer took it, and where it was. */
-let grabbed: { at: Point; point: number[]; place: Point } | null = null;
 
 export function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
     context.font = `600 ${12 * pixel}px sans-serif`;
@@ -169,24 +196,25 @@ export const ACTIONS: Record<Tool, ToolAction> = {
                 session.setKeypoint(session.keypoint, ...pointer.at, 2);
             } else if (found !== null) {
                 session.set({ keypoint: found });
-                const point = session.person!.keypoints![found];
-                grabbed = { at: pointer.at, point, place: [point[0], point[1]] };
+                const { key, keypoints } = session.person!;
+                const point = keypoints![found];
+                grabbed = { key, index: found, at: pointer.at, point, place: [point[0], point[1]] };
             } else selectAt(session, pointer.at);
         },
         drag(session, { at, pixel }) {
-            const { point } = session;
-            if (!grabbed || !point || (points.length === 0 && distance(grabbed.at, at) < 2 * pixel)) return;
+            if (!grabbed || (!points.length && distance(grabbed.at, at) < 2 * pixel)) return;
+            const point = session.image?.people.get(grabbed.key)?.keypoints?.[grabbed.index];
+            if (!point?.[3]) return;
+            // An answer of the server may have replaced the person.
+            if (point !== grabbed.point) Object.assign(grabbed, { point, place: [point[0], point[1]] });
             points = [at];
-            grabbed.point = point; // an answer of the server may have replaced the person
             [point[0], point[1]] = at;
-            session.notify();
         },
         up(session, { at }) {
-            const moved = grabbed !== null && points.length > 0;
-            const visibility = session.point?.[3] ?? 2;
-            if (moved && session.keypoint !== null) session.setKeypoint(session.keypoint, ...at, visibility);
+            const moved = points.length > 0 ? grabbed : null;
             points = [];
             grabbed = null;
+            if (moved) session.setKeypoint(moved.index, ...at, moved.point[3], moved.key);
         },
         draw(session, context, pixel) {
             const near = pointerAt && nearestKeypoint(session, { at: pointerAt, pixel, alt: false });
@@ -198,19 +226,16 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     brush: {
         hint: "Paint. [ and ] change the size, E switches to the eraser, Alt-click takes the part under the pointer.",
         cursor: "none",
-        down(session, { at, alt }) {
-            if (alt) pickPart(session, at);
-            else if (session.person) points = [at];
-            else selectAt(session, at);
+        down(session, pointer) {
+            if (pointer.alt) pickPart(session, pointer.at);
+            else begin(session, pointer);
         },
-        drag(_, { at, pixel }) {
-            if (points.length && distance(points[points.length - 1], at) >= pixel) points.push(at);
-        },
+        drag: follow,
         up(session) {
-            const { person, radius } = session;
-            if (!points.length || !person) return;
-            const [line, colour] = [simplified(points), paintColour(session)];
+            const { radius } = session;
+            const [person, line, colour] = [subject(session), simplified(points), paintColour(session)];
             points = [];
+            if (!line.length || !person) return;
             session.edit(
                 { kind: "paint", person: person.key, points: line, radius, ...layerOf(session) },
                 (context) => drawStroke(context, line, radius, colour),
@@ -231,17 +256,11 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     polygon: {
         hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc gives up.",
         cursor: "crosshair",
-        down(session, { at }) {
-            if (session.person) points.push(at);
-            else selectAt(session, at);
-        },
-        finish(session) {
-            const { person } = session;
-            // A double click sets the last corner twice.
-            const outline = points.filter((point, i) => !i || distance(point, points[i - 1]) > 0.5);
+        down: begin,
+        finish(session, pixel) {
+            const [person, outline, colour] = [subject(session), corners(pixel), paintColour(session)];
             points = [];
             if (!person || outline.length < 3) return;
-            const colour = paintColour(session);
             session.edit({ kind: "fill", person: person.key, points: outline, ...layerOf(session) }, (context) => {
                 context.fillStyle = colour;
                 path(context, outline);
@@ -270,15 +289,13 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     split: {
         hint: "Draw a line between two people that are labelled as one.",
         cursor: "crosshair",
-        down: (_, { at }) => void (points = [at]),
-        drag(_, { at, pixel }) {
-            if (points.length && distance(points[points.length - 1], at) >= pixel) points.push(at);
-        },
+        down: begin,
+        drag: follow,
         up(session) {
-            const line = simplified(points);
+            const [person, line] = [subject(session), simplified(points)];
             points = [];
-            if (line.length < 2 || !session.person) return;
-            session.edit({ kind: "split_by_line", person: session.person.key, points: line }, (context, scale) =>
+            if (line.length < 2 || !person) return;
+            session.edit({ kind: "split_by_line", person: person.key, points: line }, (context, scale) =>
                 drawLine(context, line, 1 / scale, "#ff8080"),
             );
         },
@@ -287,12 +304,12 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     heads: {
         hint: "Click the head of each person in the selected one, then press Enter.",
         cursor: "crosshair",
-        down: (_, { at }) => void points.push(at),
-        finish(session) {
-            const heads = points.filter((point, i) => !i || distance(point, points[i - 1]) > 0.5);
+        down: begin,
+        finish(session, pixel) {
+            const [person, heads] = [subject(session), corners(pixel)];
             points = [];
-            if (heads.length < 2 || !session.person) return;
-            session.edit({ kind: "split_by_heads", person: session.person.key, points: heads });
+            if (heads.length < 2 || !person) return;
+            session.edit({ kind: "split_by_heads", person: person.key, points: heads });
         },
         back: () => void points.pop(),
         draw: (_, context, pixel) => drawDots(context, points, pixel, "#ff8080"),
@@ -308,7 +325,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     add: {
         hint: "Draw a box around a person who is not labelled.",
         cursor: "crosshair",
-        down: (_, { at }) => void (points = [at, at]),
+        down: (session, { at }) => extend(session, at, at),
         drag: (_, { at }) => void (points.length && (points[1] = at)),
         up(session) {
             if (points.length < 2) return;
@@ -355,5 +372,5 @@ export function pointerMoved(at: Point | null) {
 export function cycleKeypoint(session: Session, step: number) {
     const count = KEYPOINTS.length;
     const from = session.keypoint ?? (step > 0 ? -1 : count);
-    session.set({ keypoint: (from + step + count) % count, tool: "keypoints" });
+    session.useTool("keypoints", { keypoint: (from + step + count) % count });
 }
