@@ -1,11 +1,15 @@
 """Chromium for the tests that walk as users do."""
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+# As the command `app` starts it.
+os.environ["FIFTYONE_PLUGINS_CACHE_ENABLED"] = "true"
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -556,7 +556,7 @@ def test_approve_the_rest(panel):
     panel.page.get_by_role("button", name="Approve the rest").click()
     doubt = panel.page.locator(".dp-dialog input").first.bounding_box()
     panel.page.mouse.click(doubt["x"] + doubt["width"] / 2, doubt["y"] + doubt["height"] / 2)
-    panel.page.get_by_text("2 predicted people on 1 images").wait_for(timeout=MINUTE)
+    panel.page.get_by_text("Predicted people: 2, images: 1").wait_for(timeout=MINUTE)
     panel.page.get_by_role("button", name="Approve 2").click()
     panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
     assert [p.provenance.state for p in panel.people()] == ["approved", "approved"]
@@ -595,7 +595,7 @@ def test_filters_and_approve_the_rest_by_keys_alone(panel):
     panel.page.wait_for_function("document.activeElement.matches('.dp-dialog input')")
     for _ in range(40):
         keyboard.press("ArrowRight")
-    panel.page.get_by_text("2 predicted people on 1 images").wait_for(timeout=MINUTE)
+    panel.page.get_by_text("Predicted people: 2, images: 1").wait_for(timeout=MINUTE)
     tab_to(panel, "Approve 2")
     keyboard.press("Enter")
     panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)

@@ -32,15 +32,27 @@ export async function unpackPerson(data: PersonData, known?: Person): Promise<Pe
     const bytes = await unpack(data.planes);
     const area = data.box[2] * data.box[3];
     const [parts, charts] = [bytes.subarray(0, area), bytes.subarray(area, 2 * area)];
-    const [u, v] = [new Uint8Array(area), new Uint8Array(area)];
-    // Of the pixels with a chart come first all U, then all V.
-    const count = (bytes.length - 2 * area) / 2;
-    for (let i = 0, from = 2 * area; count && i < area; i++) {
-        if (!charts[i]) continue;
-        u[i] = bytes[from];
-        v[i] = bytes[count + from++];
-    }
-    return { ...data, planes: "", layers: { parts, charts, u, v } };
+    // Of the pixels with a chart come first all U, then all V; few looks need them, and to spread them takes time.
+    const middle = area + bytes.length / 2;
+    let u: Uint8Array | undefined, v: Uint8Array | undefined;
+    const layers = {
+        parts,
+        charts,
+        get u() {
+            return (u ??= spread(charts, bytes.subarray(2 * area, middle)));
+        },
+        get v() {
+            return (v ??= spread(charts, bytes.subarray(middle)));
+        },
+    };
+    return { ...data, planes: "", layers };
+}
+
+/** A layer of the values of the pixels with a chart; there may be none. */
+function spread(charts: Uint8Array, values: Uint8Array): Uint8Array {
+    const layer = new Uint8Array(charts.length);
+    for (let i = 0, from = 0; values.length && i < layer.length; i++) if (charts[i]) layer[i] = values[from++];
+    return layer;
 }
 
 /** Index of an image point in a person's layers, −1 outside of the box. */

@@ -73,7 +73,7 @@ export function SpotCheck({ session }: { session: Session }) {
                 <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
             </label>
             <span className="dp-dim">
-                {meant ? `${meant.people} predicted people on ${meant.images} images` : "Counting…"}
+                {meant ? `Predicted people: ${meant.people}, images: ${meant.images}` : "Counting…"}
             </span>
             <div className="dp-row">
                 <button

@@ -7,14 +7,14 @@ export const STYLES = `
 .dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 10px; padding: 6px 8px; background: #212427; align-items: center; }
 .dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
 .dp-people .dp-row:first-child { flex-wrap: nowrap; }
-.dp-end { margin-left: auto; }
-.dp-columns { flex: 1; display: flex; min-height: 0; }
+.dp-end { margin-left: auto; order: 1; }
+.dp-columns { flex: 1; position: relative; display: flex; min-height: 0; }
 .dp-column { display: flex; flex-direction: column; gap: 8px; padding: 8px; background: #1c1f22; overflow: hidden; }
 .dp-left { width: 230px; } .dp-right { width: 290px; }
 /* A narrow panel is all canvas and people; its queue comes when asked for. */
 .dp-for-narrow { display: none; }
-@container (max-width: 1000px) { .dp-for-narrow { display: block; } .dp-left:not(.dp-wanted) { display: none; }
-    .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 60px; box-shadow: 4px 0 12px #0008; } .dp-right { width: 230px; } }
+@container (max-width: 1000px) { .dp-for-narrow { display: block; } .dp-end { order: 0; } .dp-left:not(.dp-wanted) { display: none; }
+    .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 0; box-shadow: 4px 0 12px #0008; } .dp-right { width: 230px; } }
 .dp-middle { flex: 1; position: relative; min-width: 0; overflow: hidden; }
 .dp-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; display: block; }
 .dp-button { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px; padding: 3px 8px;
@@ -49,8 +49,8 @@ export const STYLES = `
 .dp-quality { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 8px; }
 .dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
 .dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px;
-    flex-wrap: nowrap; max-width: calc(100% - 16px); white-space: nowrap; }
-.dp-settings select, .dp-settings input { flex: 0 1 auto; min-width: 40px; }
+    max-width: calc(100% - 16px); white-space: nowrap; }
+.dp-settings select { min-width: 90px; } .dp-settings .dp-dim { min-width: 4em; }
 .dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
@@ -68,7 +68,7 @@ export const STYLES = `
 .dp-saving.dp-failing { color: #ff7a7a; font-weight: 600; }
 .dp-dialog { display: flex; flex-direction: column; gap: 6px; background: #24282b; padding: 8px; border-radius: 4px; }
 .dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }
-.dp-help { position: absolute; inset: 0; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
+.dp-help { position: absolute; inset: 0; z-index: 3; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
 .dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
 .dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td:first-child { max-width: 200px; overflow: hidden; text-overflow: ellipsis; }
@@ -77,5 +77,5 @@ export const STYLES = `
 .dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }
 .dp-scores tbody tr { cursor: pointer; } .dp-scores tbody tr:hover, .dp-scores tr.dp-on { background: #2c3034; } .dp-wrong { color: #ffb27d; }
 .dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd { background: #34393e; border-radius: 3px;
-    padding: 1px 5px; margin-right: 4px; font: 12px monospace; }
+    padding: 1px 5px; margin-right: 4px; font: 12px monospace; white-space: nowrap; }
 `;

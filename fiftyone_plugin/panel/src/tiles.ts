@@ -113,7 +113,7 @@ function paint(person: Person, number: number, look: Look, step: number, old?: O
 export const colourOf = (number: number) => PERSON_COLOURS[number % PERSON_COLOURS.length];
 
 function fill(out: Uint32Array, from: Uint32Array, person: Person, number: number, kind: Fill) {
-    const { parts, charts, u, v } = person.layers;
+    const { parts, charts } = person.layers;
     const look = (plane: Uint8Array, colours: Uint32Array) => {
         for (let i = 0; i < from.length; i++) out[i] = colours[plane[from[i]]];
     };
@@ -124,9 +124,9 @@ function fill(out: Uint32Array, from: Uint32Array, person: Person, number: numbe
     if (kind === "mask") look(parts, Uint32Array.from({ length: 256 }, (_, value) => (value >= MASK_BIT ? own : 0)));
     else if (kind === "parts") look(parts, PART_TABLE);
     else if (kind === "charts") look(charts, CHART_TABLE);
-    else if (kind === "u") ramp(u);
-    else if (kind === "v") ramp(v);
+    else if (kind === "u" || kind === "v") ramp(person.layers[kind]);
     else if (kind === "texture") {
+        const { u, v } = person.layers;
         for (let i = 0; i < from.length; i++) {
             const j = from[i];
             out[i] = TEXTURE[(charts[j] << 8) | (u[j] >> 4) | (v[j] & 240)];

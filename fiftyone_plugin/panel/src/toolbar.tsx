@@ -42,6 +42,24 @@ export function Toolbar({ session }: { session: Session }) {
                     ›
                 </button>
             </div>
+            <div className="dp-group dp-end">
+                <button className="dp-button" title="Undo; take back the last corner (Ctrl+Z)" disabled={!canUndo} onClick={() => undo(session)}>
+                    Undo
+                </button>
+                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
+                    Redo
+                </button>
+                <span
+                    className={`dp-saving dp-${session.saving}`}
+                    title="What is not saved yet is tried again until it is"
+                    data-testid="dp-saving"
+                >
+                    {SAVING[session.saving]}
+                </span>
+                <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
+                    ?
+                </button>
+            </div>
             <div className="dp-group">
                 {TOOL_BUTTONS.map(([tool, name, key]) => (
                     <button
@@ -91,24 +109,6 @@ export function Toolbar({ session }: { session: Session }) {
                 <Toggle on={look.contours} words="U, V lines" title="Lines of equal U (white) and V (black) (I)" set={(contours) => session.set({ look: { ...look, contours } })} />
                 <Toggle on={session.skeleton} words="Skeleton" title="Skeletons (W)" set={(skeleton) => session.set({ skeleton })} />
                 <Toggle on={session.focus} words="Focus" title="Only the selected person (F)" set={(focus) => session.set({ focus })} />
-            </div>
-            <div className="dp-group dp-end">
-                <button className="dp-button" title="Undo; take back the last corner (Ctrl+Z)" disabled={!canUndo} onClick={() => undo(session)}>
-                    Undo
-                </button>
-                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
-                    Redo
-                </button>
-                <span
-                    className={`dp-saving dp-${session.saving}`}
-                    title="What is not saved yet is tried again until it is"
-                    data-testid="dp-saving"
-                >
-                    {SAVING[session.saving]}
-                </span>
-                <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
-                    ?
-                </button>
             </div>
         </div>
     );
