@@ -5,14 +5,15 @@ A single annotation is the matter of :mod:`annotator.parsing` and :mod:`annotato
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import IO, Any
 
 import ijson
@@ -23,6 +24,7 @@ from annotator.parsing import CocoError, read_person
 from annotator.people import People
 from annotator.points import PointSampling
 from annotator.polygons import trace
+from annotator.whole_files import whole_file
 
 __all__ = [
     "PERSON_CATEGORY",
@@ -63,7 +65,7 @@ def read_sections(path: str | Path) -> dict[str, Any]:
     lists: dict[str, str] = {}
     name, builder, last = "", None, "before the first annotation"
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             for prefix, event, value in ijson.parse(file, use_float=True):
                 if prefix == "annotations.item.id":
                     last = f"after the id of annotation {value}"
@@ -84,7 +86,7 @@ def read_sections(path: str | Path) -> dict[str, Any]:
                     builder.event(event, value)
                     if prefix == name:
                         sections[name] = builder.value
-    except ijson.JSONError as error:
+    except (ijson.JSONError, UnicodeDecodeError) as error:
         raise CocoError(f"{path}: not valid JSON, or cut off, {last}: {_reason(error)}") from None
     for section in ("images", "annotations"):
         if section not in lists:
@@ -107,7 +109,7 @@ def read_coco(path: str | Path) -> Iterator[People]:
     """
     path = Path(path)
     persons = person_categories(path, read_sections(path).get("categories"))
-    with tempfile.TemporaryDirectory(prefix="coco-") as folder, closing(_database(Path(folder))) as database:
+    with _database(path) as database:
         _store_images(path, database)
         _store_annotations(path, database, persons)
         for position, text in database.execute("SELECT position, record FROM images ORDER BY position"):
@@ -125,9 +127,17 @@ def read_coco(path: str | Path) -> Iterator[People]:
             )
 
 
-def _reason(error: ijson.JSONError) -> str:
+def _open(path: Path) -> IO[bytes]:
+    """The file behind its byte order mark, which editors on Windows write and JSON does not know."""
+    file = path.open("rb")
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    return file
+
+
+def _reason(error: ijson.JSONError | UnicodeDecodeError) -> str:
     """The parser's complaint and the text it is about on one line."""
-    text = error.args[0]
+    text = error.args[0] if isinstance(error, ijson.JSONError) else error
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     reason, *excerpt = (line.strip() for line in str(text).splitlines())
@@ -140,6 +150,9 @@ def person_categories(path: Path, categories: object) -> set[int] | None:
         return None
     if not isinstance(categories, list) or not all(isinstance(c, dict) for c in categories):
         raise CocoError(f"{path}: categories: must be a list of objects")
+    for category in categories:
+        if type(category.get("id")) is not int:
+            raise CocoError(f"{path}: categories: id: {category.get('id')!r} is not a whole number")
     persons = _persons(categories)
     if not persons:
         raise CocoError(f"{path}: categories: none is named person")
@@ -150,33 +163,49 @@ def _persons(categories: list[dict[str, Any]]) -> list[int]:
     return [category.get("id") for category in categories if str(category.get("name")).lower() == "person"]
 
 
-def _database(folder: Path) -> sqlite3.Connection:
-    # A generator may be created in one thread and read in another.
-    database = sqlite3.connect(folder / "records.sqlite", isolation_level=None, check_same_thread=False)
-    database.executescript(
-        """
-        PRAGMA journal_mode = OFF;
-        PRAGMA synchronous = OFF;
-        PRAGMA cache_size = -8192;
-        CREATE TABLE images (position INTEGER PRIMARY KEY, id INTEGER UNIQUE, record TEXT);
-        CREATE TABLE annotations (id INTEGER UNIQUE, image INTEGER, record TEXT);
-        BEGIN;
-        """
-    )
-    return database
+@contextmanager
+def _database(path: Path) -> Iterator[sqlite3.Connection]:
+    """For the records of a file, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="coco-") as folder:
+        try:
+            # A generator may be created in one thread and read in another.
+            with closing(
+                sqlite3.connect(f"{folder}/records.sqlite", isolation_level=None, check_same_thread=False)
+            ) as database:
+                database.executescript(
+                    """
+                    PRAGMA journal_mode = OFF;
+                    PRAGMA synchronous = OFF;
+                    PRAGMA cache_size = -8192;
+                    CREATE TABLE images (position INTEGER PRIMARY KEY, id INTEGER UNIQUE, record TEXT);
+                    CREATE TABLE annotations (id INTEGER UNIQUE, image INTEGER, record TEXT);
+                    BEGIN;
+                    """
+                )
+                yield database
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"{folder}: cannot hold the records of {path}: {error}; set TMPDIR to a folder with room"
+            ) from None
 
 
 def _items(path: Path, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each record of a section and how to name it in an error; its ``id`` is checked."""
-    with path.open("rb") as file:
+    with _open(path) as file:
         for position, record in enumerate(ijson.items(file, f"{section}.item", use_float=True)):
             where = f"{path}: {section[:-1]} number {position}"
             if not isinstance(record, dict):
                 raise CocoError(f"{where}: must be an object")
-            if type(record.get("id")) is not int:
-                given = "missing" if record.get("id") is None else f"{record['id']!r} is not a whole number"
-                raise CocoError(f"{where}: id: {given}")
+            _check_id(where, record, "id")
             yield f"{path}: {section[:-1]} {record['id']}", record
+
+
+def _check_id(where: str, record: dict[str, Any], field: str) -> None:
+    value = record.get(field)
+    if type(value) is not int:
+        raise CocoError(
+            f"{where}: {field}: " + ("missing" if value is None else f"{value!r} is not a whole number")
+        )
 
 
 def _store_images(path: Path, database: sqlite3.Connection) -> None:
@@ -197,11 +226,10 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
 
 def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[int] | None) -> None:
     for where, record in _items(path, "annotations"):
-        image, category = record.get("image_id"), record.get("category_id")
-        if type(image) is not int:
-            raise CocoError(
-                f"{where}: image_id: " + ("missing" if image is None else f"{image!r} is not a whole number")
-            )
+        _check_id(where, record, "image_id")
+        image, category = record["image_id"], record.get("category_id")
+        if category is not None:
+            _check_id(where, record, "category_id")
         found = database.execute("SELECT position FROM images WHERE id = ?", (image,)).fetchone()
         if found is None:
             raise CocoError(f"{where}: image_id: there is no image {image}")
@@ -226,7 +254,7 @@ class CocoWriter:
             for people in read_coco("old.json"):
                 writer.add(people)
 
-    Until then records go to temporary files beside it, which an exception removes. Ids that are given are
+    Until then records go to unnamed files in its folder; after an exception nothing is left. Ids that are given are
     kept; images and people without one are numbered on from the highest id so far.
 
     Args:
@@ -260,13 +288,7 @@ class CocoWriter:
             self._sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
 
     def __enter__(self) -> CocoWriter:
-        self._temporary: dict[str, Path] = {}
-        self._images = self._open("images")
-        try:
-            self._annotations = self._open("annotations")
-        except OSError:
-            self._remove()
-            raise
+        self._images, self._annotations = self._part(), self._part()
         self._image_ids, self._annotation_ids = _Ids("image"), _Ids("annotation")
         return self
 
@@ -303,45 +325,34 @@ class CocoWriter:
         _write(self._annotations, lines[1:])
 
     def __exit__(self, kind: type | None, *_: object) -> None:
-        try:
-            self._annotations.close()
+        with self._images, self._annotations:
             if kind is None:
                 self._finish()
-        finally:
-            self._images.close()
-            self._remove()
 
-    def _open(self, name: str) -> IO[str]:
-        # Not tempfile: the file is to have the permissions of any new file.
-        self._temporary[name] = self.path.with_name(f".{self.path.name}.{token_hex(4)}.{name}")
-        return self._temporary[name].open("x", encoding="utf-8")
+    def _part(self) -> IO[str]:
+        return tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
 
     def _finish(self) -> None:
         """All in one new file, which then takes the place of the old one."""
-        with closing(self._open("whole")) as whole:
+        with whole_file(self.path) as temporary, temporary.open("x", encoding="utf-8") as whole:
             whole.write("{\n")
             for name, value in self._sections.items():
                 whole.write(f"{json.dumps(name)}: {_line(value, name)},\n")
-            self._images.close()
-            for name, end in (("images", ",\n"), ("annotations", "\n}\n")):
+            for name, part, end in (
+                ("images", self._images, ",\n"),
+                ("annotations", self._annotations, "\n}\n"),
+            ):
                 whole.write(f'"{name}": [')
-                with self._temporary[name].open(encoding="utf-8") as part:
-                    while text := part.read(1 << 20):
-                        whole.write(text)
+                part.seek(0)
+                shutil.copyfileobj(part, whole, 1 << 20)
                 whole.write(f"\n]{end}")
             whole.flush()
             os.fsync(whole.fileno())
-        os.replace(self._temporary.pop("whole"), self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    def _remove(self) -> None:
-        for path in self._temporary.values():
-            with suppress(FileNotFoundError):
-                path.unlink()
 
 
 class _Ids:

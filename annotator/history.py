@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 import zipfile
@@ -18,11 +17,13 @@ import numpy as np
 
 from annotator.crops import ARRAYS
 from annotator.people import Person, Provenance
+from annotator.whole_files import whole_file
 
 KEPT_DAYS = 14
 _NAME = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
-_FILE = re.compile(r"[0-9a-f]{28}\.(npz|partial)")
+# Also half-written ones, as a process that was killed leaves them.
+_FILE = re.compile(r"\.?[0-9a-f]{28}\.npz(\.[0-9a-f]{8})?")
 _ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
 
 
@@ -68,13 +69,14 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     # Tokens sort by time.
     token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
-    partial = folder / f"{token}.partial"
     # As NumPy's savez_compressed, but at a level that takes a third of the time: every edit waits for it.
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        whole_file(folder / f"{token}.npz") as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array)
-    os.replace(partial, folder / f"{token}.npz")
     for path in forgotten(folder):
         path.unlink(missing_ok=True)
     return token
@@ -157,4 +159,8 @@ def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person
 def forgotten(folder: Path) -> list[Path]:
     """Files of edits, also half-written ones, that are too old to be undone."""
     oldest = f"{(time.time_ns() - KEPT_DAYS * 86_400 * 10**9) // 1_000_000:012x}"
-    return [path for path in folder.iterdir() if _FILE.fullmatch(path.name) and path.name < oldest]
+    return [
+        path
+        for path in folder.iterdir()
+        if _FILE.fullmatch(path.name) and path.name.removeprefix(".") < oldest
+    ]

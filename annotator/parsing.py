@@ -88,7 +88,8 @@ def _cover(origin: float, length: float, end: int) -> tuple[int, int]:
 
 def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray | None:
     value = record.get("segmentation")
-    if value is None or value == []:
+    # Some tools write an outline of no corners for somebody without a mask.
+    if value in (None, [], [[]]):
         return None
     try:
         if isinstance(value, list):

@@ -21,6 +21,7 @@ from annotator.coco import (
     read_sections,
 )
 from annotator.people import People, Person
+from tests.annotator.full_disk import full_disk
 from tests.annotator.people_samples import dense_people, dense_person, image, record
 
 
@@ -186,6 +187,42 @@ def test_bytes_that_are_no_text(tmp_path):
         list(read_coco(path))
 
 
+def test_half_a_surrogate_pair_is_no_text(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text('{"images": [], "annotations": [], "info": "\\udcff"}')
+    with pytest.raises(CocoError, match=r"labels.json: not valid JSON.*utf-8"):
+        list(read_coco(path))
+
+
+def test_a_byte_order_mark(tmp_path):
+    path = save(tmp_path / "a.json", images=[image()], annotations=[record()])
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert [p.id for people in read_coco(path) for p in people.people] == [7]
+
+
+def test_an_outline_without_corners_is_no_mask(tmp_path):
+    path = save(tmp_path / "a.json", images=[image()], annotations=[record(segmentation=[[]])])
+    assert [p.mask for people in read_coco(path) for p in people.people] == [None]
+
+
+def test_no_room_for_the_records(tmp_path):
+    path = save(tmp_path / "a.json", images=[image()], annotations=[record(comment="x" * 100_000)])
+    with full_disk(20_000), pytest.raises(OSError, match=rf"{path}.*TMPDIR"):
+        list(read_coco(path))
+
+
+@pytest.mark.parametrize("images", [3, 40])
+def test_no_room_for_the_file(tmp_path, images):
+    """Noticed while writing, or when the last buffer is written at the end: in either case nothing is left."""
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with full_disk(3000), pytest.raises(OSError, match="File too large"), CocoWriter(path) as writer:  # noqa: PT012
+        for seed in range(images):
+            writer.add(dense_people(seed))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.json"):
         list(read_coco(tmp_path / "none.json"))
@@ -214,10 +251,12 @@ def without(fields, name):
         ({"annotations": [record(), record()]}, "annotation 7: id: used by two annotations"),
         ({"annotations": [without(record(), "image_id")]}, "annotation 7: image_id: missing"),
         ({"annotations": [record(image_id="1")]}, "annotation 7: image_id: '1' is not a whole number"),
+        ({"annotations": [record(category_id="1")]}, "annotation 7: category_id: '1' is not a whole number"),
         ({"annotations": [record(image_id=99)]}, "annotation 7: image_id: there is no image 99"),
         ({"annotations": [record(id=8), record(bbox=[1, 2, 3])]}, "annotation 7: bbox: has 3 numbers"),
         ({"categories": {"id": 1}}, "categories: must be a list"),
         ({"categories": ["person"]}, "categories: must be a list of objects"),
+        ({"categories": [{"id": [1], "name": "person"}]}, r"categories: id: \[1\] is not a whole number"),
         ({"categories": [{"id": 1, "name": "dog"}]}, "categories: none is named person"),
     ],
 )

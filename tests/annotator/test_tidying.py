@@ -92,9 +92,11 @@ def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
     old = history.remember(folder, {"a": None})
-    (folder / f"{old[:-1]}f.partial").write_bytes(b"half")
+    (folder / f".{old}.npz.0123abcd").write_bytes(b"half")
     monkeypatch.undo()
-    kept = [history.remember(folder.parent / "another", {"a": None}), "notes"]
+    young = history.remember(folder.parent / "another", {"a": None})
+    kept = [young, f".{young}.npz", "notes"]
+    (folder / f".{young}.npz.0123abcd").write_bytes(b"being written")
     (folder / "notes.npz").write_bytes(b"not an edit")
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert {path.stem for path in folder.parent.rglob("*.*")} == set(kept)

@@ -1,27 +1,18 @@
 """A file is there whole, or what was there before still is."""
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from annotator import history
 from annotator.evaluation import write_report
 from annotator.surface_maps import SurfaceMaps
 from annotator.whole_files import whole_file
 
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 1,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from .full_disk import full_disk
+from .people_samples import dense_person
 
 
 def save_maps(folder: Path) -> None:
@@ -34,9 +25,13 @@ def save_report(folder: Path) -> None:
     write_report({"text": "x" * 10_000}, folder / "report.json")
 
 
-@pytest.mark.parametrize("save", [save_maps, save_report])
+def save_edit(folder: Path) -> None:
+    history.remember(folder, {"a": dense_person(1)})
+
+
+@pytest.mark.parametrize("save", [save_maps, save_report, save_edit])
 def test_of_what_the_disk_has_no_room_for_nothing_is_left(tmp_path: Path, save: Callable[[Path], None]):
-    with full_disk(), pytest.raises(OSError, match="File too large"):
+    with full_disk(1000), pytest.raises(OSError, match="File too large"):
         save(tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert not list(tmp_path.glob("report.json"))
