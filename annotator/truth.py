@@ -88,6 +88,11 @@ class Truth:
         return self.source.images / self.image.file_name
 
     @property
+    def iuv(self) -> Path:
+        """Its dense labels, which need not be there."""
+        return self.source.iuv / f"{self.photo.stem}.png"
+
+    @property
     def people(self) -> list[Person]:
         """All of the image, crowds and people with a flaw included."""
         return self.image.people
@@ -143,7 +148,7 @@ class Truth:
     def _dense(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(H, W) charts, U and V of the dense labels; all zero where there are none."""
         shape = self.image.size[::-1]
-        path = self.source.iuv / f"{self.photo.stem}.png"
+        path = self.iuv
         if not path.is_file():
             return np.zeros(shape, np.uint8), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -242,6 +247,7 @@ def read_truth(source: DataSet, limit: int | None = None) -> Iterator[Truth]:
     Raises:
         CocoError: a missing or malformed field, naming file, record and field.
     """
+    shown_by: dict[Path, str] = {}
     for image in islice(read_coco(source.annotations), limit):
         complete = image.extra.get("complete", True)
         if not isinstance(complete, bool):
@@ -251,7 +257,13 @@ def read_truth(source: DataSet, limit: int | None = None) -> Iterator[Truth]:
                 _check(person.extra, image.size)
             except ValueError as error:
                 raise CocoError(f"{source.annotations}: annotation {person.id}: {error}") from None
-        yield Truth(source, image, complete)
+        truth = Truth(source, image, complete)
+        if truth.iuv.is_file() and shown_by.setdefault(truth.iuv, image.file_name) != image.file_name:
+            raise CocoError(
+                f"{source.annotations}: image {image.id}: file_name: {truth.iuv} is the dense label of "
+                f"{shown_by[truth.iuv]}: give photos different names"
+            )
+        yield truth
 
 
 def check_data_set(source: DataSet, limit: int | None = None) -> int:

@@ -203,6 +203,15 @@ def test_bad_dense_labels_are_named(tmp_path: Path, iuv: np.ndarray, words: str)
         check_data_set(source)
 
 
+def test_two_photos_with_one_dense_label(tmp_path: Path):
+    source = write_data(tmp_path, [[figure_at(10, 20)], []], dense=True)
+    data = json.loads(source.annotations.read_text())
+    data["images"][1]["file_name"] = "again/0.jpg"
+    source.annotations.write_text(json.dumps(data))
+    with pytest.raises(CocoError, match=r"image 1: file_name: .*iuv/0\.png is the dense label of 0\.png"):
+        check_data_set(source)
+
+
 def test_the_limit(tmp_path: Path):
     source = write_data(tmp_path, [[], [], [figure_at(10, 20)]])
     assert check_data_set(source) == 3

@@ -469,6 +469,7 @@ def chart_term(**changes) -> str:
         (source(annotation="b.json"), r"data\[0\]\.annotation: no such field"),
         ('{"donors": [{"annotations": "a.json"}]}', r"donors\[0\]: missing .*'images'"),
         (source(weight=-3), r"data\[0\]\.weight is -3: use 0 or more"),
+        (source(weight=0), "data: weight: all are 0"),
         (source(iuv=None), r"data\[0\]\.iuv is None: use text"),
         ('{"augmentation": null}', "augmentation is None: use an object"),
         ('{"augmentation": {"rotate": 3}}', r"augmentation\.rotate"),

@@ -130,9 +130,9 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     assert set(evaluation) == {"photos_val", "more_val"}
     # Only where there are dense labels can charts be measured.
     assert evaluation["photos_val"]["scene"]["dense"]["accuracy"]["pixels"] > 0
-    for folder, where in (("photos", "data/photos"), ("more", "data")):
+    for folder in ("photos", "more"):
         train, held_out = (
-            json.loads((out / "then" / where / f"{folder}_{side}.json").read_text())
+            json.loads((out / "then" / "data" / folder / f"{folder}_{side}.json").read_text())
             for side in ("train", "val")
         )
         names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
