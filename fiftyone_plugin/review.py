@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import fiftyone.operators as foo
@@ -118,15 +117,14 @@ class ReviewSpotCheck(_Call):
 
 
 class ReviewApproveBelow(_Call):
-    """See :func:`annotator.review_queue.approve_below`; ``undo`` is what :class:`ReviewTakeBack` takes."""
+    """See :func:`annotator.review_queue.approve_below`."""
 
     name = "review_approve_below"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        undo = {"name": values.get("name") or token_hex(8)}
-        fields = Fields(values["prefix"])
-        approved = approve_below(ctx.view, fields, values["doubt"], values["author"], _maps(ctx), **undo)
-        return {"approved": sum(approved), "undo": undo}
+        fields, name = Fields(values["prefix"]), values["name"]
+        counts = approve_below(ctx.view, fields, values["doubt"], values["author"], _maps(ctx), name)
+        return {"approved": sum(counts)}
 
 
 class ReviewTakeBack(_Call):
@@ -135,7 +133,7 @@ class ReviewTakeBack(_Call):
     name = "review_take_back"
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), **values["undo"])
+        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), values["name"])
         return {"predicted": sum(counts)}
 
 

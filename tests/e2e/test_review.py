@@ -561,6 +561,7 @@ def test_approve_the_rest(panel):
     panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
     assert [p.provenance.state for p in panel.people()] == ["approved", "approved"]
     assert [p.provenance.state for p in panel.people(1)] == ["predicted"]
+    panel.open("")
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="Take back 2").click()
     panel.page.get_by_text("2 people are to be decided again.").wait_for(timeout=MINUTE)

@@ -135,13 +135,13 @@ export const restore = (place: Place, sample: string, token: string, signed: Sig
 export const spotCheck = (place: Place, doubt: number, share: number, seed: number) =>
     call<{ images: number; people: number; check: string[] }>(place, "spot_check", { doubt, share, seed });
 
-/** Who was approved with the rest, as the server wants it back to undo that. */
-export interface Rest {
-    approved: number;
-    undo: object;
+/** Names of what is asked for: what is asked for twice under one name is done once. */
+export function newName(): string {
+    const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
+    return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const approveBelow = (place: Place, doubt: number, author: string) =>
-    call<Rest>(place, "approve_below", { doubt, author });
+export const approveBelow = (place: Place, doubt: number, author: string, name: string) =>
+    call<{ approved: number }>(place, "approve_below", { doubt, author, name });
 
-export const takeBack = (place: Place, { undo }: Rest) => call<{ predicted: number }>(place, "take_back", { undo });
+export const takeBack = (place: Place, name: string) => call<{ predicted: number }>(place, "take_back", { name });

@@ -1,6 +1,7 @@
-// What can be undone and done again on one image. Kept in sessionStorage, so that a reload loses nothing.
+// What can be undone and done again on one image. A reload loses none of it.
 
 import type { Versions } from "./calls";
+import { keep, kept } from "./keeping";
 
 export interface Step {
     /** The server's word for the people as they were. */
@@ -16,9 +17,7 @@ export class History {
 
     constructor(sample: string, prefix: string) {
         this.key = `densepose-history-${prefix}-${sample}`;
-        const kept = JSON.parse(sessionStorage.getItem(this.key) ?? "{}");
-        this.undo = kept.undo ?? [];
-        this.redo = kept.redo ?? [];
+        ({ undo: this.undo, redo: this.redo } = kept<{ undo: Step[]; redo: Step[] }>(this.key, { undo: [], redo: [] }));
     }
 
     done(step: Step) {
@@ -35,10 +34,6 @@ export class History {
     }
 
     private save() {
-        try {
-            sessionStorage.setItem(this.key, JSON.stringify({ undo: this.undo, redo: this.redo }));
-        } catch {
-            // The browser's store is full: only a reload would lose the steps.
-        }
+        keep(this.key, { undo: this.undo, redo: this.redo });
     }
 }

@@ -1,8 +1,9 @@
-// Edits on their way to the server: one after another, and again until it answers. What was not answered yet
-// is in sessionStorage, so that a reload or a dead server loses nothing.
+// Edits on their way to the server: one after another, and again until it answers. A reload or a dead server
+// loses nothing of what was not answered yet.
 
 import { Refusal, type Changed, type Edit, type PersonData, type Versions } from "./calls";
 import type { Step } from "./history";
+import { keep, kept } from "./keeping";
 
 export interface Job {
     /** 16 hexadecimal digits, by which the server knows an edit whose answer was lost. */
@@ -26,11 +27,6 @@ const RETRY_MS = 2000;
 /** An answer that takes longer is lost; what is done twice by name is done once. */
 const PATIENCE_MS = 60_000;
 
-export function newName(): string {
-    const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
-    return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 export class Saver {
     readonly jobs: Job[];
     /** Whether the last edit that was sent was not answered. */
@@ -46,7 +42,7 @@ export class Saver {
         private readonly changed: () => void,
     ) {
         this.key = `densepose-unsaved-${dataset}`;
-        this.jobs = JSON.parse(sessionStorage.getItem(this.key) ?? "[]");
+        this.jobs = kept(this.key, []);
     }
 
     add(job: Job) {
@@ -118,11 +114,7 @@ export class Saver {
     }
 
     private keep() {
-        try {
-            sessionStorage.setItem(this.key, JSON.stringify(this.jobs));
-        } catch {
-            // The browser's store is full: the edits still wait here, only a reload would lose them.
-        }
+        keep(this.key, this.jobs);
         this.changed();
     }
 }

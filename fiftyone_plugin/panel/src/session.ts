@@ -4,10 +4,11 @@ import * as calls from "./calls";
 import type { Changed, Edit, Item, Queue, State, SurfacePoint, Versions } from "./calls";
 import { History } from "./history";
 import { reloadSamples } from "./host";
+import { keep, kept } from "./keeping";
 import { KEYPOINT_MIRROR, KEYPOINTS } from "./labels";
 import { type Person, surfaceAt, type SurfaceSpot, unpackPerson } from "./people";
 import { closePhoto, loadPhoto, type Photo } from "./photo";
-import { type Job, newName, Saver } from "./saver";
+import { type Job, Saver } from "./saver";
 import { type Look, Tiles } from "./tiles";
 import { abandon, isDrawing } from "./tools";
 
@@ -41,6 +42,14 @@ const DECIDED: State[] = ["approved", "rejected"];
 export const isDecided = ({ state }: Person) => DECIDED.includes(state);
 /** How long nothing is saved before the queue is asked for anew: one of thousands of images takes its time. */
 const QUIET_MS = 2000;
+
+/** An "approve the rest". */
+export interface Rest {
+    name: string;
+    prefix: string;
+    /** How many people; null if no answer came. */
+    approved: number | null;
+}
 
 export class Session {
     setup: calls.Setup | null = null;
@@ -82,10 +91,9 @@ export class Session {
     message = "";
     /** What the server refused to save last: stays until somebody has seen it. */
     refusal = "";
-    /** In sessionStorage, too, as what waits in them is saved nowhere else. */
+    /** What waits in them is saved nowhere else. */
     conflicts: Conflict[];
-    /** What "approve the rest" did last, and with which prefix. */
-    rest: (calls.Rest & { prefix: string }) | null = null;
+    rest: Rest | null;
     /** When an image was asked for, to measure how long it took. */
     asked = 0;
     /** A box in which the network found nobody. */
@@ -94,6 +102,7 @@ export class Session {
 
     readonly tiles = new Tiles();
     private readonly conflictsKey: string;
+    private readonly restKey: string;
     private readonly prefixKey: string;
     private readonly saver: Saver;
     private readonly listeners = new Set<() => void>();
@@ -114,7 +123,9 @@ export class Session {
         this.place = { dataset, view: [], prefix: "" };
         this.conflictsKey = `densepose-conflicts-${dataset}`;
         this.prefixKey = `densepose-prefix-${dataset}`;
-        this.conflicts = JSON.parse(sessionStorage.getItem(this.conflictsKey) ?? "[]");
+        this.conflicts = kept(this.conflictsKey, []);
+        this.restKey = `densepose-rest-${dataset}`;
+        this.rest = kept(this.restKey, null);
         window.addEventListener("beforeunload", (event) => {
             if (this.saver.jobs.length || this.conflicts.length) event.preventDefault();
         });
@@ -376,7 +387,7 @@ export class Session {
     /** About the open image. */
     private job(edit: Job["edit"], versions: Versions): Job {
         const { sample, prefix } = this.image!;
-        return { name: newName(), sample, prefix, edit, versions, selected: this.selected };
+        return { name: calls.newName(), sample, prefix, edit, versions, selected: this.selected };
     }
 
     private isShown(job: Job): boolean {
@@ -540,11 +551,12 @@ export class Session {
 
     private setConflicts(conflicts: Conflict[]) {
         this.set({ conflicts });
-        try {
-            sessionStorage.setItem(this.conflictsKey, JSON.stringify(conflicts));
-        } catch {
-            // The browser's store is full: only a reload would lose them.
-        }
+        keep(this.conflictsKey, conflicts);
+    }
+
+    setRest(rest: Rest | null) {
+        this.set({ rest });
+        keep(this.restKey, rest);
     }
 
     /** Decide about the person; after approving or rejecting go on without waiting for the server. */

@@ -1,6 +1,6 @@
 // "Approve the rest": everything up to a doubt at once, after a look at some of it.
 
-import { approveBelow, spotCheck, takeBack } from "./calls";
+import { approveBelow, newName, Refusal, spotCheck, takeBack } from "./calls";
 import { leave } from "./keys";
 import type { Session } from "./session";
 
@@ -48,15 +48,18 @@ export function SpotCheck({ session }: { session: Session }) {
     const approve = async () => {
         if (isBusy) return; // not disabled, which would take the focus from it
         setBusy(true);
+        const before = session.rest;
+        const rest = { name: newName(), prefix: session.place.prefix, approved: null };
+        session.setRest(rest);
         try {
-            const { prefix } = session.place;
-            const rest = await approveBelow(session.place, doubt, session.author);
+            const { approved } = await approveBelow(session.place, doubt, session.author, rest.name);
             // Nobody was: what can be taken back is what was approved before.
-            if (rest.approved) session.set({ rest: { ...rest, prefix } });
+            session.setRest(approved ? { ...rest, approved } : before);
             close();
             if (session.image) await session.show(session.image.sample);
-            session.set({ message: `${rest.approved} people approved.` });
+            session.set({ message: `${approved} people approved.` });
         } catch (error) {
+            if (error instanceof Refusal) session.setRest(before);
             session.set({ message: (error as Error).message });
         } finally {
             setBusy(false);
@@ -100,21 +103,22 @@ export function SpotCheck({ session }: { session: Session }) {
 /** Undoes the last "approve the rest". */
 function TakeBack({ session }: { session: Session }) {
     const { rest } = session;
-    if (!rest?.approved || rest.prefix !== session.place.prefix) return null;
+    if (rest?.prefix !== session.place.prefix) return null;
     const undo = async () => {
-        session.set({ rest: null });
+        session.setRest(null);
         try {
-            const { predicted } = await takeBack(session.place, rest);
+            const { predicted } = await takeBack(session.place, rest.name);
             await session.filter({});
             if (session.image) await session.show(session.image.sample);
             session.set({ message: `${predicted} people are to be decided again.` });
         } catch (error) {
-            session.set({ rest, message: (error as Error).message });
+            session.setRest(rest);
+            session.set({ message: (error as Error).message });
         }
     };
     return (
         <button className="dp-button" onClick={undo} title="People whom somebody has changed since stay as they are">
-            Take back {rest.approved}
+            Take back {rest.approved ?? "approval"}
         </button>
     );
 }
