@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -225,7 +226,9 @@ class Review:
                 raise ReviewError(f"{stored.sample.filepath}: has no people fields yet: annotate it first")
             ids = [detection.id for detection in stored.sample[self.fields.people].detections]
             by_id = dict(zip(ids, people.people, strict=True))
-            data = {id: person_data(id, person) for id, person in by_id.items()}
+            # Most of it is packing and digests, which keep no other thread waiting.
+            with ThreadPoolExecutor() as pool:
+                data = dict(zip(by_id, pool.map(person_data, by_id, by_id.values()), strict=True))
             known = _Known(stored, people.size, by_id, data)
         _keep(key, known)
         return known
