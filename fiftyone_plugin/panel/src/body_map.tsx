@@ -2,6 +2,7 @@
 
 import { CHART_COLOURS, CHART_TO_PART, CHARTS, rgb } from "./labels";
 import { type SurfaceSpot, unpack } from "./people";
+import { putAt, swap } from "./person_edits";
 import type { Session } from "./session";
 
 interface Body {
@@ -99,7 +100,7 @@ export function BodyMap({ session }: { session: Session }) {
                 onClick={(event) => {
                     const place = spotAt(event);
                     if (!place) return;
-                    if (session.wrong) session.putAt(place);
+                    if (session.wrong) putAt(session, place);
                     else session.set({ part: CHART_TO_PART[place.chart], layer: "part" });
                 }}
             />
@@ -111,21 +112,21 @@ export function BodyMap({ session }: { session: Session }) {
                       : "front and back"}
             </span>
             <div className="dp-row">
-                <button className="dp-button" onClick={() => session.swap(["swap_sides"], false)} title="Shift+S">
+                <button className="dp-button" onClick={() => swap(session, ["swap_sides"])} title="Shift+S">
                     Left ↔ right
                 </button>
-                <button className="dp-button" onClick={() => session.swap(["swap_depth"], false)} title="Shift+F">
+                <button className="dp-button" onClick={() => swap(session, ["swap_depth"])} title="Shift+F">
                     Front ↔ back
                 </button>
-                <button className="dp-button" onClick={() => session.swap(["swap_sides", "swap_depth"], false)} title="Shift+T">
+                <button className="dp-button" onClick={() => swap(session, ["swap_sides", "swap_depth"])} title="Shift+T">
                     Turn round
                 </button>
             </div>
             <div className="dp-row">
-                <button className="dp-button" onClick={() => session.swap(["swap_sides"], true)} title="Shift+L">
+                <button className="dp-button" onClick={() => swap(session, ["swap_sides"], true)} title="Shift+L">
                     L ↔ R of the part
                 </button>
-                <button className="dp-button" onClick={() => session.swap(["swap_depth"], true)} title="Shift+B">
+                <button className="dp-button" onClick={() => swap(session, ["swap_depth"], true)} title="Shift+B">
                     F ↔ B of the part
                 </button>
             </div>

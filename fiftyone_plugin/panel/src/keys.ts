@@ -1,9 +1,10 @@
 // Every key of the panel: one table that both does what it says and is shown under "?".
 
 import { PARTS } from "./labels";
+import { decide, decideAll, remove, setKeypoint, setVisibility, swap, swapKeypoint } from "./person_edits";
+import type { Session, Tool } from "./session";
 import { FILLS } from "./tiles";
 import { abandon, ACTIONS, cycleKeypoint, isDrawing, undo } from "./tools";
-import type { Session, Tool } from "./session";
 import type { Viewport } from "./viewport";
 
 export interface Context {
@@ -35,7 +36,7 @@ function nudge({ session }: Context, event: KeyboardEvent) {
     const { point } = session;
     if (!point) return;
     const [dx, dy] = ARROWS[event.key].map((value) => value * (event.shiftKey ? 10 : 1));
-    session.setKeypoint(session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
+    setKeypoint(session, session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
 }
 
 /** Part numbers, without 0: background is painted by erasing. */
@@ -82,10 +83,10 @@ function fade({ session }: Context, event: KeyboardEvent) {
 }
 
 export const KEYS: Key[] = [
-    { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => session.decide("approved") },
-    { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => session.decideAll("approved") },
-    { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => session.decide("rejected") },
-    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => session.decide("edited") },
+    { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
+    { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
+    { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
+    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => decide(session, "edited") },
     { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => found(event, "[data-testid=dp-comment]")?.focus() },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
@@ -117,18 +118,18 @@ export const KEYS: Key[] = [
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: giveUp },
     { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
-    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run: ({ session }) => session.point && session.setVisibility(session.point[3] - 1) },
-    { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && session.swapKeypoint(session.keypoint) },
+    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] - 1) },
+    { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
     { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
     { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
-        if (session.keypoint === null) session.delete();
-        else session.setVisibility(0);
+        if (session.keypoint === null) remove(session);
+        else setVisibility(session, 0);
     } },
-    { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => session.swap(["swap_sides"], false) },
-    { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => session.swap(["swap_depth"], false) },
-    { keys: ["Shift+L", "Shift+B"], words: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, event) => session.swap([event.key.toLowerCase() === "l" ? "swap_sides" : "swap_depth"], true) },
-    { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => session.swap(["swap_sides", "swap_depth"], false) },
+    { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => swap(session, ["swap_sides"]) },
+    { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => swap(session, ["swap_depth"]) },
+    { keys: ["Shift+L", "Shift+B"], words: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, event) => swap(session, [event.key.toLowerCase() === "l" ? "swap_sides" : "swap_depth"], true) },
+    { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => swap(session, ["swap_sides", "swap_depth"]) },
     { keys: ["t", "y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.key === "y" ? -1 : 1) } }) },
     { keys: ["i"], words: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ look: { ...session.look, contours: !session.look.contours } }) },
     { keys: ["w"], words: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },

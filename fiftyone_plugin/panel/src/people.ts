@@ -1,6 +1,6 @@
 // One person as the panel holds it: the server's data with its layers unpacked.
 
-import type { PersonData } from "./calls";
+import type { PersonData, State } from "./calls";
 
 export const MASK_BIT = 128;
 
@@ -87,4 +87,12 @@ export function surfaceAt(person: Person, x: number, y: number): SurfaceSpot | n
     if (index < 0 || !person.layers.charts[index]) return null;
     const { charts, u, v } = person.layers;
     return { chart: charts[index], u: u[index] / 255, v: v[index] / 255 };
+}
+
+export const DECIDED: State[] = ["approved", "rejected"];
+export const isDecided = ({ state }: Person) => DECIDED.includes(state);
+
+/** How much looks wrong with a person that nobody has decided. */
+export function worst(person: Person): number {
+    return isDecided(person) ? -1 : Math.max(0, ...Object.values(person.doubts));
 }

@@ -1,9 +1,9 @@
 // Right column: the people of the image, what is doubtful about each, and the decision.
 
 import { leave } from "./keys";
+import { isDecided, type Person, worst } from "./people";
+import { decide, decideAll, merge, remove } from "./person_edits";
 import type { Session } from "./session";
-import { isDecided, worst } from "./session";
-import type { Person } from "./people";
 import { colourOf } from "./tiles";
 
 /** A doubt from here on is a reason, as in annotator/fiftyone_fields.py. */
@@ -19,7 +19,7 @@ export function PeopleList({ session }: { session: Session }) {
                 <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
             )}
             {session.people.length > 1 && (
-                <button className="dp-button" onClick={() => session.decideAll("approved")} title="Approve all who are not decided (Shift+A)">
+                <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided (Shift+A)">
                     Approve all
                 </button>
             )}
@@ -61,7 +61,7 @@ function Row({ session, person }: { session: Session; person: Person }) {
                     onClick={(event) => {
                         event.stopPropagation(); // a click on a row selects
                         leave(event.currentTarget);
-                        session.merge(person.key);
+                        merge(session, person.key);
                     }}
                 >
                     Same person as {session.numberOf(session.person) + 1}
@@ -87,18 +87,18 @@ function Details({ session, person }: { session: Session; person: Person }) {
                 ))}
             </div>
             <div className="dp-row">
-                <button className="dp-button dp-approved" onClick={() => session.decide("approved")} title="A">
+                <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A">
                     Approve
                 </button>
-                <button className="dp-button dp-rejected" onClick={() => session.decide("rejected")} title="R">
+                <button className="dp-button dp-rejected" onClick={() => decide(session, "rejected")} title="R">
                     Reject
                 </button>
                 {isDecided(person) && (
-                    <button className="dp-button" onClick={() => session.decide("edited")} title="O">
+                    <button className="dp-button" onClick={() => decide(session, "edited")} title="O">
                         Open again
                     </button>
                 )}
-                <button className="dp-button" onClick={() => session.delete()} title="Delete the person (Del)">
+                <button className="dp-button" onClick={() => remove(session)} title="Delete the person (Del)">
                     Delete
                 </button>
             </div>
@@ -124,7 +124,7 @@ function Comment({ session, person }: { session: Session; person: Person }) {
     /** What is being written: an answer of the server does not replace it. */
     const [text, setText] = React.useState<string | null>(null);
     const save = () => {
-        if (text !== null && text !== person.comment) session.decide(person.state, text, person);
+        if (text !== null && text !== person.comment) decide(session, person.state, text, person);
         setText(null);
     };
     return (

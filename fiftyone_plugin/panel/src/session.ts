@@ -1,12 +1,12 @@
 // The state of one review: the queue, the open image with its people, and what is being edited.
 
 import * as calls from "./calls";
-import type { Changed, Edit, Item, Queue, State, SurfacePoint, Versions } from "./calls";
+import type { Changed, Edit, Item, Queue, State, Versions } from "./calls";
+import { foresee, keysOf } from "./foresight";
 import { History } from "./history";
 import { reloadSamples } from "./host";
 import { keep, kept } from "./keeping";
-import { KEYPOINT_MIRROR, KEYPOINTS } from "./labels";
-import { type Person, surfaceAt, type SurfaceSpot, unpackPerson } from "./people";
+import { isDecided, type Person, surfaceAt, type SurfaceSpot, unpackPerson, worst } from "./people";
 import { closePhoto, loadPhoto, type Photo } from "./photo";
 import { type Job, Saver } from "./saver";
 import { type Look, Tiles } from "./tiles";
@@ -38,8 +38,6 @@ export type Preview = (context: CanvasRenderingContext2D, scale: number) => void
 const AUTHOR_KEY = "densepose-author";
 /** Smallest and largest brush, in pixels of the photo. */
 export const RADII: [number, number] = [0.5, 500];
-const DECIDED: State[] = ["approved", "rejected"];
-export const isDecided = ({ state }: Person) => DECIDED.includes(state);
 /** How long nothing is saved before the queue is asked for anew: one of thousands of images takes its time. */
 const QUIET_MS = 2000;
 
@@ -400,24 +398,8 @@ export class Session {
         return Object.fromEntries(people.map((person) => [person.key, person.version]));
     }
 
-    /** Show people as they will be once the edits that wait are saved, as far as the panel can tell. */
     private foresee(image: Image) {
-        const edits = this.saver.jobs.filter((job) => isOf(image, job)).map(({ edit }) => edit);
-        for (const edit of edits.flatMap((edit) => (typeof edit === "string" ? [] : calls.singles(edit)))) {
-            const [key, ...merged] = keysOf(edit);
-            for (const gone of edit.kind === "delete" ? [key] : merged) image.people.delete(gone);
-            const person = image.people.get(key);
-            if (!person) continue;
-            if (edit.kind === "decide") {
-                person.state = edit.state as State;
-                person.comment = (edit.comment as string | undefined) ?? person.comment;
-            } else person.state = "edited";
-            if (edit.kind === "set_keypoint") {
-                const { x, y, visibility } = edit as unknown as { x: number; y: number; visibility: number };
-                person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);
-                person.keypoints[edit.keypoint as number] = visibility ? [x, y, 1, visibility] : [0, 0, 0, 0];
-            }
-        }
+        foresee(image.people, this.saver.jobs.filter((job) => isOf(image, job)));
         if (image === this.image && !this.person) this.select(null);
     }
 
@@ -559,25 +541,8 @@ export class Session {
         keep(this.restKey, rest);
     }
 
-    /** Decide about the person; after approving or rejecting go on without waiting for the server. */
-    decide(state: State, comment?: string, person = this.person) {
-        // A key that is pressed while the next image is loading is not meant for this one; a comment is.
-        if (!person || (this.loading && comment === undefined)) return;
-        const edit: Edit = { kind: "decide", person: person.key, state };
-        this.edit(comment === undefined ? edit : { ...edit, comment });
-        if (comment === undefined && DECIDED.includes(state)) void this.goOn();
-    }
-
-    /** Decide about everybody of the image whom nobody has decided about. */
-    decideAll(state: State) {
-        if (this.loading) return;
-        const open = this.people.filter((person) => !isDecided(person));
-        if (open.length) this.edit(calls.together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
-        void this.goOn();
-    }
-
     /** To the next person to be decided, of this image or of the next one that has some. */
-    private async goOn() {
+    async goOn() {
         const open = this.people.filter((person) => !isDecided(person));
         if (open.length) {
             const at = this.person ? this.numberOf(this.person) : -1;
@@ -600,62 +565,8 @@ export class Session {
         return after ?? items.slice(0, Math.max(at, 0)).find((item) => item.open);
     }
 
-    /** This person is the same as the selected one. */
-    merge(key: string) {
-        if (!this.person || key === this.selected) return;
-        this.edit({ kind: "merge", people: [this.person.key, key] });
-        this.useTool("select");
-    }
-
-    delete() {
-        if (this.person) this.edit({ kind: "delete", person: this.person.key });
-    }
-
-    setKeypoint(index: number, x: number, y: number, visibility: number, person = this.selected) {
-        if (person) this.edit(this.keypointAt(person, index, x, y, visibility));
-    }
-
     setRadius(radius: number) {
         this.set({ radius: Math.min(Math.max(radius, RADII[0]), RADII[1]) });
-    }
-
-    /** Of the selected keypoint. A missing one first needs a place. */
-    setVisibility(visibility: number) {
-        const { point } = this;
-        if (point && point[3] !== visibility) this.setKeypoint(this.keypoint!, point[0], point[1], visibility);
-        // Otherwise the next click on the photo would set it again.
-        if (!visibility) this.set({ keypoint: null });
-    }
-
-    /** The edit that puts a keypoint somewhere, inside of the photo. */
-    private keypointAt(person: string, index: number, x: number, y: number, visibility: number): Edit {
-        const [width, height] = this.image!.size;
-        const at = { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
-        return { kind: "set_keypoint", person, keypoint: index, visibility, ...(visibility ? at : {}) };
-    }
-
-    swapKeypoint(index: number) {
-        const other = KEYPOINT_MIRROR[index];
-        const { key, keypoints } = this.person ?? {};
-        if (!key || !keypoints || other === index) return;
-        const [a, b] = [keypoints[index], keypoints[other]];
-        const moves = [this.keypointAt(key, index, b[0], b[1], b[3]), this.keypointAt(key, other, a[0], a[1], a[3])];
-        this.edit(calls.together(moves));
-    }
-
-    /** The wrong pixel belongs to this place on the body. */
-    putAt(spot: SurfaceSpot) {
-        if (!this.person || !this.wrong) return;
-        const row: SurfacePoint = [...this.wrong, spot.chart, spot.u, spot.v];
-        this.set({ wrong: null });
-        this.edit({ kind: "correct_surface", person: this.person.key, corrections: [row] });
-    }
-
-    swap(kinds: ("swap_sides" | "swap_depth")[], onlyPart: boolean) {
-        const { person } = this;
-        if (!person) return;
-        const parts = onlyPart ? { parts: [this.part] } : {};
-        this.edit(calls.together(kinds.map((kind) => ({ kind, person: person.key, ...parts }))));
     }
 
     /** Show on the drawing of the body what an image point is. */
@@ -677,9 +588,6 @@ const byKey = (people: Person[]) => new Map(people.map((person) => [person.key, 
 
 const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;
 
-/** Of the people that an edit names; those after the first are merged with that one. */
-const keysOf = ({ person, people }: Edit) => (people ?? (person ? [person] : [])) as string[];
-
 /** The field in which somebody is writing a comment. */
 const commentField = () => document.querySelector<HTMLElement>("[data-testid=dp-comment]:focus");
 
@@ -690,9 +598,4 @@ export function sessionOf(dataset: string): Session {
     const session = sessions.get(dataset) ?? new Session(dataset);
     sessions.set(dataset, session);
     return session;
-}
-
-/** How much looks wrong with a person that nobody has decided. */
-export function worst(person: Person): number {
-    return isDecided(person) ? -1 : Math.max(0, ...Object.values(person.doubts));
 }

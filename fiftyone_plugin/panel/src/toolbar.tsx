@@ -1,6 +1,7 @@
 // Top: tools and their settings, overlays, undo, and whether everything is saved.
 
 import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
+import { setVisibility, swapKeypoint } from "./person_edits";
 import { RADII, type Session, type Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
 import { ACTIONS, isDrawing, undo } from "./tools";
@@ -208,7 +209,7 @@ function KeypointSettings({ session }: { session: Session }) {
                         title={point ? `Make it ${name} (V)` : "Click on the photo where it is"}
                         aria-pressed={value === visibility}
                         disabled={!point && value > 0}
-                        onClick={() => session.setVisibility(value)}
+                        onClick={() => setVisibility(session, value)}
                     >
                         {name}
                     </button>
@@ -218,7 +219,7 @@ function KeypointSettings({ session }: { session: Session }) {
                     className="dp-button"
                     title="Swap it with that of the other side (S)"
                     disabled={KEYPOINT_MIRROR[keypoint] === keypoint}
-                    onClick={() => session.swapKeypoint(keypoint)}
+                    onClick={() => swapKeypoint(session, keypoint)}
                 >
                     swap
                 </button>

@@ -1,8 +1,9 @@
 // What the pointer does with each tool. Points are in image pixels.
 
-import type { Session, Tool } from "./session";
 import { KEYPOINTS, PART_COLOURS } from "./labels";
 import { indexAt, isOn, MASK_BIT, personAt } from "./people";
+import { merge, setKeypoint } from "./person_edits";
+import type { Session, Tool } from "./session";
 import { colourOf } from "./tiles";
 
 type Point = [number, number];
@@ -193,7 +194,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const found = nearestKeypoint(session, pointer);
             // A missing one that was chosen comes first: eyes are near the nose.
             if (session.keypoint !== null && !session.point) {
-                session.setKeypoint(session.keypoint, ...pointer.at, 2);
+                setKeypoint(session, session.keypoint, ...pointer.at, 2);
             } else if (found !== null) {
                 session.set({ keypoint: found });
                 const { key, keypoints } = session.person!;
@@ -214,7 +215,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const moved = points.length > 0 ? grabbed : null;
             points = [];
             grabbed = null;
-            if (moved) session.setKeypoint(moved.index, ...at, moved.point[3], moved.key);
+            if (moved) setKeypoint(session, moved.index, ...at, moved.point[3], moved.key);
         },
         draw(session, context, pixel) {
             const near = pointerAt && nearestKeypoint(session, { at: pointerAt, pixel, alt: false });
@@ -319,7 +320,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         cursor: "copy",
         down(session, { at }) {
             const found = personAt(session.people, ...at);
-            if (found) session.merge(found.key);
+            if (found) merge(session, found.key);
         },
     },
     add: {
