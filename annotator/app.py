@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.examples import EXAMPLES
+from annotator.fiftyone_store import connect
 from annotator.images import EXTENSIONS, find_photos
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def run(
         AppError: no photos, the port is taken, or the plugin cannot be registered.
         annotator.images.PhotoError: no such folder.
         annotator.network.ModelError, ImportError: the default model cannot run.
+        OSError: FiftyOne's database does not start.
     """
     check_port(address, port)
     folder = (photos or EXAMPLES).expanduser().resolve()
@@ -64,6 +66,7 @@ def run(
     import fiftyone as fo
 
     register_plugin(Path(fo.config.plugins_dir))
+    connect()
     dataset = open_dataset(name or dataset_name(folder), paths)
     # A plain `kill`, and Ctrl-C where a shell that started this in the background has switched it off, end
     # it in the same orderly way.

@@ -334,6 +334,9 @@ def run_tidy(arguments: argparse.Namespace) -> int:
 def _load_dataset(name: str):
     import fiftyone as fo
 
+    from annotator.fiftyone_store import connect
+
+    connect()
     if not fo.dataset_exists(name):
         raise ValueError(f"there is no dataset {name!r}")
     return fo.load_dataset(name)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.fiftyone_fields import Fields, check_fields
@@ -25,6 +26,23 @@ TOO_LARGE = (10334, 17419, 17420)
 
 class StoreError(ValueError):
     """Labels that the database cannot keep."""
+
+
+def connect() -> None:
+    """Start FiftyOne's database, or reach the one that its config names.
+
+    Raises:
+        OSError: it does not start within FiftyOne's minute, or does not answer.
+    """
+    import fiftyone as fo
+    from fiftyone.core.config import FiftyOneConfigError
+    from fiftyone.core.service import ServiceException
+
+    try:
+        fo.list_datasets()
+    except (FiftyOneConfigError, ServiceException) as error:
+        log = Path(fo.config.database_dir) / "log" / "mongo.log"
+        raise OSError(f"FiftyOne's database does not start: {error}; its log may say why: {log}") from None
 
 
 def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:

@@ -1,6 +1,8 @@
 """Files of maps on a real database: what nothing refers to goes, and nothing else."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -100,3 +102,17 @@ def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
     (folder / "notes.npz").write_bytes(b"not an edit")
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert {path.stem for path in folder.parent.rglob("*.*")} == set(kept)
+
+
+def test_a_database_that_does_not_start_is_named(tmp_path):
+    """Its data are of no database; takes the minute that FiftyOne waits."""
+    (tmp_path / "WiredTiger").write_text("nothing of the kind")
+    (tmp_path / "WiredTiger.turtle").write_text("nothing of the kind")
+    command = [sys.executable, "-m", "annotator.cli", "tidy", "people"]
+    own = {name: value for name, value in os.environ.items() if name != "FIFTYONE_DATABASE_URI"}
+    own["FIFTYONE_DATABASE_DIR"] = str(tmp_path)
+    result = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"its log may say why: {tmp_path}/log/mongo.log" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "log" / "mongo.log").is_file()
