@@ -50,7 +50,9 @@ export const STYLES = `
 .dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
 .dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px;
     max-width: calc(100% - 16px); white-space: nowrap; }
-.dp-settings select { min-width: 90px; } .dp-settings .dp-dim { min-width: 4em; }
+.dp-settings .dp-dim { min-width: 4em; }
+/* The brush's size is seen at the pointer, too. */
+@container (max-width: 1000px) { .dp-settings select { width: 100px; } .dp-settings .dp-dim { display: none; } .dp-review .dp-settings input { width: 50px; } }
 .dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
