@@ -297,10 +297,6 @@ def check_config(config: RunConfig) -> None:
     _check(config, "")
     if config.person_view + config.window_view > 1:
         raise DataError("person_view, window_view: together they are more than 1")
-    for name in ("data", "donors"):
-        sources = getattr(config, name)
-        if sources and not any(source.weight for source in sources):
-            raise DataError(f"{name}: weight: all are 0")
 
 
 def _check(part: object, where: str) -> None:

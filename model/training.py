@@ -12,7 +12,7 @@ import math
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from model.norms import measure_norms
 from model.pasting import Stock, stock_of
 from model.plots import plot_run
 from model.samples import View, make_sample
-from model.sources import DataError, Record, read_source
+from model.sources import DataError, Record, Source, read_source
 from model.weights import load_weights, save_arrays, save_weights
 
 VALIDATION_SAMPLES = 400
@@ -157,6 +157,12 @@ def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
     return data, validation
 
 
+def shares_of(sources: Sequence[Source], records: Sequence[Sequence[Record]]) -> list[float]:
+    """Relative shares of sources with these records: their weights, or what stands for 0 (:attr:`Source.weight`)."""
+    total = sum(map(len, records))
+    return [source.weight or len(some) / max(total, 1) for source, some in zip(sources, records, strict=True)]
+
+
 def pick(
     config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int
 ) -> list[Record]:
@@ -164,7 +170,7 @@ def pick(
     rng = np.random.default_rng((config.seed, stage, epoch))
     total = sum(map(len, data))
     count = plan.steps * plan.batch if plan.steps else total
-    shares = np.array([s.weight or len(r) / total for s, r in zip(config.data, data, strict=True)], float)
+    shares = np.array(shares_of(config.data, data), float)
     shares[[not records for records in data]] = 0
     if shares.sum() <= 0:
         raise DataError("data: every source has weight 0 or no images")
@@ -396,7 +402,7 @@ class Run:
 def _stock(config: RunConfig, data: list[list[Record]]) -> Stock:
     empty = [r for records in data for r in records if r.complete and not r.annotations]
     donors = [read_source(source) for source in config.donors]
-    return stock_of(donors, [source.weight for source in config.donors], empty)
+    return stock_of(donors, shares_of(config.donors, donors), empty)
 
 
 def _place(state: dict) -> tuple[int, int]:

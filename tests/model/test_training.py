@@ -21,7 +21,7 @@ from model.commands import _change_stage, add_commands
 from model.config import RunConfig, StagePlan, make_config, read_config
 from model.pasting import Pasting
 from model.sources import DataError, Source
-from model.training import Run, learning_rate, pick, split
+from model.training import Run, _stock, learning_rate, pick, split
 from model.weights import save_arrays, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -396,6 +396,14 @@ def test_sources_are_mixed_by_weight(figures):
     assert [p.path for p in picks] != [p.path for p in pick(settings, plan, data, 1, 1)]
 
 
+def test_donors_without_weight_count_by_their_images(figures):
+    images = str(figures.parent / "images")
+    donors = (Source(str(figures), images, weight=0.0), Source(str(figures), images, weight=0.0))
+    stock = _stock(config(figures, donors=donors), [])
+    assert len(stock.people[0]) == len(stock.people[1]) > 0
+    assert stock.weights == pytest.approx([0.5, 0.5])
+
+
 def test_held_out_images_are_not_trained_on(figures):
     data, validation = split(config(figures, validation=(), validation_share=0.4))
     names = {r.path for records in data for r in records}
@@ -469,7 +477,6 @@ def chart_term(**changes) -> str:
         (source(annotation="b.json"), r"data\[0\]\.annotation: no such field"),
         ('{"donors": [{"annotations": "a.json"}]}', r"donors\[0\]: missing .*'images'"),
         (source(weight=-3), r"data\[0\]\.weight is -3: use 0 or more"),
-        (source(weight=0), "data: weight: all are 0"),
         (source(iuv=None), r"data\[0\]\.iuv is None: use text"),
         ('{"augmentation": null}', "augmentation is None: use an object"),
         ('{"augmentation": {"rotate": 3}}', r"augmentation\.rotate"),
