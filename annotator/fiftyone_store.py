@@ -42,7 +42,9 @@ def connect() -> None:
         fo.list_datasets()
     except (FiftyOneConfigError, ServiceException) as error:
         log = Path(fo.config.database_dir) / "log" / "mongo.log"
-        raise OSError(f"FiftyOne's database does not start: {error}; its log may say why: {log}") from None
+        raise OSError(
+            f"FiftyOne's database does not start: {error}. On a busy machine, try again; its log may say why: {log}"
+        ) from None
 
 
 def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:

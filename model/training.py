@@ -173,7 +173,7 @@ def pick(
     shares = np.array(shares_of(config.data, data), float)
     shares[[not records for records in data]] = 0
     if shares.sum() <= 0:
-        raise DataError("data: every source has weight 0 or no images")
+        raise DataError("data: no images")
     counts = np.floor(np.cumsum(shares / shares.sum()) * count + 0.5).astype(int)
     picks = []
     for records, number in zip(data, np.diff(counts, prepend=0), strict=True):
