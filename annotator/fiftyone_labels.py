@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +90,12 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     source = sample[fields.source] or {}
     size = _size(sample, source)
     found, _ = find_labels(sample, fields)
-    people = [read_person(labels, size) for labels in found]
-    maps = _load_maps(sample, fields, found, size)
-    if maps is not None:
-        for labels, person in zip(found, people, strict=True):
-            _read_surface(person, labels, maps)
+    # Threads, because most of it is unpacking images, outside the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        loading = pool.submit(_load_maps, sample, fields, found, size)
+        people = [read_person(labels, size) for labels in found]
+        if (maps := loading.result()) is not None:
+            list(pool.map(_read_surface, people, found, repeat(maps)))
     return People(
         size=size,
         people=people,

@@ -47,6 +47,13 @@ def conv(x, width: int, kernel: int, name: str, *, norm: bool = False, dilation:
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
+def separable(x, width: int, name: str):
+    """3×3 convolution of each channel by itself, 1×1 across them, ReLU."""
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+    x = layers.Conv2D(width, 1, name=f"{name}_conv")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
 def dilated_unet(
     x,
     name: str,

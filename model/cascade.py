@@ -1,9 +1,9 @@
 """The cascade: one backbone, six stage nets that hand their features on, six outputs.
 
 Easy tasks come first and feed harder ones. Every stage net is a small dilated U-Net that reads the image
-features F and the feature maps of earlier stages. Behind them a coarse but wide context net may have the last word
-on what only the whole body tells: left from right, front from back. Presets are data; :class:`Cascade` builds any
-of them.
+features F and the feature maps of earlier stages. Beside them a pose net may read the backbone as MoveNet does, whose
+weights fill both. Behind them a coarse but wide context net may have the last word on what only the whole body tells:
+left from right, front from back. Presets are data; :class:`Cascade` builds any of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 from keras import layers
 
-from model.blocks import MOMENTUM, Upsample, conv, dilated_unet, look_around
+from model.blocks import MOMENTUM, Upsample, conv, dilated_unet, look_around, separable
 
 STAGE_NETS = ("person", "parts", "charts", "uv", "keypoints", "heads")
 OUTPUTS = {"person": 1, "parts": 15, "charts": 25, "uv": 48, "keypoints": 17, "heads": 2}
@@ -41,7 +41,7 @@ class StageConfig:
     """One stage net and its output head."""
 
     reads: tuple[str, ...]
-    """Stage nets whose features it reads beside F."""
+    """Stage nets whose features it reads beside F, and ``"pose"`` for those of the pose net."""
     features: int
     depth: int
     bottleneck: int
@@ -50,6 +50,26 @@ class StageConfig:
     head: int
     """Width of the output head's convolution."""
     head_kernel: int
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """The pose net: a feature pyramid and heatmaps in the shape of MoveNet's, which has learned keypoints from far more
+    photos than there are here. It adds its logits to the keypoints', whose stage net may read its features too."""
+
+    bottom: int
+    """Channels to which stride 32 is widened first."""
+    widths: tuple[int, ...]
+    """Channels at strides 32, 16, 8, each of which joins the next finer stride, and of the features, at stride 4."""
+    head: int
+    """Width of its head."""
+
+
+POSE = "pose"
+"""Its name, what a stage net that reads its features calls them, and the start of its layers' names."""
+POSE_TAPS = ("block_16_project_BN", "block_9_add", "block_5_add", "block_2_add")
+"""Layers of Keras's MobileNetV2 that MoveNet's pyramid reads, at strides 32, 16, 8, 4."""
+POSE_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -100,7 +120,8 @@ class CascadeConfig:
     """What every pixel of a person points at, from :data:`VOTES`; the thesis has the head alone. People whose
     heads are close together are told apart by a second point."""
     context: ContextConfig | None = None
-    """The thesis has none."""
+    pose: PoseConfig | None = None
+    """The thesis has neither."""
 
     def channels(self, name: str) -> int:
         """Channels of an output."""
@@ -121,7 +142,9 @@ class CascadeConfig:
         taps = tuple(tuple(tap) for tap in config["taps"])
         votes = tuple(config.get("votes", cls.votes))
         context = config.get("context") and ContextConfig(**_with_tuples(config["context"]))
-        return cls(**{**config, "stages": stages, "taps": taps, "votes": votes, "context": context})
+        pose = config.get("pose") and PoseConfig(**_with_tuples(config["pose"]))
+        nets = {"stages": stages, "context": context, "pose": pose}
+        return cls(**{**config, **nets, "taps": taps, "votes": votes})
 
 
 def _with_tuples(values: dict) -> dict:
@@ -180,13 +203,14 @@ PRESETS: dict[str, CascadeConfig] = {
                 "charts": (("person", "parts"), 32, 3, 64, _LITE, 32, 3),
                 "uv": (("charts",), 48, 3, 64, _LITE, 48, 3),
                 # Charts know left from right where parts do not, above all on people seen from behind.
-                "keypoints": (("parts", "charts"), 32, 3, 64, _LITE, 32, 3),
+                "keypoints": (("parts", "charts", POSE), 32, 3, 64, _LITE, 32, 3),
                 "heads": (("parts", "charts", "uv", "keypoints"), 32, 3, 64, _LITE, 16, 3),
             },
             _LITE,
         ),
         votes=VOTES,
         context=ContextConfig(("parts", "charts", "keypoints"), width=144, squeeze=96, skip=64),
+        pose=PoseConfig(bottom=1280, widths=(64, 32, 24, 24), head=96),
     ),
 }
 
@@ -203,14 +227,14 @@ class Cascade(keras.Model):
     Args:
         config: what to build, from :data:`PRESETS` or a saved run.
         stage_nets: build only these (training stage 1 has only the first two).
-        backbone_weights: ``"imagenet"`` (Keras downloads them), a path of a weights file, or ``None``.
+        imagenet: start the backbone from ImageNet's weights, which Keras downloads, and not from chance.
     """
 
     def __init__(
         self,
         config: CascadeConfig | dict,
         stage_nets: tuple[str, ...] = STAGE_NETS,
-        backbone_weights: str | None = None,
+        imagenet: bool = False,
         **kwargs,
     ):
         if isinstance(config, dict):
@@ -222,13 +246,15 @@ class Cascade(keras.Model):
             input_tensor=scaled,
             alpha=config.backbone_width,
             include_top=False,
-            weights="imagenet" if backbone_weights == "imagenet" else None,
+            weights="imagenet" if imagenet else None,
         )
         pyramid = self._pyramid(backbone, config)
         features, outputs = {}, {}
+        if with_pose := config.pose and "keypoints" in stage_nets:
+            features[POSE] = self._pose([backbone.get_layer(name).output for name in POSE_TAPS], config.pose)
         for name in stage_nets:
             stage = config.stages[name]
-            read = [pyramid, *(features[other] for other in stage.reads)]
+            read = [pyramid, *(features[other] for other in stage.reads if other != POSE or config.pose)]
             x = layers.Concatenate(name=f"{name}_reads")(read) if len(read) > 1 else pyramid
             features[name] = dilated_unet(
                 x,
@@ -241,6 +267,8 @@ class Cascade(keras.Model):
                 norm=config.norm,
             )
             outputs[name] = self._head(features[name], name, stage, config.channels(name))
+        if with_pose:
+            outputs["keypoints"] = self._pose_heatmaps(features[POSE], outputs["keypoints"], config)
         if config.context and set(config.context.reads) <= set(stage_nets):
             taps = [backbone.get_layer(name).output for name in TAPS[-2:]]
             x = self._context(taps, pyramid, features, config)
@@ -254,8 +282,6 @@ class Cascade(keras.Model):
         for name in self.backbone_layers:
             if isinstance(layer := self.get_layer(name), layers.BatchNormalization):
                 layer.momentum = MOMENTUM
-        if backbone_weights not in (None, "imagenet"):
-            keras.Model(backbone.input, backbone.output).load_weights(backbone_weights)
 
     @staticmethod
     def _pyramid(backbone: keras.Model, config: CascadeConfig):
@@ -280,6 +306,34 @@ class Cascade(keras.Model):
         x = Upsample(name=f"{name}_head_up")(x)
         x = conv(x, stage.head, stage.head_kernel, f"{name}_head", norm=True)
         return layers.Conv2D(channels, 1, name=name, dtype="float32")(x)
+
+    @staticmethod
+    def _pose(taps: list, pose: PoseConfig):
+        """The pose net's features: [N, H/4, W/4, widths[-1]]."""
+        x = layers.Conv2D(pose.bottom, 1, name="pose_widen")(taps[0])
+        x = layers.ReLU(6, name="pose_widen_relu")(x)
+        x = layers.Conv2D(pose.widths[0], 1, name="pose_squeeze32")(x)
+        for i, (stride, tap) in enumerate(zip((16, 8, 4), taps[1:], strict=True)):
+            x = Upsample(2, "bilinear", name=f"pose_up{stride}")(x)
+            finer = layers.Conv2D(pose.widths[i], 1, name=f"pose_squeeze{stride}")(tap)
+            x = layers.Add(name=f"pose_join{stride}")([x, finer])
+            x = separable(x, pose.widths[i + 1], f"pose_mix{stride}")
+        return x
+
+    @staticmethod
+    def _pose_heatmaps(x, logits, config: CascadeConfig):
+        """Logits of the keypoints' stage net, with the pose net's added; without weights it has nothing to say."""
+        x = separable(x, config.pose.head, "pose_head")
+        added = layers.Conv2D(
+            config.channels("keypoints"),
+            1,
+            kernel_initializer="zeros",
+            name="pose_keypoints",
+            dtype="float32",
+        )(x)
+        factor = POSE_STRIDE // config.output_stride
+        added = Upsample(factor, "bilinear", name="pose_keypoints_up", dtype="float32")(added)
+        return layers.Add(name="pose_keypoints_sum", dtype="float32")([logits, added])
 
     @staticmethod
     def _context(taps: list, pyramid, features: dict, config: CascadeConfig):

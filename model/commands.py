@@ -28,7 +28,7 @@ def add_commands(commands) -> None:
     )
     train.add_argument("--validation-images", type=Path, metavar="DIR")
     train.add_argument("--preset", help="lite (default) or thesis")
-    train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a Keras weights file")
+    train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a weights file (.npz)")
     train.add_argument("--start", type=Path, metavar="WEIGHTS", help="trained weights (.npz) to go on from")
     train.add_argument("--epochs", type=int, nargs=3, metavar=("E1", "E2", "E3"), help="epochs of the stages")
     train.add_argument("--steps", type=int, help="batches per epoch; 0 (default): once through the data")

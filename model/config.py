@@ -16,7 +16,7 @@ from typing import get_args, get_origin, get_type_hints
 import keras
 
 from model.augmentation import Augmentation
-from model.cascade import CONTEXT, PRESETS, STAGE_NETS
+from model.cascade import CONTEXT, POSE, PRESETS, STAGE_NETS
 from model.losses import Term
 from model.sources import DataError, Source
 
@@ -43,7 +43,7 @@ class StagePlan:
     frozen_epochs: int = 0
     """Epochs in which what earlier stages (or ImageNet) taught stays as it is."""
     learning: tuple[str, ...] = ()
-    """Nets that learn in the frozen epochs, stage nets or ``"context"``; those that the stage adds where none is
+    """Nets that learn in the frozen epochs, stage nets, ``"context"`` or ``"pose"``; those that the stage adds where none is
     named."""
     settled_epochs: int = 0
     """Last epochs, in which batch norm no longer changes: a fifth faster on a CPU, and the network answers while
@@ -73,11 +73,13 @@ class RunConfig:
     validation_share: float = 0.05
     """Share of ``data`` held out where no ``validation`` is given."""
     backbone_weights: str | None = None
-    """``"imagenet"``, a Keras weights file of the backbone, or null for a random start."""
+    """``"imagenet"``, a weights file (``.npz``) of backbone and pose net, or null for a random start."""
     start_weights: str | None = None
-    """Weights of a trained cascade (``.npz``) to go on from; then ``backbone_weights`` are not read."""
-    new_backbone: bool = False
-    """Read ``backbone_weights`` nevertheless, and of ``start_weights`` all but the backbone."""
+    """Weights of a trained cascade (``.npz``) to go on from; of ``backbone_weights`` then only ``backbone_share`` is
+    read, and a pose net where these have none."""
+    backbone_share: float = 0.0
+    """How far the backbone of ``start_weights`` goes back to ``backbone_weights``: 1 is all the way. Half way it can
+    know what both know."""
     backbone_rate: float = 1.0
     """Learning rate of the backbone, relative to that of the rest: at the full rate a pretrained one forgets
     within a thousand steps what it knew of people."""
@@ -262,7 +264,7 @@ _POSITIVE = (lambda x: 0 < x < math.inf, "more than 0")
 _RANGE = (lambda ends: 0 < ends[0] <= ends[1] < math.inf, "[low, high], both above 0")
 
 RULES = {
-    **dict.fromkeys(("validation_share", "person_view", "window_view"), _SHARE),
+    **dict.fromkeys(("validation_share", "backbone_share", "person_view", "window_view"), _SHARE),
     **dict.fromkeys(("geometry", "upturned", "flip", "share", "occluders"), _SHARE),
     **dict.fromkeys(("epochs", "steps", "patience", "frozen_epochs", "settled_epochs"), _AMOUNT),
     **dict.fromkeys(("backbone_rate", "clipnorm", "seed", "workers", "weight", "balance"), _AMOUNT),
@@ -283,7 +285,7 @@ RULES = {
     "over": _one_of("counted", "all"),
     "look": _one_of("thesis", "strong"),
     "terms": _some_of(*STAGE_NETS),
-    "learning": _some_of(*STAGE_NETS, CONTEXT),
+    "learning": _some_of(*STAGE_NETS, CONTEXT, POSE),
 }
 """By the name of a field, wherever in the config: what its value must fulfil, and that in words."""
 
@@ -297,6 +299,8 @@ def check_config(config: RunConfig) -> None:
     _check(config, "")
     if config.person_view + config.window_view > 1:
         raise DataError("person_view, window_view: together they are more than 1")
+    if config.backbone_share and not config.backbone_weights:
+        raise DataError("backbone_share: there is nothing to go back to: give backbone_weights")
 
 
 def _check(part: object, where: str) -> None:

@@ -49,6 +49,45 @@ def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
         )
 
 
+def folded(cascade: Cascade) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Kernel and bias of each of the backbone's convolutions, its batch norm folded into them, by the norm's name."""
+    pairs = {}
+    for norm in _backbone(cascade, keras.layers.BatchNormalization):
+        gamma, beta, mean, variance = norm.get_weights()
+        slope = gamma / np.sqrt(variance + norm.epsilon)
+        kernel = _before(norm).get_weights()[0]
+        pairs[norm.name] = kernel * slope.reshape(_by_channel(norm)), beta - slope * mean
+    return pairs
+
+
+def go_back(cascade: Cascade, past: dict[str, tuple[np.ndarray, np.ndarray]], share: float) -> None:
+    """Move the backbone towards what it was before it was trained on.
+
+    Half way it often has what it learned since and what it forgot: Wortsman et al., "Robust fine-tuning of zero-shot
+    models" (2022). Its batch norm is left without statistics, for :func:`measure_norms`.
+
+    Args:
+        past: from :func:`folded`.
+        share: of ``past``, 0..1.
+    """
+    for name, now in folded(cascade).items():
+        kernel, bias = (share * old + (1 - share) * new for old, new in zip(past[name], now, strict=True))
+        norm = cascade.get_layer(name)
+        one = np.ones_like(bias)
+        _before(norm).set_weights([kernel])
+        norm.set_weights([one * np.sqrt(1 + norm.epsilon), bias, 0 * one, one])
+
+
+def _before(norm: keras.layers.BatchNormalization) -> keras.Layer:
+    """The convolution whose output a norm takes."""
+    return norm.input._keras_history.operation
+
+
+def _by_channel(norm: keras.layers.BatchNormalization) -> tuple[int, ...]:
+    """Shape in which an array of one number a channel multiplies the kernel before a norm."""
+    return (-1, 1) if isinstance(_before(norm), keras.layers.DepthwiseConv2D) else (-1,)
+
+
 def live_channels(cascade: Cascade, images: np.ndarray) -> float:
     """Share of the backbone's rectified channels that change anywhere in these images, 0..1."""
     relus = _backbone(cascade, keras.layers.ReLU)

@@ -21,16 +21,16 @@ import numpy as np
 from keras import ops
 
 from model.augmentation import Augmentation
-from model.cascade import CONTEXT, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
+from model.cascade import CONTEXT, POSE, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan, check_config
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
-from model.norms import measure_norms
+from model.norms import folded, go_back, measure_norms
 from model.pasting import Stock, stock_of
 from model.plots import plot_run
 from model.samples import View, make_sample
 from model.sources import DataError, Record, Source, read_source
-from model.weights import load_weights, save_arrays, save_weights
+from model.weights import WeightsError, load_weights, save_arrays, save_weights
 
 VALIDATION_SAMPLES = 400
 """At most so many samples decide which epoch was best."""
@@ -239,14 +239,18 @@ class Run:
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
-        first = stage == 1 and self.state["epoch"] == 0
-        own = first and (self.config.new_backbone or not self.config.start_weights)
-        backbone = self.config.backbone_weights if own else None
-        cascade = _build(PRESETS[self.config.preset], nets, backbone)
-        if self.config.start_weights:
-            load_weights(cascade, self.config.start_weights, keep_backbone=backbone is not None)
-        if backbone:
-            batches = self.batches(stage, self.config.stages[0], 0)
+        config, fresh = self.config, stage == 1 and self.state["epoch"] == 0
+        backbone = config.backbone_weights if config.backbone_share or not config.start_weights else None
+        if backbone == "imagenet" and not fresh:
+            backbone = None
+        cascade = _build(PRESETS[config.preset], nets, backbone)
+        if config.start_weights:
+            past = folded(cascade) if backbone else None
+            load_weights(cascade, config.start_weights)
+            if past:
+                go_back(cascade, past, config.backbone_share)
+        if backbone and fresh:
+            batches = self.batches(stage, config.stages[0], 0)
             count = min(len(batches), NORM_BATCHES)
             measure_norms(cascade, np.concatenate([batches[i][0] for i in range(count)]))
         if stage > 1:
@@ -315,8 +319,8 @@ class Run:
         if stage == 1 and not plan.learning:
             old = set(cascade.backbone_layers)
         else:
-            # The context net comes last: it reads what the third stage adds.
-            added = (*TRAINED_IN_STAGE[stage], CONTEXT) if stage == 3 else TRAINED_IN_STAGE[stage]
+            # The context net reads what the third stage adds, and the pose net adds to it.
+            added = (*TRAINED_IN_STAGE[stage], CONTEXT, POSE) if stage == 3 else TRAINED_IN_STAGE[stage]
             nets = plan.learning or added
             new = tuple(f"{name}_" for name in nets)
             old = {
@@ -432,16 +436,21 @@ class _Schedule(keras.callbacks.Callback):
 
 
 def _build(preset: CascadeConfig, nets: tuple[str, ...], backbone_weights: str | None) -> Cascade:
-    if backbone_weights not in (None, "imagenet") and not Path(backbone_weights).is_file():
-        raise DataError(f"backbone_weights: {backbone_weights}: no such file")
+    if backbone_weights not in (None, "imagenet"):
+        cascade = Cascade(preset, nets)
+        try:
+            load_weights(cascade, backbone_weights)
+        except WeightsError as error:
+            raise DataError(f"backbone_weights: {error}") from error
+        return cascade
     try:
-        return Cascade(preset, nets, backbone_weights)
+        return Cascade(preset, nets, imagenet=backbone_weights is not None)
     except Exception as error:  # Keras reports a failed download with the base class
         if backbone_weights is None:
             raise
         raise DataError(
-            f"backbone_weights: {backbone_weights} cannot be loaded: {error}. Give a Keras weights file of "
-            f"MobileNetV2 of width {preset.backbone_width}, or none for a random start"
+            f"backbone_weights: {backbone_weights} cannot be loaded: {error}. Give a weights file, as "
+            "scripts/convert-movenet makes it, or none for a random start"
         ) from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -35,13 +36,20 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     os.replace(partial, path)
 
 
-def save_weights(cascade: Cascade, path: str | Path, dtype: str = "float32") -> None:
-    """Write all variables and the configuration of a cascade.
+def save_weights(
+    cascade: Cascade, path: str | Path, dtype: str = "float32", layers: Collection[str] | None = None
+) -> None:
+    """Write variables and the configuration of a cascade.
 
     Args:
         dtype: of the kernels; biases and statistics of batch norm stay float32, for which float16 is too coarse.
+        layers: names of those that are written; all if not given.
     """
-    arrays = {v.path: keras.ops.convert_to_numpy(v) for v in cascade.variables}
+    arrays = {
+        v.path: keras.ops.convert_to_numpy(v)
+        for v in cascade.variables
+        if layers is None or v.path.split("/")[0] in layers
+    }
     arrays = {name: array.astype(dtype if array.ndim > 1 else "float32") for name, array in arrays.items()}
     config = json.dumps({"config": cascade.config.to_dict(), "stage_nets": cascade.stage_nets})
     save_arrays(path, {**arrays, CONFIG_KEY: np.array(config)})
@@ -69,14 +77,11 @@ def mix_weights(first: str | Path, second: str | Path, share: float, path: str |
         save_arrays(path, {**arrays, CONFIG_KEY: one[CONFIG_KEY]})
 
 
-def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = False) -> list[str]:
+def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
     """Fill a cascade from a file, as far as the file goes.
 
     A file made for other votes has no head vectors to give. Stage nets that read more than those of the file
-    start as if what is new were zero, and so does a context net that the file does not have.
-
-    Args:
-        keep_backbone: leave the backbone as it is.
+    start as if what is new were zero, and so do a context and a pose net that the file does not have.
 
     Returns:
         Names of the stage nets that the file does not have; they keep what they hold.
@@ -89,10 +94,8 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
         raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
     if config.votes != cascade.config.votes:
         arrays = {name: array for name, array in arrays.items() if not name.startswith("heads/")}
-    missing, kept = [], set(cascade.backbone_layers) if keep_backbone else set()
+    missing = []
     for variable in cascade.variables:
-        if variable.path.split("/")[0] in kept:
-            continue
         if variable.path in arrays:
             variable.assign(_widened(arrays[variable.path].astype("float32"), variable.shape))
         else:
@@ -102,15 +105,15 @@ def load_weights(cascade: Cascade, path: str | Path, *, keep_backbone: bool = Fa
 
 def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:
     """Whether weights of one shape can fill the other, which may have other votes, stage nets that read more, and a
-    context net where the first has none."""
+    context or pose net where the first has none."""
     stages = {}
     for name, stage in wanted.stages.items():
         reads = given.stages[name].reads if name in given.stages else ()
         stages[name] = (
             dataclasses.replace(stage, reads=reads) if reads == stage.reads[: len(reads)] else stage
         )
-    context = given.context and wanted.context
-    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages, context=context)
+    nets = {"context": given.context and wanted.context, "pose": given.pose and wanted.pose}
+    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages, **nets)
 
 
 def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

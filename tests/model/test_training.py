@@ -19,10 +19,11 @@ from model.augmentation import Augmentation
 from model.cascade import PRESETS, Cascade
 from model.commands import _change_stage, add_commands
 from model.config import RunConfig, StagePlan, make_config, read_config
+from model.norms import folded
 from model.pasting import Pasting
 from model.sources import DataError, Source
 from model.training import Run, _stock, learning_rate, pick, split
-from model.weights import save_arrays, save_weights
+from model.weights import load_weights, save_arrays, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,8 +62,9 @@ from model.cascade import PRESETS, StageConfig
 lite = PRESETS["lite"]
 small = {n: replace(s, encoder=(4,), decoder=(4,), depth=1, bottleneck=4) for n, s in lite.stages.items()}
 context = replace(lite.context, width=8, squeeze=8, skip=4)
+pose = replace(lite.pose, bottom=8, widths=(8, 8, 4, 4), head=8)
 narrow = {"backbone_width": 0.35, "taps": ((4, 8), (8, 8)), "feature_width": 8}
-PRESETS["lite"] = replace(lite, **narrow, stages=small, context=context)
+PRESETS["lite"] = replace(lite, **narrow, stages=small, context=context, pose=pose)
 """
 TRAIN = """
 import sys
@@ -122,8 +124,8 @@ def test_each_stage_adds_its_nets_to_those_before(finished):
     first, last = np.load(finished / "stage1.npz"), np.load(finished / "stage3.npz")
     added = {name.split("/")[0].split("_")[0] for name in set(last.files) - set(first.files)}
     assert set(first.files) < set(last.files)
-    # The narrow pyramid ends at stride 8: only the context net reads the last blocks of the backbone.
-    assert added == {"charts", "uv", "keypoints", "heads", "context", "block"}
+    # The narrow pyramid ends at stride 8: only the context and pose nets read the last blocks of the backbone.
+    assert added == {"charts", "uv", "keypoints", "heads", "context", "pose", "block"}
 
 
 def test_a_finished_run_is_not_trained_again(finished, figures):
@@ -234,7 +236,7 @@ def test_frozen_epochs_teach_the_nets_that_are_named(figures, tmp_path):
     result = run_script(SMALL + LEARNING, path, tmp_path / "run")
     assert result.returncode == 0, result.stderr[-3000:]
     *learning, refused = result.stdout.splitlines()
-    assert learning == ["context heads keypoints", "context", "charts context"]
+    assert learning == ["context heads keypoints pose", "context", "charts context"]
     assert refused.startswith("stages[0].learning: stage 1 has no context")
 
 
@@ -269,34 +271,56 @@ def test_the_backbone_follows_at_its_own_rate(figures, tmp_path, backend):
     assert backbone == pytest.approx(1e-5, rel=0.05)
 
 
-@pytest.mark.parametrize("new", [False, True])
-def test_a_start_brings_its_backbone_unless_a_new_one_is_wanted(figures, tmp_path, new):
-    start = Cascade(PRESETS["lite"], ("person",))
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_backbone_of_a_start_goes_back_as_far_as_wanted(figures, tmp_path, share):
+    """Each convolution then computes the mean of what both do, batch norm included."""
+    keras.utils.set_random_seed(2)
+    start, past = (Cascade(PRESETS["lite"], ("person",)) for _ in range(2))
+    for number, cascade in enumerate((start, past)):
+        rng = np.random.default_rng(number)
+        for norm in (cascade.get_layer("block_1_expand_BN"), cascade.get_layer("block_1_depthwise_BN")):
+            norm.set_weights([rng.uniform(0.5, 2, w.shape) for w in norm.get_weights()])
     save_weights(start, tmp_path / "start.npz")
-    people = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
-    people.save_weights(tmp_path / "people.weights.h5")
+    save_weights(past, tmp_path / "past.npz")
     settings = config(
         figures,
         start_weights=str(tmp_path / "start.npz"),
-        backbone_weights=str(tmp_path / "people.weights.h5"),
-        new_backbone=new,
+        backbone_weights=str(tmp_path / "past.npz"),
+        backbone_share=share,
     )
     stages = tuple(dataclasses.replace(plan, epochs=0) for plan in settings.stages)
-    run = Run(dataclasses.replace(settings, stages=stages), tmp_path / "run")
-    run.train()
-    with np.load(tmp_path / "run" / "stage1.npz") as weights:
-        backbone = people if new else start
-        np.testing.assert_array_equal(
-            weights["block_1_expand/kernel"], backbone.get_layer("block_1_expand").kernel
-        )
-        np.testing.assert_array_equal(weights["person/kernel"], start.get_layer("person").kernel)
-        measured = weights["block_1_expand_BN/moving_mean"].any()
-    assert measured == new
+    Run(dataclasses.replace(settings, stages=stages), tmp_path / "run").train()
+    made = Cascade(PRESETS["lite"], ("person",))
+    load_weights(made, tmp_path / "run" / "stage1.npz")
+    now, one, other = folded(made), folded(start), folded(past)
+    assert len(now) == 51
+    for name, (kernel, bias) in now.items():
+        expected = [share * b + (1 - share) * a for a, b in zip(one[name], other[name], strict=True)]
+        np.testing.assert_allclose(kernel, expected[0], rtol=1e-3, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(bias, expected[1], rtol=1e-3, atol=1e-4, err_msg=name)
+    np.testing.assert_array_equal(made.get_layer("person").kernel, start.get_layer("person").kernel)
+    fresh = np.array(made.get_layer("block_1_expand_BN").moving_mean)
+    stale = np.array(start.get_layer("block_1_expand_BN").moving_mean)
+    assert (np.abs(fresh - stale).max() < 1e-6) == (share == 0)
+
+
+def test_pose_weights_come_with_the_backbone_in_the_stage_that_needs_them(figures, tmp_path):
+    past = Cascade(PRESETS["lite"])
+    past.get_layer("pose_keypoints").bias.assign(np.arange(17.0))
+    save_weights(past, tmp_path / "past.npz", layers={*past.backbone_layers, "pose_keypoints"})
+    settings = config(figures, backbone_weights=str(tmp_path / "past.npz"))
+    stages = tuple(dataclasses.replace(plan, epochs=0) for plan in settings.stages)
+    Run(dataclasses.replace(settings, stages=stages), tmp_path / "run").train()
+    with np.load(tmp_path / "run" / "stage3.npz") as weights:
+        np.testing.assert_array_equal(weights["pose_keypoints/bias"], np.arange(17.0))
 
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [("imagenet", "imagenet cannot be loaded"), ("nowhere.h5", "nowhere.h5: no such file")],
+    [
+        ("imagenet", "imagenet cannot be loaded"),
+        ("nowhere.npz", "backbone_weights: nowhere.npz: no such weights file"),
+    ],
 )
 def test_backbone_weights_that_cannot_be_had(figures, tmp_path, monkeypatch, weights, message):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
@@ -314,8 +338,8 @@ def test_another_config_in_the_same_folder_is_refused(finished):
 
 @pytest.mark.parametrize("typo", ["data", "donors", "backbone_weights"])
 def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
-    wrong = "nowhere.h5" if typo == "backbone_weights" else (Source(str(figures), str(tmp_path / "imges")),)
-    with pytest.raises(DataError, match=r"no (such )?file"):
+    wrong = "nowhere.npz" if typo == "backbone_weights" else (Source(str(figures), str(tmp_path / "imges")),)
+    with pytest.raises(DataError, match=r"no (such )?(weights )?file"):
         Run(config(figures, **{typo: wrong}), tmp_path / "run").train()
     Run(config(figures), tmp_path / "run")
     assert read_config(tmp_path / "run" / "config.json") == config(figures)
@@ -466,7 +490,8 @@ def chart_term(**changes) -> str:
         ('{"seed": "ten"}', "seed is 'ten': use a whole number"),
         ('{"seed": -1}', "seed is -1: use 0 or more"),
         ('{"seed": true}', "seed is True: use a whole number"),
-        ('{"new_backbone": 1}', "new_backbone is 1: use true or false"),
+        ('{"backbone_share": 2}', "backbone_share is 2: use a number from 0 to 1"),
+        ('{"backbone_share": 1, "backbone_weights": null}', "backbone_share: there is nothing to go back to"),
         ('{"backbone_weights": 1}', "backbone_weights is 1: use text"),
         ('{"person_view": 3}', "person_view is 3: use a number from 0 to 1"),
         ('{"person_view": NaN}', "person_view is nan: use a number from 0 to 1"),

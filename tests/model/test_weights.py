@@ -38,13 +38,15 @@ def test_fills_a_longer_cascade_and_says_what_is_missing(first, tmp_path):
     np.testing.assert_array_equal(longer.get_layer("person").kernel, first.get_layer("person").kernel)
 
 
-def test_keeps_the_backbone_on_request(first, tmp_path):
-    save_weights(first, tmp_path / "w.npz")
+def test_writes_only_the_layers_that_are_wanted(first, tmp_path):
+    save_weights(first, tmp_path / "w.npz", layers=first.backbone_layers)
     other = Cascade(PRESETS["lite"], ("person",))
-    own = np.array(other.get_layer("block_1_expand").kernel)
-    load_weights(other, tmp_path / "w.npz", keep_backbone=True)
-    np.testing.assert_array_equal(other.get_layer("block_1_expand").kernel, own)
-    np.testing.assert_array_equal(other.get_layer("person").kernel, first.get_layer("person").kernel)
+    own = np.array(other.get_layer("person").kernel)
+    assert load_weights(other, tmp_path / "w.npz") == ["person"]
+    np.testing.assert_array_equal(
+        other.get_layer("block_1_expand").kernel, first.get_layer("block_1_expand").kernel
+    )
+    np.testing.assert_array_equal(other.get_layer("person").kernel, own)
 
 
 def test_the_mean_of_two_networks(first, tmp_path):
@@ -99,14 +101,15 @@ def test_a_stage_net_that_reads_more_answers_as_before(tmp_path):
         load_weights(old, tmp_path / "more.npz")
 
 
-def test_a_context_net_that_the_file_lacks_has_nothing_to_say(tmp_path):
-    old = Cascade(dataclasses.replace(PRESETS["lite"], context=None))
+@pytest.mark.parametrize("net", ["context", "pose"])
+def test_a_net_beside_the_stages_that_the_file_lacks_has_nothing_to_say(tmp_path, net):
+    old = Cascade(dataclasses.replace(PRESETS["lite"], **{net: None}))
     save_weights(old, tmp_path / "w.npz")
     new = Cascade(PRESETS["lite"])
     assert load_weights(new, tmp_path / "w.npz") == []
     image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
     for name, value in old(image).items():
         np.testing.assert_allclose(new(image)[name], value, atol=1e-4, err_msg=name)
-    save_weights(new, tmp_path / "context.npz")
-    with pytest.raises(WeightsError, match=r"context\.npz: made for preset 'lite'"):
-        load_weights(old, tmp_path / "context.npz")
+    save_weights(new, tmp_path / "both.npz")
+    with pytest.raises(WeightsError, match=r"both\.npz: made for preset 'lite'"):
+        load_weights(old, tmp_path / "both.npz")

