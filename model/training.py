@@ -1,7 +1,8 @@
 """The three training stages: batches, schedule, checkpoints, log.
 
 A run lives in one folder: ``config.json``, ``log.csv``, ``state.json`` and ``checkpoint.npz`` (where a killed run
-goes on), ``stage1.npz`` … ``stage3.npz`` (best weights of each stage), plots and the report.
+goes on), ``stage1.npz`` … ``stage3.npz`` (best weights of each stage), ``start3.npz`` (those that the third began with), plots
+and the report.
 """
 
 from __future__ import annotations
@@ -261,6 +262,8 @@ class Run:
         """Train a stage; yields after each epoch its number from 1."""
         plan = self.config.stages[stage - 1]
         cascade = self._cascade(stage)
+        if stage == 3 and self.state["epoch"] == 0:
+            save_weights(cascade, self.out / "start3.npz")
         learner = Learner(cascade, plan.terms)
         best = self.out / f"stage{stage}.npz"
         compiled = None
