@@ -246,9 +246,9 @@ class Run:
             backbone = None
         cascade = _build(PRESETS[config.preset], nets, backbone)
         if config.start_weights:
-            past = folded(cascade) if backbone else None
+            past = folded(cascade)
             load_weights(cascade, config.start_weights)
-            if past:
+            if backbone and fresh:
                 go_back(cascade, past, config.backbone_share)
         if backbone and fresh:
             batches = self.batches(stage, config.stages[0], 0)
@@ -444,7 +444,7 @@ def _build(preset: CascadeConfig, nets: tuple[str, ...], backbone_weights: str |
         try:
             load_weights(cascade, backbone_weights)
         except WeightsError as error:
-            raise DataError(f"backbone_weights: {error}") from error
+            raise DataError(f"backbone_weights: {error}. scripts/convert-movenet makes one") from error
         return cascade
     try:
         return Cascade(preset, nets, imagenet=backbone_weights is not None)
