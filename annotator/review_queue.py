@@ -15,7 +15,7 @@ import numpy as np
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_labels import DECIDED
 from annotator.fiftyone_store import find_document, people_values, update_document
-from annotator.history import KEPT_DAYS, find, history_folder, recall_values, remember_values
+from annotator.history import find, history_folder, recall_values, remember_values
 from annotator.people import STATES
 from annotator.quality import overall
 
@@ -171,11 +171,14 @@ def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, name: str) -> Ite
         name: of the approval.
 
     Yields:
-        How many people of an image are as they were before.
+        How many people of an image are as they were before; nothing if there was no approval of that name, because
+        the server never heard of it, or if it is older than :data:`~annotator.history.KEPT_DAYS` days.
 
     Raises:
-        ValueError: there was no approval of that name, or it is too old.
+        ValueError: not a name.
     """
+    if find(_approvals(maps), name) is None:
+        return
     approved, before = _approval(_approvals(maps), name)
     for sample_id, was in before.items():
         yield _sign(dataset, sample_id, fields, dict.fromkeys(was, approved), was)
@@ -187,10 +190,7 @@ def _approvals(maps: Path) -> Path:
 
 def _approval(folder: Path, name: str) -> tuple[list[str], dict[str, Signatures]]:
     """The signature of those who were approved, and what theirs were before, by the id of the image."""
-    token = find(folder, name)
-    if token is None:
-        raise ValueError(f"there is no approval {name!r} to take back: it is older than {KEPT_DAYS} days")
-    values = recall_values(folder, token)
+    values = recall_values(folder, find(folder, name))
     return values["approved"], values["before"]
 
 

@@ -110,7 +110,11 @@ function TakeBack({ session }: { session: Session }) {
             const { predicted } = await takeBack(session.place, rest.name);
             await session.filter({});
             if (session.image) await session.show(session.image.sample);
-            session.set({ message: `${predicted} people are to be decided again.` });
+            session.set({
+                message: predicted
+                    ? `${predicted} people are to be decided again.`
+                    : "There is nobody left whose approval could be taken back.",
+            });
         } catch (error) {
             session.setRest(rest);
             session.set({ message: (error as Error).message });
