@@ -14,6 +14,9 @@ import numpy as np
 
 from model.pasting import Pasting
 
+COARSEST = 5.0
+"""Sample pixels per pixel of the photo, at most."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -32,6 +35,8 @@ class Augmentation:
     """Degrees each way."""
     flip: float = 0.5
     """Probability of a horizontal flip; the thesis has none."""
+    coarse: float = 0.0
+    """Probability of fewer pixels, enlarged to the sample's size, as small people in a photo are."""
     look: str = "strong"
     """``"thesis"``: blur and brightness; ``"strong"``: also contrast, colour, noise and JPEG."""
     pasting: Pasting = field(default_factory=Pasting)
@@ -73,6 +78,13 @@ def sample_matrix(
         linear = np.diag([-1.0, 1.0]) @ linear
     offset = size / 2 - linear @ centre + shift
     return np.concatenate([linear, offset[:, None]], axis=1), flip
+
+
+def coarse_side(size: int, augmentation: Augmentation | None, rng: np.random.Generator) -> int:
+    """Side in pixels of the square that is enlarged to a sample of side ``size``: that itself, if nothing is."""
+    if augmentation is None or rng.random() >= augmentation.coarse:
+        return size
+    return round(size / np.exp(rng.uniform(0, np.log(COARSEST))))
 
 
 def change_look(image: np.ndarray, look: str, rng: np.random.Generator) -> np.ndarray:

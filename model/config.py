@@ -265,7 +265,7 @@ _RANGE = (lambda ends: 0 < ends[0] <= ends[1] < math.inf, "[low, high], both abo
 
 RULES = {
     **dict.fromkeys(("validation_share", "backbone_share", "person_view", "window_view"), _SHARE),
-    **dict.fromkeys(("geometry", "upturned", "flip", "share", "occluders"), _SHARE),
+    **dict.fromkeys(("geometry", "upturned", "flip", "coarse", "share", "occluders"), _SHARE),
     **dict.fromkeys(("epochs", "steps", "patience", "frozen_epochs", "settled_epochs"), _AMOUNT),
     **dict.fromkeys(("backbone_rate", "clipnorm", "seed", "workers", "weight", "balance"), _AMOUNT),
     **dict.fromkeys(("shift", "rotation", "shear"), _AMOUNT),

@@ -23,7 +23,7 @@ from annotator.densepose import (
 from annotator.images import warp, warp_photo
 from annotator.people import Person
 from annotator.truth import usable
-from model.augmentation import Augmentation, change_look, sample_matrix
+from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
@@ -90,9 +90,11 @@ def make_sample(
     side = view.size // view.output_stride
     # What lies around the region is not shown, as at run time: outside there is padding, which is background.
     shown = clipped(region, photo.shape[1::-1])
-    image = warp_photo(within(photo, shown), _from(shown, matrix), (view.size, view.size))
+    camera = coarse_side(view.size, augmentation, rng)
+    image = warp_photo(within(photo, shown), _from(shown, matrix * (camera / view.size)), (camera, camera))
     if augmentation is not None:
         image = change_look(image, augmentation.look, rng)
+    image = cv2.resize(image, (view.size, view.size), interpolation=cv2.INTER_LINEAR)
     from_shown = _from(shown, to_output)
     labels = warp(within(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
     uv = warp(within(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))

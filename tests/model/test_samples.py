@@ -202,9 +202,10 @@ def test_flipping_twice_is_the_identity_of_the_matrix():
     assert (matrix @ point)[1] == pytest.approx((plain @ point)[1])
 
 
-def test_geometry_moves_photo_and_labels_together(figures):
+@pytest.mark.parametrize("coarse", [0.0, 1.0])
+def test_geometry_moves_photo_and_labels_together(figures, coarse):
     """The bright figure stays under its mask at every draw."""
-    augmentation = Augmentation(geometry=1.0, look="thesis")
+    augmentation = Augmentation(geometry=1.0, coarse=coarse, look="thesis")
     for seed in range(6):
         image, labels = make_sample(
             record(figures, person()), VIEW, augmentation, np.random.default_rng(seed)
@@ -260,6 +261,16 @@ def test_a_wrong_dense_label_names_its_file(figures, tmp_path):
     plain = record(figures, person())
     with pytest.raises(DataError, match=r"0\.png: needs a 16-bit PNG"):
         paint(Record(*plain_fields(plain, tmp_path / "0.png")), (HEIGHT, WIDTH))
+
+
+def test_coarse_samples_have_softer_edges(figures):
+    sharp, soft = (
+        sample(figures, person(), augmentation=dataclasses.replace(PLAIN, coarse=share))[0]
+        for share in (0.0, 1.0)
+    )
+    assert sharp.shape == soft.shape
+    steps = [np.abs(np.diff(image.astype(float), axis=1)).max() for image in (sharp, soft)]
+    assert steps[1] < 0.8 * steps[0]
 
 
 def test_look_is_repeatable_and_named():
