@@ -52,8 +52,8 @@ def annotation(
     """The annotation of a person in an image of ``size`` (width, height).
 
     ``id`` (else the person's own) and ``image_id`` are left out where they are not known; ``category_id`` is
-    1, which :class:`.CocoWriter` changes where its categories say otherwise. A person with dense charts gets
-    points by ``sampling``, after those of its corrections; one with ``points`` keeps them.
+    1, which :class:`.CocoWriter` changes where its categories say otherwise. The points of a person are those of
+    its corrections, then its ``points``, then, by ``sampling``, some of each part that has charts but no ``points``.
     """
     was = _as_read(person, size)
     known = was or Person(person.box)
@@ -78,7 +78,8 @@ def annotation(
     if _changed(was, person, "box") or not _same(was.parts, parts):
         masks = {} if parts is None else {"dp_masks": encode_part_masks(parts, person.box, frame)}
         _replace(record, ("dp_masks",), masks)
-    if _changed(was, person, "box", "points") or (person.points is None and person.charts is not None):
+    surface = person.charts is not None or person.corrections is not None
+    if surface or _changed(was, person, "box", "points"):
         _replace(record, POINT_FIELDS, _point_fields(person, frame, sampling or PointSampling()))
     if _changed(known, person, "quality"):
         quality = {task: _share(value) for task, value in person.quality.items()}
@@ -152,20 +153,21 @@ def _parts(person: Person) -> np.ndarray | None:
 
 
 def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict[str, Any]:
-    if person.points is not None:
-        x, y, chart, u, v = person.points.astype(np.float64).T
-    elif person.charts is not None:
-        rows, columns = sampling.pick(person.charts)
-        x, y = columns + person.box[0] + 0.5, rows + person.box[1] + 0.5
-        chart, u, v = (
-            values[rows, columns].astype(np.float64) for values in (person.charts, person.u, person.v)
-        )
-        if person.corrections is not None:
-            # What a human said of a point is worth more than any sample.
-            x, y, chart, u, v = np.concatenate([person.corrections, np.stack([x, y, chart, u, v], 1)]).T
-    else:
+    rows = [] if person.points is None else [person.points.astype(np.float64)]
+    if person.charts is not None:
+        rows.append(_sampled(person, sampling))
+    if person.corrections is not None:
+        # What a human said of a point is worth more than any other, of the same pixel above all.
+        said = np.floor(person.corrections[:, :2])
+        rows = [others[~(np.floor(others[:, None, :2]) == said).all(axis=-1).any(axis=1)] for others in rows]
+        rows.insert(0, person.corrections.astype(np.float64))
+    if not rows:
         return {}
+    x, y, chart, u, v = np.concatenate(rows).T
     dp_x, dp_y = points_to_frame(x, y, frame)
+    # What lies outside of the box cannot be said there; rounding does not count.
+    inside = (np.abs([dp_x, dp_y] - np.float64(POINT_SCALE / 2)) <= POINT_SCALE / 2 + UNCHANGED).all(axis=0)
+    dp_x, dp_y, chart, u, v = (values[inside] for values in (dp_x, dp_y, chart, u, v))
     return {
         "dp_I": chart.tolist(),
         "dp_U": np.round(np.clip(u, 0, 1), 5).tolist(),
@@ -173,3 +175,15 @@ def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict
         "dp_x": np.round(np.clip(dp_x, 0, POINT_SCALE), 3).tolist(),
         "dp_y": np.round(np.clip(dp_y, 0, POINT_SCALE), 3).tolist(),
     }
+
+
+def _sampled(person: Person, sampling: PointSampling) -> np.ndarray:
+    """(n, 5) x, y, chart, U, V of pixels with a chart, on parts without ``points``."""
+    charts = person.charts
+    if person.points is not None:
+        known = CHART_TO_PART[person.points[:, 2].astype(int)]
+        charts = np.where(np.isin(CHART_TO_PART[charts], known), charts.dtype.type(0), charts)
+    rows, columns = sampling.pick(charts)
+    dense = [layer[rows, columns] for layer in (person.charts, person.u, person.v)]
+    x, y = columns + person.box[0] + 0.5, rows + person.box[1] + 0.5
+    return np.stack([x, y, *dense], axis=1, dtype=np.float64)

@@ -39,6 +39,8 @@ from annotator.surface_fit import refit, swap_depth, swap_sides
 Changes = dict[str, Person | None]
 """By key: the person as it is afterwards; None for one who is gone."""
 
+ROWS = ("points", "corrections")
+"""Of a person: what is said of single pixels."""
 LEAST_SIDE = 4
 """Pixels of the shorter side of a box that can hold a person."""
 
@@ -227,8 +229,19 @@ def _taken(taker: Person, others: Mapping[str, Person]) -> Changes:
 
 
 def _with_mask(person: Person) -> Person:
-    """One who has none begins with an empty one."""
-    return person if person.mask is not None else replace(person, mask=np.zeros(person.box[3:1:-1], bool))
+    """One who has none begins with all that has a part or a chart."""
+    if person.mask is not None:
+        return person
+    labelled = [layer > 0 for layer in (person.parts, person.charts) if layer is not None]
+    return replace(person, mask=np.any([np.zeros(person.box[3:1:-1], bool), *labelled], axis=0))
+
+
+def _with_all_parts(person: Person) -> Person:
+    """One who has none begins with those of the charts."""
+    if person.parts is not None:
+        return person
+    blank = np.zeros(person.box[3:1:-1], np.uint8)
+    return replace(person, parts=blank if person.charts is None else CHART_TO_PART[person.charts])
 
 
 def _without(person: Person, gone: np.ndarray) -> Person:
@@ -237,14 +250,22 @@ def _without(person: Person, gone: np.ndarray) -> Person:
         array = getattr(person, name)
         if array is not None:
             changes[name] = np.where(gone, array.dtype.type(0), array)
+    for name in ROWS:
+        changes[name] = _own_rows(getattr(person, name), person.box, ~gone)
     return tight(replace(person, **changes))
 
 
 def _with_parts(person: Person, where: np.ndarray, part: int) -> Person:
-    parts = np.zeros(person.mask.shape, np.uint8) if person.parts is None else person.parts
-    changes = {"parts": np.where(where, np.uint8(part), parts)}
+    person = _with_all_parts(person)
+    changes = {"parts": np.where(where, np.uint8(part), person.parts)}
     if part == 0 and person.charts is not None:
         changes["charts"] = np.where(where, np.uint8(0), person.charts)
+    for name in ROWS:
+        rows = getattr(person, name)
+        if rows is not None:
+            # What was said of the surface of another part does not hold any more.
+            same = CHART_TO_PART[rows[:, 2].astype(int)] == part
+            changes[name] = rows[same | _is_own(rows, person.box, ~where)]
     return replace(person, **changes)
 
 
@@ -290,9 +311,9 @@ def _fill_area(scene: Scene, values: _Values) -> Changes:
     column, row = (int(np.floor(values.number(name) - person.box[i])) for i, name in enumerate("xy"))
     if not (0 <= row < person.box[3] and 0 <= column < person.box[2] and person.mask[row, column]):
         raise values.error("x, y", "do not lie on the person")
-    parts = np.zeros(person.mask.shape, np.uint8) if person.parts is None else person.parts
+    person = _with_all_parts(person)
     # Blank pixels inside the mask are an area, those outside are not.
-    where = regions.area(np.where(person.mask, parts, np.uint8(255)), row, column)
+    where = regions.area(np.where(person.mask, person.parts, np.uint8(255)), row, column)
     part = values.index("part", 1, len(PARTS) - 1)
     return {key: _continued(_with_parts(person, where, part), where)}
 
@@ -321,12 +342,6 @@ def _split(values: _Values, owner: np.ndarray, count: int) -> Changes:
     pieces = [_without(person, owner != i) for i in range(count)]
     if not all(piece.mask.any() for piece in pieces):
         raise values.error("points", "leave one side without pixels")
-    for i, piece in enumerate(pieces):
-        own = {
-            name: _own_rows(getattr(person, name), person.box, owner == i)
-            for name in ("points", "corrections")
-        }
-        pieces[i] = replace(piece, **own)
     pieces = [_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
     first = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
     return {
@@ -341,8 +356,13 @@ def _at(points: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
+def _is_own(rows: np.ndarray, box: Box, own: np.ndarray) -> np.ndarray:
+    """(n,) bool: whose pixel in the box is one of ``own``."""
+    return own[_at(rows, box)]
+
+
 def _own_rows(rows: np.ndarray | None, box: Box, own: np.ndarray) -> np.ndarray | None:
-    return None if rows is None else rows[own[_at(rows, box)]]
+    return None if rows is None else rows[_is_own(rows, box, own)]
 
 
 def _own_keypoints(piece: Person, person: Person, owner: np.ndarray, index: int) -> Person:
@@ -384,7 +404,7 @@ def _merged(person: Person, other: Person) -> Person:
         better = (theirs_seen > 0) & ((seen == 0) | (theirs[:, 2] > ours[:, 2]))
         changes["keypoints"] = np.where(better[:, None], theirs, ours)
         changes["visibility"] = np.where(better, theirs_seen, seen)
-    for name in ("points", "corrections"):
+    for name in ROWS:
         rows = [rows for rows in (getattr(person, name), getattr(other, name)) if rows is not None]
         changes[name] = np.concatenate(rows) if rows else None
     return replace(person, **changes)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from annotator.annotations import annotation, image_record
+from annotator.densepose import CHART_TO_PART
 from annotator.parsing import CocoError, read_person
 from annotator.people import People, Person, Provenance
 from annotator.points import PointSampling
@@ -189,10 +190,30 @@ def test_labels_that_were_taken_away_are_not_written():
 
 
 def test_dense_charts_replace_nothing_that_was_annotated():
-    """A person with annotated points that gets charts keeps the points."""
+    """A person with annotated points that gets charts keeps the points, and gets some on parts that had none."""
     person = read(record())
-    person.charts = np.full(person.mask.shape, 5, np.uint8)
+    known, other = CHART_TO_PART[np.array(record()["dp_I"], int)], 5
+    assert CHART_TO_PART[other] not in known
+    person.charts = np.full(person.mask.shape, other, np.uint8)
+    person.charts[: len(person.charts) // 2] = record()["dp_I"][0]
+    person.u = person.v = np.zeros(person.mask.shape, np.float16)
+    written = annotation(person, SIZE, image_id=1, sampling=PointSampling(3))["dp_I"]
+    assert written == [*record()["dp_I"], *[other] * 3]
+
+
+def test_points_outside_of_the_box_are_left_out():
+    person = read(record())
+    x, y, w, _ = person.box
+    outside = np.array([[x + w + 2, y + 1, 2, 0.5, 0.5]], np.float32)
+    person = replace(person, points=np.concatenate([person.points, outside]))
     assert annotation(person, SIZE, image_id=1)["dp_I"] == record()["dp_I"]
+
+
+def test_corrections_come_before_the_points_of_a_file():
+    person = read(record())
+    said = np.float32([[*person.points[1, :2], 7, 0.25, 0.75], [*np.add(person.box[:2], 0.5), 8, 0.5, 0.5]])
+    written = annotation(replace(person, corrections=said), SIZE, image_id=1)
+    assert written["dp_I"] == [7, 8, *np.delete(record()["dp_I"], 1)]
 
 
 def test_another_image_size_makes_the_source_void():

@@ -422,3 +422,48 @@ def test_surface_points_of_a_file_follow_every_edit(scene):
     merged = edit(Scene(SIZE, halves), "merge", people=list(halves))
     (person,) = (person for person in merged.values() if person is not None)
     assert sorted(map(tuple, person.points)) == sorted(map(tuple, rows))
+
+
+def test_what_was_said_of_the_surface_goes_with_its_pixels(scene):
+    rows = np.float32([[15, 15, 24, 0.2, 0.3], [25, 15, 24, 0.6, 0.3], [20, 45, 9, 0.4, 0.6]])
+    known = Scene(
+        SIZE, {"a": replace(scene.people["a"], points=rows, corrections=rows), "b": scene.people["b"]}
+    )
+
+    def left(person: Person) -> list[list[int]]:
+        assert np.array_equal(person.points, person.corrections)
+        return np.rint(person.points[:, :2]).astype(int).tolist()
+
+    erased = edit(known, "paint", person="a", layer="mask", erase=True, points=[[20, 45]], radius=8)["a"]
+    assert left(erased) == [[15, 15], [25, 15]]
+    # The next correction still has only points that lie on the person.
+    assert "a" in edit(
+        Scene(SIZE, {"a": erased}), "correct_surface", person="a", corrections=[[12, 12, 23, 0, 0]]
+    )
+    by_another = edit(known, "paint", person="b", layer="mask", points=[[25, 15]], radius=3)["a"]
+    assert left(by_another) == [[15, 15], [20, 45]]
+    painted = edit(known, "fill_area", person="a", x=20, y=45, part=1)["a"]
+    assert left(painted) == [[15, 15], [25, 15]]
+    same = edit(known, "fill_area", person="a", x=20, y=45, part=6)["a"]
+    assert left(same) == [[15, 15], [25, 15], [20, 45]]
+    no_part = edit(known, "paint", person="a", layer="part", erase=True, points=[[15, 15]], radius=2)["a"]
+    assert left(no_part) == [[25, 15], [20, 45]]
+
+
+@pytest.mark.parametrize("missing", [{"mask": None}, {"parts": None}, {"mask": None, "parts": None}])
+def test_a_stroke_keeps_what_other_labels_say(missing):
+    """A file may have parts without a mask, corrections make charts without parts."""
+    whole = block(10)
+    person = replace(whole, **missing)
+    changed = edit(
+        Scene(SIZE, {"a": person}), "paint", person="a", layer="part", part=2, points=[[20, 30]], radius=2
+    )
+    assert_whole(changed["a"])
+    np.testing.assert_array_equal(changed["a"].mask, whole.mask)
+    assert (
+        np.count_nonzero(changed["a"].parts != whole.parts) == np.count_nonzero(changed["a"].parts == 2) < 20
+    )
+    filled = edit(
+        Scene(SIZE, {"a": replace(whole, parts=None)}), "fill_area", person="a", x=20, y=45, part=7
+    )["a"]
+    assert np.unique(filled.parts).tolist() == [1, 7, 14]
