@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
 from annotator.fiftyone_labels import read_people, replace_predictions
 from annotator.fiftyone_store import StoredSample, StoreError
+from annotator.images import PhotoError, photo_size
 from annotator.network import DEFAULT_MODEL
 from annotator.people import People
+from annotator.quality import doubts
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -287,6 +289,9 @@ class Import:
             if failure is None and self.overwrite == "skip" and known.get(place) in labelled:
                 self.summary.skipped += 1
             elif failure is None:
+                # Those of a file are as good as the labels fit each other.
+                for person in people.people:
+                    person.doubts = doubts(person)
                 if place not in known:
                     known[place] = self.dataset.add_sample(fo.Sample(filepath=path))
                 failure = _write(self, known[place], people)
@@ -435,13 +440,12 @@ def _remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
 
 def _mismatch(path: str, people: People) -> str | None:
     """Why labels cannot be those of this photo."""
-    import fiftyone as fo
-
+    if not os.path.exists(path):
+        return "no such photo"
     try:
-        metadata = fo.ImageMetadata.build_for(path)
-    except (OSError, ValueError) as error:
-        return "no such photo" if not os.path.exists(path) else f"not an image: {error}"
-    size = (metadata.width, metadata.height)
+        size = photo_size(path)
+    except PhotoError as error:
+        return str(error)
     if size != people.size:
         return "the photo has {} × {} pixels, the labels are for {} × {}".format(*size, *people.size)
     return None

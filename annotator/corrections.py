@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,13 +119,14 @@ def _place(photo: str) -> float:
 def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:
     """The reviewed people of a sample, whose photo and dense labels are put into the part."""
     everybody = read_people(sample, fields)
-    people = [person for person in everybody.people if person.provenance.state in REVIEWED]
+    # Without ids, which two files that were imported may both have used.
+    people = [replace(p, id=None) for p in everybody.people if p.provenance.state in REVIEWED]
     photo = Path(sample.filepath)
     link = part.folder / "images" / f"{sample.id}{photo.suffix}"
     if not link.is_symlink():
         link.symlink_to(photo)
-    # Dense labels stand in place of all others; without them the file has what there is.
-    if people and all(person.charts is not None for person in people):
+    # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
+    if people and all(person.charts is not None and person.points is None for person in people):
         maps = LabelMaps.paint(people, (0, 0, *everybody.size))
         uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * 65535) for a in (maps.u, maps.v))
         path = part.folder / "iuv" / f"{sample.id}.png"

@@ -26,6 +26,7 @@ import numpy as np
 from annotator.boxes import Box
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_person import Labels, attribute, instance_id, pixel_box, read_person, write_person
+from annotator.images import PhotoError, photo_size
 from annotator.people import People, Person
 from annotator.quality import overall
 from annotator.surface_maps import SurfaceMaps
@@ -84,6 +85,7 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
 
     Raises:
         FileNotFoundError: a map of the surface is missing.
+        PhotoError: the photo's size is known from nothing else, and it cannot be read.
     """
     if sample[fields.people] is None:
         return None
@@ -120,8 +122,9 @@ def _read_surface(person: Person, labels: Labels, maps: SurfaceMaps) -> None:
 def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folder: Path) -> Replaced:
     """Put people in the place of a sample's untouched predictions; the sample is not saved.
 
-    People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are one of them, or
-    one whom a human deleted, are dropped (:data:`OVERLAP`).
+    People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are one of them are
+    dropped, and new predictions of one whom a human deleted (:data:`OVERLAP`), unless they are rather of one
+    whose place they take.
 
     Args:
         sample: of a dataset with the fields (:func:`annotator.fiftyone_fields.declare_fields`).
@@ -137,11 +140,12 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     deleted = {k: r for k, r in records.items() if k not in present and not r.get("added")}
     kept_people = [read_person(labels, people.size) for labels in kept]
     gone = [pixel_box(record["box"], people.size) for record in deleted.values()]
+    replaced = [pixel_box(labels.person.bounding_box, people.size) for labels in found if not labels.is_kept]
     new = [
         person
         for person in sorted(people.people, key=lambda p: -p.score)
         if not any(_is_same(person, other) for other in kept_people)
-        and not any(_box_overlap(person.box, box) > OVERLAP for box in gone)
+        and not (_is_prediction(person) and _is_rather(person.box, gone, replaced))
     ]
 
     maps = _maps_of_size(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
@@ -277,12 +281,13 @@ def _labels(sample: fo.Sample, name: str) -> list[Any]:
 def _size(sample: fo.Sample, source: dict[str, Any]) -> tuple[int, int]:
     if "size" in source:
         return tuple(int(side) for side in source["size"])
-    import fiftyone as fo
-
     metadata = sample.metadata
-    if metadata is None or not metadata.width:
-        metadata = fo.ImageMetadata.build_for(sample.filepath)
-    return metadata.width, metadata.height
+    if metadata is not None and metadata.width:
+        return metadata.width, metadata.height
+    try:
+        return photo_size(sample.filepath)
+    except PhotoError as error:
+        raise PhotoError(f"{sample.filepath}: {error}") from None
 
 
 def _common_area(a: fo.Detection, b: fo.Detection) -> float:
@@ -296,6 +301,16 @@ def _box_overlap(a: Box, b: Box) -> float:
     h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     common = max(w, 0) * max(h, 0)
     return common / (a[2] * a[3] + b[2] * b[3] - common)
+
+
+def _is_prediction(person: Person) -> bool:
+    return bool(person.provenance.model) and person.provenance.state == "predicted"
+
+
+def _is_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
+    """Whether a person's box is one of these, and not rather one of those."""
+    nearest = max((_box_overlap(box, other) for other in these), default=0.0)
+    return nearest > OVERLAP and nearest > max((_box_overlap(box, other) for other in those), default=0.0)
 
 
 def _is_same(person: Person, kept: Person) -> bool:

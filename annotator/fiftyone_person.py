@@ -117,7 +117,7 @@ def write_person(
         "crowd": person.crowd or None,
         **{f"quality_{task}": person.quality.get(task) for task in TASKS},
         **{f"doubt_{name}": person.doubts.get(name) for name in DOUBTS},
-        "doubt": overall(person.doubts.values()),
+        "doubt": overall(person.doubts.values()) if person.doubts else None,
         "reasons": [words for name, words in DOUBTS.items() if person.doubts.get(name, 0) >= LEAST_DOUBT],
     }
     attributes = {name: value for name, value in attributes.items() if value is not None or was is not None}

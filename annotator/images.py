@@ -5,19 +5,28 @@ Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`anno
 
 from __future__ import annotations
 
+import io
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 """What is read, whatever the extension says: not EPS, say, for which Pillow would start Ghostscript."""
 PADDING = 114
 """Grey of a letterbox's border."""
+ORIENTATION = 0x0112
+"""EXIF tag: 5 to 8 swap width and height."""
 MAX_PIXELS = 178_956_970
 """Photos above this are refused: they would need gigabytes."""
 
@@ -82,6 +91,22 @@ def read_photo(path: str | Path) -> np.ndarray:
     return _read_with_pillow(data)
 
 
+def photo_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of what :func:`read_photo` gives, of which only the head is read.
+
+    Raises:
+        PhotoError: as :func:`read_photo`, as far as the head tells.
+    """
+    from PIL import ImageOps
+
+    with _opened(path) as image:
+        if image.format == "TIFF":
+            # Whose size Pillow has turned already, or not, depending on its release.
+            return ImageOps.exif_transpose(image).size
+        lies_down = image.getexif().get(ORIENTATION, 1) in range(5, 9)
+        return image.size[::-1] if lies_down else image.size
+
+
 def _is_plain_jpeg(data: bytes) -> bool:
     """Whether OpenCV may read it: not CMYK, not huge, turned by a tag that it finds, and its end is there (it fills
     a missing rest with grey)."""
@@ -104,29 +129,41 @@ def _is_plain_jpeg(data: bytes) -> bool:
 
 
 def _read_with_pillow(data: bytes) -> np.ndarray:
-    import io
-    import warnings
+    from PIL import ImageOps
 
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    with _opened(io.BytesIO(data)) as stored:
+        image = ImageOps.exif_transpose(stored)
+        image.load()
+        return _to_rgb(image)
+
+
+@contextmanager
+def _opened(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
+    """An image of Pillow, of which only the head is read.
+
+    Raises:
+        PhotoError: the reason in words; also for what goes wrong with the image later.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             Image.init()
             known = [name for name in FORMATS if name in Image.OPEN]  # no AVIF before Pillow 11.3
-            image = Image.open(io.BytesIO(data), formats=known)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise PhotoError(f"{width} × {height} pixels are more than {MAX_PIXELS // 10**6} million")
-            image = ImageOps.exif_transpose(image)
-            image.load()
-        return _to_rgb(image)
+            with Image.open(file, formats=known) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise PhotoError(f"{width} × {height} pixels are more than {MAX_PIXELS // 10**6} million")
+                yield image
     except (PhotoError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise PhotoError("not an image, or of an unknown format") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
+    except FileNotFoundError as error:
+        raise PhotoError(f"cannot be read: {error.strerror}") from None
     except Exception as error:  # Pillow lets through what its parsers of EXIF and of odd formats raise
         raise PhotoError(f"damaged: {error}") from None
 

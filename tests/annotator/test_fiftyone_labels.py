@@ -8,6 +8,7 @@ from annotator.coco import annotation, read_person
 from annotator.densepose import PARTS
 from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
 from annotator.fiftyone_labels import find_labels, read_people, replace_predictions
+from annotator.fiftyone_person import attribute
 from annotator.people import People, Person, Provenance
 
 from .people_samples import dense_person, record
@@ -298,6 +299,30 @@ def test_a_deleted_person_does_not_come_back(sample, maps):
         replaced = write(sample, block(3), block(40), maps=maps)
         assert (replaced.added, replaced.dropped) == (1, 1)
         assert boxes(sample) == [(40, 10, 12, 30)]
+
+
+def test_a_deleted_double_takes_nobody_with_it(sample, maps):
+    write(sample, block(2), block(5), maps=maps)
+    del sample[FIELDS.people].detections[1]
+    sample.save()
+    for _ in range(2):
+        replaced = write(sample, block(2), block(5), maps=maps)
+        assert (replaced.added, replaced.dropped) == (1, 1)
+        assert boxes(sample) == [(2, 10, 12, 30)]
+
+
+def test_a_human_may_label_whom_a_human_deleted(sample, maps):
+    """A model's bad labels are deleted, and better ones imported."""
+    write(sample, block(2), maps=maps)
+    sample[FIELDS.people].detections = []
+    sample.save()
+    assert write(sample, block(2, provenance=Provenance()), maps=maps).added == 1
+
+
+def test_a_doubt_that_nobody_has_looked_for_is_not_known(sample, maps):
+    write(sample, block(2), block(40, doubts={"mask_border": 0.0}), maps=maps)
+    assert [attribute(label, "doubt") for label in sample[FIELDS.people].detections] == [None, 0.0]
+    assert sample[FIELDS.doubt] == 0.0
 
 
 def test_after_the_field_is_cleared_everything_starts_afresh(sample, maps):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from annotator.images import PADDING, Letterbox, PhotoError, find_photos, read_photo, warp
+from annotator.images import PADDING, Letterbox, PhotoError, find_photos, photo_size, read_photo, warp
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (20, 40, 210)
 
@@ -47,7 +47,7 @@ def test_formats(tmp_path, name):
     assert [near(c, e) for c, e in zip(corners(image), (RED, GREEN, BLUE), strict=True)] == [True] * 3
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp", "a.mpo"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(tmp_path, name, orientation):
     image = Image.fromarray(quarters())
@@ -62,6 +62,7 @@ def test_exif_orientation(tmp_path, name, orientation):
     read = read_photo(tmp_path / name)
     assert read.shape == (20, 40, 3)
     assert [near(c, e) for c, e in zip(corners(read), (RED, GREEN, BLUE), strict=True)] == [True] * 3
+    assert photo_size(tmp_path / name) == (40, 20)
 
 
 def segment(marker: int, content: bytes) -> bytes:
@@ -199,6 +200,9 @@ def test_bad_photos_say_why(tmp_path, content, reason):
         path.write_bytes(content)
     with pytest.raises(PhotoError, match=reason):
         read_photo(path)
+    if content is None or str(content).startswith("huge"):
+        with pytest.raises(PhotoError, match=reason):
+            photo_size(path)
 
 
 def test_finds_photos_in_folders_in_stable_order(tmp_path):
