@@ -3,7 +3,7 @@
 The sample's ``<prefix>_source`` field remembers, by the id of each person's label, a digest of what was
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
-    {"size": [width, height], "file_name": …, "extra": …,
+    {"size": [width, height], "file_name": …, "extra": …, "edits": [names of the last ones],
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
 
 A person that is there but not as written was edited, one that was never written was added, and one that was
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     sample[fields.failure] = None
     written = {labels.person.id: labels.record for labels in labelled if labels.record}
     sample[fields.source] = {
+        "edits": source.get("edits", []),
         "size": list(people.size),
         "file_name": people.file_name or source.get("file_name", ""),
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
@@ -188,8 +189,8 @@ def change_people(
         before: all people as :func:`read_people` gave them.
         changes: what they are now, None for those who are gone; an unknown id is that of a new person.
         folder: for the maps of the surface.
-        gone: labels of people who come back, as they were: what :func:`write_person` does not know of them
-            comes back, too.
+        gone: labels, as they were, of people who are put back: what :func:`write_person` does not know of those
+            that are not there now comes back, too.
 
     Returns:
         Of those who were edited and are there, and of others who have won or lost a part that has no
@@ -204,13 +205,13 @@ def change_people(
     parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
     free = _free_indices(found)
     was = {key: labels.person.index for key, labels in kept.items()}
-    old = (gone or {}) | kept
+    old = {key: _with_gone(kept.get(key), (gone or {}).get(key)) for key in changes}
     for key, person in changes.items():
         if person is None:
             kept.pop(key, None)
         else:
             index = was.get(key) or next(free)
-            kept[key] = write_person(person, index, size, old.get(key), key)
+            kept[key] = write_person(person, index, size, old[key], key)
     _set_labels(sample, list(kept.values()), strays, fields)
     if maps is not None:
         maps.keep([index for key, index in was.items() if index and key not in redrawn])
@@ -237,6 +238,13 @@ def change_people(
                 same = changes.get(key) or before[key]
                 now[key].charts, now[key].u, now[key].v = same.charts, same.u, same.v
     return now
+
+
+def _with_gone(now: Labels | None, gone: Labels | None) -> Labels | None:
+    """The labels that a person is written over; of several of one part the last counts."""
+    if now is None or gone is None:
+        return now or gone
+    return replace(now, parts=[*gone.parts, *now.parts], keypoints=now.keypoints or gone.keypoints)
 
 
 def _same_surface(a: Person | None, b: Person | None) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,12 @@ class Labels:
         touched = self.state != "predicted" or attribute(self.person, "comment")
         return bool(touched) or not attribute(self.person, "model")
 
-    def to_documents(self) -> dict[str, Any]:
-        """As the database keeps them, but without masks and record."""
+    def to_documents(self, stored: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """What of ``stored``, the database's labels by their ids, is of this person."""
         return {
-            "person": _without_mask(self.person),
-            "parts": [_without_mask(label) for label in self.parts],
-            "keypoints": self.keypoints and self.keypoints.to_dict(),
+            "person": stored[self.person.id],
+            "parts": [stored[part.id] for part in self.parts],
+            "keypoints": self.keypoints and stored[self.keypoints.id],
         }
 
     @classmethod
@@ -69,10 +69,6 @@ class Labels:
             parts=[fo.Detection.from_dict(part) for part in documents["parts"]],
             keypoints=documents["keypoints"] and fo.Keypoint.from_dict(documents["keypoints"]),
         )
-
-
-def _without_mask(label: fo.Detection) -> dict[str, Any]:
-    return {name: value for name, value in label.to_dict().items() if name != "mask"}
 
 
 def attribute(label: fo.Label, name: str, default: Any = None) -> Any:

@@ -165,6 +165,15 @@ class StoredSample:
         # FiftyOne decodes in place.
         return cls(document, fo.Sample.from_dict(deepcopy(document)))
 
+    def labels(self, fields: Fields) -> dict[str, dict[str, Any]]:
+        """What the database has of each label, but for its mask, by the label's id."""
+        lists = [self.document[name] or {} for name in (fields.people, fields.parts, fields.keypoints)]
+        labels = [label for of in lists for label in of.get("detections") or of.get("keypoints") or []]
+        return {
+            str(label["_id"]): {name: value for name, value in label.items() if name != "mask"}
+            for label in labels
+        }
+
     def save(self, dataset: fo.Dataset, fields: Fields, changed: Collection[str]) -> StoredSample | None:
         """Write the people fields of :attr:`sample`, all at once.
 

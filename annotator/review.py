@@ -28,7 +28,7 @@ from annotator.fiftyone_store import StoredSample, saved_at
 from annotator.history import find, forget, history_folder, recall, recall_documents, remember
 from annotator.images import read_photo
 from annotator.network import Network
-from annotator.panel_data import person_data, version_of
+from annotator.panel_data import person_data
 from annotator.people import Person
 from annotator.person_pass import label_boxes
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CACHED_IMAGES = 4
 """Images whose people are kept in memory between edits."""
+NAMED_EDITS = 50
+"""Of an image, whose names are kept to know them again; a browser asks again for those without an answer, a few."""
 ATTEMPTS = 5
 """At saving, where another process saves the same image in the same moment."""
 
@@ -149,7 +151,11 @@ class Review:
         except KeyError as error:
             raise ReviewError(error.args[0]) from None
         gone = {key: Labels.from_documents(labels) for key, labels in documents.items()}
-        return self._change(sample_id, versions, lambda known: before, name, gone)
+
+        def change(known: _Known) -> Changes:
+            return {key: _with_id_of(person, known.people.get(key)) for key, person in before.items()}
+
+        return self._change(sample_id, versions, change, name, gone)
 
     def _change(
         self,
@@ -176,33 +182,34 @@ class Review:
                 if not changes:
                     return {"people": [], "removed": [], "undo": None}
                 before = {key: known.people.get(key) for key in changes}
-                undo = remember(history, before, name, self._documents_of_removed(known, changes))
-                now = self._save(known, changes, gone)
+                undo = remember(history, before, name, self._documents(known, changes))
+                now = self._save(known, changes, gone, name)
                 if now is not None:
                     others = [key for key in now.data if now.data[key] is not known.data.get(key)]
                     return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}
-                # Left there, it would say that the edit was done as soon as somebody else's is seen.
                 forget(history, undo)
         raise ReviewError("the image is being saved by somebody else again and again: try once more")
 
     def _done(self, sample_id: str, known: _Known, name: str) -> dict[str, Any] | None:
-        """The answer to an edit that was done before, ``None`` if it was not.
-
-        What was before an edit is written before the edit is saved: it was done if something has changed since.
-        """
+        """The answer to an edit that was done before, ``None`` if it was not."""
         token = find(self._history(sample_id), name)
-        if token is None:
+        if name not in self._edits(known):
             return None
-        before = recall(self._history(sample_id), token)
-        now = {key: known.data[key]["version"] if key in known.data else None for key in before}
-        if now == {key: None if person is None else version_of(person) for key, person in before.items()}:
-            return None
-        return self._answer(known, list(before)) | {"undo": token}
+        # What can be undone no more can have changed anybody.
+        keys = known.data if token is None else recall(self._history(sample_id), token)
+        return self._answer(known, list(keys)) | {"undo": token}
 
-    def _documents_of_removed(self, known: _Known, changes: Changes) -> dict[str, Any]:
-        removed = {key for key, person in changes.items() if person is None}
-        found = find_labels(known.stored.sample, self.fields)[0] if removed else []
-        return {labels.person.id: labels.to_documents() for labels in found if labels.person.id in removed}
+    def _edits(self, known: _Known) -> list[str]:
+        """Names of the last edits, which are saved together with what they change."""
+        return (known.stored.sample[self.fields.source] or {}).get("edits", [])
+
+    def _documents(self, known: _Known, changes: Changes) -> dict[str, Any]:
+        """The labels of those who change as the database has them."""
+        stored = known.stored.labels(self.fields)
+        found = find_labels(known.stored.sample, self.fields)[0]
+        return {
+            labels.person.id: labels.to_documents(stored) for labels in found if labels.person.id in changes
+        }
 
     @staticmethod
     def _answer(known: _Known, keys: list[str]) -> dict[str, Any]:
@@ -233,13 +240,18 @@ class Review:
         _keep(key, known)
         return known
 
-    def _save(self, known: _Known, changes: Changes, gone: Mapping[str, Labels] | None) -> _Known | None:
+    def _save(
+        self, known: _Known, changes: Changes, gone: Mapping[str, Labels] | None, name: str | None
+    ) -> _Known | None:
         """Write people who were changed; ``None`` if somebody has saved the sample since: nothing is done."""
         cache_key = self._cache_key(known.stored.sample.id)
         # Its labels are changed in place: unless that is saved they are not those of the database.
         with _CACHE_LOCK:
             _CACHE.pop(cache_key, None)
-        written = change_people(known.stored.sample, known.people, changes, self.fields, self.folder, gone)
+        edits, sample = self._edits(known), known.stored.sample
+        written = change_people(sample, known.people, changes, self.fields, self.folder, gone)
+        if name:
+            sample[self.fields.source] = sample[self.fields.source] | {"edits": [*edits, name][-NAMED_EDITS:]}
         stored = known.stored.save(self.dataset, self.fields, changes)
         if stored is None:
             return None
@@ -263,6 +275,12 @@ class Review:
             return label_boxes(photo, [box], network, Settings())[0]
 
         return label
+
+
+def _with_id_of(person: Person | None, now: Person | None) -> Person | None:
+    """A person that an export has numbered since keeps its number."""
+    known = person is None or now is None or person.id is not None
+    return person if known else replace(person, id=now.id)
 
 
 _CACHE: OrderedDict[tuple, _Known] = OrderedDict()

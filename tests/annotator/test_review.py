@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from annotator import history
 from annotator.collections import annotate_samples, export_samples
 from annotator.examples import EXAMPLES
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields
@@ -141,6 +142,28 @@ def test_an_edit_asked_for_twice_is_done_once(review, sample, edit):
     undone = [review.restore(sample.id, first["undo"], {}, OTHER_NAME) for _ in range(2)]
     assert undone[0]["undo"] == undone[1]["undo"]
     assert versions(review.open(sample.id)) == versions(before)
+
+
+def test_an_edit_that_was_never_saved_is_not_taken_for_done(review, sample, dataset, tmp_path):
+    """What was before it is on disk, as a server leaves it that is killed there, and somebody else goes on."""
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    history.remember(history.history_folder(review.folder) / sample.id, {key: saved(sample)[0]}, NAME)
+    other = Review(dataset, author="Bob", maps_dir=tmp_path / "maps")
+    other.edit(sample.id, {"kind": "decide", "person": key, "state": "approved"}, versions(opened))
+    assert review.edit(sample.id, nose(key, 21), versions(opened), NAME)["conflict"] == [key]
+    again = versions(review.open(sample.id))
+    assert "conflict" not in review.edit(sample.id, nose(key, 21), again, OTHER_NAME)
+    assert saved(sample)[0].keypoints[0, 0] == pytest.approx(21, abs=0.01)
+
+
+def test_of_an_edit_too_old_to_be_undone_it_is_known_that_it_was_done(review, sample):
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    done = review.edit(sample.id, nose(key, 21), versions(opened), NAME)
+    history.forget(history.history_folder(review.folder) / sample.id, done["undo"])
+    again = review.edit(sample.id, nose(key, 21), versions(opened), NAME)
+    assert (again["undo"], versions(again)) == (None, versions(review.open(sample.id)))
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
@@ -353,6 +376,40 @@ def test_what_others_know_of_a_person_stays(review, sample):
     assert (label.id, label.tags, label["shoe_size"]) == (key, ["hat"], 43)
 
 
+def test_what_others_know_of_a_part_comes_back_with_it(review, sample):
+    def heads() -> list:
+        return [part for part in sample[FIELDS.parts].detections if part.label == "head"]
+
+    heads()[0].tags.append("hard")
+    heads()[0]["pose"] = "sitting"
+    sample.save()
+    _CACHE.clear()
+    opened = review.open(sample.id)
+    edit = {"kind": "fill_area", "person": opened["people"][0]["key"], "x": 20, "y": 12, "part": 1}
+    done = review.edit(sample.id, edit, versions(opened))
+    sample.reload(hard=True)
+    assert [label.tags for label in heads()] == [[]]
+    review.restore(sample.id, done["undo"], {})
+    sample.reload(hard=True)
+    assert [(label.tags, label.has_field("pose") and label["pose"]) for label in heads()] == [
+        (["hard"], "sitting"),
+        ([], False),
+    ]
+    assert_kept_is_saved(sample)
+
+
+def test_undo_keeps_the_number_that_an_export_gave(review, dataset, sample, tmp_path):
+    opened = review.open(sample.id)
+    done = review.edit(sample.id, nose(opened["people"][0]["key"], 21), versions(opened))
+    export_samples(dataset, tmp_path / "labels.json")
+    ids = [person.id for person in saved(sample)]
+    assert None not in ids
+    redo = review.restore(sample.id, done["undo"], {})
+    assert [person.id for person in saved(sample)] == ids
+    review.restore(sample.id, redo["undo"], {})
+    assert [person.id for person in saved(sample)] == ids
+
+
 @pytest.mark.parametrize("kind", ["delete", "merge"])
 def test_what_others_know_of_a_person_comes_back_with_it(review, sample, kind):
     def labels() -> list:
@@ -518,8 +575,8 @@ def test_the_table_of_scores_begins_with_the_worst(collection, tmp_path):
     table = score_table(collection, FIELDS)
     assert [column["name"] for column in table["columns"]] == list(SCORES)
     doubt, charts = (list(SCORES).index(name) for name in ("doubt", "quality_charts"))
-    assert [row["scores"][doubt] for row in table["rows"]] == [0.9, 0.5, 0.2, 0, 0, 0]
-    assert (table["people"], sum(table["columns"][doubt]["histogram"])) == (6, 6)
+    assert [row["scores"][doubt] for row in table["rows"]] == [0.9, 0.5, 0.2, 0, None, None]
+    assert (table["people"], sum(table["columns"][doubt]["histogram"])) == (6, 4)
     table = score_table(collection, FIELDS, "quality_charts")
     assert [row["scores"][charts] for row in table["rows"]] == [0.3, 0.9, None, None, None, None]
     assert [(row["sample"], row["number"]) for row in table["rows"][:2]] == [(sample.id, 2), (sample.id, 1)]

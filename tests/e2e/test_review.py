@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.fiftyone_fields import Fields, declare_fields
 from annotator.fiftyone_labels import read_people, replace_predictions
 from annotator.people import People, Person, Provenance
+from annotator.review import Review
 
 from .conftest import new_page
 
@@ -955,6 +957,160 @@ def test_what_is_refused_is_told_and_what_may_pass_is_tried_again(panel):
     panel.show(1)
     panel.push("Dismiss")
     expect(panel["refusal"]).to_have_count(0)
+
+
+def test_undo_never_takes_back_what_was_done_before(panel):
+    """An undo that waits behind an edit is of that edit, and of nothing if that edit is refused."""
+    first = panel.people()[0]
+    nose = first.keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("Shift+S")
+    (swapped, _) = panel.people()
+    assert (swapped.charts != first.charts).any()
+    with edits_held(panel):
+        panel.press("x")
+        panel.drag((10, 10), (20, 500))  # cuts nobody
+        panel.press("Control+z")
+    expect(panel["refusal"]).to_contain_text("not saved")
+    assert_same(panel.people()[:1], [swapped])
+    with edits_held(panel):
+        panel.press("Shift+F", "Control+z")
+    assert_same(panel.people()[:1], [swapped])
+    panel.press("Control+z")
+    assert_same(panel.people()[:1], [first])
+    # Approving nobody is nothing that could be undone.
+    panel.press("Shift+A")
+    panel.wait_for_image(2)
+    panel.show(0)
+    panel.press("Shift+A")
+    panel.wait_for_image(2)
+    panel.press("Control+z")
+    panel["message"].get_by_text("There is nothing to undo.").wait_for()
+    assert [person.provenance.state for person in panel.people()] == ["approved", "approved"]
+
+
+def test_after_theirs_was_kept_undo_goes_on_before_it(panel, dataset, tmp_path):
+    first, second = panel.people()
+    for at in (second.keypoints[0], first.keypoints[0]):
+        panel.click(at[0], at[1] + 30)
+        panel.press("Shift+S")
+    keys = [label.id for label in panel.samples[0].dp_people.detections]
+    panel.saved()
+    bob = Review(dataset, author="Bob", maps_dir=tmp_path / "maps")
+    bob.edit(panel.samples[0].id, {"kind": "decide", "person": keys[0], "state": "rejected"}, {})
+    panel.press("Control+z")
+    panel.push("Keep theirs")
+    panel.press("Control+z")
+    now = panel.people()
+    assert now[0].provenance.state == "rejected"
+    assert_same(now[1:], [second])
+
+
+def test_an_image_stays_in_the_filtered_queue_while_it_is_open(panel):
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    panel["queue"].get_by_role("button", name="predicted").click()
+    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png", "photo0.png"])
+    panel.show(0)
+    panel.press("Shift+S", "a", "Shift+S")
+    panel.saved()
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    expect(panel["queue"].get_by_role("button", name="predicted 1", exact=True)).to_be_visible(timeout=MINUTE)
+    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png", "photo0.png"])
+    panel.press("d")
+    panel["message"].get_by_text("This was the last image of the queue.").wait_for()
+
+
+def test_the_view_moves_and_nothing_else(panel):
+    first, second = panel.people()
+    x, y, w, h = first.box
+    other = second.box[0] + second.box[2] / 2, second.box[1] + 0.3 * second.box[3]
+    rows = panel["person"]
+
+    def view() -> list[float]:
+        panel.page.wait_for_timeout(100)
+        return [float(value) for value in panel["canvas"].get_attribute("data-view").split()]
+
+    panel.click(x + w / 2, y + 0.3 * h)
+    expect(rows.nth(0)).to_have_class("dp-person dp-on")
+    before = view()
+    panel.drag(other, (other[0] + 40, other[1] + 10))
+    assert view()[0] > before[0] + 5
+    expect(rows.nth(0)).to_have_class("dp-person dp-on")
+    # Ctrl and a click select somebody, with any tool.
+    panel.press("b")
+    panel.page.keyboard.down("Control")
+    panel.click(*other)
+    panel.page.keyboard.up("Control")
+    expect(rows.nth(1)).to_have_class("dp-person dp-on")
+    # Space and a drag move the photo also when a slider was used last.
+    panel["radius"].click()
+    before = view()
+    panel.page.keyboard.down("Space")
+    panel.drag(other, (other[0] - 40, other[1]))
+    panel.page.keyboard.up("Space")
+    assert view()[0] < before[0] - 5
+    assert_same(panel.people(), [first, second])
+    # Zoomed to one, the view goes on to whoever is next, until all of the photo is asked for.
+    panel.press("z", ",")
+    left, _, scale = view()
+    width = panel["canvas"].bounding_box()["width"]
+    assert left + (x + w / 2) * scale == pytest.approx(width / 2, abs=1)
+    panel.press("0", ".")
+    assert view()[2] < scale
+    # A keyboard with other letters.
+    panel.page.evaluate(
+        """() => document.querySelector('[data-testid=dp-review]').dispatchEvent(
+            new KeyboardEvent('keydown', {key: 'к', code: 'KeyK', bubbles: true}))"""
+    )
+    expect(panel["tool-keypoints"]).to_have_attribute("aria-pressed", "true")
+    panel.press("Shift+M")
+    panel.page.wait_for_function("document.fullscreenElement?.matches('.dp-review')")
+    panel.push("⛶")
+    panel.page.wait_for_function("!document.fullscreenElement")
+
+
+def test_removing_a_keypoint_loses_neither_the_place_nor_the_person(panel):
+    shoulder = panel.people()[0].keypoints[5, :2]
+    panel.click(shoulder[0], shoulder[1] + 30)
+    panel.press("k")
+    panel.click(*shoulder)
+    panel.press("Delete", "Delete")
+    people = panel.people()
+    assert len(people) == 2
+    assert people[0].visibility[[0, 5, 6]].tolist() == [2, 0, 2]
+    panel.press("Tab")
+    expect(panel["keypoint"]).to_have_value("6")
+
+
+def test_what_cannot_be_shown_is_passed_over(panel):
+    panel.show(2)
+    Path(panel.samples[0].filepath).unlink()
+    panel.show(1)
+    panel.press("a")
+    panel["message"].get_by_text("photo0.png (").wait_for()
+    assert panel["canvas"].get_attribute("data-sample") == ""
+    panel.press("a")
+    panel.wait_for_image(2)
+    panel.press("a")  # nobody to approve
+    panel["message"].wait_for()
+    assert [person.provenance.state for person in panel.people(1)] == ["approved"]
+    assert [person.provenance.state for person in panel.people(0)] == ["predicted", "predicted"]
+
+
+@pytest.mark.parametrize("call", ["review_setup", "review_queue"])
+def test_a_panel_that_gets_no_answer_asks_again(panel, call):
+    failed = []
+
+    def fail(route):
+        if call in (route.request.post_data or "") and len(failed) < 2:
+            failed.append(route.abort())
+        else:
+            route.continue_()
+
+    panel.page.route("**/operators/execute", fail)
+    panel.open("")
+    assert len(failed) == 2
+    panel.show(1)
 
 
 def test_a_narrow_panel_and_a_dense_screen(panel):

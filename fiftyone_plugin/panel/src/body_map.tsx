@@ -89,21 +89,23 @@ export function BodyMap({ session }: { session: Session }) {
     const spot = session.spot ?? session.bodySpot;
     return (
         <div className="dp-body">
-            <canvas
-                ref={canvas}
-                data-testid="dp-body"
-                width={body?.width ?? 1}
-                height={body?.height ?? 1}
-                className={session.wrong ? "dp-asked" : ""}
-                onMouseMove={(event) => session.setSpots({ bodySpot: spotAt(event) })}
-                onMouseLeave={() => session.setSpots({ bodySpot: null })}
-                onClick={(event) => {
-                    const place = spotAt(event);
-                    if (!place) return;
-                    if (session.wrong) putAt(session, place);
-                    else session.set({ part: CHART_TO_PART[place.chart], layer: "part" });
-                }}
-            />
+            <div className="dp-drawing">
+                <canvas
+                    ref={canvas}
+                    data-testid="dp-body"
+                    width={body?.width ?? 1}
+                    height={body?.height ?? 1}
+                    className={session.wrong ? "dp-asked" : ""}
+                    onMouseMove={(event) => session.setSpots({ bodySpot: spotAt(event) })}
+                    onMouseLeave={() => session.setSpots({ bodySpot: null })}
+                    onClick={(event) => {
+                        const place = spotAt(event);
+                        if (!place) return;
+                        if (session.wrong) putAt(session, place);
+                        else session.set({ part: CHART_TO_PART[place.chart], layer: "part" });
+                    }}
+                />
+            </div>
             <span className="dp-dim">
                 {session.wrong
                     ? "Now click where that pixel belongs."

@@ -41,7 +41,10 @@ export function Help({ session }: { session: Session }) {
             ))}
             <section>
                 <h3>Mouse</h3>
-                <p>Wheel: zoom. Shift + wheel, space + drag, middle button: move. Ctrl + wheel, with the brush: its size.</p>
+                <p>
+                    Wheel: zoom. Shift + wheel, space + drag, middle button: move. Ctrl + click: select a person, with any tool. Ctrl +
+                    wheel, with the brush: its size.
+                </p>
             </section>
         </div>
     );

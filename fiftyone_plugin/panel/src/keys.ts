@@ -18,7 +18,8 @@ interface Key {
     group: string;
     /** Whether it does so again and again while it is held. */
     repeats?: boolean;
-    run(context: Context, event: KeyboardEvent): void;
+    /** `name` is which of the keys it was. */
+    run(context: Context, event: KeyboardEvent, name: string): void;
 }
 
 const tool = (key: string, name: Tool, words: string): Key => ({
@@ -59,6 +60,10 @@ const found = (event: KeyboardEvent, selector: string) =>
 function focusSoon(event: KeyboardEvent, selector: string) {
     const panel = (event.target as Element).closest(".dp-review");
     setTimeout(() => panel?.querySelector<HTMLElement>(selector)?.focus());
+}
+
+export function toggleFullScreen(within: Element) {
+    void (document.fullscreenElement ? document.exitFullscreen() : within.closest(".dp-review")?.requestFullscreen());
 }
 
 /** Give the keys back to the panel before what has the focus goes. */
@@ -122,27 +127,29 @@ export const KEYS: Key[] = [
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
     { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
-    { keys: ["Delete"], words: "remove the selected keypoint, else the person", group: "Keypoints", run({ session }) {
-        if (session.keypoint === null) remove(session);
-        else setVisibility(session, 0);
+    { keys: ["Delete"], words: "remove the selected keypoint; with other tools the person", group: "Keypoints", run({ session }) {
+        if (session.tool !== "keypoints") remove(session);
+        else if (session.keypoint !== null) setVisibility(session, 0);
+        else session.set({ message: "Choose a keypoint; with another tool, Delete removes the person." });
     } },
     { keys: ["Shift+S"], words: "swap left and right of the person", group: "Surface", run: ({ session }) => swap(session, ["swap_sides"]) },
     { keys: ["Shift+F"], words: "swap front and back", group: "Surface", run: ({ session }) => swap(session, ["swap_depth"]) },
-    { keys: ["Shift+L", "Shift+B"], words: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, event) => swap(session, [event.key.toLowerCase() === "l" ? "swap_sides" : "swap_depth"], true) },
+    { keys: ["Shift+L", "Shift+B"], words: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, _, name) => swap(session, [name === "Shift+L" ? "swap_sides" : "swap_depth"], true) },
     { keys: ["Shift+T"], words: "turn the person round: both", group: "Surface", run: ({ session }) => swap(session, ["swap_sides", "swap_depth"]) },
-    { keys: ["t", "y"], words: "next overlay, overlay before", group: "View", run: ({ session }, event) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, event.key === "y" ? -1 : 1) } }) },
+    { keys: ["t", "y"], words: "next overlay, overlay before", group: "View", run: ({ session }, _, name) => session.set({ look: { ...session.look, fill: step(FILLS, session.look.fill, name === "y" ? -1 : 1) } }) },
     { keys: ["i"], words: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ look: { ...session.look, contours: !session.look.contours } }) },
     { keys: ["w"], words: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
     { keys: ["Shift+W"], words: "the photo without labels, and with them again", group: "View", run: ({ session }) => session.set({ bare: !session.bare }) },
     { keys: ["<", ">"], words: "labels fainter, stronger", group: "View", repeats: true, run: fade },
     { keys: ["f"], words: "only the selected person", group: "View", run: ({ session }) => session.set({ focus: !session.focus }) },
-    { keys: ["z"], words: "zoom to the person", group: "View", run: ({ session, view }) => { view.fit(session.person?.box); session.notify(); } },
-    { keys: ["0"], words: "whole photo", group: "View", run: ({ session, view }) => { view.fit(); session.notify(); } },
+    { keys: ["z"], words: "zoom to the person, and from now on to whoever is next", group: "View", run: ({ session, view }) => { view.follows = true; view.fit(session.person?.box); session.notify(); } },
+    { keys: ["0"], words: "whole photo, and of those that are next", group: "View", run: ({ session, view }) => { view.follows = false; view.fit(); session.notify(); } },
     { keys: ["1"], words: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
+    { keys: ["Shift+M"], words: "the panel on all of the screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help, scores: false }) },
 ];
 
@@ -150,9 +157,11 @@ const isSymbol = (event: KeyboardEvent) => event.altKey && /^[^a-zA-Z0-9\s]$/.te
 
 /** "Shift+Tab", "Ctrl+z", "?": Shift is named only where it does not already show in the key. */
 function nameOf(event: KeyboardEvent): string {
+    // Where a keyboard has other letters, those that are there on an English one.
+    const pressed = /^[^\x00-\x7f]$/.test(event.key) && event.code.startsWith("Key") ? event.code.slice(3) : event.key;
     // Whatever caps lock says.
-    const isLetter = /^[a-zA-Z]$/.test(event.key);
-    const key = isLetter ? event.key[event.shiftKey ? "toUpperCase" : "toLowerCase"]() : event.key;
+    const isLetter = /^[a-zA-Z]$/.test(pressed);
+    const key = isLetter ? pressed[event.shiftKey ? "toUpperCase" : "toLowerCase"]() : pressed;
     // Some keyboards have brackets only together with AltGr, which may look like Ctrl and Alt.
     if (isSymbol(event)) return key;
     const shift = event.shiftKey && (isLetter || key.length > 1);
@@ -174,6 +183,6 @@ export function press(context: Context, event: KeyboardEvent): boolean {
     // The browser scrolls a table by arrows and PageDown, and walks through it by Tab.
     if ((session.help || session.scores) && !ON_TABLES.includes(name)) return !!key && event.key.length === 1;
     const isEarly = session.loading !== null && key && ON_IMAGE.includes(key.group);
-    if (!isEarly && (!event.repeat || key?.repeats)) key?.run(context, event);
+    if (!isEarly && (!event.repeat || key?.repeats)) key?.run(context, event, name);
     return key !== undefined;
 }

@@ -89,6 +89,9 @@ export function surfaceAt(person: Person, x: number, y: number): SurfaceSpot | n
     return { chart: charts[index], u: u[index] / 255, v: v[index] / 255 };
 }
 
+/** A doubt from here on is a reason, as in annotator/fiftyone_fields.py. */
+export const DOUBTFUL = 0.3;
+
 export const DECIDED: State[] = ["approved", "rejected"];
 export const isDecided = ({ state }: Person) => DECIDED.includes(state);
 

@@ -6,9 +6,6 @@ import { decide, decideAll, merge, remove } from "./person_edits";
 import type { Session } from "./session";
 import { colourOf } from "./tiles";
 
-/** A doubt from here on is a reason, as in annotator/fiftyone_fields.py. */
-export const DOUBTFUL = 0.3;
-
 export function PeopleList({ session }: { session: Session }) {
     return (
         <div className="dp-people" data-testid="dp-people">
@@ -78,14 +75,6 @@ function Details({ session, person }: { session: Session; person: Person }) {
     doubts.sort((a, b) => b[1] - a[1]);
     return (
         <div className="dp-details">
-            {doubts.map(([name, value]) => (
-                <Figure key={name} name={words[name] ?? name} value={value} className="dp-doubt" />
-            ))}
-            <div className="dp-quality" title="How sure the model is of the person's labels">
-                {Object.entries(person.quality).map(([name, value]) => (
-                    <Figure key={name} name={name} value={value} className="dp-sure" />
-                ))}
-            </div>
             <div className="dp-row">
                 <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A">
                     Approve
@@ -103,6 +92,14 @@ function Details({ session, person }: { session: Session; person: Person }) {
                 </button>
             </div>
             <Comment key={person.key} session={session} person={person} />
+            {doubts.map(([name, value]) => (
+                <Figure key={name} name={words[name] ?? name} value={value} className="dp-doubt" />
+            ))}
+            <div className="dp-quality" title="How sure the model is of the person's labels">
+                {Object.entries(person.quality).map(([name, value]) => (
+                    <Figure key={name} name={name} value={value} className="dp-sure" />
+                ))}
+            </div>
             {person.model && <span className="dp-dim">labelled by {person.model}</span>}
         </div>
     );

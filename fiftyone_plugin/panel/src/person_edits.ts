@@ -8,10 +8,12 @@ import type { Session } from "./session";
 /** Decide about a person; after approving or rejecting go on without waiting for the server. */
 export function decide(session: Session, state: State, comment?: string, person = session.person) {
     // A key that is pressed while the next image is loading is not meant for this one; a comment is.
-    if (!person || (session.loading && comment === undefined)) return;
+    if (session.loading && comment === undefined) return;
+    const goesOn = comment === undefined && DECIDED.includes(state);
+    if (!person) return goesOn ? void session.goOn(false) : undefined;
     const edit: Edit = { kind: "decide", person: person.key, state };
     session.edit(comment === undefined ? edit : { ...edit, comment });
-    if (comment === undefined && DECIDED.includes(state)) void session.goOn();
+    if (goesOn) void session.goOn();
 }
 
 /** Decide about everybody of the image whom nobody has decided about. */
@@ -19,7 +21,7 @@ export function decideAll(session: Session, state: State) {
     if (session.loading) return;
     const open = session.people.filter((person) => !isDecided(person));
     if (open.length) session.edit(together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
-    void session.goOn();
+    void session.goOn(open.length > 0);
 }
 
 /** A person is the same as the selected one. */
@@ -45,7 +47,7 @@ export function setVisibility(session: Session, visibility: number) {
     const { point } = session;
     if (point && point[3] !== visibility) setKeypoint(session, session.keypoint!, point[0], point[1], visibility);
     // Otherwise the next click on the photo would set it again.
-    if (!visibility) session.set({ keypoint: null });
+    if (!visibility) session.set({ keypoint: null, lastKeypoint: session.keypoint });
 }
 
 /** Swap a keypoint with that of the other side. */

@@ -100,8 +100,8 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                             <Stage session={session} view={view} />
                             <ToolSettings session={session} />
                             {(loading || !setup) && <div className="dp-loading">Loading…</div>}
-                            {setup && !image && !loading && (
-                                <div className="dp-loading">{session.message || "No image in the queue. Change the filters."}</div>
+                            {setup && !image && !loading && !session.message && (
+                                <div className="dp-loading">No image in the queue. Change the filters.</div>
                             )}
                             <Banners session={session} />
                         </div>

@@ -2,7 +2,7 @@
 // loses nothing of what was not answered yet.
 
 import { Refusal, type Changed, type Edit, type PersonData, type Versions } from "./calls";
-import type { Step } from "./history";
+import type { Way } from "./history";
 import { keep, kept } from "./keeping";
 
 export interface Job {
@@ -12,18 +12,18 @@ export interface Job {
     /** Of the label fields. */
     prefix: string;
     /** An edit, or which way to go in the history. */
-    edit: Edit | "undo" | "redo";
+    edit: Edit | Way;
     /** Of the people that the edit names, as they were shown when it was made. */
     versions: Versions;
     /** Who was selected when it was made. */
     selected: string | null;
-    /** Of the history, chosen when it is first sent: others may be behind it by the time it is sent again. */
-    step?: Step;
+    /** The step of the history that is meant, which what waited before it may be about to make. */
+    target?: string;
     /** Go in the history even if somebody has changed the people meanwhile. */
     force?: boolean;
 }
 
-const RETRY_MS = 2000;
+export const RETRY_MS = 2000;
 /** An answer that takes longer is lost; what is done twice by name is done once. */
 const PATIENCE_MS = 60_000;
 

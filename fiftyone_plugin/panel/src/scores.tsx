@@ -1,7 +1,7 @@
 // The scores of all people who are to be decided: a histogram above each column, the worst people first.
 
 import { type Score, scores, type Scores } from "./calls";
-import { DOUBTFUL } from "./people_list";
+import { DOUBTFUL } from "./people";
 import { leave } from "./keys";
 import type { Session } from "./session";
 

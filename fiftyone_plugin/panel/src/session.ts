@@ -3,12 +3,12 @@
 import * as calls from "./calls";
 import type { Changed, Edit, Item, Queue, State, Versions } from "./calls";
 import { foresee, keysOf } from "./foresight";
-import { History } from "./history";
+import { History, type Way } from "./history";
 import { reloadSamples } from "./host";
 import { keep, kept } from "./keeping";
-import { isDecided, type Person, surfaceAt, type SurfaceSpot, unpackPerson, worst } from "./people";
+import { DOUBTFUL, isDecided, type Person, surfaceAt, type SurfaceSpot, unpackPerson, worst } from "./people";
 import { closePhoto, loadPhoto, type Photo } from "./photo";
-import { type Job, Saver } from "./saver";
+import { type Job, RETRY_MS, Saver } from "./saver";
 import { type Look, Tiles } from "./tiles";
 import { abandon, isDrawing } from "./tools";
 
@@ -66,6 +66,8 @@ export class Session {
     history: History | null = null;
     selected: string | null = null;
     keypoint: number | null = null;
+    /** The one that was removed last: Tab goes on from there. */
+    lastKeypoint: number | null = null;
     tool: Tool = "select";
     layer: "mask" | "part" = "mask";
     erase = false;
@@ -109,6 +111,8 @@ export class Session {
     private edited = false;
     /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
     private at = "";
+    /** Images that could not be shown. */
+    private readonly failed = new Set<string>();
     private starts = 0;
     private queues = 0;
     private quiet = 0;
@@ -193,7 +197,7 @@ export class Session {
     async start(view: unknown[], sample: string | null) {
         const number = ++this.starts;
         this.place.view = view;
-        await this.guarded(async () => {
+        try {
             // A dataset without people may have been annotated meanwhile.
             if (!this.place.prefix) this.setup = await calls.setup(this.place);
             if (number !== this.starts) return;
@@ -211,7 +215,13 @@ export class Session {
             const open = this.items.find((item) => item.open || !item.people) ?? this.items[0];
             if (!first && open) await this.show(open.id);
             else this.lookAhead();
-        });
+        } catch (error) {
+            this.tell(error);
+            // It will pass; a refusal will not.
+            if (!(error instanceof calls.Refusal)) {
+                setTimeout(() => number === this.starts && void this.start(view, sample), RETRY_MS);
+            }
+        }
         if (this.place.prefix) void this.saver.run();
         this.notify();
     }
@@ -226,7 +236,7 @@ export class Session {
             await this.refreshQueue();
             const first = this.items.find((item) => item.id === this.at) ?? this.items[0];
             if (first) await this.show(first.id);
-            else this.set({ image: null, history: null, selected: null, previews: [] });
+            else this.clear();
         });
     }
 
@@ -247,6 +257,9 @@ export class Session {
         // The answer to a later question may come first.
         if (number !== this.queues) return;
         if (inPlace) {
+            // What is open stays, also if the filters would not find it any more: from there on it goes on.
+            const here = this.items.find((item) => item.id === this.at);
+            if (here && !queue.items.some((item) => item.id === here.id)) queue.items.push(here);
             const places = new Map(this.items.map((item, at) => [item.id, at]));
             const placeOf = (item: Item) => places.get(item.id) ?? places.size;
             queue.items.sort((a, b) => placeOf(a) - placeOf(b));
@@ -279,17 +292,22 @@ export class Session {
         await this.guarded(async () => {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
             if (ahead) this.ahead = null;
-            const image = await (ahead?.image ?? this.load(sample));
+            const image = await (ahead?.image ?? this.load(sample)).catch((error: Error) => {
+                if (this.loading === sample && prefix === this.place.prefix) this.failedToShow(sample);
+                throw error;
+            });
+            this.failed.delete(sample);
             if (image.answers !== this.answersOf(sample)) await this.renew(image);
             if (this.loading !== sample || prefix !== this.place.prefix) return closePhoto(image.photo);
             if (this.image) closePhoto(this.image.photo);
             abandon(); // what was begun on the other image
             this.tiles.clear();
             this.foresee(image);
-            const selected = [...image.people.values()].sort((a, b) => worst(b) - worst(a))[0]?.key ?? null;
+            const rank = (person: Person) => (this.isSought(person) ? 2 : 0) + worst(person);
+            const selected = [...image.people.values()].sort((a, b) => rank(b) - rank(a))[0]?.key ?? null;
             this.set({
-                image, selected, loading: null, keypoint: null, bare: false, wrong: null, emptyBox: null, previews: [],
-                history: new History(sample, image.prefix),
+                image, selected, loading: null, bare: false, wrong: null, emptyBox: null, previews: [],
+                keypoint: null, lastKeypoint: null, history: new History(sample, image.prefix),
             });
             // Somebody may have changed what was loaded ahead.
             if (ahead) void this.guarded(() => this.renew(image));
@@ -297,6 +315,26 @@ export class Session {
         });
         // The same image may be loading with the labels of another prefix by now.
         if (this.loading === sample && prefix === this.place.prefix) this.set({ loading: null });
+    }
+
+    /** The image before must not stay, or what is meant for this one would be done to it. */
+    private failedToShow(sample: string) {
+        this.failed.add(sample);
+        if (this.image) closePhoto(this.image.photo);
+        this.clear();
+    }
+
+    private clear() {
+        abandon();
+        this.set({ image: null, history: null, selected: null, previews: [] });
+    }
+
+    /** Whether the filters look for a person. */
+    private isSought({ state, doubts }: Person): boolean {
+        const { states, reasons } = this;
+        const words = (name: string) => this.setup?.doubts[name] ?? name;
+        const isReason = ([name, value]: [string, number]) => value >= DOUBTFUL && reasons.includes(words(name));
+        return (!states.length || states.includes(state)) && (!reasons.length || Object.entries(doubts).some(isReason));
     }
 
     private lookAhead() {
@@ -354,7 +392,7 @@ export class Session {
     }
 
     select(key: string | null) {
-        if (key !== this.selected) this.set({ selected: key, keypoint: null, wrong: null });
+        if (key !== this.selected) this.set({ selected: key, keypoint: null, lastKeypoint: null, wrong: null });
     }
 
     useTool(tool: Tool, more: Partial<Session> = {}) {
@@ -375,11 +413,15 @@ export class Session {
         this.set({ message: "", emptyBox: null });
     }
 
-    async undo(way: "undo" | "redo") {
+    async undo(way: Way) {
         if (this.loading) return; // it would be of an image that is not seen
         const back = way === "undo" ? this.cameFrom : null;
         if (back) await this.show(back);
-        if (this.image && (!back || this.image.sample === back)) this.saver.add(this.job(way, {}));
+        const { image, history } = this;
+        if (!image || !history || (back && image.sample !== back)) return;
+        const target = history.next(way, this.saver.jobs.filter((job) => isOf(image, job)));
+        if (target) this.saver.add({ ...this.job(way, {}), target });
+        else this.set({ message: `There is nothing to ${way}.` });
     }
 
     /** About the open image. */
@@ -408,10 +450,9 @@ export class Session {
         const place = { ...this.place, prefix: job.prefix };
         const signed = { name, versions, author: this.author };
         if (typeof edit !== "string") return calls.edit(place, sample, edit, signed);
-        job.step ??= this.historyOf(job)[edit].at(-1);
-        if (!job.step) return null;
-        const { token } = job.step;
-        return calls.restore(place, sample, token, { ...signed, versions: job.force ? {} : job.step.versions });
+        const step = this.historyOf(job).find(edit, job.target!);
+        if (!step) return null; // the edit that was to make it was not done
+        return calls.restore(place, sample, step.token, { ...signed, versions: job.force ? {} : step.versions });
     }
 
     private historyOf(job: Job): History {
@@ -432,9 +473,9 @@ export class Session {
         this.saver.renew(changed.people);
         if (changed.undo) {
             const versions = Object.fromEntries(changed.people.map((person) => [person.key, person.version]));
-            const step = { token: changed.undo, versions };
+            const step = { name: job.name, token: changed.undo, versions };
             const history = this.historyOf(job);
-            if (typeof job.edit === "string") history.restored(job.edit, job.step!, step);
+            if (typeof job.edit === "string") history.restored(job.edit, job.target!, step);
             else history.done(step);
             this.notify();
         } else if (this.isShown(job)) await this.renew(this.image!); // nothing was done: what was foreseen is not so
@@ -528,7 +569,10 @@ export class Session {
     }
 
     giveIn() {
-        this.setConflicts(this.conflicts.slice(1));
+        const [{ jobs }, ...conflicts] = this.conflicts;
+        // What was to be undone is not what it was.
+        for (const job of jobs) if (typeof job.edit === "string") this.historyOf(job).drop(job.edit, job.target!);
+        this.setConflicts(conflicts);
     }
 
     private setConflicts(conflicts: Conflict[]) {
@@ -541,8 +585,8 @@ export class Session {
         keep(this.restKey, rest);
     }
 
-    /** To the next person to be decided, of this image or of the next one that has some. */
-    async goOn() {
+    /** To the next person to be decided, of this image or of the next one; `isDone`: undo leads back to this one. */
+    async goOn(isDone = true) {
         const open = this.people.filter((person) => !isDecided(person));
         if (open.length) {
             const at = this.person ? this.numberOf(this.person) : -1;
@@ -552,17 +596,19 @@ export class Session {
         const here = this.items.find((item) => item.id === this.image?.sample);
         if (here) here.open = 0;
         const next = this.nextOpen();
-        if (next) await this.show(next.id, this.image?.sample);
+        if (next) await this.show(next.id, (isDone && this.image?.sample) || null);
         else this.set({ message: "Everybody in this queue is decided." });
     }
 
     /** The image that is next once everybody of this one is decided. */
     private nextOpen(): Item | undefined {
         const { items } = this;
-        const at = items.findIndex((item) => item.id === this.image?.sample);
+        const at = items.findIndex((item) => item.id === this.at);
+        const works = (item: Item) => !this.failed.has(item.id);
         // An image without people may lack some: it wants a look, but only once.
-        const after = items.slice(at + 1).find((item) => item.open || !item.people);
-        return after ?? items.slice(0, Math.max(at, 0)).find((item) => item.open);
+        const after = items.slice(at + 1).find((item) => works(item) && (item.open || !item.people));
+        const before = items.slice(0, Math.max(at, 0));
+        return after ?? before.find((item) => works(item) && item.open) ?? before.find((item) => item.open);
     }
 
     setRadius(radius: number) {
@@ -579,8 +625,12 @@ export class Session {
         try {
             await work();
         } catch (error) {
-            this.set({ message: error instanceof Error ? error.message : String(error) });
+            this.tell(error);
         }
+    }
+
+    private tell(error: unknown) {
+        this.set({ message: error instanceof Error ? error.message : String(error) });
     }
 }
 

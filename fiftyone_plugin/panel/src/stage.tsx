@@ -2,11 +2,13 @@
 
 import { drawFrame } from "./draw";
 import type { Image, Session } from "./session";
-import { abandon, ACTIONS, pointerMoved } from "./tools";
+import { abandon, ACTIONS, pointerMoved, selectAt } from "./tools";
 import type { Viewport } from "./viewport";
 
 const ZOOM_SPEED = 0.0015;
 const BRUSH_SPEED = 0.002;
+/** Screen pixels that a hand moves the pointer in a click. */
+const STILL = 3;
 
 export function Stage({ session, view }: { session: Session; view: Viewport }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
@@ -23,6 +25,10 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         /** The pointer that is down: what another finger does meanwhile does not count. */
         let active: number | null = null;
         let last = { x: 0, y: 0 };
+        let begun = last;
+        let still = true;
+        /** Who was selected when the view was last looked at. */
+        let followed: string | null = null;
 
         const frame = () => {
             waiting = 0;
@@ -34,6 +40,8 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
                 view.image = image.size;
                 view.fit();
             }
+            if (view.follows && session.person && (isNew || session.selected !== followed)) view.fit(session.person.box);
+            followed = session.selected;
             drawFrame(context, session, view);
             if (isNew && image) element.dataset.openMs = (performance.now() - session.asked).toFixed(0);
             if (session.tiles.isBehind) redraw();
@@ -74,27 +82,32 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
         const pointer = (event: MouseEvent) => {
             const bounds = element.getBoundingClientRect();
             const at = view.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
-            return { at, pixel: 1 / view.scale, alt: event.altKey };
+            return { at, pixel: 1 / view.scale, alt: event.altKey, still };
         };
         const isOther = (event: PointerEvent) => active !== null && active !== event.pointerId;
         const onDown = (event: PointerEvent) => {
             if (isOther(event) || event.button > 1) return;
             active = event.pointerId;
-            last = { x: event.clientX, y: event.clientY };
+            begun = last = { x: event.clientX, y: event.clientY };
+            still = true;
             element.setPointerCapture(event.pointerId);
             const here = pointer(event);
             panning = event.button === 1 || space;
             if (panning) event.preventDefault();
+            else if (event.ctrlKey || event.metaKey) selectAt(session, here.at);
             else {
                 down = true;
                 ACTIONS[session.tool].down?.(session, here);
                 // What the select tool did not catch moves the photo.
                 panning = session.tool === "select";
             }
+            // Who is clicked is where the hand is: the view stays.
+            followed = session.selected;
             session.notify(); // there may be something to undo now
         };
         const onMove = (event: PointerEvent) => {
             if (isOther(event)) return;
+            still &&= Math.hypot(event.clientX - begun.x, event.clientY - begun.y) < STILL;
             const here = pointer(event);
             pointerMoved(here.at);
             // Not movementX, which some browsers count in pixels of the screen.
@@ -115,6 +128,7 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             active = null;
             if (event.type === "pointercancel") abandon();
             else if (ends) ACTIONS[session.tool].up?.(session, pointer(event));
+            followed = session.selected;
             session.notify();
         };
         const onLeave = () => {
@@ -140,7 +154,8 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             if (event.type === "keyup") space = false;
             const { activeElement } = document;
             const isOurs = element.closest(".dp-review")!.contains(activeElement);
-            if (!isOurs || /^(INPUT|TEXTAREA|SELECT|BUTTON)$/.test(activeElement!.tagName)) return;
+            // A slider that was dragged has the focus, but no use for a space.
+            if (!isOurs || activeElement!.matches("input:not([type=range]), textarea, select, button")) return;
             space = event.type === "keydown";
             event.preventDefault();
             event.stopPropagation();

@@ -1,6 +1,7 @@
 // Top: tools and their settings, overlays, undo, and whether everything is saved.
 
 import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
+import { toggleFullScreen } from "./keys";
 import { setVisibility, swapKeypoint } from "./person_edits";
 import { RADII, type Session, type Tool } from "./session";
 import { FILLS, type Fill } from "./tiles";
@@ -57,6 +58,9 @@ export function Toolbar({ session }: { session: Session }) {
                 >
                     {SAVING[session.saving]}
                 </span>
+                <button className="dp-button" title="The panel on all of the screen (Shift+M)" onClick={(event) => toggleFullScreen(event.currentTarget)}>
+                    ⛶
+                </button>
                 <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
                     ?
                 </button>

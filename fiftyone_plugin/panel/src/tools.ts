@@ -12,6 +12,8 @@ export interface Pointer {
     /** Image pixels per screen pixel. */
     pixel: number;
     alt: boolean;
+    /** Whether it has hardly moved since it went down. */
+    still: boolean;
 }
 
 export interface ToolAction {
@@ -19,7 +21,7 @@ export interface ToolAction {
     cursor: string;
     down?(session: Session, pointer: Pointer): void;
     drag?(session: Session, pointer: Pointer): void;
-    up?(session: Session, pointer: Pointer): void;
+    up?(session: Session, pointer: Pointer): unknown;
     /** Enter, or a double click. */
     finish?(session: Session, pixel: number): void;
     /** Backspace. */
@@ -146,7 +148,7 @@ function paintColour(session: Session): string {
 
 const layerOf = ({ layer, part, erase }: Session) => ({ layer, erase, ...(layer === "part" ? { part } : {}) });
 
-function selectAt(session: Session, [x, y]: Point) {
+export function selectAt(session: Session, [x, y]: Point) {
     const found = personAt(session.people, x, y);
     if (found) session.select(found.key);
 }
@@ -158,7 +160,7 @@ function pickPart(session: Session, [x, y]: Point) {
     if (part) session.set({ part, layer: "part" });
 }
 
-export function nearestKeypoint(session: Session, { at, pixel }: Pointer): number | null {
+export function nearestKeypoint(session: Session, at: Point, pixel: number): number | null {
     let [best, least] = [null as number | null, GRAB * pixel];
     session.person?.keypoints?.forEach(([x, y, , visibility], i) => {
         const away = distance([x, y], at);
@@ -185,13 +187,14 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     select: {
         hint: "Click a person. Drag to move the photo.",
         cursor: "default",
-        down: (session, { at }) => selectAt(session, at),
+        // Not where it goes down: that may begin to move the photo.
+        up: (session, { at, still }) => still && selectAt(session, at),
     },
     keypoints: {
         hint: "Drag a keypoint, or click to set the selected one. V changes its visibility.",
         cursor: "crosshair",
         down(session, pointer) {
-            const found = nearestKeypoint(session, pointer);
+            const found = nearestKeypoint(session, pointer.at, pointer.pixel);
             // A missing one that was chosen comes first: eyes are near the nose.
             if (session.keypoint !== null && !session.point) {
                 setKeypoint(session, session.keypoint, ...pointer.at, 2);
@@ -218,7 +221,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             if (moved) setKeypoint(session, moved.index, ...at, moved.point[3], moved.key);
         },
         draw(session, context, pixel) {
-            const near = pointerAt && nearestKeypoint(session, { at: pointerAt, pixel, alt: false });
+            const near = pointerAt && nearestKeypoint(session, pointerAt, pixel);
             if (near === null || near === session.keypoint) return;
             const [x, y, , visibility] = session.person!.keypoints![near];
             drawName(context, `${KEYPOINTS[near]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
@@ -372,6 +375,6 @@ export function pointerMoved(at: Point | null) {
 /** Select the next keypoint, also one that is missing. */
 export function cycleKeypoint(session: Session, step: number) {
     const count = KEYPOINTS.length;
-    const from = session.keypoint ?? (step > 0 ? -1 : count);
+    const from = session.keypoint ?? session.lastKeypoint ?? (step > 0 ? -1 : count);
     session.useTool("keypoints", { keypoint: (from + step + count) % count });
 }

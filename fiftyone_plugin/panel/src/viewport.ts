@@ -11,6 +11,8 @@ export class Viewport {
     image: [number, number] = [1, 1];
     /** Whether all of the image is shown, and shall be when the panel changes its size. */
     isWhole = true;
+    /** Whether whoever is selected by a key or with a new image is zoomed to. */
+    follows = false;
 
     /** Screen to image. */
     toImage(sx: number, sy: number): [number, number] {
