@@ -1065,7 +1065,7 @@ def test_the_view_moves_and_nothing_else(panel):
     expect(panel["tool-keypoints"]).to_have_attribute("aria-pressed", "true")
     panel.press("Shift+M")
     panel.page.wait_for_function("document.fullscreenElement?.matches('.dp-review')")
-    panel.push("⛶")
+    panel.push("Full screen")
     panel.page.wait_for_function("!document.fullscreenElement")
 
 

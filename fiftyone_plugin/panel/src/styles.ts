@@ -58,7 +58,7 @@ export const STYLES = `
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
     background: #101214; } .dp-asked { outline: 2px solid #ffea00; }
 /* Where a click is to say a place on the body, each pixel counts. */
-.dp-drawing { aspect-ratio: 732 / 480; } .dp-body canvas.dp-asked { position: absolute; z-index: 2; right: 8px; bottom: 8px; width: min(1098px, 75cqw, 120cqh); }
+.dp-drawing { aspect-ratio: 732 / 480; } .dp-body canvas.dp-asked { position: absolute; z-index: 2; right: 8px; bottom: 8px; width: min(732px, 80cqw); }
 .dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; }
 .dp-banners { position: absolute; left: 0; right: 0; bottom: 12px; display: flex; flex-direction: column; gap: 6px; align-items: center;
     pointer-events: none; }

@@ -58,8 +58,15 @@ export function Toolbar({ session }: { session: Session }) {
                 >
                     {SAVING[session.saving]}
                 </span>
-                <button className="dp-button" title="The panel on all of the screen (Shift+M)" onClick={(event) => toggleFullScreen(event.currentTarget)}>
-                    ⛶
+                <button
+                    className="dp-button"
+                    title="The panel on all of the screen, and back (Shift+M)"
+                    aria-label="Full screen"
+                    onClick={(event) => toggleFullScreen(event.currentTarget)}
+                >
+                    <svg width="11" height="11" viewBox="0 0 11 11" fill="none" stroke="currentColor" strokeWidth="1.5">
+                        <path d="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" />
+                    </svg>
                 </button>
                 <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
                     ?
