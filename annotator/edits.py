@@ -443,13 +443,13 @@ def _correct_surface(scene: Scene, values: _Values) -> Changes:
         np.isin(rows[:, 2], range(1, len(CHARTS))).all() and ((rows[:, 3:] >= 0) & (rows[:, 3:] <= 1)).all()
     ):
         raise values.error("corrections", "charts are 1..24, U and V are 0..1")
-    if person.mask is None or not _contains(person, rows):
+    if person.mask is None or not _are_on(person, rows).all():
         raise values.error("corrections", "a point does not lie on the person")
     rows = rows.astype(np.float32)
     if person.corrections is not None:
-        # A newer word on the same pixel replaces the older one.
+        # A newer word on the same pixel replaces the older one; other tools may have taken the pixel away.
         again = (np.floor(person.corrections[:, None, :2]) == np.floor(rows[None, :, :2])).all(-1).any(1)
-        rows = np.concatenate([person.corrections[~again], rows])
+        rows = np.concatenate([person.corrections[~again & _are_on(person, person.corrections)], rows])
     return {key: _with_points_read(replace(refit(person, rows, load_body()), corrections=rows))}
 
 
@@ -459,18 +459,17 @@ def _with_points_read(person: Person) -> Person:
         return person
     points = person.points.copy()
     rows, columns = _at(points, person.box)
-    here = (np.floor(points[:, :2] - person.box[:2]) == np.column_stack([columns, rows])).all(axis=1)
-    here &= person.charts[rows, columns] > 0
+    here = _are_on(person, points) & (person.charts[rows, columns] > 0)
     dense = [layer[rows, columns] for layer in (person.charts, person.u, person.v)]
     points[here, 2:] = np.column_stack(dense)[here]
     return replace(person, points=points)
 
 
-def _contains(person: Person, points: np.ndarray) -> bool:
-    """Whether every point lies on a pixel of the person's mask."""
-    columns, rows = np.floor(points[:, :2] - person.box[:2]).astype(int).T
-    inside = (columns >= 0) & (rows >= 0) & (columns < person.box[2]) & (rows < person.box[3])
-    return bool(inside.all()) and bool(person.mask[rows, columns].all())
+def _are_on(person: Person, points: np.ndarray) -> np.ndarray:
+    """(n,) bool: which points lie on a pixel of the person's mask."""
+    rows, columns = _at(points, person.box)
+    inside = (np.floor(points[:, :2] - person.box[:2]) == np.column_stack([columns, rows])).all(axis=1)
+    return inside & person.mask[rows, columns]
 
 
 def _swap_sides(scene: Scene, values: _Values) -> Changes:

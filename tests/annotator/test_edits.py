@@ -440,6 +440,12 @@ def test_what_was_said_of_the_surface_goes_with_its_pixels(scene):
     assert "a" in edit(
         Scene(SIZE, {"a": erased}), "correct_surface", person="a", corrections=[[12, 12, 23, 0, 0]]
     )
+    # Other tools take pixels away without a word.
+    mask = scene.people["a"].mask.copy()
+    mask[30:] = False
+    cut = Scene(SIZE, {"a": replace(known.people["a"], mask=mask)})
+    corrected = edit(cut, "correct_surface", person="a", corrections=[[12, 12, 23, 0, 0]])["a"]
+    assert corrected.corrections[:, :2].tolist() == [[15, 15], [25, 15], [12, 12]]
     by_another = edit(known, "paint", person="b", layer="mask", points=[[25, 15]], radius=3)["a"]
     assert left(by_another) == [[15, 15], [20, 45]]
     painted = edit(known, "fill_area", person="a", x=20, y=45, part=1)["a"]
