@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 
 from annotator.coco import CocoWriter
+from annotator.densepose import CHART_TO_PART
 from annotator.fiftyone_fields import FieldError, Fields, check_fields
 from annotator.fiftyone_labels import find_labels, read_people
 from annotator.label_maps import LabelMaps
-from annotator.people import People
+from annotator.people import People, Person
+from annotator.truth import IUV_SCALE, PART_ALONE
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 REVIEWED = ("edited", "approved")
 """States of people whose labels a human answers for."""
+NOT_REVIEWED = "not reviewed"
+"""The flaw of people on a photo with reviewed ones whom nobody has decided about, or who were rejected."""
+VALIDATION = 0.15
+"""Share of the photos that say when to stop."""
 LEAST_PHOTOS = 3
 """To retrain: one to learn from, one to see when to stop, one to compare with."""
 
@@ -39,16 +45,16 @@ class Part:
 
 def write_corrections(
     samples: Samples, folder: Path, prefix: str = "dp", held_out: float = 0.2
-) -> tuple[Part, Part]:
-    """Write edited and approved people to ``folder/train`` and ``folder/held_out``.
+) -> tuple[Part, Part, Part]:
+    """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
-    (dense labels, see :class:`model.sources.Source`). An image on which anybody is predicted only, or
-    rejected, is not ``complete``: what surrounds the others then counts nowhere.
+    (dense labels, see :class:`annotator.truth.DataSet`). An image on which anybody is predicted only, or
+    rejected, is not ``complete``: these people and what surrounds the others then count nowhere.
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.
-        held_out: share of the photos in the second part. A photo's content decides, so that one that was held
+        held_out: share of the photos in the last part. A photo's content decides, so that one that was held
             out stays so when the photos are moved or others are added. Of a set so small that a part would
             have too few, some are taken for it from the other: these may change sides when others are added.
 
@@ -70,9 +76,15 @@ def write_corrections(
     photos = dataset.select(keys).values(["id", "filepath"])
     places = {key: _place(path) for key, path in zip(*photos, strict=True)}
     order = sorted(places, key=places.get)
-    count = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
+    last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
+    end = held_out + VALIDATION * (1 - held_out)
+    middle = min(max(sum(place < end for place in places.values()), last + 1), len(order) - 1)
     parts = []
-    for name, keys in (("train", order[count:]), ("held_out", order[:count])):
+    for name, keys in (
+        ("train", order[middle:]),
+        ("validation", order[last:middle]),
+        ("held_out", order[:last]),
+    ):
         part = Part(folder / name)
         for sub in ("images", "iuv"):
             (part.folder / sub).mkdir(parents=True, exist_ok=True)
@@ -117,22 +129,43 @@ def _place(photo: str) -> float:
 
 
 def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:
-    """The reviewed people of a sample, whose photo and dense labels are put into the part."""
+    """The people of a sample, whose photo and dense labels are put into the part; those not reviewed have a flaw."""
     everybody = read_people(sample, fields)
-    # Without ids, which two files that were imported may both have used.
-    people = [replace(p, id=None) for p in everybody.people if p.provenance.state in REVIEWED]
+    reviewed, others = [], []
+    for person in everybody.people:
+        if person.provenance.state in REVIEWED:
+            reviewed.append(person)
+        else:
+            others.append(replace(person, extra={"flaw": NOT_REVIEWED}))
     photo = Path(sample.filepath)
     link = part.folder / "images" / f"{sample.id}{photo.suffix}"
     if not link.is_symlink():
         link.symlink_to(photo)
     # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
-    if people and all(person.charts is not None and person.points is None for person in people):
-        maps = LabelMaps.paint(people, (0, 0, *everybody.size))
-        uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * 65535) for a in (maps.u, maps.v))
+    if reviewed and all(person.charts is not None and person.points is None for person in reviewed):
         path = part.folder / "iuv" / f"{sample.id}.png"
-        if not cv2.imwrite(str(path), np.dstack([maps.charts, *uv]).astype(np.uint16)):
+        if not cv2.imwrite(str(path), _dense(reviewed, everybody.size)):
             raise OSError(f"{path}: cannot be written")
     part.photos += 1
-    part.people += len(people)
-    complete = {} if len(people) == len(everybody.people) else {"complete": False}
+    part.people += len(reviewed)
+    complete = {"complete": False} if others else {}
+    # Without ids, which two files that were imported may both have used.
+    people = [replace(person, id=None) for person in reviewed + others]
     return People(everybody.size, people, link.name, extra=everybody.extra | complete)
+
+
+def _dense(people: list[Person], size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint16 dense labels, see :attr:`annotator.truth.DataSet.iuv`."""
+    maps = LabelMaps.paint(map(_agreeing, people), (0, 0, *size))
+    charts = np.where((maps.charts == 0) & (maps.parts > 0), PART_ALONE + maps.parts, maps.charts)
+    uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * IUV_SCALE) for a in (maps.u, maps.v))
+    return np.dstack([charts, *uv]).astype(np.uint16)
+
+
+def _agreeing(person: Person) -> Person:
+    """The person without charts where its parts are others: a part that somebody has painted counts."""
+    if person.parts is None:
+        return person
+    return replace(
+        person, charts=np.where(CHART_TO_PART[person.charts] == person.parts, person.charts, np.uint8(0))
+    )

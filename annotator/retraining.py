@@ -1,6 +1,6 @@
 """From corrections to a better model: fine-tune, export under a new id, compare with the old one.
 
-Everything lies in one folder: ``train/`` and ``held_out/`` (the corrections), ``run/`` (training, with its plots), the
+Everything lies in one folder: ``train/``, ``validation/`` and ``held_out/`` (the corrections), ``run/`` (training, with its plots), the
 new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report.md`` (both models on the held-out
 photos). The old model stays what it is; labels change only when somebody annotates with the new one.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.corrections import Part, write_corrections
 from annotator.network import DEFAULT_MODEL, Network
+from annotator.whole_files import whole_file
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -69,6 +70,8 @@ class Outcome:
     """The new ONNX file."""
     model_id: str
     trained_on: Part
+    validation: Part
+    """What says which epoch is best."""
     held_out: Part
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By model id, the old one first: :func:`annotator.evaluation.evaluate` on the held-out photos."""
@@ -86,7 +89,8 @@ class Outcome:
 
         return (
             f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
-            f"{self.held_out.people} people of {self.held_out.photos} other photos.\n\n"
+            f"{self.held_out.people} people of {self.held_out.photos} other photos. Of whom the old model labelled, "
+            "and nobody changed before approving, its labels count as right: there the new model can only lose.\n\n"
             f"{comparison(self.reports)}\n"
         )
 
@@ -140,7 +144,9 @@ class Retraining:
         begun = self.out / "corrections.json"
         if not begun.exists():
             parts = write_corrections(samples, self.out, prefix, self.plan.held_out)
-            begun.write_text(json.dumps([asdict(part) | {"folder": part.folder.name} for part in parts]))
+            with whole_file(begun) as temporary:
+                described = [asdict(part) | {"folder": part.folder.name} for part in parts]
+                temporary.write_text(json.dumps(described), encoding="utf-8")
         parts = [
             Part(**part | {"folder": self.out / part["folder"]}) for part in json.loads(begun.read_text())
         ]
@@ -200,13 +206,12 @@ class Retraining:
             replace(source, weight=(1 - self.plan.share) * share / sum(shares))
             for source, share in zip(base.data, shares, strict=True)
         )
-        folder = self.outcome.trained_on.folder
-        own = Source(
-            str(folder / "annotations.json"),
-            str(folder / "images"),
-            self.plan.share if rest else 1.0,
-            str(folder / "iuv"),
-        )
+
+        def own(part: Part, weight: float = 0.0) -> Source:
+            paths = (str(part.folder / name) for name in ("annotations.json", "images", "iuv"))
+            annotations, images, iuv = paths
+            return Source(annotations, images, weight, iuv)
+
         plan, short = self.plan, {"batch": self.plan.batch, "size": self.plan.size, "growth": ()}
         last = replace(
             base.stages[2],
@@ -223,8 +228,11 @@ class Retraining:
         before = tuple(replace(stage, **short, epochs=0) for stage in base.stages[:2])
         return replace(
             base,
-            data=(own, *rest),
+            data=(own(self.outcome.trained_on, plan.share if rest else 1.0), *rest),
+            # Beside much base data the corrections would hardly count.
+            validation=(own(self.outcome.validation),),
             backbone_weights=None,
+            backbone_share=0.0,
             start_weights=str(self.weights),
             stages=(*before, last),
         )

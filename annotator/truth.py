@@ -22,7 +22,7 @@ import numpy as np
 
 from annotator.boxes import Box, shared_slices, surroundings, within
 from annotator.coco import CocoError, read_coco
-from annotator.densepose import CHART_TO_PART, KEYPOINTS
+from annotator.densepose import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.frames import decode_part_masks
 from annotator.people import People, Person
 from annotator.rle import decode_mask
@@ -30,6 +30,8 @@ from annotator.rle import decode_mask
 UNKNOWN = 255
 """Part of a person's pixel that carries no part label."""
 IUV_SCALE = 65535
+PART_ALONE = len(CHART_TO_PART) - 1
+"""Dense labels say this plus a part where the part is known and the chart is not."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class DataSet:
     annotations: Path
     images: Path
     iuv: Path
-    """Dense labels, ``<image stem>.png``: 16 bit, channels chart, U · 65535, V · 65535 in the order that
-    OpenCV reads them. The folder, and any file in it, may be missing."""
+    """Dense labels, ``<image stem>.png``: 16 bit, channels chart (or :data:`PART_ALONE` + part), U · 65535, V · 65535
+    in the order that OpenCV reads them. The folder, and any file in it, may be missing."""
 
 
 @dataclass(slots=True)
@@ -140,25 +142,44 @@ class Truth:
                 within(mask, person.box)[person.mask] = True
                 within(parts, person.box)[person.mask] = part_labels(person)[person.mask]
         mask &= counted
-        charts, u, v = self._dense()
+        charts, alone, u, v = self._dense()
         charts *= mask
-        parts = np.where(charts > 0, CHART_TO_PART[charts], parts)
+        parts = np.where(charts > 0, CHART_TO_PART[charts], np.where(mask & (alone > 0), alone, parts))
         return TrueMaps(counted, mask, parts, charts, u, v)
 
-    def _dense(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(H, W) charts, U and V of the dense labels; all zero where there are none."""
+    def _dense(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(H, W) charts, parts without a chart, U and V of the dense labels; all zero where there are none."""
         shape = self.image.size[::-1]
-        path = self.iuv
-        if not path.is_file():
-            return np.zeros(shape, np.uint8), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if dense is None or dense.dtype != np.uint16 or dense.shape != (*shape, 3):
-            raise CocoError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
-        charts = dense[..., 0]
-        if charts.max(initial=0) >= len(CHART_TO_PART):
-            raise CocoError(f"{path}: channel 0: {charts.max()} is not a chart 0..24")
+        if not self.iuv.is_file():
+            return *np.zeros((2, *shape), np.uint8), *np.zeros((2, *shape), np.float32)
+        try:
+            dense = read_dense(self.iuv, shape)
+        except ValueError as error:
+            raise CocoError(str(error)) from None
         u, v = (dense[..., i].astype(np.float32) / IUV_SCALE for i in (1, 2))
-        return charts.astype(np.uint8), u, v
+        return *charts_and_parts(dense[..., 0]), u, v
+
+
+def read_dense(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint16 of dense labels for an image of ``shape``, see :attr:`DataSet.iuv`.
+
+    Raises:
+        ValueError: they cannot be used; names the file.
+    """
+    dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if dense is None or dense.dtype != np.uint16 or dense.shape != (*shape, 3):
+        raise ValueError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
+    most = dense[..., 0].max(initial=0)
+    if most >= PART_ALONE + len(PARTS):
+        raise ValueError(f"{path}: channel 0: {most} is not a chart 0..24, or 24 + a part 1..14")
+    return dense
+
+
+def charts_and_parts(channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 charts, and parts where they alone are known, of the first channel of dense labels."""
+    is_part = channel > PART_ALONE
+    charts = np.where(is_part, 0, channel).astype(np.uint8)
+    return charts, np.where(is_part, channel - PART_ALONE, 0).astype(np.uint8)
 
 
 def usable(person: Person) -> bool:

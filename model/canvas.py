@@ -17,10 +17,12 @@ from annotator.densepose import CHART_TO_PART
 from annotator.images import PhotoError, read_photo
 from annotator.people import Person
 from annotator.rle import decode_mask
-from annotator.truth import foreground, has_mask
+from annotator.truth import charts_and_parts, foreground, has_mask, read_dense
 from model.losses import IGNORE, SOME
 from model.sources import DataError, Record
 
+MOST_OWNERS = 255
+"""People on an image of whom each pixel knows whose it is; others have no head vectors."""
 PERSON, PART, CHART, OWNER = range(4)
 """Channels of :attr:`Canvas.labels`."""
 
@@ -96,7 +98,7 @@ def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
     """Parts count where part labels and mask agree (thesis); elsewhere on the person they are unknown."""
     mask = person.mask
     labels[mask, PERSON] = 1
-    labels[mask, OWNER] = index + 1
+    labels[mask, OWNER] = index + 1 if index < MOST_OWNERS else 0
     labels[mask, CHART] = SOME
     if person.parts is None:
         labels[mask, PART] = SOME
@@ -107,18 +109,19 @@ def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
 
 
 def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:
-    dense = cv2.imread(str(record.iuv), cv2.IMREAD_UNCHANGED)
-    if dense is None or dense.dtype != np.uint16 or dense.shape != (*labels.shape[:2], 3):
-        raise DataError(f"{record.iuv}: needs a 16-bit PNG with 3 channels of the image's size")
-    if dense[..., 0].max() >= len(CHART_TO_PART):
-        raise DataError(f"{record.iuv}: charts: {dense[..., 0].max()} is not 0 to {len(CHART_TO_PART) - 1}")
+    try:
+        dense = read_dense(record.iuv, labels.shape[:2])
+    except ValueError as error:
+        raise DataError(str(error)) from None
     x, y, w, h = cv2.boundingRect((labels[..., PERSON] == 1).view(np.uint8))
     here = slice(y, y + h), slice(x, x + w)
     dense, labels = dense[here], labels[here]
-    known = (dense[..., 0] > 0) & (labels[..., PERSON] == 1)
-    charts = dense[..., 0].astype(np.uint8)
+    charts, alone = charts_and_parts(dense[..., 0])
+    on_person = labels[..., PERSON] == 1
+    known = (charts > 0) & on_person
     np.copyto(labels[..., CHART], charts, where=known)
-    np.copyto(labels[..., PART], CHART_TO_PART.astype(np.uint8)[charts], where=known)
+    np.copyto(labels[..., PART], CHART_TO_PART[charts], where=known)
+    np.copyto(labels[..., PART], alone, where=(alone > 0) & on_person)
     # Rounds value / 257 without leaving 16 bits.
     values = dense[..., 1:]
     uv[here] = (values - (values >> 8) + 128 >> 8) * known[..., None]

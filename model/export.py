@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from annotator.images import Letterbox, read_photo
+from annotator.images import Letterbox, PhotoError, read_photo
 from annotator.network import FORMAT_VERSION, METADATA_KEY, Network
 from model.cascade import STAGE_NETS, Cascade
 
@@ -277,9 +277,16 @@ def _describe(proto, config, model_id, report, weights_license, precision, *, ra
 
 
 def read_images(paths: Sequence[str | Path], side: int) -> np.ndarray:
-    """Photos letterboxed to uint8 [N, side, side, 3]."""
+    """Photos letterboxed to uint8 [N, side, side, 3].
+
+    Raises:
+        PhotoError: one cannot be read; names it.
+    """
     batch = []
     for path in paths:
-        photo = read_photo(path)
+        try:
+            photo = read_photo(path)
+        except PhotoError as error:
+            raise PhotoError(f"{path}: {error}") from None
         batch.append(Letterbox((photo.shape[1], photo.shape[0]), side).apply(photo))
     return np.stack(batch)

@@ -14,6 +14,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 
@@ -21,9 +22,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from annotator.whole_files import whole_file
 from model.augmentation import Augmentation
 from model.cascade import CONTEXT, POSE, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
-from model.config import RunConfig, StagePlan, check_config
+from model.config import RunConfig, StagePlan, check_config, read_config
 from model.evaluation import evaluate, write_report
 from model.losses import Term, losses
 from model.norms import folded, go_back, measure_norms
@@ -85,6 +87,7 @@ class Batches(keras.utils.PyDataset):
         self.augmentation = augmentation
         self.seed = seed
         self.stock = stock
+        self.error: Exception | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.picks) / self.batch)
@@ -95,9 +98,24 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         start = index * self.batch
-        samples = [self._sample(i) for i in range(start, min(start + self.batch, len(self.picks)))]
+        try:
+            samples = [self._sample(i) for i in range(start, min(start + self.batch, len(self.picks)))]
+        except ValueError as error:
+            self.error = error
+            raise
         images = np.stack([image for image, _ in samples])
         return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
+
+
+@contextmanager
+def errors_of(batches: Batches) -> Iterator[Batches]:
+    """What went wrong with the data, which Keras hides in errors of its own."""
+    try:
+        yield batches
+    except Exception:
+        if batches.error is not None:
+            raise batches.error from None
+        raise
 
 
 def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> keras.optimizers.Optimizer:
@@ -152,9 +170,10 @@ def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
     validation = [r for records in data for r in records if held_out(r)]
     data = [[r for r in records if not held_out(r)] for records in data]
     if not validation:
-        validation = [records.pop() for records in data if len(records) > 1][:1]
-    if not validation:
-        raise DataError("data: too few images to hold some out for validation; give `validation`")
+        several = [records for records in data if len(records) > 1]
+        if not several:
+            raise DataError("data: too few images to hold some out for validation; give `validation`")
+        validation = [several[0].pop()]
     return data, validation
 
 
@@ -201,11 +220,18 @@ class Run:
         self.state = self._read_state()
         written = self.out / "config.json"
         begun = _place(self.state) > _place(START) and written.exists()
-        if begun and written.read_text(encoding="utf-8") != config.to_json():
+        # Not its text: fields that came later have their defaults.
+        if (
+            begun
+            and written.read_text(encoding="utf-8") != config.to_json()
+            and read_config(written) != config
+        ):
             raise DataError(f"{written}: this folder holds a run with another config; use another --out")
         self.data, self.validation = split(config)
-        self.stock = _stock(config, self.data)
-        written.write_text(config.to_json(), encoding="utf-8")
+        self.stock = _stock(config, self.data, self.validation)
+        if not begun:
+            with whole_file(written) as temporary:
+                temporary.write_text(config.to_json(), encoding="utf-8")
 
     def _read_state(self) -> dict:
         path = self.out / "state.json"
@@ -241,6 +267,8 @@ class Run:
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
         config, fresh = self.config, stage == 1 and self.state["epoch"] == 0
+        # Of new nets: a run that is killed before its first epoch is done begins as it did.
+        keras.utils.set_random_seed((config.seed + stage) % 2**32)
         backbone = config.backbone_weights if config.backbone_share or not config.start_weights else None
         if backbone == "imagenet" and not fresh:
             backbone = None
@@ -283,13 +311,10 @@ class Run:
                 f"stage {stage}, epoch {epoch + 1} of {plan.epochs}{' (frozen)' if frozen else ''}",
                 flush=True,
             )
-            history = learner.fit(
-                self.batches(stage, plan, epoch),
-                callbacks=[_Schedule(plan, epoch)],
-                shuffle=False,
-                verbose=VERBOSITY,
-            ).history
-            row = {name: float(values[-1]) for name, values in history.items()}
+            with errors_of(self.batches(stage, plan, epoch)) as batches:
+                schedule = _Schedule(plan, epoch)
+                fitted = learner.fit(batches, callbacks=[schedule], shuffle=False, verbose=VERBOSITY)
+            row = {name: float(values[-1]) for name, values in fitted.history.items()}
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
             row |= self._validate(learner, plan)
@@ -364,7 +389,8 @@ class Run:
         step = math.ceil(len(self.validation) / VALIDATION_SAMPLES)
         view = self._view(plan.size_at(plan.epochs))
         batches = Batches(self.validation[::step], plan.batch, view, None, (0,), self.config.workers)
-        losses = learner.evaluate(batches, return_dict=True, verbose=0)
+        with errors_of(batches):
+            losses = learner.evaluate(batches, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in losses.items()}
 
     def _log(self, stage: int, epoch: int, row: dict[str, float], rate: float) -> None:
@@ -406,9 +432,11 @@ class Run:
             variable.assign(stored[name])
 
 
-def _stock(config: RunConfig, data: list[list[Record]]) -> Stock:
+def _stock(config: RunConfig, data: list[list[Record]], validation: list[Record]) -> Stock:
     empty = [r for records in data for r in records if r.complete and not r.annotations]
-    donors = [read_source(source) for source in config.donors]
+    # What `split` has held out is not pasted either.
+    apart = set() if config.validation else {record.path.resolve() for record in validation}
+    donors = [[r for r in read_source(source) if r.path.resolve() not in apart] for source in config.donors]
     return stock_of(donors, shares_of(config.donors, donors), empty)
 
 

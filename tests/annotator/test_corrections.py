@@ -14,6 +14,7 @@ from annotator.fiftyone_labels import replace_predictions
 from annotator.people import People, Provenance
 from annotator.truth import find_data_sets, read_truth
 from model.canvas import paint
+from model.losses import IGNORE, SOME
 from model.sources import Source, read_source
 
 from .labelled_photos import SIZE, figure_at
@@ -71,7 +72,7 @@ def test_only_people_that_a_human_answers_for(dataset, tmp_path):
     add(dataset, tmp_path, "predicted")
     add(dataset, tmp_path, "rejected")
     parts = write_corrections(dataset, tmp_path / "out")
-    assert [part.photos for part in parts] == [2, 1]
+    assert [part.photos for part in parts] == [1, 1, 1]
     assert sum(part.people for part in parts) == 4
     images = {image["file_name"]: image for part in parts for image in read(part)["images"]}
     assert set(images) == {f"{sample.id}.png" for sample in (whole, other, mixed)}
@@ -92,10 +93,65 @@ def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
         np.testing.assert_allclose(canvas.uv[y : y + h, x : x + w, 0] / 255, person.u, atol=0.003)
 
 
+def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
+    """Also where such a person stands in the surroundings of one who was."""
+    import fiftyone as fo
+
+    for _ in range(3):
+        path = tmp_path / f"{len(dataset)}.png"
+        cv2.imwrite(str(path), np.full((*SIZE[::-1], 3), len(dataset), np.uint8))
+        sample = fo.Sample(filepath=str(path))
+        dataset.add_sample(sample)
+        declare_fields(dataset, FIELDS)
+        approved, predicted = (
+            figure_at(x, 10, provenance=Provenance("lite", "", state, ""))
+            for x, state in ((5, "approved"), (36, "predicted"))
+        )
+        replace_predictions(sample, People(SIZE, [approved, predicted]), FIELDS, tmp_path / "maps")
+        sample.save()
+    parts = write_corrections(dataset, tmp_path / "out")
+    assert [part.people for part in parts] == [1, 1, 1]
+    (record,) = records_of(parts[0]).values()
+    x, y, w, h = predicted.box
+    labels = paint(record, SIZE[::-1]).labels
+    assert (labels[y : y + h, x : x + w, 0] == IGNORE).all()
+    (source,) = find_data_sets([parts[2].folder])
+    (truth,) = read_truth(source)
+    assert not truth.maps().counted[y : y + h, x : x + w].any()
+
+
+def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
+    """Where the charts say another part, or nothing, the parts count."""
+    whole = figure_at(5, 10)
+    parts, charts = whole.parts.copy(), whole.charts.copy()
+    parts[:10], charts[:5] = 4, 0
+    for _ in range(3):
+        add(dataset, tmp_path, "edited", parts=parts, charts=charts)
+    first, _, last = write_corrections(dataset, tmp_path / "out")
+    (record,) = records_of(first).values()
+    x, y, w, h = whole.box
+    labels = paint(record, SIZE[::-1]).labels[y : y + h, x : x + w]
+    np.testing.assert_array_equal(labels[..., 1], parts)
+    assert (labels[:10, :, 2] == SOME).all()
+    np.testing.assert_array_equal(labels[10:, :, 2], charts[10:])
+    (source,) = find_data_sets([last.folder])
+    (truth,) = read_truth(source)
+    maps = truth.maps()
+    np.testing.assert_array_equal(maps.parts[y : y + h, x : x + w], parts)
+    assert not maps.charts[y : y + 10, x : x + w].any()
+
+
+def test_people_of_two_files_have_ids_of_their_own(dataset, tmp_path):
+    for _ in range(3):
+        add(dataset, tmp_path, "approved", "approved", id=7)
+    for part in write_corrections(dataset, tmp_path / "out"):
+        assert [annotation["id"] for annotation in read(part)["annotations"]] == [1, 2]
+
+
 def test_evaluation_reads_them(dataset, tmp_path):
     for _ in range(3):
         add(dataset, tmp_path, "approved")
-    _, held_out = write_corrections(dataset, tmp_path / "out")
+    *_, held_out = write_corrections(dataset, tmp_path / "out")
     (source,) = find_data_sets([held_out.folder])
     (truth,) = read_truth(source)
     assert truth.photo.resolve() in {path.resolve() for path in tmp_path.glob("*.png")}
@@ -105,7 +161,7 @@ def test_evaluation_reads_them(dataset, tmp_path):
 def test_people_without_charts_have_their_parts(dataset, tmp_path):
     for _ in range(3):
         add(dataset, tmp_path, "approved", charts=None, u=None, v=None)
-    part, _ = write_corrections(dataset, tmp_path / "out")
+    part, *_ = write_corrections(dataset, tmp_path / "out")
     record = next(iter(records_of(part).values()))
     assert record.iuv is None
     assert paint(record, SIZE[::-1]).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
@@ -114,14 +170,14 @@ def test_people_without_charts_have_their_parts(dataset, tmp_path):
 def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
     for _ in range(12):
         add(dataset, tmp_path, "approved")
-    _, before = write_corrections(dataset, tmp_path / "first", held_out=0.5)
+    *_, before = write_corrections(dataset, tmp_path / "first", held_out=0.5)
     for _ in range(12):
         add(dataset, tmp_path, "approved")
-    train, after = write_corrections(dataset, tmp_path / "second", held_out=0.5)
-    names = [{image["file_name"] for image in read(part)["images"]} for part in (before, train, after)]
-    assert names[0] <= names[2]
-    assert not names[1] & names[2]
-    assert len(names[1] | names[2]) == 24
+    parts = write_corrections(dataset, tmp_path / "second", held_out=0.5)
+    was, *names = [{image["file_name"] for image in read(part)["images"]} for part in (before, *parts)]
+    assert was <= names[2]
+    assert min(map(len, names)) >= 1
+    assert len(set.union(*names)) == sum(map(len, names)) == 24
 
 
 def test_photos_that_are_moved_stay_in_their_parts(dataset, tmp_path):

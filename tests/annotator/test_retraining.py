@@ -15,7 +15,7 @@ from annotator.fiftyone_fields import FieldError
 from annotator.images import find_photos
 from annotator.network import DEFAULT_MODEL, Network
 from annotator.retraining import FineTuning, Retraining, last_run, losses
-from model.config import make_config
+from model.config import check_config, make_config
 from model.sources import Source
 
 from ..model.conftest import write_source
@@ -71,7 +71,8 @@ def test_a_new_model_beside_the_old_one(retrained):
 
 def test_it_goes_on_with_the_corrections_it_began_with(retrained):
     outcome = retrained.outcome
-    assert outcome.trained_on.photos + outcome.held_out.photos == 6
+    assert outcome.trained_on.photos + outcome.validation.photos + outcome.held_out.photos == 6
+    assert outcome.validation.photos > 0
     with (retrained.out / "run" / "log.csv").open(newline="") as file:
         assert [(row["stage"], row["epoch"]) for row in csv.DictReader(file)] == [("3", "1"), ("3", "2")]
 
@@ -134,12 +135,16 @@ def test_sources_of_the_first_training_without_weight_count_by_their_images(
         for file, weight in zip(files, weights, strict=True)
     ]
     base = tmp_path / "config.json"
-    base.write_text(make_config("lite", data=tuple(sources)).to_json())
+    with_backbone = {"backbone_weights": "movenet.npz", "backbone_share": 0.4, "validation": (sources[0],)}
+    base.write_text(make_config("lite", data=tuple(sources), **with_backbone).to_json())
     run = copy(retrained)
     run.plan = replace(SHORT, base=base)
     own, *rest = run._config().data
     assert own.weight == 0.5
     assert [source.weight for source in rest] == pytest.approx(shares)
+    check_config(run._config())
+    (source,) = run._config().validation
+    assert source.annotations == str(run.outcome.validation.folder / "annotations.json")
 
 
 @pytest.mark.parametrize(

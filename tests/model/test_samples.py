@@ -259,7 +259,7 @@ def plain_fields(plain: Record, iuv: Path):
 def test_a_wrong_dense_label_names_its_file(figures, tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((5, 5, 3), np.uint16))
     plain = record(figures, person())
-    with pytest.raises(DataError, match=r"0\.png: needs a 16-bit PNG"):
+    with pytest.raises(DataError, match=r"0\.png: must be a 16-bit PNG"):
         paint(Record(*plain_fields(plain, tmp_path / "0.png")), (HEIGHT, WIDTH))
 
 

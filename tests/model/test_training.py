@@ -21,8 +21,9 @@ from model.commands import _change_stage, add_commands
 from model.config import RunConfig, StagePlan, make_config, read_config
 from model.norms import folded
 from model.pasting import Pasting
-from model.sources import DataError, Source
-from model.training import Run, _stock, learning_rate, pick, split
+from model.samples import View
+from model.sources import DataError, Source, read_source
+from model.training import Batches, Run, _stock, errors_of, learning_rate, pick, split
 from model.weights import load_weights, save_arrays, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -336,6 +337,44 @@ def test_another_config_in_the_same_folder_is_refused(finished):
         Run(dataclasses.replace(begun, seed=9), finished)
 
 
+def test_a_run_that_an_older_release_began_goes_on(finished, tmp_path):
+    """Its config lacks fields that came later."""
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    written = json.loads(path.read_text())
+    del written["augmentation"]["coarse"]
+    path.write_text(json.dumps(written))
+    before = path.read_bytes()
+    Run(read_config(finished / "config.json"), tmp_path / "run")
+    assert path.read_bytes() == before
+
+
+def test_a_broken_photo_is_named_wherever_it_comes(figures, tmp_path):
+    """Keras reads the first batches itself, and hides what goes wrong in others."""
+
+    class Blank(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.number = self.add_weight()
+
+        def call(self, images):
+            return self.number
+
+        def compute_loss(self, *_, **__):
+            return self.number**2
+
+    folder = tmp_path / "figures"
+    shutil.copytree(figures.parent, folder)
+    (folder / "images" / "6.png").write_bytes(b"no image")
+    records = read_source(Source(str(folder / figures.name), str(folder / "images")))
+    batches = Batches(records, 1, View(64, 2, 256), None, (0,), 1)
+    model = Blank()
+    model.compile(optimizer="sgd")
+    for work in (model.fit, model.evaluate):
+        with pytest.raises(DataError, match=r"6\.png"), errors_of(batches):
+            work(batches, shuffle=False, verbose=0)
+
+
 @pytest.mark.parametrize("typo", ["data", "donors", "backbone_weights"])
 def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
     wrong = "nowhere.npz" if typo == "backbone_weights" else (Source(str(figures), str(tmp_path / "imges")),)
@@ -423,17 +462,24 @@ def test_sources_are_mixed_by_weight(figures):
 def test_donors_without_weight_count_by_their_images(figures):
     images = str(figures.parent / "images")
     donors = (Source(str(figures), images, weight=0.0), Source(str(figures), images, weight=0.0))
-    stock = _stock(config(figures, donors=donors), [])
+    stock = _stock(config(figures, donors=donors), [], [])
     assert len(stock.people[0]) == len(stock.people[1]) > 0
     assert stock.weights == pytest.approx([0.5, 0.5])
 
 
 def test_held_out_images_are_not_trained_on(figures):
-    data, validation = split(config(figures, validation=(), validation_share=0.4))
+    settings = config(figures, validation=(), validation_share=0.4)
+    data, validation = split(settings)
     names = {r.path for records in data for r in records}
     assert validation
     assert names.isdisjoint(r.path for r in validation)
     assert len(names) + len(validation) == 8
+    (pasted,) = _stock(settings, data, validation).people
+    assert {record.path for record, _ in pasted} <= names
+    # Where the share holds nothing out, one image is, and no other is lost.
+    settings = config(figures, data=settings.data * 3, validation=(), validation_share=0.0)
+    data, validation = split(settings)
+    assert sorted([len(validation), *map(len, data)]) == [1, 7, 8, 8]
 
 
 def test_config_survives_its_file(figures, tmp_path):
