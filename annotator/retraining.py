@@ -1,8 +1,8 @@
 """From corrections to a better model: fine-tune, export under a new id, compare with the old one.
 
-Everything lies in one folder: ``train/``, ``validation/`` and ``held_out/`` (the corrections), ``run/`` (training, with its plots), the
-new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report.md`` (both models on the held-out
-photos). The old model stays what it is; labels change only when somebody annotates with the new one.
+Everything lies in one folder: ``train/``, ``validation/`` and ``held_out/`` (the corrections), ``run/`` (training,
+with its plots), the new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report.md`` (both models
+on the held-out photos). The old model stays what it is; labels change only when somebody annotates with the new one.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Retraining:
         if done > epochs:
             return ("exported", "old model measured", "both models measured")[done - epochs - 1]
         losses = self.outcome.losses[-1]
-        return f"epoch {done} of {epochs}: loss {losses['loss']:.3f}, held out {losses['val_loss']:.3f}"
+        return f"epoch {done} of {epochs}: loss {losses['loss']:.3f}, validation {losses['val_loss']:.3f}"
 
     def __iter__(self) -> Iterator[int]:
         _remember_run(self.samples._dataset, self.out)
@@ -208,8 +208,9 @@ class Retraining:
         )
 
         def own(part: Part, weight: float = 0.0) -> Source:
-            paths = (str(part.folder / name) for name in ("annotations.json", "images", "iuv"))
-            annotations, images, iuv = paths
+            annotations, images, iuv = (
+                str(part.folder / name) for name in ("annotations.json", "images", "iuv")
+            )
             return Source(annotations, images, weight, iuv)
 
         plan, short = self.plan, {"batch": self.plan.batch, "size": self.plan.size, "growth": ()}

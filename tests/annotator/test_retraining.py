@@ -80,7 +80,7 @@ def test_it_goes_on_with_the_corrections_it_began_with(retrained):
 def test_it_says_how_far_it_is(retrained):
     first, *others = (retrained.words(done) for done in range(2, len(retrained) + 1))
     last = retrained.outcome.losses[-1]
-    assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, held out {last['val_loss']:.3f}"
+    assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, validation {last['val_loss']:.3f}"
     assert others == ["exported", "old model measured", "both models measured"]
     assert retrained.words(7) == f"2 of {len(retrained.samples)} photos labelled again"
 
