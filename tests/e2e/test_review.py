@@ -49,6 +49,7 @@ def body_person(x: int, y: int, **changes) -> Person:
         "keypoints": keypoints,
         "visibility": (keypoints[:, 2] > 0).astype(np.uint8) * 2,
         "score": 0.9,
+        "doubts": {"mask_border": 0.0},
         "provenance": Provenance("lite", "2026-01-01T00:00:00+00:00"),
     }
     return Person(**(values | changes))

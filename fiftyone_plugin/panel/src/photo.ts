@@ -1,6 +1,6 @@
 // A photo with smaller copies of itself: drawing a 4K photo at a quarter of its size would cost a frame.
 
-import { photoUrl } from "./host";
+import { photoUrl, Refusal } from "./host";
 
 const SMALLEST = 512;
 
@@ -10,10 +10,10 @@ export interface Photo {
 
 export async function loadPhoto(filepath: string): Promise<Photo> {
     const answer = await fetch(photoUrl(filepath), { credentials: "include" });
-    if (!answer.ok) throw new Error(`The photo cannot be loaded: ${filepath} (${answer.status})`);
+    if (!answer.ok) throw new Refusal(`The photo cannot be loaded: ${filepath} (${answer.status})`);
     // The browser turns the photo as its EXIF data says, as the labels expect.
     let level = await createImageBitmap(await answer.blob()).catch((error: Error) => {
-        throw new Error(`The photo cannot be read: ${filepath} (${error.message})`);
+        throw new Refusal(`The photo cannot be read: ${filepath} (${error.message})`);
     });
     const levels = [level];
     while (Math.max(level.width, level.height) > SMALLEST) {

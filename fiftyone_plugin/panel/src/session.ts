@@ -293,7 +293,7 @@ export class Session {
             const ahead = this.ahead?.sample === sample ? this.ahead : null;
             if (ahead) this.ahead = null;
             const image = await (ahead?.image ?? this.load(sample)).catch((error: Error) => {
-                if (this.loading === sample && prefix === this.place.prefix) this.failedToShow(sample);
+                if (this.loading === sample && prefix === this.place.prefix) this.failedToShow(sample, error);
                 throw error;
             });
             this.failed.delete(sample);
@@ -318,8 +318,10 @@ export class Session {
     }
 
     /** The image before must not stay, or what is meant for this one would be done to it. */
-    private failedToShow(sample: string) {
+    private failedToShow(sample: string, error: Error) {
         this.failed.add(sample);
+        const isWaitedFor = () => this.at === sample && !this.image && !this.loading;
+        if (!(error instanceof calls.Refusal)) setTimeout(() => isWaitedFor() && void this.show(sample), RETRY_MS);
         if (this.image) closePhoto(this.image.photo);
         this.clear();
     }
