@@ -1084,6 +1084,9 @@ def test_removing_a_keypoint_loses_neither_the_place_nor_the_person(panel):
 
 
 def test_what_cannot_be_shown_is_passed_over(panel):
+    network = panel.page.context.new_cdp_session(panel.page)
+    network.send("Network.enable")
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
     panel.show(2)
     Path(panel.samples[0].filepath).unlink()
     panel.show(1)
