@@ -251,7 +251,8 @@ def _without(person: Person, gone: np.ndarray) -> Person:
         if array is not None:
             changes[name] = np.where(gone, array.dtype.type(0), array)
     for name in ROWS:
-        changes[name] = _own_rows(getattr(person, name), person.box, ~gone)
+        rows = getattr(person, name)
+        changes[name] = None if rows is None else rows[~gone[_at(rows, person.box)]]
     return tight(replace(person, **changes))
 
 
@@ -265,7 +266,7 @@ def _with_parts(person: Person, where: np.ndarray, part: int) -> Person:
         if rows is not None:
             # What was said of the surface of another part does not hold any more.
             same = CHART_TO_PART[rows[:, 2].astype(int)] == part
-            changes[name] = rows[same | _is_own(rows, person.box, ~where)]
+            changes[name] = rows[same | ~where[_at(rows, person.box)]]
     return replace(person, **changes)
 
 
@@ -354,15 +355,6 @@ def _at(points: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of the box's pixel nearest to each point."""
     columns, rows = np.clip(np.floor(points[:, :2] - box[:2]), 0, np.array(box[2:]) - 1).astype(int).T
     return rows, columns
-
-
-def _is_own(rows: np.ndarray, box: Box, own: np.ndarray) -> np.ndarray:
-    """(n,) bool: whose pixel in the box is one of ``own``."""
-    return own[_at(rows, box)]
-
-
-def _own_rows(rows: np.ndarray | None, box: Box, own: np.ndarray) -> np.ndarray | None:
-    return None if rows is None else rows[_is_own(rows, box, own)]
 
 
 def _own_keypoints(piece: Person, person: Person, owner: np.ndarray, index: int) -> Person:

@@ -162,10 +162,10 @@ def _opened(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
         raise PhotoError("not an image, or of an unknown format") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
-    except FileNotFoundError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from None
     except Exception as error:  # Pillow lets through what its parsers of EXIF and of odd formats raise
-        raise PhotoError(f"damaged: {error}") from None
+        # An error of the system has a number, Pillow's own have none.
+        of_system = isinstance(error, OSError) and error.errno
+        raise PhotoError(f"cannot be read: {error.strerror}" if of_system else f"damaged: {error}") from None
 
 
 def _to_rgb(image) -> np.ndarray:

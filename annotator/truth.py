@@ -152,10 +152,7 @@ class Truth:
         shape = self.image.size[::-1]
         if not self.iuv.is_file():
             return *np.zeros((2, *shape), np.uint8), *np.zeros((2, *shape), np.float32)
-        try:
-            dense = read_dense(self.iuv, shape)
-        except ValueError as error:
-            raise CocoError(str(error)) from None
+        dense = read_dense(self.iuv, shape)
         u, v = (dense[..., i].astype(np.float32) / IUV_SCALE for i in (1, 2))
         return *charts_and_parts(dense[..., 0]), u, v
 
@@ -164,14 +161,14 @@ def read_dense(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) uint16 of dense labels for an image of ``shape``, see :attr:`DataSet.iuv`.
 
     Raises:
-        ValueError: they cannot be used; names the file.
+        CocoError: they cannot be used; names the file.
     """
     dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if dense is None or dense.dtype != np.uint16 or dense.shape != (*shape, 3):
-        raise ValueError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
+        raise CocoError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
     most = dense[..., 0].max(initial=0)
     if most >= PART_ALONE + len(PARTS):
-        raise ValueError(f"{path}: channel 0: {most} is not a chart 0..24, or 24 + a part 1..14")
+        raise CocoError(f"{path}: channel 0: {most} is not a chart 0..24, or 24 + a part 1..14")
     return dense
 
 

@@ -55,8 +55,8 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
     """All labels of a record at image resolution, shape (H, W).
 
     Raises:
-        DataError: unreadable dense labels, naming the file.
-        annotator.coco.CocoError: a malformed annotation, naming file, id and field.
+        annotator.coco.CocoError: unreadable dense labels, naming the file; a malformed annotation, naming file, id and
+            field.
     """
     height, width = shape
     outside = 0 if record.complete else IGNORE
@@ -109,10 +109,7 @@ def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
 
 
 def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:
-    try:
-        dense = read_dense(record.iuv, labels.shape[:2])
-    except ValueError as error:
-        raise DataError(str(error)) from None
+    dense = read_dense(record.iuv, labels.shape[:2])
     x, y, w, h = cv2.boundingRect((labels[..., PERSON] == 1).view(np.uint8))
     here = slice(y, y + h), slice(x, x + w)
     dense, labels = dense[here], labels[here]

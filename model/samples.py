@@ -76,8 +76,9 @@ def make_sample(
         ``heads`` float32 [h, w, 3·votes]; their values are described in :mod:`model.losses`.
 
     Raises:
-        DataError: an unreadable photo or dense label, naming it.
-        annotator.coco.CocoError: a malformed annotation, naming file, id and field.
+        DataError: an unreadable photo, naming it.
+        annotator.coco.CocoError: an unreadable dense label, naming it; a malformed annotation, naming file, id and
+            field.
     """
     photo = photo_of(record)
     _check_size(record, photo.shape[1::-1])

@@ -35,9 +35,8 @@ class Source:
     weight: float = 1.0
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
-    """Folder of dense labels, optional: ``<image stem>.png``, 16 bit, channels chart, U·65535, V·65535 in the
-    order that OpenCV reads them. An image without a file has what its annotations say; two photos cannot share
-    one."""
+    """Folder of dense labels, optional: ``<image stem>.png``, see :attr:`annotator.truth.DataSet.iuv`.
+    An image without a file has what its annotations say; two photos cannot share one."""
 
 
 @dataclass(frozen=True)

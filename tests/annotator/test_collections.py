@@ -364,6 +364,25 @@ def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
     assert now == was
 
 
+def test_imported_people_have_doubts(dataset, labels, tmp_path):
+    """A nose in the lower corner of the box is outside of its part."""
+    parts = [[]] * 14
+    parts[13] = {"size": [256, 256], "counts": [0, 256 * 40, 256 * 216]}
+    x, y, w, h = record()["bbox"]
+    nose = [x + w - 1, y + h - 1, 2] + [0, 0, 0] * 16
+    data = json.loads(labels.read_text())
+    whole = {"segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]]}
+    person = record(id=5, image_id=11, keypoints=nose, num_keypoints=1, dp_masks=parts, **whole)
+    data["annotations"] = [person, {"id": 6, "image_id": 10, "category_id": 1, "bbox": person["bbox"]}]
+    labels.write_text(json.dumps(data))
+    import_labels(dataset, labels, tmp_path)
+    bare, doubtful = (found for (found,) in dataset.values("dp_people.detections"))
+    assert doubtful["doubt"] == pytest.approx(doubtful["doubt_keypoint_outside"], abs=1e-6)
+    assert doubtful["doubt"] > 0.5
+    assert doubtful["reasons"] == ["keypoint outside its part"]
+    assert bare.has_field("doubt") is False or bare["doubt"] is None
+
+
 @pytest.fixture
 def folders(dataset, tmp_path) -> Path:
     """A folder ``photos`` with a/1.jpg, imported by the name that is given to :func:`import_one`, and a/2.jpg."""

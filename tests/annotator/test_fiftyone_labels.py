@@ -291,24 +291,19 @@ def test_a_person_added_by_hand_is_kept(sample, maps):
     assert states == {2: "predicted", 40: "edited"}
 
 
-def test_a_deleted_person_does_not_come_back(sample, maps):
-    write(sample, block(2), block(40), maps=maps)
-    del sample[FIELDS.people].detections[0]
+@pytest.mark.parametrize(
+    ("there", "deleted", "again"),
+    [((2, 40), 0, (3, 40)), ((2, 5), 1, (2, 5))],
+    ids=["somebody alone", "a double of somebody"],
+)
+def test_a_deleted_person_does_not_come_back_and_takes_nobody_along(sample, maps, there, deleted, again):
+    write(sample, *map(block, there), maps=maps)
+    del sample[FIELDS.people].detections[deleted]
     sample.save()
     for _ in range(2):
-        replaced = write(sample, block(3), block(40), maps=maps)
+        replaced = write(sample, *map(block, again), maps=maps)
         assert (replaced.added, replaced.dropped) == (1, 1)
-        assert boxes(sample) == [(40, 10, 12, 30)]
-
-
-def test_a_deleted_double_takes_nobody_with_it(sample, maps):
-    write(sample, block(2), block(5), maps=maps)
-    del sample[FIELDS.people].detections[1]
-    sample.save()
-    for _ in range(2):
-        replaced = write(sample, block(2), block(5), maps=maps)
-        assert (replaced.added, replaced.dropped) == (1, 1)
-        assert boxes(sample) == [(2, 10, 12, 30)]
+        assert boxes(sample) == [(there[1 - deleted], 10, 12, 30)]
 
 
 def test_a_human_may_label_whom_a_human_deleted(sample, maps):

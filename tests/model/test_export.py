@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.images import find_photos
+from annotator.images import PhotoError, find_photos
 from annotator.network import Maps, ModelError, Network
 from model.cascade import PRESETS, SECOND_THOUGHTS, Cascade
 from model.export import LIMITS, ExportError, compare, export_onnx, read_images
@@ -24,6 +24,12 @@ def cascade() -> Cascade:
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return read_images(find_photos(EXAMPLES)[:3], 128)
+
+
+def test_a_photo_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "b.png").write_bytes(b"no image")
+    with pytest.raises(PhotoError, match=r"b\.png: not an image"):
+        read_images([find_photos(EXAMPLES)[0], tmp_path / "b.png"], 64)
 
 
 @pytest.fixture(scope="module")

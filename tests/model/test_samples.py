@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from annotator.coco import CocoError
 from annotator.densepose import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
 from model.augmentation import Augmentation, change_look, sample_matrix
 from model.canvas import paint
@@ -54,6 +55,14 @@ def test_everything_labelled(figures):
     y, x = np.argwhere(labels["charts"] == 2)[0]
     np.testing.assert_allclose(labels["uv"][y, x] / 255, (0.5, 0.25), atol=0.003)
     assert labels["keypoints"][..., 0].max() > 0.9 * KEYPOINT_PEAK
+
+
+def test_a_crowd_of_people_is_painted(figures):
+    """More than a byte can tell apart."""
+    people = [person(id=number) for number in range(300)]
+    canvas = paint(record(figures, *people), (HEIGHT, WIDTH))
+    assert len(canvas.people) == 300
+    assert (canvas.labels[12:68, 12:48, 0] == 1).all()
 
 
 def test_head_vectors_point_at_the_head(figures):
@@ -259,7 +268,7 @@ def plain_fields(plain: Record, iuv: Path):
 def test_a_wrong_dense_label_names_its_file(figures, tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((5, 5, 3), np.uint16))
     plain = record(figures, person())
-    with pytest.raises(DataError, match=r"0\.png: must be a 16-bit PNG"):
+    with pytest.raises(CocoError, match=r"0\.png: must be a 16-bit PNG"):
         paint(Record(*plain_fields(plain, tmp_path / "0.png")), (HEIGHT, WIDTH))
 
 

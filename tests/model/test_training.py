@@ -349,6 +349,14 @@ def test_a_run_that_an_older_release_began_goes_on(finished, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_new_nets_begin_the_same_in_every_process(figures, tmp_path):
+    """A run may be killed before its first epoch is done."""
+    run = Run(config(figures), tmp_path / "run")
+    first, again = (run._cascade(1).get_weights() for _ in range(2))
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_broken_photo_is_named_wherever_it_comes(figures, tmp_path):
     """Keras reads the first batches itself, and hides what goes wrong in others."""
 
