@@ -801,6 +801,22 @@ def test_an_edit_whose_answer_is_lost_is_done_once(panel):
     np.testing.assert_array_equal(restored.mask, first.mask)
 
 
+def test_an_edit_that_waits_can_be_undone_by_mouse(panel):
+    nose = panel.people()[0].keypoints[0, :2]
+    panel.click(nose[0], nose[1] + 30)
+    panel.press("k")
+    panel.page.route("**/operators/execute", lambda route: route.abort())
+    undo, redo = (panel["review"].get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    assert undo.is_disabled()
+    panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    undo.click()
+    redo.click()
+    undo.click()
+    panel.page.unroute("**/operators/execute")
+    assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0], abs=0.1)
+    assert redo.is_enabled()
+
+
 def test_leaving_is_asked_about_while_an_edit_waits(panel):
     nose = panel.people()[0].keypoints[0, :2]
     panel.click(nose[0], nose[1] + 30)

@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 
 from annotator import densepose
-from annotator.fiftyone_fields import PERSON_COLOURS
+from annotator.edits import LEAST_SIDE
+from annotator.fiftyone_fields import LEAST_DOUBT, PERSON_COLOURS
+from annotator.fiftyone_labels import DECIDED
+from annotator.panel_data import MASK_BIT
 
 PLUGIN = Path(__file__).resolve().parents[2] / "fiftyone_plugin"
 
@@ -29,5 +32,6 @@ def test_the_labels_are_those_of_the_package():
     assert labels["keypointMirror"] == densepose.KEYPOINT_MIRROR.tolist()
     for name, colours in (("part", densepose.PART_COLOURS), ("chart", densepose.CHART_COLOURS)):
         assert labels[f"{name}Colours"] == ["#" + bytes(c.tolist()).hex() for c in colours]
-    source = (PLUGIN / "panel" / "src" / "labels.ts").read_text()
-    assert all(colour in source for colour in PERSON_COLOURS)
+    assert labels["personColours"] == list(PERSON_COLOURS)
+    assert labels["decided"] == list(DECIDED)
+    assert (labels["leastDoubt"], labels["leastSide"], labels["maskBit"]) == (LEAST_DOUBT, LEAST_SIDE, MASK_BIT)

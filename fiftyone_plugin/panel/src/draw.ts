@@ -28,7 +28,7 @@ export function drawFrame(context: CanvasRenderingContext2D, session: Session, v
     const pixel = 1 / view.scale;
     session.tiles.begin();
     if (!session.bare) drawLabels(context, session, view);
-    for (const { draw } of session.previews) draw(context, view.scale);
+    for (const { draw } of session.edits.previews) draw(context, view.scale);
     ACTIONS[session.tool].draw?.(session, context, pixel);
 }
 

@@ -22,8 +22,8 @@ interface Key {
     run(context: Context, event: KeyboardEvent, name: string): void;
 }
 
-const tool = (key: string, name: Tool, words: string): Key => ({
-    keys: [key],
+const tool = (name: Tool, words: string): Key => ({
+    keys: [ACTIONS[name].key],
     words,
     group: "Tools",
     run: ({ session }) => session.useTool(name),
@@ -79,7 +79,8 @@ function giveUp({ session }: Context) {
     if (session.help || session.scores) return session.set({ help: false, scores: false });
     if (isDrawing()) abandon();
     else session.set({ keypoint: null });
-    session.set({ wrong: null, message: "", refusal: "" });
+    session.edits.setRefusal("");
+    session.set({ wrong: null, message: "" });
 }
 
 function fade({ session }: Context, event: KeyboardEvent) {
@@ -101,20 +102,20 @@ export const KEYS: Key[] = [
         focusSoon(event, ".dp-chip");
     } },
     { keys: ["j"], words: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scores: !session.scores, help: false }) },
-    tool("q", "select", "select and move"),
-    tool("k", "keypoints", "keypoints"),
-    tool("b", "brush", "brush"),
+    tool("select", "select and move"),
+    tool("keypoints", "keypoints"),
+    tool("brush", "brush"),
     { keys: ["e"], words: "eraser; with the polygon: cut away, or add again", group: "Tools", run: erase },
-    tool("p", "polygon", "polygon"),
-    tool("g", "bucket", "fill an area with a part"),
-    tool("x", "split", "split by a line"),
-    tool("h", "heads", "split by clicking the heads"),
-    { keys: ["m"], words: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
+    tool("polygon", "polygon"),
+    tool("bucket", "fill an area with a part"),
+    tool("split", "split by a line"),
+    tool("heads", "split by clicking the heads"),
+    { keys: [ACTIONS.merge.key], words: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
         session.useTool("merge");
         focusSoon(event, "[data-testid=dp-merge]");
     } },
-    tool("n", "add", "add a person by a box"),
-    tool("u", "surface", "correct the place on the body"),
+    tool("add", "add a person by a box"),
+    tool("surface", "correct the place on the body"),
     { keys: ["l"], words: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
     { keys: ["{", "}"], words: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: step(PAINTED, session.part, event.key === "{" ? -1 : 1) }) },
     { keys: ["["], words: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
@@ -148,7 +149,7 @@ export const KEYS: Key[] = [
     { keys: ["+", "="], words: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
     { keys: ["-"], words: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], words: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
-    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], words: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.edits.undo("redo") },
     { keys: ["Shift+M"], words: "the panel on all of the screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
     { keys: ["?"], words: "this table", group: "View", run: ({ session }) => session.set({ help: !session.help, scores: false }) },
 ];

@@ -1,5 +1,6 @@
-// The label space, as annotator/densepose.py has it: a test compares the two.
+// The label space and other facts of the package: a test compares the two.
 
+import type { State } from "./calls";
 import data from "./labels.json";
 
 export const PARTS: string[] = data.parts;
@@ -10,9 +11,15 @@ export const CHART_TO_PART: number[] = data.chartToPart;
 export const KEYPOINT_MIRROR: number[] = data.keypointMirror;
 export const PART_COLOURS: string[] = data.partColours;
 export const CHART_COLOURS: string[] = data.chartColours;
-export const PERSON_COLOURS = [
-    "#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a",
-];
+export const PERSON_COLOURS: string[] = data.personColours;
+/** States of people whose doubts no longer count. */
+export const DECIDED = data.decided as State[];
+/** A doubt from here on is a reason. */
+export const LEAST_DOUBT: number = data.leastDoubt;
+/** Pixels that the box of a person who is added has at least each way. */
+export const LEAST_SIDE: number = data.leastSide;
+/** Of a byte that holds a part: set on the mask. */
+export const MASK_BIT: number = data.maskBit;
 
 export const rgb = (hex: string): [number, number, number] => {
     const value = parseInt(hex.slice(1), 16);

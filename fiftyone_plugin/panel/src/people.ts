@@ -1,8 +1,7 @@
 // One person as the panel holds it: the server's data with its layers unpacked.
 
-import type { PersonData, State } from "./calls";
-
-export const MASK_BIT = 128;
+import type { PersonData } from "./calls";
+import { DECIDED, MASK_BIT } from "./labels";
 
 export interface Layers {
     /** Part 0..14, plus MASK_BIT on the mask. */
@@ -89,10 +88,6 @@ export function surfaceAt(person: Person, x: number, y: number): SurfaceSpot | n
     return { chart: charts[index], u: u[index] / 255, v: v[index] / 255 };
 }
 
-/** A doubt from here on is a reason, as in annotator/fiftyone_fields.py. */
-export const DOUBTFUL = 0.3;
-
-export const DECIDED: State[] = ["approved", "rejected"];
 export const isDecided = ({ state }: Person) => DECIDED.includes(state);
 
 /** How much looks wrong with a person that nobody has decided. */

@@ -138,3 +138,6 @@ function Comment({ session, person }: { session: Session; person: Person }) {
         />
     );
 }
+
+/** The field in which somebody is writing a comment. */
+export const commentField = () => document.querySelector<HTMLElement>("[data-testid=dp-comment]:focus");

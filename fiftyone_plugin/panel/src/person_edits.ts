@@ -1,8 +1,8 @@
 // What can be done to the people of the open image: each function makes one edit.
 
 import { type Edit, type State, type SurfacePoint, together } from "./calls";
-import { KEYPOINT_MIRROR } from "./labels";
-import { DECIDED, isDecided, type SurfaceSpot } from "./people";
+import { DECIDED, KEYPOINT_MIRROR } from "./labels";
+import { isDecided, type SurfaceSpot } from "./people";
 import type { Session } from "./session";
 
 /** Decide about a person; after approving or rejecting go on without waiting for the server. */
@@ -12,7 +12,7 @@ export function decide(session: Session, state: State, comment?: string, person 
     const goesOn = comment === undefined && DECIDED.includes(state);
     if (!person) return goesOn ? void session.goOn(false) : undefined;
     const edit: Edit = { kind: "decide", person: person.key, state };
-    session.edit(comment === undefined ? edit : { ...edit, comment });
+    session.edits.make(comment === undefined ? edit : { ...edit, comment });
     if (goesOn) void session.goOn();
 }
 
@@ -20,26 +20,26 @@ export function decide(session: Session, state: State, comment?: string, person 
 export function decideAll(session: Session, state: State) {
     if (session.loading) return;
     const open = session.people.filter((person) => !isDecided(person));
-    if (open.length) session.edit(together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
+    if (open.length) session.edits.make(together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
     void session.goOn(open.length > 0);
 }
 
 /** A person is the same as the selected one. */
 export function merge(session: Session, key: string) {
     if (!session.person || key === session.selected) return;
-    session.edit({ kind: "merge", people: [session.person.key, key] });
+    session.edits.make({ kind: "merge", people: [session.person.key, key] });
     session.useTool("select");
 }
 
 export function remove(session: Session) {
-    if (session.person) session.edit({ kind: "delete", person: session.person.key });
+    if (session.person) session.edits.make({ kind: "delete", person: session.person.key });
 }
 
 /** Put a keypoint somewhere, inside of the photo. */
 export function setKeypoint(
     session: Session, index: number, x: number, y: number, visibility: number, person = session.selected,
 ) {
-    if (person) session.edit(keypointAt(session, person, index, x, y, visibility));
+    if (person) session.edits.make(keypointAt(session, person, index, x, y, visibility));
 }
 
 /** Of the selected keypoint. A missing one first needs a place. */
@@ -60,7 +60,7 @@ export function swapKeypoint(session: Session, index: number) {
         keypointAt(session, key, index, b[0], b[1], b[3]),
         keypointAt(session, key, other, a[0], a[1], a[3]),
     ];
-    session.edit(together(moves));
+    session.edits.make(together(moves));
 }
 
 function keypointAt(session: Session, person: string, index: number, x: number, y: number, visibility: number): Edit {
@@ -75,7 +75,7 @@ export function putAt(session: Session, spot: SurfaceSpot) {
     if (!person || !wrong) return;
     const row: SurfacePoint = [...wrong, spot.chart, spot.u, spot.v];
     session.set({ wrong: null });
-    session.edit({ kind: "correct_surface", person: person.key, corrections: [row] });
+    session.edits.make({ kind: "correct_surface", person: person.key, corrections: [row] });
 }
 
 /** Swap left and right, front and back, or both, of the whole person or of the chosen part. */
@@ -83,5 +83,5 @@ export function swap(session: Session, kinds: ("swap_sides" | "swap_depth")[], o
     const { person } = session;
     if (!person) return;
     const parts = onlyPart ? { parts: [session.part] } : {};
-    session.edit(together(kinds.map((kind) => ({ kind, person: person.key, ...parts }))));
+    session.edits.make(together(kinds.map((kind) => ({ kind, person: person.key, ...parts }))));
 }

@@ -12,7 +12,7 @@ function toggled<T>(list: T[], value: T): T[] {
 }
 
 export function QueueColumn({ session }: { session: Session }) {
-    const { queue } = session;
+    const { answer: queue, filters, items } = session.queue;
     const show = React.useCallback((sample: string) => void session.show(sample), [session]);
     if (!queue) return <div className="dp-column dp-left" />;
     const share = queue.images ? queue.done / queue.images : 0;
@@ -34,9 +34,9 @@ export function QueueColumn({ session }: { session: Session }) {
                 {STATES.map((state) => (
                     <button
                         key={state}
-                        className={`dp-chip dp-${state} ${session.states.includes(state) ? "dp-on" : ""}`}
-                        aria-pressed={session.states.includes(state)}
-                        onClick={() => session.filter({ states: toggled(session.states, state) })}
+                        className={`dp-chip dp-${state} ${filters.states.includes(state) ? "dp-on" : ""}`}
+                        aria-pressed={filters.states.includes(state)}
+                        onClick={() => session.filter({ states: toggled(filters.states, state) })}
                     >
                         {state} {queue.states[state]}
                     </button>
@@ -44,9 +44,9 @@ export function QueueColumn({ session }: { session: Session }) {
                 {Object.entries(queue.reasons).map(([reason, count]) => (
                     <button
                         key={reason}
-                        className={`dp-chip ${session.reasons.includes(reason) ? "dp-on" : ""}`}
-                        aria-pressed={session.reasons.includes(reason)}
-                        onClick={() => session.filter({ reasons: toggled(session.reasons, reason) })}
+                        className={`dp-chip ${filters.reasons.includes(reason) ? "dp-on" : ""}`}
+                        aria-pressed={filters.reasons.includes(reason)}
+                        onClick={() => session.filter({ reasons: toggled(filters.reasons, reason) })}
                     >
                         {reason} {count}
                     </button>
@@ -54,7 +54,7 @@ export function QueueColumn({ session }: { session: Session }) {
             </div>
             <div className="dp-row">
                 <select
-                    value={session.order}
+                    value={filters.order}
                     onChange={(event) => session.filter({ order: event.target.value })}
                     title="Order of the queue"
                 >
@@ -64,9 +64,9 @@ export function QueueColumn({ session }: { session: Session }) {
                 <button className="dp-button" onClick={() => session.set({ scores: true })} title="All people and their scores (J)">
                     Scores
                 </button>
-                <span className="dp-dim">{session.check ? `${session.items.length} to check` : `${queue.found} images`}</span>
+                <span className="dp-dim">{filters.check ? `${items.length} to check` : `${queue.found} images`}</span>
             </div>
-            <Items items={session.items} open={session.image?.sample} show={show} />
+            <Items items={items} open={session.image?.sample} show={show} />
             <SpotCheck session={session} />
         </div>
     );

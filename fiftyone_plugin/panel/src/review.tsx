@@ -135,16 +135,17 @@ function Nothing({ again }: { again(): void }) {
 
 /** What the panel has to say: a conflict, what was not saved, an answer, else what the tool expects. */
 function Banners({ session }: { session: Session }) {
-    const { conflicts, refusal, message, emptyBox } = session;
+    const { edits, message, emptyBox } = session;
+    const { conflicts, refusal } = edits;
     return (
         <div className="dp-banners">
             {conflicts.length > 0 && (
                 <div className="dp-banner dp-warning" data-testid="dp-conflict">
                     {conflicts[0].text}
-                    <button className="dp-button" onClick={() => session.insist()}>
+                    <button className="dp-button" onClick={() => edits.insist()}>
                         Do mine on top
                     </button>
-                    <button className="dp-button" onClick={() => session.giveIn()}>
+                    <button className="dp-button" onClick={() => edits.giveIn()}>
                         Keep theirs
                     </button>
                 </div>
@@ -152,7 +153,7 @@ function Banners({ session }: { session: Session }) {
             {refusal && (
                 <div className="dp-banner dp-warning" data-testid="dp-refusal">
                     {refusal}
-                    <button className="dp-button" onClick={() => session.set({ refusal: "" })} title="Esc">
+                    <button className="dp-button" onClick={() => edits.setRefusal("")} title="Esc">
                         Dismiss
                     </button>
                 </div>
@@ -161,7 +162,7 @@ function Banners({ session }: { session: Session }) {
                 <div className="dp-banner" data-testid="dp-message">
                     {message}
                     {emptyBox && (
-                        <button className="dp-button" onClick={() => session.edit({ kind: "add_empty", box: emptyBox })}>
+                        <button className="dp-button" onClick={() => edits.make({ kind: "add_empty", box: emptyBox })}>
                             Add an empty person
                         </button>
                     )}

@@ -1,8 +1,8 @@
 // The scores of all people who are to be decided: a histogram above each column, the worst people first.
 
 import { type Score, scores, type Scores } from "./calls";
-import { DOUBTFUL } from "./people";
 import { leave } from "./keys";
+import { LEAST_DOUBT } from "./labels";
 import type { Session } from "./session";
 
 export function ScoreTable({ session }: { session: Session }) {
@@ -95,7 +95,7 @@ export function Histogram({ counts, most }: { counts: number[]; most: number }) 
 
 function Cell({ score, value }: { score: Score; value: number | null }) {
     if (value === null) return <td className="dp-dim">–</td>;
-    const isWrong = score.is_doubt && value >= DOUBTFUL;
+    const isWrong = score.is_doubt && value >= LEAST_DOUBT;
     return (
         <td className={isWrong ? "dp-wrong" : ""}>
             <div className={`dp-bar ${score.is_doubt ? "dp-doubt" : "dp-sure"}`}>

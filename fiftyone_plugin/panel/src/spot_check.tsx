@@ -84,7 +84,7 @@ export function SpotCheck({ session }: { session: Session }) {
                     disabled={!meant?.check.length}
                     onClick={async () => {
                         await session.filter({ check: meant!.check, states: [], reasons: [] });
-                        if (session.items[0]) await session.show(session.items[0].id);
+                        if (session.queue.items[0]) await session.show(session.queue.items[0].id);
                     }}
                 >
                     Look at {meant?.check.length}

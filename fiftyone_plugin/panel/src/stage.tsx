@@ -1,7 +1,8 @@
 // The canvas: photo and labels, pointer and wheel.
 
 import { drawFrame } from "./draw";
-import type { Image, Session } from "./session";
+import type { Image } from "./loader";
+import type { Session } from "./session";
 import { abandon, ACTIONS, pointerMoved, selectAt } from "./tools";
 import type { Viewport } from "./viewport";
 

@@ -1,8 +1,8 @@
 // A person's labels as a picture, drawn once for a zoom and then only moved and scaled. Zoomed out, every second,
 // fourth… pixel is drawn: that is as fast as the screen is small, and outlines stay a screen pixel wide.
 
-import { CHART_COLOURS, PART_COLOURS, PERSON_COLOURS, rgb } from "./labels";
-import { MASK_BIT, type Person } from "./people";
+import { CHART_COLOURS, MASK_BIT, PART_COLOURS, PERSON_COLOURS, rgb } from "./labels";
+import type { Person } from "./people";
 
 export const FILLS = ["mask", "parts", "charts", "texture", "u", "v", "none"] as const;
 export type Fill = (typeof FILLS)[number];

@@ -3,22 +3,9 @@
 import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "./labels";
 import { toggleFullScreen } from "./keys";
 import { setVisibility, swapKeypoint } from "./person_edits";
-import { RADII, type Session, type Tool } from "./session";
+import { RADII, type Session } from "./session";
 import { FILLS, type Fill } from "./tiles";
-import { ACTIONS, isDrawing, undo } from "./tools";
-
-const TOOL_BUTTONS: [Tool, string, string][] = [
-    ["select", "Select", "Q"],
-    ["keypoints", "Keypoints", "K"],
-    ["brush", "Brush", "B, eraser E"],
-    ["polygon", "Polygon", "P"],
-    ["bucket", "Fill", "G"],
-    ["split", "Cut", "X"],
-    ["heads", "Heads", "H"],
-    ["merge", "Merge", "M"],
-    ["add", "Add", "N"],
-    ["surface", "Surface", "U"],
-];
+import { isDrawing, TOOLS, undo } from "./tools";
 
 /** By a keypoint's visibility. */
 const VISIBILITY = ["missing", "hidden", "visible"];
@@ -26,8 +13,8 @@ const VISIBILITY = ["missing", "hidden", "visible"];
 const SAVING = { saved: "saved", saving: "saving…", failing: "not saved yet" };
 
 export function Toolbar({ session }: { session: Session }) {
-    const { history, look } = session;
-    const canUndo = isDrawing() || !!history?.undo.length || session.cameFrom !== null;
+    const { edits, look } = session;
+    const canUndo = isDrawing() || edits.can("undo") || session.cameFrom !== null;
     return (
         <div className="dp-toolbar">
             <button
@@ -48,15 +35,15 @@ export function Toolbar({ session }: { session: Session }) {
                 <button className="dp-button" title="Undo; take back the last corner (Ctrl+Z)" disabled={!canUndo} onClick={() => undo(session)}>
                     Undo
                 </button>
-                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!history?.redo.length} onClick={() => void session.undo("redo")}>
+                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!edits.can("redo")} onClick={() => void session.edits.undo("redo")}>
                     Redo
                 </button>
                 <span
-                    className={`dp-saving dp-${session.saving}`}
+                    className={`dp-saving dp-${session.edits.saving}`}
                     title="What is not saved yet is tried again until it is"
                     data-testid="dp-saving"
                 >
-                    {SAVING[session.saving]}
+                    {SAVING[session.edits.saving]}
                 </span>
                 <button
                     className="dp-button"
@@ -73,16 +60,16 @@ export function Toolbar({ session }: { session: Session }) {
                 </button>
             </div>
             <div className="dp-group">
-                {TOOL_BUTTONS.map(([tool, name, key]) => (
+                {TOOLS.map(([tool, { name, key, hint }]) => (
                     <button
                         key={tool}
                         className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
-                        title={`${ACTIONS[tool].hint} (${key})`}
+                        title={`${hint} (${key.toUpperCase()})`}
                         data-testid={`dp-tool-${tool}`}
                         aria-pressed={session.tool === tool}
                         onClick={() => session.useTool(tool)}
                     >
-                        {name} <kbd>{key[0]}</kbd>
+                        {name} <kbd>{key.toUpperCase()}</kbd>
                     </button>
                 ))}
             </div>

@@ -1,7 +1,7 @@
 // What the pointer does with each tool. Points are in image pixels.
 
-import { KEYPOINTS, PART_COLOURS } from "./labels";
-import { indexAt, isOn, MASK_BIT, personAt } from "./people";
+import { KEYPOINTS, LEAST_SIDE, MASK_BIT, PART_COLOURS } from "./labels";
+import { indexAt, isOn, personAt } from "./people";
 import { merge, setKeypoint } from "./person_edits";
 import type { Session, Tool } from "./session";
 import { colourOf } from "./tiles";
@@ -17,6 +17,9 @@ export interface Pointer {
 }
 
 export interface ToolAction {
+    name: string;
+    /** That chooses the tool. */
+    key: string;
     hint: string;
     cursor: string;
     down?(session: Session, pointer: Pointer): void;
@@ -78,7 +81,7 @@ const corners = (pixel: number) =>
 
 /** What is being drawn comes before what was done. */
 export function undo(session: Session) {
-    if (!isDrawing()) return void session.undo("undo");
+    if (!isDrawing()) return void session.edits.undo("undo");
     const { back } = ACTIONS[session.tool];
     if (back) back(session);
     else abandon();
@@ -185,12 +188,16 @@ export function drawName(context: CanvasRenderingContext2D, name: string, x: num
 
 export const ACTIONS: Record<Tool, ToolAction> = {
     select: {
+        name: "Select",
+        key: "q",
         hint: "Click a person. Drag to move the photo.",
         cursor: "default",
         // Not where it goes down: that may begin to move the photo.
         up: (session, { at, still }) => still && selectAt(session, at),
     },
     keypoints: {
+        name: "Keypoints",
+        key: "k",
         hint: "Drag a keypoint, or click to set the selected one. V changes its visibility.",
         cursor: "crosshair",
         down(session, pointer) {
@@ -228,6 +235,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     brush: {
+        name: "Brush",
+        key: "b",
         hint: "Paint. [ and ] change the size, E switches to the eraser, Alt-click takes the part under the pointer.",
         cursor: "none",
         down(session, pointer) {
@@ -240,7 +249,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const [person, line, colour] = [subject(session), simplified(points), paintColour(session)];
             points = [];
             if (!line.length || !person) return;
-            session.edit(
+            session.edits.make(
                 { kind: "paint", person: person.key, points: line, radius, ...layerOf(session) },
                 (context) => drawStroke(context, line, radius, colour),
             );
@@ -258,6 +267,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     polygon: {
+        name: "Polygon",
+        key: "p",
         hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc gives up.",
         cursor: "crosshair",
         down: begin,
@@ -265,7 +276,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const [person, outline, colour] = [subject(session), corners(pixel), paintColour(session)];
             points = [];
             if (!person || outline.length < 3) return;
-            session.edit({ kind: "fill", person: person.key, points: outline, ...layerOf(session) }, (context) => {
+            session.edits.make({ kind: "fill", person: person.key, points: outline, ...layerOf(session) }, (context) => {
                 context.fillStyle = colour;
                 path(context, outline);
                 context.fill();
@@ -280,17 +291,21 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     bucket: {
+        name: "Fill",
+        key: "g",
         hint: "Click an area to give all of it the chosen part. Alt-click takes the part under the pointer.",
         cursor: "cell",
         down(session, { at, alt }) {
             if (alt) return pickPart(session, at);
             const { person, part } = session;
             if (person && isOn(person, ...at)) {
-                session.edit({ kind: "fill_area", person: person.key, x: at[0], y: at[1], part });
+                session.edits.make({ kind: "fill_area", person: person.key, x: at[0], y: at[1], part });
             } else selectAt(session, at);
         },
     },
     split: {
+        name: "Cut",
+        key: "x",
         hint: "Draw a line between two people that are labelled as one.",
         cursor: "crosshair",
         down: begin,
@@ -299,13 +314,15 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const [person, line] = [subject(session), simplified(points)];
             points = [];
             if (line.length < 2 || !person) return;
-            session.edit({ kind: "split_by_line", person: person.key, points: line }, (context, scale) =>
+            session.edits.make({ kind: "split_by_line", person: person.key, points: line }, (context, scale) =>
                 drawLine(context, line, 1 / scale, "#ff8080"),
             );
         },
         draw: (_, context, pixel) => points.length && drawLine(context, points, pixel, "#ff8080"),
     },
     heads: {
+        name: "Heads",
+        key: "h",
         hint: "Click the head of each person in the selected one, then press Enter.",
         cursor: "crosshair",
         down: begin,
@@ -313,12 +330,14 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const [person, heads] = [subject(session), corners(pixel)];
             points = [];
             if (heads.length < 2 || !person) return;
-            session.edit({ kind: "split_by_heads", person: person.key, points: heads });
+            session.edits.make({ kind: "split_by_heads", person: person.key, points: heads });
         },
         back: () => void points.pop(),
         draw: (_, context, pixel) => drawDots(context, points, pixel, "#ff8080"),
     },
     merge: {
+        name: "Merge",
+        key: "m",
         hint: "Click the person that is the same as the selected one, on the photo or in the list.",
         cursor: "copy",
         down(session, { at }) {
@@ -327,6 +346,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     add: {
+        name: "Add",
+        key: "n",
         hint: "Draw a box around a person who is not labelled.",
         cursor: "crosshair",
         down: (session, { at }) => extend(session, at, at),
@@ -336,8 +357,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
             const [[x0, y0], [x1, y1]] = points;
             points = [];
             const box = [Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0)];
-            if (box[2] < 4 || box[3] < 4) return;
-            session.edit({ kind: "add", box }, (context, scale) => {
+            if (Math.min(box[2], box[3]) < LEAST_SIDE) return session.set({ message: "Drag a box around the whole person." });
+            session.edits.make({ kind: "add", box }, (context, scale) => {
                 context.lineWidth = 2 / scale;
                 context.strokeStyle = "#fff";
                 context.setLineDash([6 / scale, 4 / scale]);
@@ -352,6 +373,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
     surface: {
+        name: "Surface",
+        key: "u",
         hint: "Click a pixel that is wrong, then the place on the body where it belongs.",
         cursor: "crosshair",
         down(session, { at }) {
@@ -367,6 +390,9 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         },
     },
 };
+
+/** In the order of their buttons. */
+export const TOOLS = Object.entries(ACTIONS) as [Tool, ToolAction][];
 
 export function pointerMoved(at: Point | null) {
     pointerAt = at;
