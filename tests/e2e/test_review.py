@@ -221,7 +221,7 @@ def assert_exported(panel: Panel, dataset, path) -> None:
 
 def test_the_queue_and_what_is_drawn(panel, samples):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
-    names = panel["item"].locator(".dp-name").all_inner_texts()
+    names = panel["item"].locator(".dp-file").all_inner_texts()
     assert names == ["photo1.png", "photo0.png", "photo2.png"]
     assert "1 of 3 images done" in panel["done"].inner_text()
     panel.show(1)
@@ -231,7 +231,7 @@ def test_the_queue_and_what_is_drawn(panel, samples):
     panel.wait_for_image(1)
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="left and right swapped 1").click()
-    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png"])
+    expect(panel["item"].locator(".dp-file")).to_have_text(["photo1.png"])
     looks = set()
     for fill in ("mask", "parts", "charts", "texture", "u", "v", "none"):
         panel["fill"].select_option(fill)
@@ -1026,13 +1026,13 @@ def test_after_theirs_was_kept_undo_goes_on_before_it(panel, dataset, tmp_path):
 def test_an_image_stays_in_the_filtered_queue_while_it_is_open(panel):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel["queue"].get_by_role("button", name="predicted").click()
-    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png", "photo0.png"])
+    expect(panel["item"].locator(".dp-file")).to_have_text(["photo1.png", "photo0.png"])
     panel.show(0)
     panel.press("Shift+S", "a", "Shift+S")
     panel.saved()
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     expect(panel["queue"].get_by_role("button", name="predicted 1", exact=True)).to_be_visible(timeout=MINUTE)
-    expect(panel["item"].locator(".dp-name")).to_have_text(["photo1.png", "photo0.png"])
+    expect(panel["item"].locator(".dp-file")).to_have_text(["photo1.png", "photo0.png"])
     panel.press("d")
     panel["message"].get_by_text("This was the last image of the queue.").wait_for()
 

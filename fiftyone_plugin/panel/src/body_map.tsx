@@ -4,6 +4,7 @@ import { CHART_COLOURS, CHART_TO_PART, CHARTS, rgb } from "./labels";
 import { type SurfaceSpot, unpack } from "./people";
 import { putAt, swap } from "./person_edits";
 import type { Session } from "./session";
+import type { Viewport } from "./viewport";
 
 interface Body {
     /** chart, U and V of both views, side by side. */
@@ -50,7 +51,13 @@ function find(body: Body, spot: SurfaceSpot): [number, number] | null {
     return best < 0 ? null : [best % body.width, Math.floor(best / body.width)];
 }
 
-export function BodyMap({ session }: { session: Session }) {
+/** The corner that is farthest from the pixel in question, which must stay in sight. */
+function cornerFor(wrong: [number, number], view: Viewport) {
+    const [x, y] = view.toScreen(wrong);
+    return { [x > view.width / 2 ? "left" : "right"]: 8, [y > view.height / 2 ? "top" : "bottom"]: 8 };
+}
+
+export function BodyMap({ session, view }: { session: Session; view: Viewport }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
     const [body, setBody] = React.useState<Body | null>(null);
     const [, moved] = React.useReducer((count: number) => count + 1, 0);
@@ -96,6 +103,7 @@ export function BodyMap({ session }: { session: Session }) {
                     width={body?.width ?? 1}
                     height={body?.height ?? 1}
                     className={session.wrong ? "dp-asked" : ""}
+                    style={session.wrong ? cornerFor(session.wrong, view) : {}}
                     onMouseMove={(event) => session.setSpots({ bodySpot: spotAt(event) })}
                     onMouseLeave={() => session.setSpots({ bodySpot: null })}
                     onClick={(event) => {
@@ -107,11 +115,7 @@ export function BodyMap({ session }: { session: Session }) {
                 />
             </div>
             <span className="dp-dim">
-                {session.wrong
-                    ? "Now click where that pixel belongs."
-                    : spot
-                      ? `${CHARTS[spot.chart]}, U ${spot.u.toFixed(2)}, V ${spot.v.toFixed(2)}`
-                      : "front and back"}
+                {spot ? `${CHARTS[spot.chart]}, U ${spot.u.toFixed(2)}, V ${spot.v.toFixed(2)}` : "front and back"}
             </span>
             <div className="dp-row">
                 <button className="dp-button" onClick={() => swap(session, ["swap_sides"])} title="Shift+S">

@@ -35,6 +35,8 @@ export interface Opened {
 export interface Changed {
     people: PersonData[];
     removed: string[];
+    /** Keys of everybody who is there. */
+    order: string[];
     undo?: string | null;
     conflict?: string[];
 }

@@ -5,7 +5,7 @@ import { drawPhoto } from "./photo";
 import type { Person } from "./people";
 import type { Session } from "./session";
 import { colourOf } from "./tiles";
-import { ACTIONS, drawName } from "./tools";
+import { ACTIONS, drawName, nameOfKeypoint } from "./tools";
 import type { Viewport } from "./viewport";
 
 const DIMMED = 0.15;
@@ -14,6 +14,8 @@ const SURE = 0.2;
 const FAINT = 0.3;
 /** Of U and V: how near labels on the photo are to the place on the body under the pointer. */
 const NEAR = 10;
+/** Around the keypoints of one side, as the charts of its hand: swapped sides are seen at a glance. */
+const SIDES = { left: "#5599ff", right: "#ff5555" };
 
 export function drawFrame(context: CanvasRenderingContext2D, session: Session, view: Viewport) {
     const { image } = session;
@@ -104,12 +106,14 @@ function drawSkeleton(
         context.arc(x, y, (isSelected ? 6 : isMain ? 4.5 : 3) * pixel, 0, 7);
         context.fillStyle = visibility === 2 ? (isSelected ? "#fff" : colour) : "#16181acc";
         context.fill();
-        context.lineWidth = 1.5 * pixel;
-        context.strokeStyle = isSelected ? "#fff" : visibility === 2 ? "#000" : colour;
+        context.lineWidth = (isMain ? 2 : 1.5) * pixel;
+        const side = KEYPOINTS[i].split(" ")[0] as keyof typeof SIDES;
+        context.strokeStyle = isSelected ? "#fff" : (SIDES[side] ?? (visibility === 2 ? "#000" : colour));
         context.stroke();
-        if (isSelected) drawName(context, `${KEYPOINTS[i]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
     });
     context.globalAlpha = 1;
+    const point = isMain && session.point;
+    if (point) drawName(context, nameOfKeypoint(session.keypoint!, point), point[0], point[1], pixel);
 }
 
 /** The pixels whose labels are near the place on the body under the pointer. */

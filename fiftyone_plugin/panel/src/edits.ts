@@ -16,6 +16,8 @@ export interface Conflict {
     /** The edit that came too late, and those that were made after it on the same people. */
     jobs: Job[];
     text: string;
+    /** Whether one of these people is not there any more. */
+    isGone: boolean;
 }
 
 /** Drawn over the photo until the server has answered: a stroke as it was painted, say. */
@@ -88,7 +90,7 @@ export class Edits {
         if (!image || (back && image.sample !== back)) return;
         const target = this.next(way);
         if (target) this.saver.add({ ...this.job(image, way, {}), target });
-        else session.set({ message: `There is nothing to ${way}.` });
+        session.set({ message: target ? "" : `There is nothing to ${way}.` });
     }
 
     /** Show an image's people as they will be once all that waits is saved. */
@@ -182,8 +184,7 @@ export class Edits {
             return;
         }
         session.loader.answered(job.sample);
-        const edits = typeof job.edit === "string" ? [] : calls.singles(job.edit);
-        if (edits.some(({ kind }) => kind === "decide")) session.refreshQueueSoon();
+        session.refreshQueueSoon();
         if (changed.conflict) return this.conflicted(job, changed);
         await this.take(job, changed);
         this.saver.renew(changed.people);
@@ -205,13 +206,15 @@ export class Edits {
         if (!this.isShown(job)) return;
         const image = session.image!; // the same may have been opened anew
         const fresh = people.filter((person) => !image.people.has(person.key));
-        for (const key of changed.removed) image.people.delete(key);
-        for (const person of people) image.people.set(person.key, person);
+        const now = new Map([...image.people, ...people.map((person) => [person.key, person] as const)]);
+        image.people = new Map(changed.order.flatMap((key) => (now.has(key) ? [[key, now.get(key)!] as const] : [])));
         this.foresee(image);
-        // Whoever was added is next, unless the hand is on somebody else by now.
-        const adds = typeof job.edit === "string" || job.edit.kind.startsWith("add");
+        // Whoever was added, or is as before again, is next, unless the hand is on somebody else by now.
+        const wayBack = typeof job.edit === "string";
+        const adds = wayBack || (job.edit as Edit).kind.startsWith("add");
+        const next = fresh[0] ?? (wayBack ? people[0] : undefined);
         const isIdle = job.selected === session.selected && !isDrawing() && !commentField();
-        if (adds && isIdle && fresh.length === 1) session.select(fresh[0].key);
+        if (adds && isIdle && next && !people.some(({ key }) => key === session.selected)) session.select(next.key);
         session.notify();
     }
 
@@ -221,7 +224,8 @@ export class Edits {
         const jobs = [job, ...this.saver.withdraw(job, changed.conflict!)];
         this.previews = this.previews.filter((preview) => !jobs.includes(preview.job));
         await this.take(job, changed);
-        const conflict = { jobs, text: this.textOf(job, changed) };
+        const isGone = changed.conflict!.some((key) => changed.removed.includes(key));
+        const conflict = { jobs, text: this.textOf(job, changed), isGone };
         this.setConflicts([...this.conflicts, conflict]);
         if (!this.isShown(job)) return;
         await this.session.renew(this.session.image!);
@@ -231,15 +235,15 @@ export class Edits {
     }
 
     private textOf(job: Job, changed: Changed): string {
-        return `${changed.people[0]?.author || "Somebody"} changed ${this.nameOf(job, changed)} meanwhile.`;
-    }
-
-    /** "person 3", or the photo where it is another than the one shown. */
-    private nameOf(job: Job, changed: Changed): string {
-        if (!this.isShown(job)) return this.fileOf(job);
+        const file = this.fileOf(job);
+        if (changed.conflict!.some((key) => changed.removed.includes(key))) {
+            return `${file}: your last edit is not saved: somebody has deleted that person meanwhile, or labelled the photo anew.`;
+        }
+        const who = changed.people[0]?.author || "Somebody";
+        if (!this.isShown(job)) return `${who} changed ${file} meanwhile.`;
         const keys = this.session.people.map((person) => person.key);
-        const numbers = (changed.conflict ?? []).map((key) => keys.indexOf(key) + 1).filter(Boolean);
-        return numbers.length ? `person ${numbers.join(" and ")}` : "a person who is gone";
+        const numbers = changed.conflict!.map((key) => keys.indexOf(key) + 1);
+        return `${who} changed person ${numbers.join(" and ")} meanwhile.`;
     }
 
     private fileOf({ sample }: Job): string {

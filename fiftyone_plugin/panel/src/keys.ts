@@ -124,7 +124,7 @@ export const KEYS: Key[] = [
     { keys: ["Backspace"], words: "take back the last corner", group: "Painting", run: ({ session }) => { ACTIONS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], words: "give up what is being drawn; select nothing", group: "Painting", run: giveUp },
     { keys: ["Tab", "Shift+Tab"], words: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
-    { keys: ["v"], words: "visible, hidden, missing", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] - 1) },
+    { keys: ["v"], words: "visible, hidden", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] === 2 ? 1 : 2) },
     { keys: ["s"], words: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
     { keys: Object.keys(ARROWS), words: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), words: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },

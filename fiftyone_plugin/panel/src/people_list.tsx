@@ -36,7 +36,8 @@ function Row({ session, person }: { session: Session; person: Person }) {
         <div
             ref={row}
             className={`dp-person ${isOpen ? "dp-on" : ""}`}
-            onClick={() => session.select(person.key)}
+            // Whoever is open is selected: a click on Approve leads away from there.
+            onClick={isOpen ? undefined : () => session.select(person.key)}
             data-testid="dp-person"
             data-state={person.state}
             data-key={person.key}

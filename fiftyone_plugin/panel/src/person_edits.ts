@@ -31,8 +31,14 @@ export function merge(session: Session, key: string) {
     session.useTool("select");
 }
 
+/** Delete the selected person; the next one to be decided is selected. */
 export function remove(session: Session) {
-    if (session.person) session.edits.make({ kind: "delete", person: session.person.key });
+    const { person, people } = session;
+    if (!person) return;
+    const at = session.numberOf(person);
+    const others = [...people.slice(at + 1), ...people.slice(0, at)];
+    session.edits.make({ kind: "delete", person: person.key });
+    session.select((others.find((other) => !isDecided(other)) ?? others[0])?.key ?? null);
 }
 
 /** Put a keypoint somewhere, inside of the photo. */

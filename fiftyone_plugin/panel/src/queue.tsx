@@ -1,6 +1,7 @@
 // Left column: how far the work has come, filters, and the images in order.
 
 import type { Item, State } from "./calls";
+import { FileName } from "./file_name";
 import { Histogram } from "./scores";
 import type { Session } from "./session";
 import { SpotCheck } from "./spot_check";
@@ -109,7 +110,7 @@ const Items = React.memo(function Items(props: { items: Item[]; open?: string; s
                         title={item.filepath}
                         data-testid="dp-item"
                     >
-                        <span className="dp-name">{item.filepath.split("/").pop()}</span>
+                        <FileName path={item.filepath} />
                         <span className="dp-dim" title="people to decide / people">
                             {item.people && !item.open ? "✓" : `${item.open}/${item.people}`}
                         </span>

@@ -83,6 +83,7 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                 if (isByPointer && (event.target as Element).closest("button")) root.current?.focus();
             }}
             onMouseEnter={() => {
+                session.refreshQueueSoon(); // the App may have labelled or deleted meanwhile
                 const { activeElement } = document;
                 const isTyping = activeElement?.matches("input, textarea, select, [contenteditable=true]");
                 if (!isTyping && !root.current?.contains(activeElement)) root.current?.focus();
@@ -97,17 +98,22 @@ function OfDataset({ dataset, sample }: { dataset: string; sample: string | null
                     <div className="dp-columns">
                         <QueueColumn session={session} />
                         <div className="dp-middle">
-                            <Stage session={session} view={view} />
-                            <ToolSettings session={session} />
-                            {(loading || !setup) && <div className="dp-loading">Loading…</div>}
-                            {setup && !image && !loading && !session.message && (
-                                <div className="dp-loading">No image in the queue. Change the filters.</div>
-                            )}
-                            <Banners session={session} />
+                            <div className="dp-strip">
+                                <ToolSettings session={session} />
+                                <Hint session={session} />
+                            </div>
+                            <div className="dp-photo">
+                                <Stage session={session} view={view} />
+                                {(loading || !setup) && <div className="dp-loading">Loading…</div>}
+                                {setup && !image && !loading && !session.message && (
+                                    <div className="dp-loading">No image in the queue. Change the filters.</div>
+                                )}
+                                <Banners session={session} />
+                            </div>
                         </div>
                         <div className="dp-column dp-right">
                             <PeopleList session={session} />
-                            {setup && <BodyMap session={session} />}
+                            {setup && <BodyMap session={session} view={view} />}
                             <Author session={session} />
                         </div>
                     </div>
@@ -133,7 +139,17 @@ function Nothing({ again }: { again(): void }) {
     );
 }
 
-/** What the panel has to say: a conflict, what was not saved, an answer, else what the tool expects. */
+/** What the tool expects. */
+function Hint({ session }: { session: Session }) {
+    const words = session.wrong ? "Now click the place on the body where that pixel belongs. Esc gives up." : ACTIONS[session.tool].hint;
+    return (
+        <span className={session.wrong ? "dp-next" : "dp-dim"} title={words} data-testid="dp-hint">
+            {words}
+        </span>
+    );
+}
+
+/** What the panel has to say: a conflict, what was not saved, an answer. */
 function Banners({ session }: { session: Session }) {
     const { edits, message, emptyBox } = session;
     const { conflicts, refusal } = edits;
@@ -142,11 +158,13 @@ function Banners({ session }: { session: Session }) {
             {conflicts.length > 0 && (
                 <div className="dp-banner dp-warning" data-testid="dp-conflict">
                     {conflicts[0].text}
-                    <button className="dp-button" onClick={() => edits.insist()}>
-                        Do mine on top
-                    </button>
+                    {!conflicts[0].isGone && (
+                        <button className="dp-button" onClick={() => edits.insist()}>
+                            Do mine on top
+                        </button>
+                    )}
                     <button className="dp-button" onClick={() => edits.giveIn()}>
-                        Keep theirs
+                        {conflicts[0].isGone ? "Dismiss" : "Keep theirs"}
                     </button>
                 </div>
             )}
@@ -167,9 +185,6 @@ function Banners({ session }: { session: Session }) {
                         </button>
                     )}
                 </div>
-            )}
-            {!conflicts.length && !refusal && !message && (
-                <div className="dp-banner dp-hint">{ACTIONS[session.tool].hint}</div>
             )}
         </div>
     );

@@ -1,6 +1,7 @@
 // The scores of all people who are to be decided: a histogram above each column, the worst people first.
 
 import { type Score, scores, type Scores } from "./calls";
+import { FileName } from "./file_name";
 import { leave } from "./keys";
 import { LEAST_DOUBT } from "./labels";
 import type { Session } from "./session";
@@ -54,7 +55,9 @@ export function ScoreTable({ session }: { session: Session }) {
                                 }}
                             >
                                 <td>
-                                    {row.filepath.split("/").pop()} · {row.number}
+                                    <div className="dp-row">
+                                        <FileName path={row.filepath} /> · {row.number}
+                                    </div>
                                 </td>
                                 {row.scores.map((value, i) => (
                                     <Cell key={table.columns[i].name} score={table.columns[i]} value={value} />

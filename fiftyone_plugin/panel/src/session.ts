@@ -79,6 +79,7 @@ export class Session {
     readonly tiles = new Tiles();
     private readonly restKey: string;
     private readonly prefixKey: string;
+    private readonly placeKey: string;
     private readonly listeners = new Set<() => void>();
     private readonly spotListeners = new Set<() => void>();
     private starts = 0;
@@ -87,6 +88,7 @@ export class Session {
     constructor(dataset: string) {
         this.place = { dataset, view: [], prefix: "" };
         this.prefixKey = `densepose-prefix-${dataset}`;
+        this.placeKey = `densepose-at-${dataset}`;
         this.restKey = `densepose-rest-${dataset}`;
         this.rest = kept(this.restKey, null);
         this.queue = new ImageQueue(this.place);
@@ -167,7 +169,8 @@ export class Session {
             await Promise.all([this.refreshQueue(), first && (isOpen ? this.renew(this.image!) : this.show(first))]);
             if (number !== this.starts) return;
             const { items } = this.queue;
-            const open = items.find((item) => item.open || !item.people) ?? items[0];
+            const last = this.queue.find(kept(this.placeKey, ""));
+            const open = last ?? items.find((item) => item.open || !item.people) ?? items[0];
             if (!first && open) await this.show(open.id);
             else this.lookAhead();
         } catch (error) {
@@ -210,7 +213,7 @@ export class Session {
         clearTimeout(this.quiet);
         this.quiet = setTimeout(() => {
             if (this.edits.isWaiting || this.loading) this.refreshQueueSoon();
-            else void this.guarded(() => this.refreshQueue(true));
+            else if (this.place.prefix) void this.guarded(() => this.refreshQueue(true));
         }, QUIET_MS);
     }
 
@@ -229,6 +232,7 @@ export class Session {
         // The same image may be loading with the labels of another prefix by now.
         const isWanted = () => this.loading === sample && prefix === this.place.prefix;
         this.queue.at = sample;
+        keep(this.placeKey, sample);
         this.cameFrom = cameFrom;
         this.set({ loading: sample, message: "", queueWanted: false });
         await this.guarded(async () => {
@@ -327,7 +331,7 @@ export class Session {
     useTool(tool: Tool, more: Partial<Session> = {}) {
         abandon();
         const keypoint = tool === "keypoints" ? this.keypoint : null;
-        this.set({ tool, keypoint, wrong: null, erase: false, ...more });
+        this.set({ tool, keypoint, wrong: null, erase: false, message: "", ...more });
     }
 
     setRadius(radius: number) {

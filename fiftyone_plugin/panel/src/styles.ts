@@ -6,7 +6,7 @@ export const STYLES = `
 .dp-review * { box-sizing: border-box; }
 .dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 10px; padding: 6px 8px; background: #212427; align-items: center; }
 .dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
-.dp-people .dp-row:first-child { flex-wrap: nowrap; }
+.dp-person > .dp-row { flex-wrap: nowrap; } .dp-person > .dp-row > .dp-dim { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dp-end { margin-left: auto; order: 1; }
 .dp-columns { flex: 1; position: relative; display: flex; min-height: 0; }
 .dp-column { display: flex; flex-direction: column; gap: 8px; padding: 8px; background: #1c1f22; overflow: hidden; }
@@ -15,7 +15,11 @@ export const STYLES = `
 .dp-for-narrow { display: none; }
 @container (max-width: 1000px) { .dp-for-narrow { display: block; } .dp-end { order: 0; } .dp-left:not(.dp-wanted) { display: none; }
     .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 0; box-shadow: 4px 0 12px #0008; } .dp-right { width: 230px; } }
-.dp-middle { flex: 1; position: relative; min-width: 0; overflow: hidden; }
+.dp-middle { flex: 1; min-width: 0; display: flex; flex-direction: column; }
+/* Of one height with every tool, and not over the photo: what lies there would be out of reach. */
+.dp-strip { display: flex; gap: 10px; align-items: center; height: 34px; padding: 0 8px; background: #1c1f22; overflow: hidden; white-space: nowrap; }
+.dp-strip > span { overflow: hidden; text-overflow: ellipsis; font-size: 12px; } .dp-next { color: #ffea00; }
+.dp-photo { flex: 1; position: relative; overflow: hidden; }
 .dp-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; display: block; }
 .dp-button { background: #2c3034; color: inherit; border: 1px solid #3a3f44; border-radius: 4px; padding: 3px 8px;
     font: inherit; cursor: pointer; white-space: nowrap; }
@@ -37,7 +41,7 @@ export const STYLES = `
 .dp-item { display: grid; grid-template-columns: 1fr auto; gap: 2px 6px; text-align: left; background: #24282b; color: inherit;
     border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; position: absolute; left: 0; right: 0; height: 41px; }
 .dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
-.dp-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.dp-file { display: flex; min-width: 0; white-space: pre; } .dp-file > span { overflow: hidden; text-overflow: ellipsis; }
 .dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
 .dp-dot { min-width: 20px; height: 20px; border-radius: 10px; color: #16181a; font-weight: 700; font-size: 12px;
     display: inline-flex; align-items: center; justify-content: center; }
@@ -48,8 +52,8 @@ export const STYLES = `
 .dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
 .dp-quality { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 8px; }
 .dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
-.dp-settings { position: absolute; left: 8px; top: 8px; background: #1c1f22e6; padding: 4px 6px; border-radius: 6px;
-    max-width: calc(100% - 16px); white-space: nowrap; }
+@container (max-width: 1000px) { .dp-quality { grid-template-columns: 1fr; } }
+.dp-settings { flex: none; flex-wrap: nowrap; }
 .dp-settings .dp-dim { min-width: 4em; }
 /* The brush's size is seen at the pointer, too. */
 @container (max-width: 1000px) { .dp-settings select { width: 100px; } .dp-settings .dp-dim { display: none; } .dp-review .dp-settings input { width: 50px; } }
@@ -58,13 +62,13 @@ export const STYLES = `
 .dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
     background: #101214; } .dp-asked { outline: 2px solid #ffea00; }
 /* Where a click is to say a place on the body, each pixel counts. */
-.dp-drawing { aspect-ratio: 732 / 480; } .dp-body canvas.dp-asked { position: absolute; z-index: 2; right: 8px; bottom: 8px; width: min(732px, 80cqw); }
+.dp-drawing { aspect-ratio: 732 / 480; } .dp-body canvas.dp-asked { position: absolute; z-index: 2; width: min(732px, 80cqw); }
 .dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; }
 .dp-banners { position: absolute; left: 0; right: 0; bottom: 12px; display: flex; flex-direction: column; gap: 6px; align-items: center;
     pointer-events: none; }
 .dp-banner { background: #000c; padding: 5px 12px; border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%;
     pointer-events: auto; }
-.dp-hint { color: #c3c7cb; font-size: 12px; pointer-events: none; } .dp-warning { background: #6b4a00; }
+.dp-warning { background: #6b4a00; }
 .dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
     justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }
 /* As wide as its longest word: the toolbar must not wrap anew, and move the photo, while somebody drags. */
@@ -75,7 +79,7 @@ export const STYLES = `
 .dp-help { position: absolute; inset: 0; z-index: 3; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
 .dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
-.dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td:first-child { max-width: 200px; overflow: hidden; text-overflow: ellipsis; }
+.dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td .dp-row { flex-wrap: nowrap; max-width: 220px; }
 .dp-scores th { position: sticky; top: -12px; background: #16181a; padding: 4px; vertical-align: bottom; font-weight: 400; min-width: 76px; z-index: 1; }
 .dp-scores th .dp-button { white-space: normal; font-size: 12px; line-height: 1.2; width: 100%; margin-bottom: 4px; }
 .dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }

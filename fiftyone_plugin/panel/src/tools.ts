@@ -1,5 +1,6 @@
 // What the pointer does with each tool. Points are in image pixels.
 
+import type { Keypoint } from "./calls";
 import { KEYPOINTS, LEAST_SIDE, MASK_BIT, PART_COLOURS } from "./labels";
 import { indexAt, isOn, personAt } from "./people";
 import { merge, setKeypoint } from "./person_edits";
@@ -172,18 +173,22 @@ export function nearestKeypoint(session: Session, at: Point, pixel: number): num
     return best;
 }
 
+export const nameOfKeypoint = (index: number, point: Keypoint) => `${KEYPOINTS[index]}${point[3] === 1 ? " (hidden)" : ""}`;
+
+/** Beside a point, inside of the canvas. */
 export function drawName(context: CanvasRenderingContext2D, name: string, x: number, y: number, pixel: number) {
     context.font = `600 ${12 * pixel}px sans-serif`;
     context.lineWidth = 3 * pixel;
     context.strokeStyle = "#000c";
     context.fillStyle = "#fff";
-    // On the left of the point where the canvas ends on its right.
-    const { a, e } = context.getTransform();
+    const { a, e, f } = context.getTransform();
     const width = context.measureText(name).width;
     const isRight = a * (x + 9 * pixel + width) + e < context.canvas.width;
     const left = isRight ? x + 9 * pixel : x - 9 * pixel - width;
-    context.strokeText(name, left, y - 7 * pixel);
-    context.fillText(name, left, y - 7 * pixel);
+    const isBelow = a * (y - 20 * pixel) + f < 0;
+    const bottom = isBelow ? y + 18 * pixel : y - 7 * pixel;
+    context.strokeText(name, left, bottom);
+    context.fillText(name, left, bottom);
 }
 
 export const ACTIONS: Record<Tool, ToolAction> = {
@@ -198,7 +203,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     keypoints: {
         name: "Keypoints",
         key: "k",
-        hint: "Drag a keypoint, or click to set the selected one. V changes its visibility.",
+        hint: "Drag a keypoint. Tab selects the next one, a click sets it where it is missing. V: visible or hidden.",
         cursor: "crosshair",
         down(session, pointer) {
             const found = nearestKeypoint(session, pointer.at, pointer.pixel);
@@ -230,8 +235,8 @@ export const ACTIONS: Record<Tool, ToolAction> = {
         draw(session, context, pixel) {
             const near = pointerAt && nearestKeypoint(session, pointerAt, pixel);
             if (near === null || near === session.keypoint) return;
-            const [x, y, , visibility] = session.person!.keypoints![near];
-            drawName(context, `${KEYPOINTS[near]}${visibility === 1 ? " (hidden)" : ""}`, x, y, pixel);
+            const point = session.person!.keypoints![near];
+            drawName(context, nameOfKeypoint(near, point), point[0], point[1], pixel);
         },
     },
     brush: {

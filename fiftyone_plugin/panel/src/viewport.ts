@@ -19,6 +19,11 @@ export class Viewport {
         return [(sx - this.x) / this.scale, (sy - this.y) / this.scale];
     }
 
+    /** Image to screen. */
+    toScreen([x, y]: [number, number]): [number, number] {
+        return [x * this.scale + this.x, y * this.scale + this.y];
+    }
+
     get fitting(): number {
         return Math.min(this.width / this.image[0], this.height / this.image[1]) * 0.97;
     }
