@@ -68,6 +68,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     """The images with people that are looked for, those with nobody to be decided last.
 
     The order ``"doubt"`` is that of the expected number of people with something wrong, the sum of their doubts.
+    Those of people who are decided count only where such people are asked for by their state.
 
     Returns:
         ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
@@ -91,11 +92,12 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
             reasons.update(why)
         if wanted.samples and key not in only:
             continue
-        matching = [doubt for state, why, doubt in people if wanted.holds(state, why)]
+        matching = [(state, doubt) for state, why, doubt in people if wanted.holds(state, why)]
         if matching or not (people or wanted.states or wanted.reasons):
-            item = {"id": key, "filepath": filepath, "doubt": round(overall(matching), 6)}
+            counted = [doubt for state, doubt in matching if wanted.states or state not in DECIDED]
+            item = {"id": key, "filepath": filepath, "doubt": round(overall(counted), 6)}
             items.append(item | {"people": len(people), "open": len(waiting)})
-            order.append((bool(people) and not waiting, -sum(matching)))
+            order.append((bool(people) and not waiting, -sum(counted)))
     if wanted.order == "doubt":
         items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]
     else:

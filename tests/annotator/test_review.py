@@ -20,7 +20,7 @@ from annotator.fiftyone_labels import read_people, replace_predictions
 from annotator.fiftyone_store import StoredSample, StoreError
 from annotator.images import find_photos
 from annotator.panel_data import person_data, version_of
-from annotator.people import People
+from annotator.people import People, Provenance
 from annotator.review import _CACHE, Review, ReviewError
 from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
 from annotator.score_table import SCORES, score_table
@@ -541,6 +541,22 @@ def test_many_doubtful_people_come_before_one_who_is_a_little_more_so(collection
     sample.save()
     assert sample[FIELDS.doubt] == pytest.approx(0.91)
     assert names(queue(collection, FIELDS, Filter())) == ["4", "2", "0", "3", "1"]
+
+
+def test_doubts_of_people_who_are_decided_count_where_they_are_asked_for(collection, tmp_path):
+    sample = collection.last()
+    people = [
+        block(10, doubts={"two_people": 0.95}, provenance=Provenance("lite", state="approved")),
+        block(40, doubts={"two_people": 0.1}),
+    ]
+    replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
+    sample.save()
+    found = queue(collection, FIELDS, Filter())
+    assert names(found) == ["2", "0", "3", "4", "1"]
+    assert found["items"][3]["doubt"] == pytest.approx(sample[FIELDS.doubt]) == pytest.approx(0.1)
+    assert names(queue(collection, FIELDS, Filter(reasons=("two people in one",)))) == ["2", "0", "4"]
+    both = queue(collection, FIELDS, Filter(states=("approved", "predicted")))
+    assert names(both) == ["4", "2", "0", "3", "1"]
 
 
 def test_the_queue_is_filtered(collection, tmp_path):
