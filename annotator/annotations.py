@@ -63,7 +63,10 @@ def annotation(
         "category_id": 1,
     }
     record = {key: value for key, value in record.items() if value is not None} | person.extra
-    if _changed(was, person, "box"):
+    parts = _parts(person)
+    # These are said in shares of the box: a source's without area cannot hold those that came since.
+    framed = any(labels is not None for labels in (parts, person.points, person.corrections))
+    if _changed(was, person, "box") or (framed and not all(record["bbox"][2:])):
         record["bbox"] = [int(side) for side in person.box]
     if _changed(was, person, "box", "mask"):
         record |= _mask_fields(person, size)
@@ -74,7 +77,6 @@ def annotation(
     if _changed(was, person, "score"):
         record["score"] = _share(person.score)
     frame = tuple(record["bbox"])
-    parts = _parts(person)
     if _changed(was, person, "box") or not _same(was.parts, parts):
         masks = {} if parts is None else {"dp_masks": encode_part_masks(parts, person.box, frame)}
         _replace(record, ("dp_masks",), masks)

@@ -183,6 +183,19 @@ def test_a_moved_box_takes_its_labels_along():
     assert fields["keypoints"] == record()["keypoints"]
 
 
+@pytest.mark.parametrize("label", ["parts", "corrections"])
+def test_what_is_said_of_the_surface_needs_a_box_with_area(label):
+    fields = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [3, 4, 0, 0]}
+    person = read(fields)
+    assert annotation(person, SIZE, image_id=1) == fields
+    said = {"parts": np.uint8([[2]]), "corrections": np.float32([[3.5, 4.5, 3, 0.5, 0.5]])}
+    now = annotation(replace(person, **{label: said[label]}), SIZE, image_id=1)
+    assert now["bbox"] == [3, 4, 1, 1]
+    back = read(now)
+    found = {"parts": back.parts, "corrections": back.points}
+    assert np.allclose(found[label], said[label], atol=0.01)
+
+
 def test_labels_that_were_taken_away_are_not_written():
     person = replace(read(record()), parts=None, points=None, keypoints=None, visibility=None)
     fields = annotation(person, SIZE, image_id=1)
