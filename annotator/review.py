@@ -93,7 +93,8 @@ class Review:
         """The people of a sample, for the panel.
 
         Raises:
-            ReviewError: no such sample.
+            ReviewError: no such sample, or one without people fields.
+            FileNotFoundError, annotator.images.PhotoError: as :func:`annotator.fiftyone_labels.read_people`.
         """
         with _lock(sample_id):
             known = self._known(sample_id)
@@ -122,7 +123,14 @@ class Review:
             was done.
 
         Raises:
-            EditError, ReviewError: it cannot be done; nothing was.
+            annotator.edits.EditError, ReviewError: it cannot be done.
+            annotator.fiftyone_store.StoreError: the people would take more than the database keeps of one image.
+            OSError: files of the maps are missing, or cannot be written.
+            annotator.images.PhotoError, annotator.network.ModelError, ImportError: the photo, the model or ONNX
+                Runtime, which label a person who is added, cannot be used.
+            ValueError: not a name.
+            pymongo.errors.PyMongoError: the database does not answer; the edit may have been saved. Ask again by its
+                name. After all other errors nothing was.
         """
 
         def change(known: _Known) -> Changes:
@@ -183,7 +191,12 @@ class Review:
                     return {"people": [], "removed": [], "undo": None}
                 before = {key: known.people.get(key) for key in changes}
                 undo = remember(history, before, name, self._documents(known, changes))
-                now = self._save(known, changes, gone, name)
+                try:
+                    now = self._save(known, changes, gone, name)
+                except (ValueError, OSError):
+                    # Not where the database does not answer: what was saved all the same can be undone.
+                    forget(history, undo)
+                    raise
                 if now is not None:
                     others = [key for key in now.data if now.data[key] is not known.data.get(key)]
                     return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}

@@ -11,6 +11,7 @@ import bson
 import cv2
 import numpy as np
 import pytest
+from pymongo.errors import AutoReconnect
 
 from annotator import history
 from annotator.collections import annotate_samples, export_samples
@@ -298,8 +299,28 @@ def test_what_could_not_be_saved_is_not_kept(review, sample):
     review.edit(sample.id, {"kind": "delete", "person": other}, {})
     assert versions(review.open(sample.id)) == {key: version}
     assert_kept_is_saved(sample)
+    # Of the edit that was done there is what was before, of the other one nothing.
+    assert len(list((history.history_folder(review.folder) / sample.id).iterdir())) == 1
     # The one who was not approved is still to be looked at.
     assert sample[FIELDS.doubt] == 0.25
+
+
+def test_an_edit_that_was_saved_without_an_answer_can_be_undone(review, sample, monkeypatch):
+    opened = review.open(sample.id)
+    key = opened["people"][0]["key"]
+    save = StoredSample.save
+
+    def save_and_lose_the_answer(*args):
+        save(*args)
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredSample, "save", save_and_lose_the_answer)
+        with pytest.raises(AutoReconnect):
+            review.edit(sample.id, nose(key, 21), versions(opened), NAME)
+    again = review.edit(sample.id, nose(key, 21), versions(opened), NAME)
+    review.restore(sample.id, again["undo"], {})
+    assert versions(review.open(sample.id)) == versions(opened)
 
 
 def test_merge(review, sample):
