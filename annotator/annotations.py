@@ -135,9 +135,7 @@ def _keypoint_fields(person: Person) -> dict[str, Any]:
     if person.keypoints is None:
         return {}
     confidence = person.keypoints[:, 2].astype(float)
-    visibility = person.visibility
-    if visibility is None:
-        visibility = np.where(confidence > 0, 2, 0)
+    visibility = person.seen()
     flat: list[float] = []
     for (x, y), v in zip(person.keypoints[:, :2].tolist(), visibility.tolist(), strict=True):
         flat += [round(x, 2), round(y, 2), v] if v else [0, 0, 0]

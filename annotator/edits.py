@@ -171,11 +171,8 @@ def _set_keypoint(scene: Scene, values: _Values) -> Changes:
 
 def _keypoints(person: Person) -> tuple[np.ndarray, np.ndarray]:
     """Copies of a person's keypoints and visibility, blank ones where it has none."""
-    if person.keypoints is None:
-        return np.zeros((len(KEYPOINTS), 3), np.float32), np.zeros(len(KEYPOINTS), np.uint8)
-    if person.visibility is None:
-        return person.keypoints.copy(), np.where(person.keypoints[:, 2] > 0, 2, 0).astype(np.uint8)
-    return person.keypoints.copy(), person.visibility.copy()
+    blank = np.zeros((len(KEYPOINTS), 3), np.float32)
+    return (blank if person.keypoints is None else person.keypoints.copy()), person.seen().copy()
 
 
 def _paint(scene: Scene, values: _Values) -> Changes:

@@ -173,7 +173,7 @@ def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance
     import fiftyone as fo
 
     xy, confidence = person.keypoints[:, :2].astype(float) / size, person.keypoints[:, 2].astype(float)
-    missing = confidence <= 0 if person.visibility is None else person.visibility == 0
+    missing = person.seen() == 0
     attributes = {} if person.visibility is None else {"visibility": person.visibility.tolist()}
     return fo.Keypoint(
         label=PERSON,

@@ -51,10 +51,7 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
     planes = [part | mask, charts, *surface]
     keypoints = None
     if person.keypoints is not None:
-        visibility = person.visibility
-        if visibility is None:
-            visibility = np.where(person.keypoints[:, 2] > 0, 2, 0)
-        rows = np.column_stack([np.nan_to_num(person.keypoints), visibility])
+        rows = np.column_stack([np.nan_to_num(person.keypoints), person.seen()])
         keypoints = np.round(rows.astype(float), 3).tolist()
     provenance = person.provenance
     return {

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from annotator.densepose import KEYPOINTS
+
 STATES = ("predicted", "edited", "approved", "rejected")
 """What a human has done with a person. All but ``predicted`` are human work and are never overwritten."""
 
@@ -69,6 +71,14 @@ class Person:
     extra: dict[str, Any] = field(default_factory=dict)
     """The source annotation without its ids, kept for writing: fields that this class does not know, and the
     exact form of the others, which is written again as long as it says what the person holds."""
+
+    def seen(self) -> np.ndarray:
+        """(17,) uint8, the visibility; where it is not known, keypoints with any confidence are visible."""
+        if self.visibility is not None:
+            return self.visibility
+        if self.keypoints is None:
+            return np.zeros(len(KEYPOINTS), np.uint8)
+        return np.where(self.keypoints[:, 2] > 0, 2, 0).astype(np.uint8)
 
 
 @dataclass(slots=True)
