@@ -2,7 +2,8 @@
 
 An annotation that was read keeps the source's own form of each field (box with fractions, polygons, part
 masks, points) as long as it still says what the person holds; only what was changed is encoded anew. The
-source annotation travels in :attr:`Person.extra`.
+source annotation travels in :attr:`Person.extra`. A keypoint that was changed is a teacher's no longer: its flag in
+``keypoints_pseudo`` (:mod:`annotator.truth`) becomes 0.
 
 Fields beyond COCO and COCO-DensePose, written where they say more than their default:
 
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from annotator.densepose import CHART_TO_PART
+from annotator.densepose import CHART_TO_PART, KEYPOINTS
 from annotator.frames import POINT_SCALE, Frame, encode_part_masks, points_to_frame
 from annotator.parsing import POINT_FIELDS, CocoError, parse_person
 from annotator.people import People, Person
@@ -74,6 +75,12 @@ def annotation(
         record["iscrowd"] = int(person.crowd)
     if _changed(was, person, "keypoints", "visibility"):
         _replace(record, ("keypoints", "num_keypoints", "dp_keypoint_scores"), _keypoint_fields(person))
+        flags = record.get("keypoints_pseudo")
+        if was is not None and isinstance(flags, list) and len(flags) == len(KEYPOINTS):
+            of_human = _keypoints_changed(was, person)
+            record["keypoints_pseudo"] = [
+                0 if theirs else flag for theirs, flag in zip(of_human, flags, strict=True)
+            ]
     if _changed(was, person, "score"):
         record["score"] = _share(person.score)
     frame = tuple(record["bbox"])
@@ -144,6 +151,13 @@ def _keypoint_fields(person: Person) -> dict[str, Any]:
     if not np.array_equal(confidence, visibility > 0):
         values["dp_keypoint_scores"] = [_share(c) for c in confidence]
     return values
+
+
+def _keypoints_changed(was: Person, now: Person) -> np.ndarray:
+    """(17,) bool: keypoints that are elsewhere, new, gone, or seen or hidden where they were not."""
+    blank = np.zeros((len(KEYPOINTS), 3), np.float32)
+    before, after = (blank if person.keypoints is None else person.keypoints for person in (was, now))
+    return (np.abs(after - before) > UNCHANGED).any(axis=1) | (was.seen() != now.seen())
 
 
 def _parts(person: Person) -> np.ndarray | None:

@@ -164,6 +164,38 @@ def test_an_edit_changes_its_own_fields_only(label):
     assert np.array_equal(getattr(again, label), getattr(edited(person, label), label))
 
 
+def flagged(person: Person, **changes) -> list[int]:
+    """Which keypoints are still a teacher's in what is written."""
+    now = annotation(replace(person, **changes), SIZE, image_id=1)
+    return np.flatnonzero(now["keypoints_pseudo"]).tolist()
+
+
+def test_keypoints_of_a_teacher_that_a_human_changed_are_the_humans():
+    """Nose and left eye are labelled."""
+    person = read(record(keypoints_pseudo=[1] * 17))
+    moved, added = person.keypoints.copy(), person.keypoints.copy()
+    moved[0, :2] += 1
+    added[2] = 30, 12, 1
+    hidden = person.visibility.copy()
+    hidden[0] = 1
+    gone = person.visibility.copy()
+    gone[1] = 0
+    assert flagged(person) == flagged(person, keypoints=person.keypoints + np.float32(1e-4)) == [*range(17)]
+    assert flagged(person, keypoints=moved) == [*range(1, 17)]
+    assert flagged(person, keypoints=added, visibility=None) == [0, *range(3, 17)]
+    assert flagged(person, visibility=hidden) == [*range(1, 17)]
+    assert flagged(person, visibility=gone) == [0, *range(2, 17)]
+    assert flagged(person, keypoints=None, visibility=None) == [*range(2, 17)]
+    assert flagged(read(record(keypoints_pseudo=[0, 1] + [0] * 15)), keypoints=moved) == [1]
+
+
+@pytest.mark.parametrize("flags", [None, [], [1], "all"])
+def test_flags_that_say_nothing_stay(flags):
+    person = read(record(keypoints_pseudo=flags))
+    person.keypoints[0, 0] += 1
+    assert annotation(person, SIZE, image_id=1)["keypoints_pseudo"] == flags
+
+
 def test_a_moved_box_takes_its_labels_along():
     person = read(record())
     x, y, w, h = person.box
