@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -41,6 +42,20 @@ def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, sli
     x1 = max(min(a[0] + a[2], b[0] + b[2]), x0)
     y1 = max(min(a[1] + a[3], b[1] + b[3]), y0)
     return tuple((slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)) for x, y, _, _ in (a, b))
+
+
+def common_area(a: Sequence[float], b: Sequence[float]) -> float:
+    """Of two boxes (x, y, w, h) in any unit."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
+
+
+def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two boxes (x, y, w, h); 0 where both are empty."""
+    both = common_area(a, b)
+    either = a[2] * a[3] + b[2] * b[3] - both
+    return both / either if either > 0 else 0.0
 
 
 def around(*boxes: Box) -> Box:

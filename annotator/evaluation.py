@@ -22,13 +22,12 @@ import numpy as np
 
 from annotator import __version__
 from annotator.batch import annotate
-from annotator.boxes import around
+from annotator.boxes import around, box_iou
 from annotator.crops import overlap
 from annotator.decoding import Settings
 from annotator.figures import figure
 from annotator.images import PhotoError, read_photo
 from annotator.label_maps import LabelMaps
-from annotator.metrics import box_iou
 from annotator.network import Maps, Network, import_onnxruntime
 from annotator.people import Person
 from annotator.person_pass import label_boxes

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.boxes import Box
+from annotator.boxes import Box, box_iou, common_area, shared_slices, within
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_person import Labels, attribute, instance_id, pixel_box, read_person, write_person
 from annotator.images import PhotoError, photo_size
@@ -65,8 +65,9 @@ def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[f
         if instance_id(part):
             owner = by_instance.get(instance_id(part))
         else:
-            owner = max(people, key=lambda labels: _common_area(labels.person, part), default=None)
-            if owner is not None and not _common_area(owner.person, part):
+            box = part.bounding_box
+            owner = max(people, key=lambda labels: common_area(labels.person.bounding_box, box), default=None)
+            if owner is not None and not common_area(owner.person.bounding_box, box):
                 owner = None
         (owner.parts if owner else strays).append(part)
     for keypoints in _labels(sample, fields.keypoints):
@@ -298,40 +299,22 @@ def _size(sample: fo.Sample, source: dict[str, Any]) -> tuple[int, int]:
         raise PhotoError(f"{sample.filepath}: {error}") from None
 
 
-def _common_area(a: fo.Detection, b: fo.Detection) -> float:
-    (ax, ay, aw, ah), (bx, by, bw, bh) = a.bounding_box, b.bounding_box
-    return max(min(ax + aw, bx + bw) - max(ax, bx), 0) * max(min(ay + ah, by + bh) - max(ay, by), 0)
-
-
-def _box_overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    common = max(w, 0) * max(h, 0)
-    return common / (a[2] * a[3] + b[2] * b[3] - common)
-
-
 def _is_prediction(person: Person) -> bool:
     return bool(person.provenance.model) and person.provenance.state == "predicted"
 
 
 def _is_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
     """Whether a person's box is one of these, and not rather one of those."""
-    nearest = max((_box_overlap(box, other) for other in these), default=0.0)
-    return nearest > OVERLAP and nearest > max((_box_overlap(box, other) for other in those), default=0.0)
+    nearest = max((box_iou(box, other) for other in these), default=0.0)
+    return nearest > OVERLAP and nearest > max((box_iou(box, other) for other in those), default=0.0)
 
 
 def _is_same(person: Person, kept: Person) -> bool:
     if person.mask is None or kept.mask is None or kept.crowd or person.crowd:
-        return _box_overlap(person.box, kept.box) > OVERLAP
-    (ax, ay, aw, ah), (bx, by, bw, bh) = person.box, kept.box
-    x0, y0, x1, y1 = max(ax, bx), max(ay, by), min(ax + aw, bx + bw), min(ay + ah, by + bh)
-    if x0 >= x1 or y0 >= y1:
-        return False
-    a = person.mask[y0 - ay : y1 - ay, x0 - ax : x1 - ax]
-    b = kept.mask[y0 - by : y1 - by, x0 - bx : x1 - bx]
-    smaller = min(person.mask.sum(), kept.mask.sum())
-    return bool((a & b).sum() > OVERLAP * smaller)
+        return box_iou(person.box, kept.box) > OVERLAP
+    here, there = shared_slices(person.box, kept.box)
+    both = np.count_nonzero(person.mask[here] & kept.mask[there])
+    return both > OVERLAP * min(np.count_nonzero(person.mask), np.count_nonzero(kept.mask))
 
 
 def _maps_of_size(
@@ -371,7 +354,7 @@ def _set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path
 def _own_by_masks(maps: SurfaceMaps, people: list[Person], indices: list[int]) -> None:
     """Fill in the owners, which do not travel with a dataset that is moved: the best score is on top."""
     for person, index in sorted(zip(people, indices, strict=True), key=lambda pair: pair[0].score):
-        x, y, w, h = person.box
-        inside = np.s_[y : y + h, x : x + w]
-        own = maps.charts[inside] > 0 if person.mask is None else person.mask & (maps.charts[inside] > 0)
-        maps.owners[inside][own] = index
+        own = within(maps.charts, person.box) > 0
+        if person.mask is not None:
+            own &= person.mask
+        within(maps.owners, person.box)[own] = index

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.boxes import Box
+from annotator.boxes import Box, extent, shared_slices, within
 from annotator.densepose import KEYPOINTS, PARTS
 from annotator.fiftyone_fields import LEAST_DOUBT, PERSON, TASKS
 from annotator.people import Person, Provenance
@@ -285,27 +285,22 @@ def _split_parts(parts: np.ndarray, corner: tuple[int, int]) -> Iterator[tuple[i
     """Each part that is there, its bool mask and the mask's box; ``corner`` is that of ``parts``."""
     for part in np.unique(parts[parts > 0]).tolist():
         mask = parts == part
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        y, x = int(rows[0]), int(columns[0])
-        h, w = int(rows[-1]) - y + 1, int(columns[-1]) - x + 1
-        yield part, np.ascontiguousarray(mask[y : y + h, x : x + w]), (corner[0] + x, corner[1] + y, w, h)
+        x, y, w, h = inner = extent(mask)
+        yield part, np.ascontiguousarray(within(mask, inner)), (corner[0] + x, corner[1] + y, w, h)
 
 
 def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> np.ndarray:
     """(h, w) uint8 parts within the box; where two overlap the later label wins."""
-    x, y, w, h = box
-    parts = np.zeros((h, w), np.uint8)
+    parts = np.zeros(box[3:1:-1], np.uint8)
     for label in labels:
         if label.label not in PARTS:
             continue
-        left, top, width, height = inner = pixel_box(label.bounding_box, size)
+        inner = pixel_box(label.bounding_box, size)
         mask = _read_mask(label, inner)
         if mask is None:
-            mask = np.ones((height, width), bool)
-        x0, y0, x1, y1 = max(left, x), max(top, y), min(left + width, x + w), min(top + height, y + h)
-        if x0 < x1 and y0 < y1:
-            seen = mask[y0 - top : y1 - top, x0 - left : x1 - left]
-            parts[y0 - y : y1 - y, x0 - x : x1 - x][seen] = PARTS.index(label.label)
+            mask = np.ones(inner[3:1:-1], bool)
+        here, there = shared_slices(box, inner)
+        parts[here][mask[there]] = PARTS.index(label.label)
     return parts
 
 

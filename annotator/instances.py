@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.boxes import extent
-from annotator.metrics import box_iou
+from annotator.boxes import box_iou, extent
 
 GRID = 128
 """Cells in which votes are counted, per input size."""

@@ -15,15 +15,6 @@ PCK_SHARE = 0.1
 """Of a box's longer side: how far a right keypoint may be off."""
 
 
-def box_iou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Intersection over union of two boxes (x, y, w, h); 0 where both are empty."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    both = max(width, 0) * max(height, 0)
-    either = a[2] * a[3] + b[2] * b[3] - both
-    return both / either if either > 0 else 0.0
-
-
 def mask_iou(a: np.ndarray, b: np.ndarray, counted: np.ndarray | bool = True) -> float | None:
     """Intersection over union of two bool masks of one shape, over the pixels that are ``counted``.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from annotator.body import Body
+from annotator.boxes import extent, within
 from annotator.densepose import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -48,8 +50,6 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
     Raises:
         ValueError: a point that is not on the mask.
     """
-    import cv2
-
     rows, columns = _pixels(person, points)
     _, last = np.unique(np.stack([rows, columns])[:, ::-1], axis=1, return_index=True)
     kept = len(points) - 1 - last
@@ -65,11 +65,10 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
         )
         numbers = pieces[rows, columns]
         for number in np.unique(numbers[numbers > 0]):
-            x, y, w, h = boxes[number, :4]
-            window, mine = np.s_[y : y + h, x : x + w], numbers == number
-            at = np.stack([rows[mine] - y, columns[mine] - x], axis=1)
-            views = (parts[window], charts[window], u[window], v[window])
-            _fit(views, pieces[window] == number, at, given[mine], body)
+            box, mine = boxes[number, :4], numbers == number
+            at = np.stack([rows[mine] - box[1], columns[mine] - box[0]], axis=1)
+            views = tuple(within(values, box) for values in (parts, charts, u, v))
+            _fit(views, within(pieces, box) == number, at, given[mine], body)
     charts[rows, columns], u[rows, columns], v[rows, columns] = given.T
     return replace(person, parts=None if person.parts is None else parts, charts=charts, u=u, v=v)
 
@@ -129,8 +128,6 @@ def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None)
     Raises:
         ValueError: a person without charts.
     """
-    import cv2
-
     if person.charts is None:
         raise ValueError("the person has no charts to turn")
     charts, u, v = person.charts.copy(), person.u.copy(), person.v.copy()
@@ -138,20 +135,19 @@ def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None)
         part = CHART_TO_PART[chart]
         if parts is not None and part not in parts:
             continue
-        x, y, w, h = cv2.boundingRect((person.charts == chart).astype(np.uint8))
-        if not w:
+        box = extent(person.charts == chart)
+        if box is None:
             continue
-        window = np.s_[y : y + h, x : x + w]
-        region = person.charts[window] == chart
+        old = within(person.charts, box), *(within(a, box).astype(np.float32) for a in (person.u, person.v))
+        region = old[0] == chart
         own = _charts_of(part)
         allowed = tuple(c for c in own if c != chart) if PARTS[part] == "torso" else own
-        old = person.charts[window], person.u[window].astype(np.float32), person.v[window].astype(np.float32)
 
         def turned(*pixels: np.ndarray, old=old, own=own, allowed=allowed) -> Labels:
             return body.locate(body.turned(body.positions(*(a[pixels] for a in old)), own), allowed)
 
-        new = _everywhere(old, region, turned)
-        charts[window][region], u[window][region], v[window][region] = new
+        for values, new in zip((charts, u, v), _everywhere(old, region, turned), strict=True):
+            within(values, box)[region] = new
     return replace(person, charts=charts, u=u, v=v)
 
 
@@ -297,8 +293,6 @@ def _ramps(count: int, step: int) -> np.ndarray:
 
 def _zones(at: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(h, w) index of the nearest of the pixels ``at`` (n, 2: row, column), which all differ."""
-    import cv2
-
     away = np.ones(shape, np.uint8)
     away[tuple(at.T)] = 0
     _, zones = cv2.distanceTransformWithLabels(

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from annotator.boxes import Box, within
 from annotator.people import Person
 from annotator.whole_files import whole_file
 
@@ -60,22 +61,18 @@ class SurfaceMaps:
         """Add a person wherever no one else is: paint those on top first."""
         if person.charts is None or person.u is None or person.v is None:
             return
-        x, y, w, h = person.box
-        box = np.s_[y : y + h, x : x + w]
-        free = (self.owners[box] == 0) & (person.charts > 0)
-        self.owners[box][free] = index
-        self.charts[box][free] = person.charts[free]
-        self.u[box][free] = _encode(person.u[free])
-        self.v[box][free] = _encode(person.v[free])
+        free = (within(self.owners, person.box) == 0) & (person.charts > 0)
+        within(self.owners, person.box)[free] = index
+        within(self.charts, person.box)[free] = person.charts[free]
+        within(self.u, person.box)[free] = _encode(person.u[free])
+        within(self.v, person.box)[free] = _encode(person.v[free])
 
-    def read(self, box: tuple[int, int, int, int], index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(h, w) charts, U and V of a person within a box (x, y, w, h)."""
-        x, y, w, h = box
-        inside = np.s_[y : y + h, x : x + w]
-        own = self.owners[inside] == index
-        charts, u, v = (np.zeros((h, w), kind) for kind in (np.uint8, np.float16, np.float16))
-        charts[own] = self.charts[inside][own]
-        u[own], v[own] = (_DECODED[values[inside][own]] for values in (self.u, self.v))
+    def read(self, box: Box, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(h, w) charts, U and V of a person within a box."""
+        own = within(self.owners, box) == index
+        charts, u, v = (np.zeros(own.shape, kind) for kind in (np.uint8, np.float16, np.float16))
+        charts[own] = within(self.charts, box)[own]
+        u[own], v[own] = (_DECODED[within(values, box)[own]] for values in (self.u, self.v))
         return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annotator.average_precision import Candidates, average_precision
+from annotator.boxes import within
 from annotator.crops import overlap
 from annotator.densepose import CHARTS, PARTS
 from annotator.figures import figure, share
@@ -355,6 +356,5 @@ def excuse(truth: Truth, found: list[Person], needed: list[bool]) -> np.ndarray:
     unlabelled = truth.unlabelled(needed)
     inside = []
     for person in found:
-        x, y, w, h = person.box
-        inside.append(unlabelled[y : y + h, x : x + w][person.mask].mean() >= EXCUSED)
+        inside.append(within(unlabelled, person.box)[person.mask].mean() >= EXCUSED)
     return np.array(inside, bool)

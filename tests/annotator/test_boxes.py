@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.boxes import extent
+from annotator.boxes import box_iou, extent
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,19 @@ def test_extent_is_the_smallest_box_around_all_pixels(pixels, box):
     for row, column in pixels:
         mask[row, column] = True
     assert extent(mask) == box
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((0, 0, 4, 2), (0, 0, 4, 2), 1),
+        ((0, 0, 4, 2), (2, 0, 4, 2), 4 / 12),
+        ((0, 0, 4, 2), (4, 0, 4, 2), 0),
+        ((0, 0, 4, 2), (9, 9, 4, 2), 0),
+        ((0.5, 0, 1, 1), (1, 0, 1, 1), 1 / 3),
+        ((0, 0, 0, 0), (0, 0, 0, 0), 0),
+    ],
+)
+def test_box_iou(a, b, expected):
+    assert box_iou(a, b) == pytest.approx(expected)
+    assert box_iou(b, a) == pytest.approx(expected)

@@ -5,29 +5,12 @@ from annotator.densepose import CHART_TO_PART, KEYPOINT_SIGMAS
 from annotator.metrics import (
     CHART_GROUPS,
     KAPPAS,
-    box_iou,
     gps,
     gpsm,
     keypoint_similarities,
     keypoints_right,
     mask_iou,
 )
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ((0, 0, 4, 2), (0, 0, 4, 2), 1),
-        ((0, 0, 4, 2), (2, 0, 4, 2), 4 / 12),
-        ((0, 0, 4, 2), (4, 0, 4, 2), 0),
-        ((0, 0, 4, 2), (9, 9, 4, 2), 0),
-        ((0.5, 0, 1, 1), (1, 0, 1, 1), 1 / 3),
-        ((0, 0, 0, 0), (0, 0, 0, 0), 0),
-    ],
-)
-def test_box_iou(a, b, expected):
-    assert box_iou(a, b) == pytest.approx(expected)
-    assert box_iou(b, a) == pytest.approx(expected)
 
 
 def test_mask_iou_looks_at_counted_pixels_only():
