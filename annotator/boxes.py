@@ -65,8 +65,15 @@ def around(*boxes: Box) -> Box:
     return x0, y0, x1 - x0, y1 - y0
 
 
-def clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> Box:
-    """The whole pixels that a box touches inside an image of ``size`` (width, height); w or h may be 0."""
-    x0, y0 = (int(np.clip(np.floor(box[i]), 0, size[i])) for i in (0, 1))
-    x1, y1 = (int(np.clip(np.ceil(box[i] + box[i + 2]), 0, size[i])) for i in (0, 1))
-    return x0, y0, max(x1 - x0, 0), max(y1 - y0, 0)
+def clipped(box: Sequence[float], size: tuple[int, int], slack: float = 0.0) -> Box:
+    """The whole pixels that a box touches inside an image of ``size`` (width, height); w or h is 0 if it lies outside.
+
+    Also a box without extent touches one pixel. Overlaps of up to ``slack`` pixels are errors of rounding.
+    """
+    sides = []
+    for start, length, end in zip(box[:2], box[2:], size, strict=True):
+        first = math.floor(start + slack)
+        last = max(math.ceil(start + length - slack), first + 1)
+        sides.append([min(max(edge, 0), end) for edge in (first, last)])
+    (x0, x1), (y0, y1) = sides
+    return x0, y0, x1 - x0, y1 - y0

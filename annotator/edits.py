@@ -194,7 +194,8 @@ def _draw(
     layer, erase = values.choice("layer", ("mask", "part")), bool(values.edit.get("erase"))
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     touched = clipped((*low, *(high - low)), scene.size)
-    if min(touched[2:]) < 1:
+    # Off the image, or a polygon that is a line.
+    if not all(touched[2:]) or (high <= low).any():
         return {}
     if erase:
         touched = person.box

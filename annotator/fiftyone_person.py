@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.boxes import Box, extent, shared_slices, within
+from annotator.boxes import Box, clipped, extent, shared_slices, within
 from annotator.densepose import KEYPOINTS, PARTS
 from annotator.fiftyone_fields import LEAST_DOUBT, PERSON, TASKS
 from annotator.people import Person, Provenance
@@ -24,6 +24,10 @@ from annotator.quality import DOUBTS, overall
 
 if TYPE_CHECKING:
     import fiftyone as fo
+
+
+BOX_SLACK = 1e-3
+"""Pixels: what a relative box overlaps by less comes of its being relative."""
 
 
 @dataclass(slots=True)
@@ -257,14 +261,8 @@ def relative_box(box: Box, size: tuple[int, int]) -> list[float]:
 
 def pixel_box(relative: list[float], size: tuple[int, int]) -> Box:
     """The whole pixels that a relative box touches, inside the image and at least one."""
-    x, y, w, h = (float(value) * size[i % 2] for i, value in enumerate(relative))
-    sides = []
-    for start, length, end in ((x, w, size[0]), (y, h, size[1])):
-        first = min(max(math.floor(start + 1e-3), 0), end - 1)
-        last = min(max(math.ceil(start + length - 1e-3), first + 1), end)
-        sides.append((first, last - first))
-    (x0, w0), (y0, h0) = sides
-    return x0, y0, w0, h0
+    x, y, w, h = clipped([float(value) * size[i % 2] for i, value in enumerate(relative)], size, BOX_SLACK)
+    return min(x, size[0] - 1), min(y, size[1] - 1), max(w, 1), max(h, 1)
 
 
 def _read_mask(detection: fo.Detection, box: Box) -> np.ndarray | None:

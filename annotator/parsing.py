@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from annotator.boxes import Box
+from annotator.boxes import Box, clipped
 from annotator.densepose import KEYPOINTS, PARTS
 from annotator.frames import Frame, decode_part_masks, points_to_image
 from annotator.people import STATES, Person, Provenance
 from annotator.rle import decode_mask, encode_polygons
 
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
+BOX_SLACK = 1e-4
+"""Pixels: what a bbox overlaps by less comes of decimals that were rounded."""
 SLACK = 0.01
 """How far U and V of a file may lie outside 0..1; they are clipped."""
 
@@ -73,17 +75,10 @@ def _box(record: dict[str, Any], size: tuple[int, int]) -> tuple[Frame, Box]:
     x, y, w, h = (float(value) for value in _numbers(record, "bbox", 4))
     if w < 0 or h < 0:
         raise CocoError(f"bbox: width {w:g} and height {h:g} must not be negative")
-    (x0, x1), (y0, y1) = _cover(x, w, size[0]), _cover(y, h, size[1])
-    if x1 <= x0 or y1 <= y0:
+    box = clipped((x, y, w, h), size, BOX_SLACK)
+    if not all(box[2:]):
         raise CocoError(f"bbox: {record['bbox']} lies outside the image of {size[0]} × {size[1]} pixels")
-    return (x, y, w, h), (x0, y0, x1 - x0, y1 - y0)
-
-
-def _cover(origin: float, length: float, end: int) -> tuple[int, int]:
-    """First and last + 1 of the pixels in 0..end that the box touches; tiny overlaps are rounding errors."""
-    first = math.floor(origin + 1e-4)
-    last = max(math.ceil(origin + length - 1e-4), first + 1)
-    return max(first, 0), min(last, end)
+    return (x, y, w, h), box
 
 
 def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.boxes import box_iou, extent
+from annotator.boxes import box_iou, clipped, extent
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,23 @@ def test_extent_is_the_smallest_box_around_all_pixels(pixels, box):
 def test_box_iou(a, b, expected):
     assert box_iou(a, b) == pytest.approx(expected)
     assert box_iou(b, a) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("box", "slack", "pixels"),
+    [
+        ((2, 3, 4, 5), 0, (2, 3, 4, 5)),
+        ((2.5, 3.5, 4, 5), 0, (2, 3, 5, 6)),
+        ((1.9999, 2.9999, 4, 5.0002), 0, (1, 2, 5, 7)),
+        ((1.9999, 2.9999, 4, 5.0002), 0.001, (2, 3, 4, 5)),
+        ((2, 3, 0, 0), 0.001, (2, 3, 1, 1)),
+        ((-5, -5, 100, 100), 0, (0, 0, 20, 15)),
+    ],
+)
+def test_whole_pixels_that_a_box_touches(box, slack, pixels):
+    assert clipped(box, (20, 15), slack) == pixels
+
+
+@pytest.mark.parametrize("box", [(9, 3, 2, 2), (-2, 3, 2, 2), (2, 7, 0, 0), (2, -3, 2, 2)])
+def test_a_box_outside_touches_no_pixel(box):
+    assert not all(clipped(box, (9, 7))[2:])

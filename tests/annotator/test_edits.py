@@ -169,6 +169,11 @@ def test_fill_a_polygon(scene):
     assert person.mask.sum() == 800 + 60
 
 
+@pytest.mark.parametrize("x", [30, 30.5])
+def test_a_polygon_that_is_a_line_fills_nothing(scene, x):
+    assert edit(scene, "fill", person="a", layer="mask", points=[[x, 20], [x, 25], [x, 30]]) == {}
+
+
 def test_fill_an_area(scene):
     person = edit(scene, "fill_area", person="a", x=12, y=12, part=1)["a"]
     assert (person.parts[:25] == 1).all()
