@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 PARTS: tuple[str, ...] = (
@@ -117,6 +119,11 @@ LIMBS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
 
 _MIRROR_U = np.isin(np.arange(25), [3, 4, 5, 6, 23, 24])
 _MIRROR_V = np.isin(np.arange(25), [1, 2])
+
+
+def with_mirrored(parts: Collection[int]) -> set[int]:
+    """Parts 1..14 and those that they are on a mirror image."""
+    return {*parts, *PART_MIRROR[list(parts)].tolist()}
 
 
 def mirror_uv(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ from annotator import regions
 from annotator.body import load_body
 from annotator.boxes import Box, around, clipped
 from annotator.crops import recrop, tight
-from annotator.densepose import CHART_TO_PART, CHARTS, KEYPOINTS, PART_MIRROR, PARTS
+from annotator.densepose import CHART_TO_PART, CHARTS, KEYPOINTS, PARTS, with_mirrored
 from annotator.people import STATES, Person
 from annotator.quality import doubts
 from annotator.surface_fit import refit, swap_depth, swap_sides
@@ -465,8 +465,7 @@ def _are_on(person: Person, points: np.ndarray) -> np.ndarray:
 def _swap_sides(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
     parts = values.parts()
-    # Each part is taken with its mirror image.
-    both = None if parts is None else {*parts, *PART_MIRROR[list(parts)].tolist()}
+    both = None if parts is None else with_mirrored(parts)
     return {key: replace(swap_sides(person, parts), corrections=_corrections_of_others(person, both))}
 
 

@@ -19,6 +19,7 @@ from annotator.densepose import (
     PART_MIRROR,
     PARTS,
     mirror_uv,
+    with_mirrored,
 )
 from annotator.people import Person
 
@@ -83,7 +84,7 @@ def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
     Args:
         parts: 1..14, each taken with its mirror image; None for the whole person.
     """
-    chosen = tuple(range(1, len(PARTS))) if parts is None else {*parts, *PART_MIRROR[list(parts)].tolist()}
+    chosen = with_mirrored(range(1, len(PARTS)) if parts is None else parts)
     changes = {}
     labels = person.parts
     if labels is None and person.charts is not None:
