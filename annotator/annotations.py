@@ -31,39 +31,25 @@ UNCHANGED = 1e-3
 """Pixels and other units up to which a number counts as the one that was read: arrays are float32."""
 
 
-def image_record(people: People, image_id: int | None = None) -> dict[str, Any]:
+def image_record(people: People) -> dict[str, Any]:
     """The image's record, without ``id`` where none is known: :class:`.CocoWriter` gives one."""
-    record = {
-        "id": people.id if image_id is None else image_id,
-        "file_name": people.file_name,
-        "width": people.size[0],
-        "height": people.size[1],
-        **people.extra,
-    }
-    return {key: value for key, value in record.items() if key != "id" or value is not None}
+    width, height = people.size
+    record = {"file_name": people.file_name, "width": width, "height": height, **people.extra}
+    return record if people.id is None else {"id": people.id} | record
 
 
 def annotation(
-    person: Person,
-    size: tuple[int, int],
-    annotation_id: int | None = None,
-    image_id: int | None = None,
-    sampling: PointSampling | None = None,
+    person: Person, size: tuple[int, int], sampling: PointSampling | None = None
 ) -> dict[str, Any]:
     """The annotation of a person in an image of ``size`` (width, height).
 
-    ``id`` (else the person's own) and ``image_id`` are left out where they are not known; ``category_id`` is
-    1, which :class:`.CocoWriter` changes where its categories say otherwise. The points of a person are those of
-    its corrections, then its ``points``, then, by ``sampling``, some of each part that has charts but no ``points``.
+    :class:`.CocoWriter` gives it what is left out: ``image_id``, and ``id`` where none is known. ``category_id`` is
+    1, which it changes where its categories say otherwise. The points of a person are those of its corrections, then
+    its ``points``, then, by ``sampling``, some of each part that has charts but no ``points``.
     """
     was = _as_read(person, size)
     known = was or Person(person.box)
-    record = {
-        "id": person.id if annotation_id is None else annotation_id,
-        "image_id": image_id,
-        "category_id": 1,
-    }
-    record = {key: value for key, value in record.items() if value is not None} | person.extra
+    record = ({} if person.id is None else {"id": person.id}) | {"category_id": 1} | person.extra
     parts = _parts(person)
     # These are said in shares of the box: a source's without area cannot hold those that came since.
     framed = any(labels is not None for labels in (parts, person.points, person.corrections))

@@ -30,11 +30,8 @@ __all__ = [
     "PERSON_CATEGORY",
     "CocoError",
     "CocoWriter",
-    "PointSampling",
-    "annotation",
-    "image_record",
+    "person_categories",
     "read_coco",
-    "read_person",
     "read_sections",
 ]
 
@@ -259,10 +256,10 @@ class CocoWriter:
 
     Args:
         path: of the file; one that is there is replaced.
-        info, licenses: COCO's sections.
+        info: COCO's section, which goes before that of ``sections``.
         sections: all sections of the top level but ``images`` and ``annotations``, as from
-            :func:`read_sections`; ``info`` and ``licenses`` go before. :data:`PERSON_CATEGORY` is added where
-            no category is a person's. People get the id of the category that is, unless they have it already.
+            :func:`read_sections`. :data:`PERSON_CATEGORY` is added where no category is a person's. People get the
+            id of the category that is, unless they have it already.
         sampling: of the surface points of densely labelled people.
         polygons: write masks as polygons, for tools that read no run lengths; holes are filled.
     """
@@ -271,16 +268,15 @@ class CocoWriter:
         self,
         path: str | Path,
         info: dict[str, Any] | None = None,
-        licenses: list[dict[str, Any]] | None = None,
         sections: dict[str, Any] | None = None,
         sampling: PointSampling | None = None,
         polygons: bool = False,
     ) -> None:
         self.path, self.polygons = Path(os.path.realpath(path)), polygons
         self.sampling = sampling or PointSampling()
-        given = {"info": info, "licenses": licenses}
         self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
-        self._sections |= {name: value for name, value in given.items() if value is not None}
+        if info is not None:
+            self._sections["info"] = info
         categories = self._sections.get("categories") or []
         self._persons = _persons(categories)
         if not self._persons:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from annotator.annotations import annotation, image_record
 from annotator.batch import Annotated, annotate
-from annotator.coco import CocoWriter, annotation, image_record
+from annotator.coco import CocoWriter
 from annotator.decoding import Settings
 from annotator.images import EXTENSIONS, PhotoError, find_photos
 from annotator.network import Network

@@ -21,7 +21,7 @@ class PointSampling:
     """How many surface points to keep per visible part, and how they are chosen.
 
     ``even`` spreads them over the part, away from its outline; ``random`` draws pixels evenly at random. Both
-    depend on the labels (and the seed) alone: the same person gets the same points in every run.
+    depend on the labels alone: the same person gets the same points in every run.
 
     Raises:
         ValueError: a negative number of points or an unknown method.
@@ -29,7 +29,6 @@ class PointSampling:
 
     per_part: int = 13
     method: str = "even"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.per_part < 0:
@@ -52,7 +51,7 @@ class PointSampling:
         if self.method == "even":
             chosen = _even(groups, width, self.per_part)
         else:
-            rng = np.random.default_rng(self.seed)
+            rng = np.random.default_rng(0)
             chosen = [np.sort(rng.choice(g, min(self.per_part, len(g)), replace=False)) for g in groups]
         rows, columns = np.divmod(np.concatenate(chosen), width)
         return rows, columns

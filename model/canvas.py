@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from annotator.boxes import surroundings, within
-from annotator.coco import read_person
 from annotator.densepose import CHART_TO_PART
 from annotator.images import PhotoError, read_photo
+from annotator.parsing import read_person
 from annotator.people import Person
 from annotator.rle import decode_mask
 from annotator.truth import charts_and_parts, foreground, has_mask, read_dense

@@ -48,8 +48,8 @@ def write_data(
         assert cv2.imwrite(str(folder / "images" / name), np.full((*SIZE[::-1], 3), 90, np.uint8))
         records.append({"id": number, "file_name": name, "width": SIZE[0], "height": SIZE[1]} | (image or {}))
         for person in crowd:
-            record = annotation(person, SIZE, len(annotations) + 1, number)
-            annotations.append(record | next(more, {}))
+            ids = {"id": len(annotations) + 1, "image_id": number}
+            annotations.append(annotation(person, SIZE) | ids | next(more, {}))
         if dense:
             maps = LabelMaps.paint(crowd, (0, 0, *SIZE))
             iuv = [maps.charts, np.rint(maps.u * 65535), np.rint(maps.v * 65535)]

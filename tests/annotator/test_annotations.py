@@ -35,8 +35,8 @@ BLANK = {
 
 @given(SEEDS)
 def test_a_person_comes_back(seed):
-    person = dense_person(seed)
-    back = read(annotation(person, SIZE, 3, 1))
+    person = dense_person(seed, id=3)
+    back = read(annotation(person, SIZE))
     assert (back.box, back.id, back.score, back.crowd) == (person.box, 3, person.score, False)
     assert (back.quality, back.provenance) == (person.quality, person.provenance)
     assert np.array_equal(back.mask, person.mask)
@@ -49,7 +49,7 @@ def test_a_person_comes_back(seed):
 @given(SEEDS, st.sampled_from(["even", "random"]))
 def test_points_say_what_their_pixel_says(seed, method):
     person = dense_person(seed)
-    points = read(annotation(person, SIZE, 3, 1, PointSampling(5, method))).points
+    points = read(annotation(person, SIZE, PointSampling(5, method))).points
     x, y = points[:, 0] - person.box[0], points[:, 1] - person.box[1]
     # Pixel centres, in whole image pixels + 0.5.
     assert np.allclose(x % 1, 0.5, atol=1e-3)
@@ -64,21 +64,21 @@ def test_points_say_what_their_pixel_says(seed, method):
 def test_corrections_are_points_beside_the_sampled_ones():
     given = np.array([[20.25, 30.5, 2, 0.25, 0.75]], np.float32)
     person = dense_person(1, box=(10, 10, 30, 30), corrections=given, **BLANK)
-    points = read(annotation(person, SIZE, 3, 1, PointSampling(5))).points
+    points = read(annotation(person, SIZE, PointSampling(5))).points
     assert np.allclose(points[0], given[0], atol=0.01)
     assert len(points) == 1 + 5
 
 
 @given(SEEDS)
 def test_what_was_read_is_written_again(seed):
-    first = annotation(dense_person(seed), SIZE, 3, 1)
-    assert annotation(read(first), SIZE, 3, 1) == first
+    first = annotation(dense_person(seed, id=3), SIZE)
+    assert annotation(read(first), SIZE) == first
 
 
 def test_fields_of_a_new_annotation():
-    fields = annotation(dense_person(1), SIZE, 3, 1)
+    fields = annotation(dense_person(1, id=3), SIZE)
     assert " ".join(fields) == (
-        "id image_id category_id bbox area segmentation iscrowd keypoints num_keypoints dp_keypoint_scores "
+        "id category_id bbox area segmentation iscrowd keypoints num_keypoints dp_keypoint_scores "
         "score dp_masks dp_I dp_U dp_V dp_x dp_y dp_quality dp_provenance"
     )
     assert isinstance(fields["segmentation"]["counts"], str)
@@ -117,7 +117,7 @@ def test_shares_are_written_as_the_reader_takes_them():
 def test_original_annotation_is_kept_to_the_letter():
     fields = record(extra={"any": [1, 2.5, None]}, caption="walks")
     person = read(fields)
-    assert annotation(person, SIZE, image_id=1) == fields
+    assert {"image_id": 1} | annotation(person, SIZE) == fields
     assert person.box == (10, 4, 31, 41)
     assert person.points[:, :2].tolist() == [[10.5, 24.5], [40.5, pytest.approx(4.25 + 40.5 * 10 / 255)]]
     assert person.points[:, 2].tolist() == [1, 2]
@@ -156,7 +156,7 @@ def edited(person: Person, label: str) -> Person:
 def test_an_edit_changes_its_own_fields_only(label):
     fields = record(segmentation={"size": [48, 64], "counts": [500, 1000, 64 * 48 - 1500]}, caption="walks")
     person = read(fields)
-    now = annotation(edited(person, label), SIZE, image_id=1)
+    now = annotation(edited(person, label), SIZE)
     changed = {name for name in now if now[name] != fields.get(name)}
     assert changed <= FIELDS_OF[label]
     assert changed
@@ -166,7 +166,7 @@ def test_an_edit_changes_its_own_fields_only(label):
 
 def flagged(person: Person, **changes) -> list[int]:
     """Which keypoints are still a teacher's in what is written."""
-    now = annotation(replace(person, **changes), SIZE, image_id=1)
+    now = annotation(replace(person, **changes), SIZE)
     return np.flatnonzero(now["keypoints_pseudo"]).tolist()
 
 
@@ -193,7 +193,7 @@ def test_keypoints_of_a_teacher_that_a_human_changed_are_the_humans():
 def test_flags_that_say_nothing_stay(flags):
     person = read(record(keypoints_pseudo=flags))
     person.keypoints[0, 0] += 1
-    assert annotation(person, SIZE, image_id=1)["keypoints_pseudo"] == flags
+    assert annotation(person, SIZE)["keypoints_pseudo"] == flags
 
 
 def test_a_moved_box_takes_its_labels_along():
@@ -206,7 +206,7 @@ def test_a_moved_box_takes_its_labels_along():
         mask=np.pad(person.mask, wider),
         parts=np.pad(person.parts, wider),
     )
-    fields = annotation(moved, SIZE, image_id=1)
+    fields = annotation(moved, SIZE)
     again = read(fields)
     assert fields["bbox"] == [9, 2, 33, 46]
     assert np.array_equal(again.mask, moved.mask)
@@ -217,11 +217,11 @@ def test_a_moved_box_takes_its_labels_along():
 
 @pytest.mark.parametrize("label", ["parts", "corrections"])
 def test_what_is_said_of_the_surface_needs_a_box_with_area(label):
-    fields = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [3, 4, 0, 0]}
+    fields = {"id": 7, "category_id": 1, "bbox": [3, 4, 0, 0]}
     person = read(fields)
-    assert annotation(person, SIZE, image_id=1) == fields
+    assert annotation(person, SIZE) == fields
     said = {"parts": np.uint8([[2]]), "corrections": np.float32([[3.5, 4.5, 3, 0.5, 0.5]])}
-    now = annotation(replace(person, **{label: said[label]}), SIZE, image_id=1)
+    now = annotation(replace(person, **{label: said[label]}), SIZE)
     assert now["bbox"] == [3, 4, 1, 1]
     back = read(now)
     found = {"parts": back.parts, "corrections": back.points}
@@ -230,7 +230,7 @@ def test_what_is_said_of_the_surface_needs_a_box_with_area(label):
 
 def test_labels_that_were_taken_away_are_not_written():
     person = replace(read(record()), parts=None, points=None, keypoints=None, visibility=None)
-    fields = annotation(person, SIZE, image_id=1)
+    fields = annotation(person, SIZE)
     assert not fields.keys() & (FIELDS_OF["parts"] | FIELDS_OF["points"] | FIELDS_OF["keypoints"])
 
 
@@ -242,7 +242,7 @@ def test_dense_charts_replace_nothing_that_was_annotated():
     person.charts = np.full(person.mask.shape, other, np.uint8)
     person.charts[: len(person.charts) // 2] = record()["dp_I"][0]
     person.u = person.v = np.zeros(person.mask.shape, np.float16)
-    written = annotation(person, SIZE, image_id=1, sampling=PointSampling(3))["dp_I"]
+    written = annotation(person, SIZE, PointSampling(3))["dp_I"]
     assert written == [*record()["dp_I"], *[other] * 3]
 
 
@@ -251,19 +251,19 @@ def test_points_outside_of_the_box_are_left_out():
     x, y, w, _ = person.box
     outside = np.array([[x + w + 2, y + 1, 2, 0.5, 0.5]], np.float32)
     person = replace(person, points=np.concatenate([person.points, outside]))
-    assert annotation(person, SIZE, image_id=1)["dp_I"] == record()["dp_I"]
+    assert annotation(person, SIZE)["dp_I"] == record()["dp_I"]
 
 
 def test_corrections_come_before_the_points_of_a_file():
     person = read(record())
     said = np.float32([[*person.points[1, :2], 7, 0.25, 0.75], [*np.add(person.box[:2], 0.5), 8, 0.5, 0.5]])
-    written = annotation(replace(person, corrections=said), SIZE, image_id=1)
+    written = annotation(replace(person, corrections=said), SIZE)
     assert written["dp_I"] == [7, 8, *np.delete(record()["dp_I"], 1)]
 
 
 def test_another_image_size_makes_the_source_void():
     person = read(record(segmentation={"size": [48, 64], "counts": [500, 1000, 64 * 48 - 1500]}))
-    fields = annotation(person, (100, 90), image_id=1)
+    fields = annotation(person, (100, 90))
     assert fields["segmentation"]["size"] == [90, 100]
     assert np.array_equal(read_person(fields, (100, 90), "labels.json").mask, person.mask)
 
@@ -272,7 +272,6 @@ def test_image_record():
     people = People((64, 48), file_name="a/b.jpg", id=4, extra={"complete": True})
     fields = {"id": 4, "file_name": "a/b.jpg", "width": 64, "height": 48, "complete": True}
     assert image_record(people) == fields
-    assert image_record(people, 9)["id"] == 9
     assert "id" not in image_record(replace(people, id=None))
 
 
@@ -382,7 +381,7 @@ def test_broken_fields(changes, message):
 def test_what_real_files_hold_is_taken_and_kept(changes):
     fields = record(**changes)
     person = read(fields)
-    assert annotation(person, SIZE, image_id=1) == fields
+    assert {"image_id": 1} | annotation(person, SIZE) == fields
     x, y, w, h = person.box
     assert 0 <= x < x + w <= 64
     assert 0 <= y < y + h <= 48

@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
+from annotator.annotations import annotation, image_record
 from annotator.coco import (
     PERSON_CATEGORY,
     CocoError,
     CocoWriter,
-    PointSampling,
-    annotation,
-    image_record,
     read_coco,
     read_sections,
 )
 from annotator.people import People, Person
+from annotator.points import PointSampling
 from tests.annotator.full_disk import full_disk
 from tests.annotator.people_samples import dense_people, dense_person, image, record
 
@@ -66,12 +65,12 @@ def test_people_to_file_to_people_to_file(tmp_path_factory, seed, count):
 
 def test_pycocotools_reads_every_mask(tmp_path):
     images = [dense_people(i, 3) for i in range(4)]
-    with CocoWriter(tmp_path / "a.json", info={"year": 2026}, licenses=[{"id": 1, "name": "own"}]) as writer:
+    with CocoWriter(tmp_path / "a.json", info={"year": 2026}) as writer:
         for people in images:
             writer.add(people)
     coco = COCO(tmp_path / "a.json")
     assert coco.dataset["info"] == {"year": 2026}
-    assert coco.dataset["licenses"] == [{"id": 1, "name": "own"}]
+    assert coco.dataset["licenses"] == []
     assert coco.loadCats(coco.getCatIds(catNms=["person"])) == [PERSON_CATEGORY]
     assert len(coco.anns) == 12
     for index, people in enumerate(images, 1):

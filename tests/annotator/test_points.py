@@ -35,11 +35,6 @@ def test_the_same_points_every_time(charts, method):
     assert np.array_equal(first, second)
 
 
-def test_random_points_depend_on_the_seed():
-    charts = np.full((30, 30), 2, np.uint8)
-    assert not np.array_equal(*(PointSampling(13, "random", seed).pick(charts) for seed in (0, 1)))
-
-
 @pytest.mark.parametrize("shape", [(120, 120), (400, 30), (40, 300)])
 def test_even_points_leave_no_part_uncovered(shape):
     charts = np.full(shape, 2, np.uint8)
