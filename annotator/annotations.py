@@ -9,7 +9,7 @@ Fields beyond COCO and COCO-DensePose, written where they say more than their de
 
 - ``dp_keypoint_scores``: 17 numbers 0..1, the confidence of each keypoint,
 - ``dp_quality``: object of task name to 0..1, as :attr:`Person.quality`,
-- ``dp_provenance``: object with ``model``, ``time``, ``state``, ``author`` and ``comment``, as
+- ``dp_provenance``: object with ``model``, ``time``, ``state``, ``author``, ``comment`` and ``edited``, as
   :class:`~annotator.people.Provenance`.
 """
 

@@ -46,7 +46,15 @@ LEAST_SIDE = 4
 
 
 class EditError(ValueError):
-    """An edit that cannot be done; the message names its kind and field."""
+    """An edit that cannot be done; the message names its kind and field.
+
+    Attributes:
+        problem: the message without these, for whoever made the edit by hand.
+    """
+
+    def __init__(self, kind: str, problem: str, field: str = ""):
+        super().__init__(": ".join(filter(None, (kind, field, problem))))
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def apply_edit(scene: Scene, edit: Mapping[str, Any]) -> Changes:
     """
     kind = edit.get("kind")
     if kind not in _KINDS:
-        raise EditError(f"edit: kind is {kind!r}: use one of {', '.join(_KINDS)}")
+        raise EditError("edit", f"kind is {kind!r}: use one of {', '.join(_KINDS)}")
     changes = _KINDS[kind](scene, _Values(kind, edit, scene))
     if kind in ("decide", "together"):
         return changes
@@ -90,7 +98,7 @@ class _Values:
         self.kind, self.edit, self.scene = kind, edit, scene
 
     def error(self, name: str, problem: str) -> EditError:
-        return EditError(f"{self.kind}: {name}: {problem}")
+        return EditError(self.kind, problem, name)
 
     def number(self, name: str) -> float:
         value = self.edit.get(name)
@@ -127,7 +135,7 @@ class _Values:
         (row,) = _Values(self.kind, {name: [self.edit.get(name)]}, self.scene).rows(name, 4)
         box = clipped(tuple(row), self.scene.size)
         if min(box[2:]) < LEAST_SIDE:
-            raise self.error(name, f"must have {LEAST_SIDE} or more pixels each way inside the image")
+            raise self.error(name, f"the box must have {LEAST_SIDE} or more pixels each way inside the image")
         return box
 
     def parts(self) -> tuple[int, ...] | None:
@@ -141,7 +149,7 @@ class _Values:
 
     def key(self, value: Any, name: str = "person") -> str:
         if value not in self.scene.people:
-            raise self.error(name, f"there is no person {value!r} on this image")
+            raise self.error(name, f"there is no person {value!r} on this image any more")
         return value
 
     def person(self) -> tuple[str, Person]:
@@ -155,7 +163,11 @@ def _rejected(scene: Scene) -> dict[str, Person]:
 
 def _changed(person: Person, state: str) -> Person:
     border = {name: value for name, value in person.doubts.items() if name == "mask_border"}
-    return replace(person, doubts=border | doubts(person), provenance=replace(person.provenance, state=state))
+    return replace(
+        person,
+        doubts=border | doubts(person),
+        provenance=replace(person.provenance, state=state, edited=True),
+    )
 
 
 def _set_keypoint(scene: Scene, values: _Values) -> Changes:
@@ -306,10 +318,10 @@ def _carry(known: np.ndarray, where: np.ndarray, *layers: np.ndarray) -> None:
 def _fill_area(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
     if person.mask is None:
-        raise values.error("person", "has no mask to fill")
+        raise values.error("person", "this person has no mask to fill")
     column, row = (int(np.floor(values.number(name) - person.box[i])) for i, name in enumerate("xy"))
     if not (0 <= row < person.box[3] and 0 <= column < person.box[2] and person.mask[row, column]):
-        raise values.error("x, y", "do not lie on the person")
+        raise values.error("x, y", "the place does not lie on the person")
     person = _with_all_parts(person)
     # Blank pixels inside the mask are an area, those outside are not.
     where = regions.area(np.where(person.mask, person.parts, np.uint8(255)), row, column)
@@ -321,7 +333,7 @@ def _split_by_line(scene: Scene, values: _Values) -> Changes:
     points = values.rows("points", 2, least=2)
     _, person = values.person()
     if not np.linalg.norm(np.diff(points, axis=0), axis=1).all():
-        raise values.error("points", "two neighbours are the same point")
+        raise values.error("points", "two neighbouring points are the same")
     return _split(values, regions.beyond(points, person.box).astype(int), 2)
 
 
@@ -329,7 +341,7 @@ def _split_by_heads(scene: Scene, values: _Values) -> Changes:
     points = values.rows("points", 2, least=2)
     _, person = values.person()
     if person.mask is None or not person.mask.any():
-        raise values.error("person", "has no mask to split")
+        raise values.error("person", "this person has no mask to split")
     return _split(values, regions.nearest_seed(person.mask, points - person.box[:2]), len(points))
 
 
@@ -337,10 +349,10 @@ def _split(values: _Values, owner: np.ndarray, count: int) -> Changes:
     """``owner`` (h, w) says which of the new people each pixel of the box belongs to."""
     key, person = values.person()
     if person.mask is None:
-        raise values.error("person", "has no mask to split")
+        raise values.error("person", "this person has no mask to split")
     pieces = [_without(person, owner != i) for i in range(count)]
     if not all(piece.mask.any() for piece in pieces):
-        raise values.error("points", "leave one side without pixels")
+        raise values.error("points", "one side would be left without pixels")
     pieces = [_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
     first = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
     return {
@@ -407,17 +419,17 @@ def _delete(scene: Scene, values: _Values) -> Changes:
 def _add(scene: Scene, values: _Values) -> Changes:
     box = values.box()
     if scene.label_box is None:
-        raise values.error("box", "there is no model to label it")
+        raise values.error("box", "there is no model to label the box")
     person = scene.label_box(box)
     if person is None:
-        raise EditError("add: nobody found in the box; draw it closer, or add an empty person and paint")
+        raise EditError("add", "nobody found in the box; draw it closer, or add an empty person and paint")
     mask, rejected = person.mask, _rejected(scene)
     for key, other in scene.people.items():
         if key not in rejected and other.mask is not None and not other.crowd:
             mask = mask & ~recrop(other, person.box).mask
     person = _without(person, ~mask)
     if not person.mask.any():
-        raise EditError("add: everybody in the box is labelled already; split a person instead")
+        raise EditError("add", "everybody in the box is labelled already; split a person instead")
     return {token_hex(12): person} | _taken(person, rejected)
 
 
@@ -472,7 +484,7 @@ def _swap_sides(scene: Scene, values: _Values) -> Changes:
 def _swap_depth(scene: Scene, values: _Values) -> Changes:
     key, person = values.person()
     if person.charts is None:
-        raise values.error("person", "has no charts to swap")
+        raise values.error("person", "this person has no charts to swap")
     parts = values.parts()
     swapped = swap_depth(person, load_body(), parts)
     return {key: _with_points_read(replace(swapped, corrections=_corrections_of_others(person, parts)))}
@@ -492,6 +504,10 @@ def _decide(scene: Scene, values: _Values) -> Changes:
     if not isinstance(comment, str):
         raise values.error("comment", f"must be a text, not {comment!r}")
     state = values.choice("state", STATES)
+    if state == "approved" and person.mask is not None and not person.mask.any():
+        raise values.error(
+            "person", "this person has no pixels: delete it, or paint its mask before you approve it"
+        )
     return {key: replace(person, provenance=replace(person.provenance, state=state, comment=comment))}
 
 

@@ -171,6 +171,7 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
         "time": fo.StringField,
         "author": fo.StringField,
         "comment": fo.StringField,
+        "edited": fo.BooleanField,
         "annotation_id": fo.IntField,
         "crowd": fo.BooleanField,
         **{f"quality_{task}": fo.FloatField for task in TASKS},

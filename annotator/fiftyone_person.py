@@ -46,8 +46,12 @@ class Labels:
         state = attribute(self.person, "review")
         if state and state != "predicted":
             return state
-        unchanged = self.record is not None and self.record["digest"] == digest_of(self)
-        return "predicted" if unchanged else "edited"
+        return "edited" if self.is_changed else "predicted"
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether they are not as they were written: the App's own tools have changed them, say."""
+        return self.record is None or self.record["digest"] != digest_of(self)
 
     @property
     def is_kept(self) -> bool:
@@ -113,6 +117,7 @@ def write_person(
         "time": provenance.time or None,
         "author": provenance.author or None,
         "comment": provenance.comment or None,
+        "edited": provenance.edited or None,
         "annotation_id": person.id,
         "crowd": person.crowd or None,
         **{f"quality_{task}": person.quality.get(task) for task in TASKS},
@@ -193,7 +198,7 @@ def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance
 
 def read_person(labels: Labels, size: tuple[int, int]) -> Person:
     """Without charts, U and V."""
-    detection, record = labels.person, labels.record or {}
+    detection, record, state = labels.person, labels.record or {}, labels.state
     box = pixel_box(detection.bounding_box, size)
     mask = _read_mask(detection, box)
     parts = None
@@ -227,9 +232,12 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
         provenance=Provenance(
             model=attribute(detection, "model", ""),
             time=attribute(detection, "time", ""),
-            state=labels.state,
+            state=state,
             author=attribute(detection, "author", ""),
             comment=attribute(detection, "comment", ""),
+            edited=attribute(detection, "edited", False)
+            or state == "edited"
+            or (state != "predicted" and labels.is_changed),
         ),
         crowd=bool(attribute(detection, "crowd", False)),
         id=attribute(detection, "annotation_id"),

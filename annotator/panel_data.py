@@ -68,6 +68,7 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
         "model": provenance.model,
         "author": provenance.author,
         "comment": provenance.comment,
+        "edited": provenance.edited,
     }
 
 

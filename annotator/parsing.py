@@ -191,13 +191,12 @@ def _provenance(record: dict[str, Any]) -> Provenance:
     value = record.get("dp_provenance")
     if value is None:
         return Provenance()
-    known = {field.name for field in fields(Provenance)}
-    if (
-        not isinstance(value, dict)
-        or not value.keys() <= known
-        or not all(isinstance(v, str) for v in value.values())
-    ):
-        raise CocoError(f"dp_provenance: must be an object of texts named {', '.join(sorted(known))}")
+    known = {field.name: type(field.default) for field in fields(Provenance)}
+    if not isinstance(value, dict) or any(not isinstance(v, known.get(k, ())) for k, v in value.items()):
+        kinds = ", ".join(
+            f"{name} ({'text' if kind is str else 'true or false'})" for name, kind in known.items()
+        )
+        raise CocoError(f"dp_provenance: must be an object with {kinds}")
     provenance = Provenance(**value)
     if provenance.state not in STATES:
         raise CocoError(f"dp_provenance: state {provenance.state!r} is not one of {', '.join(STATES)}")

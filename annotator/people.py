@@ -27,6 +27,8 @@ class Provenance:
     state: str = "predicted"
     author: str = ""
     comment: str = ""
+    edited: bool = False
+    """Whether a human has changed the labels, whatever was decided before or since."""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from pymongo.errors import ConnectionFailure
 
 from annotator.body import load_body
 from annotator.collections import maps_folder
+from annotator.edits import EditError
 from annotator.fiftyone_fields import Fields, find_prefixes
 from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
@@ -38,6 +39,8 @@ class _Call(foo.Operator):
     def execute(self, ctx: Context) -> dict[str, Any]:
         try:
             return self.answer(ctx, ctx.params)
+        except EditError as error:
+            return {"error": error.problem}
         except (ValueError, OSError, ImportError) as error:
             return {"error": str(error)}
         except ConnectionFailure as error:

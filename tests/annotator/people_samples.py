@@ -28,7 +28,7 @@ def dense_person(seed: int, size=(64, 48), **changes) -> Person:
         "visibility": visibility,
         "score": 0.75,
         "quality": {"mask": 0.5, "keypoints": 0.25},
-        "provenance": Provenance("lite", "2026-01-01T00:00:00Z", "edited", "Ada"),
+        "provenance": Provenance("lite", "2026-01-01T00:00:00Z", "edited", "Ada", edited=True),
     }
     return Person(**(values | changes))
 

@@ -206,7 +206,7 @@ def test_split_by_heads(scene):
 
 
 def test_a_split_that_leaves_nobody_is_refused(scene):
-    with pytest.raises(EditError, match="split_by_line: points: leave one side"):
+    with pytest.raises(EditError, match="split_by_line: points: one side would be left"):
         edit(scene, "split_by_line", person="a", points=[[0, 55], [70, 55]])
 
 
@@ -380,11 +380,11 @@ def test_doubts_are_found_anew_and_the_border_stays(scene):
         ({"kind": "paint", "person": "a", "layer": "mask", "points": [[1, 2]], "radius": 0}, "radius: must be above"),
         ({"kind": "paint", "person": "a", "layer": "mask", "points": [[1, None]], "radius": 1}, "points: must be"),
         ({"kind": "fill", "person": "a", "layer": "mask", "points": [[1, 2], [3, 4]]}, "points: needs 3"),
-        ({"kind": "fill_area", "person": "a", "x": 5, "y": 5, "part": 1}, "do not lie on the person"),
-        ({"kind": "split_by_line", "person": "a", "points": [[1, 1], [1, 1]]}, "the same point"),
+        ({"kind": "fill_area", "person": "a", "x": 5, "y": 5, "part": 1}, "does not lie on the person"),
+        ({"kind": "split_by_line", "person": "a", "points": [[1, 1], [1, 1]]}, "are the same"),
         ({"kind": "merge", "people": ["a", "a"]}, "two or more different"),
         ({"kind": "merge", "people": ["a", "z"]}, "no person 'z'"),
-        ({"kind": "add", "box": [1, 1, 2, 50]}, "box: must have 4"),
+        ({"kind": "add", "box": [1, 1, 2, 50]}, "box must have 4"),
         ({"kind": "add", "box": [1, 1, 20, 50]}, "no model"),
         ({"kind": "correct_surface", "person": "a", "corrections": [[20, 30, 25, 0, 0]]}, "charts are 1..24"),
         ({"kind": "correct_surface", "person": "a", "corrections": [[5, 5, 2, 0, 0]]}, "does not lie on the person"),

@@ -34,4 +34,8 @@ def test_the_labels_are_those_of_the_package():
         assert labels[f"{name}Colours"] == ["#" + bytes(c.tolist()).hex() for c in colours]
     assert labels["personColours"] == list(PERSON_COLOURS)
     assert labels["decided"] == list(DECIDED)
-    assert (labels["leastDoubt"], labels["leastSide"], labels["maskBit"]) == (LEAST_DOUBT, LEAST_SIDE, MASK_BIT)
+    assert (labels["leastDoubt"], labels["leastSide"], labels["maskBit"]) == (
+        LEAST_DOUBT,
+        LEAST_SIDE,
+        MASK_BIT,
+    )

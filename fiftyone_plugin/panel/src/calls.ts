@@ -23,6 +23,8 @@ export interface PersonData {
     model: string;
     author: string;
     comment: string;
+    /** Whether a human has changed the labels, whatever was decided since. */
+    edited: boolean;
 }
 
 export interface Opened {

@@ -18,7 +18,7 @@ export function foresee(people: Map<string, Person>, jobs: Job[]) {
         if (edit.kind === "decide") {
             person.state = edit.state as State;
             person.comment = (edit.comment as string | undefined) ?? person.comment;
-        } else person.state = "edited";
+        } else [person.state, person.edited] = ["edited", true];
         if (edit.kind === "set_keypoint") {
             const { x, y, visibility } = edit as unknown as { x: number; y: number; visibility: number };
             person.keypoints ??= KEYPOINTS.map(() => [0, 0, 0, 0]);

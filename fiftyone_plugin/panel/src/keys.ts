@@ -1,7 +1,7 @@
 // Every key of the panel: one table that both does what it says and is shown under "?".
 
 import { PARTS } from "./labels";
-import { decide, decideAll, remove, setKeypoint, setVisibility, swap, swapKeypoint } from "./person_edits";
+import { decide, decideAll, remove, reopen, setKeypoint, setVisibility, swap, swapKeypoint } from "./person_edits";
 import type { Session, Tool } from "./session";
 import { FILLS } from "./tiles";
 import { abandon, ACTIONS, cycleKeypoint, isDrawing, undo } from "./tools";
@@ -92,7 +92,7 @@ export const KEYS: Key[] = [
     { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
     { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
-    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => decide(session, "edited") },
+    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => reopen(session) },
     { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => found(event, "[data-testid=dp-comment]")?.focus() },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },

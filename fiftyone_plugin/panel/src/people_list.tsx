@@ -2,7 +2,7 @@
 
 import { leave } from "./keys";
 import { isDecided, type Person, worst } from "./people";
-import { decide, decideAll, merge, remove } from "./person_edits";
+import { decide, decideAll, merge, remove, reopen } from "./person_edits";
 import type { Session } from "./session";
 import { colourOf } from "./tiles";
 
@@ -84,7 +84,7 @@ function Details({ session, person }: { session: Session; person: Person }) {
                     Reject
                 </button>
                 {isDecided(person) && (
-                    <button className="dp-button" onClick={() => decide(session, "edited")} title="O">
+                    <button className="dp-button" onClick={() => reopen(session)} title="O">
                         Open again
                     </button>
                 )}

@@ -16,6 +16,11 @@ export function decide(session: Session, state: State, comment?: string, person 
     if (goesOn) void session.goOn();
 }
 
+/** Take a decision back. */
+export function reopen(session: Session) {
+    if (session.person) decide(session, session.person.edited ? "edited" : "predicted");
+}
+
 /** Decide about everybody of the image whom nobody has decided about. */
 export function decideAll(session: Session, state: State) {
     if (session.loading) return;
