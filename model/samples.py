@@ -22,7 +22,7 @@ from annotator.densepose import (
 )
 from annotator.images import warp, warp_photo
 from annotator.people import Person
-from annotator.truth import usable
+from annotator.truth import has_points, usable
 from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
@@ -168,7 +168,7 @@ def _paint_points(
     """Labelled surface points, each one output pixel (thesis), where nobody else is in front."""
     side = charts.shape[0]
     for index, person in enumerate(people):
-        if person.points is None or person.crowd:
+        if not has_points(person):
             continue
         at = np.floor(_transform(person.points[:, :2], matrix)).astype(int)
         inside = ((at >= 0) & (at < side)).all(axis=1)

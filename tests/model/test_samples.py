@@ -102,6 +102,14 @@ def test_loss_regions_of_missing_labels(figures, changes, image, at_person, at_c
         assert (labels[name][50, 60] == expected).all(), name
 
 
+@pytest.mark.parametrize("changes", [{"flaw": "hole"}, {"iscrowd": 1}])
+def test_points_of_a_person_who_does_not_count_teach_nothing(figures, changes):
+    for mask in ({}, {"segmentation": None}):
+        _, labels = sample(figures, person(**changes, **mask))
+        assert set(np.unique(crop(labels["charts"]))) == {IGNORE}
+        assert not labels["uv"].any()
+
+
 def test_unlabelled_keypoints_count_nowhere_on_their_person(figures):
     _, labels = sample(figures, person())
     assert (crop(labels["keypoints"])[..., 15] == IGNORE).all()
