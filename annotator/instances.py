@@ -18,9 +18,9 @@ import numpy as np
 from annotator.boxes import box_iou, extent
 
 GRID = 128
-"""Cells in which votes are counted, per input size."""
+"""Cells in which votes are counted, along a side of the square that the network sees."""
 BEYOND = 0.25
-"""How far outside the image a head is still looked for, in units of the input size."""
+"""How far outside that square a head is still looked for, in units of its side."""
 MOSTLY = 0.8
 """Share of its pixels that somebody's piece has inside the box drawn around that person."""
 BETTER = 0.02
@@ -29,7 +29,8 @@ BETTER = 0.02
 
 @dataclass(frozen=True)
 class Split:
-    """How people are told apart. Lengths are in units of the network's input size, areas in its pixels.
+    """How people are told apart. Lengths are in units of the side of the square that the network sees, areas in its
+    pixels.
 
     Raises:
         ValueError: a value out of range.
@@ -61,8 +62,8 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
 
     Args:
         mask: (h, w) bool, pixels of people.
-        heads: (h, w, 2·points) float: x, y of the head that each pixel votes for, from the image's centre in
-            units of the input size, then the same for other points.
+        heads: (h, w, 2·points) float: x, y of the head that each pixel votes for, from the square's centre in
+            units of its side, then the same for other points.
         split: parameters.
         stride: input pixels per map pixel and axis.
 
@@ -142,7 +143,7 @@ def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -
     """Where weighted points pile up.
 
     Args:
-        points: (n, 2) x, y from the image's centre, in units of the input size.
+        points: (n, 2) x, y from the square's centre, in units of its side.
         weights: (n,) of the points.
         split: :attr:`Split.blur` and :attr:`Split.apart`.
         least: weight that a peak needs, as if all of it were within a standard deviation of the blur.

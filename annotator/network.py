@@ -27,7 +27,8 @@ class ModelInfo:
     model_id: str
     preset: str
     input_size: int
-    """Unit of the head embeddings in pixels: the side at which the network was trained."""
+    """Side in pixels at which the network was trained: the unit of the ``heads`` in the file, which may take images
+    of another side."""
     output_stride: int
     keypoint_stride: int
     precision: str
@@ -60,7 +61,7 @@ class Maps:
     """float32 [N, h, w], 0..1, of that chart."""
     heads: np.ndarray
     """float32 [N, h, w, 2·votes]: x, y of the head point, and of further points that this model votes for, as
-    (point − image centre) / input_size."""
+    (point − image centre) / :attr:`Network.side`."""
     keypoints: np.ndarray
     """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
 
@@ -104,9 +105,9 @@ class Network:
             raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
         self.path = path
         self.info = _read_info(path, self._session.get_modelmeta().custom_metadata_map)
-        _check_contract(path, self.info, {output.name for output in self._session.get_outputs()})
         shape = self._session.get_inputs()[0].shape
-        self.side = shape[1] if isinstance(shape[1], int) else self.info.input_size
+        _check_contract(path, self.info, shape, {output.name for output in self._session.get_outputs()})
+        self.side: int = shape[1]
         """Side of the square images it takes, in pixels."""
 
     @property
@@ -119,7 +120,9 @@ class Network:
     def run(self, images: np.ndarray) -> Maps:
         """uint8 [N, side, side, 3] RGB to maps."""
         names = [field.name for field in fields(Maps)]
-        return Maps(*self._session.run(names, {"images": images}))
+        maps = Maps(*self._session.run(names, {"images": images}))
+        maps.heads *= self.info.input_size / self.side
+        return maps
 
 
 def import_onnxruntime():
@@ -149,7 +152,17 @@ def _read_info(path: Path, metadata: dict[str, str]) -> ModelInfo:
         raise ModelError(f"{path}: its metadata `{METADATA_KEY}` cannot be read: {error}") from None
 
 
-def _check_contract(path: Path, info: ModelInfo, outputs: set[str]) -> None:
+def _check_contract(path: Path, info: ModelInfo, shape: list[int | str | None], outputs: set[str]) -> None:
+    """
+    Args:
+        shape: of the input; a dimension that is free has a name or ``None``.
+    """
+    height, width = shape[1:3]
+    if not isinstance(height, int) or height != width or height % 32:
+        sides = " × ".join(str(side) if isinstance(side, int) else "any" for side in (height, width))
+        raise ModelError(
+            f"{path}: takes images of {sides} pixels: height and width must be one fixed multiple of 32"
+        )
     for field in fields(Maps):
         if field.name not in outputs:
             raise ModelError(f"{path}: has no output `{field.name}`")

@@ -154,7 +154,7 @@ def export_onnx(
     Args:
         cascade: with all six stage nets.
         path: target; it appears only if the check passes.
-        images: uint8 [N, H, W, 3] real images for the check, H and W multiples of 32. H and W are fixed in
+        images: uint8 [N, H, W, 3] real images for the check, H = W a multiple of 32. H and W are fixed in
             the graph, which makes it a third faster on a CPU than dynamic ones; N stays dynamic.
         model_id: name under which labels made by this file are known.
         report: bytes of the training report, whose SHA-256 goes into the metadata.
@@ -191,6 +191,8 @@ def export_onnx(
         if not raw:
             expected = decode(cascade(ops.cast(images, "float32"), training=False), cascade.config)
             expected = {name: ops.convert_to_numpy(value) for name, value in expected.items()}
+            # As Network gives them.
+            expected["heads"] = expected["heads"] * (cascade.config.input_size / images.shape[1])
             actual = Network(partial).run(images)
             parity = compare(expected, {name: getattr(actual, name) for name in expected})
             parity.check(precision)

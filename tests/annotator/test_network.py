@@ -11,7 +11,7 @@ import pytest
 from annotator.examples import EXAMPLES
 from annotator.images import Letterbox, find_photos, read_photo
 from annotator.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
-from tests.annotator.conftest import DESCRIPTION
+from tests.annotator.conftest import DESCRIPTION, SIDE
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,17 @@ def test_metadata_that_does_not_fit(tmp_path, metadata, message):
         Network(tmp_path / "m.onnx")
 
 
+def test_heads_are_measured_by_the_side_whatever_the_file_measures_them_by(tmp_path, tiny_model):
+    proto = onnx.load(tiny_model)
+    path = tmp_path / "m.onnx"
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(DESCRIPTION | {"input_size": SIDE // 2})})
+    onnx.save(proto, path)
+    images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    network = Network(path)
+    assert network.side == SIDE
+    np.testing.assert_allclose(network.run(images).heads, Network(tiny_model).run(images).heads / 2)
+
+
 def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):
     proto = onnx.load(tiny_model)
     path = tmp_path / "m.onnx"
@@ -95,6 +106,16 @@ def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):
     onnx.save(proto, path)
     with pytest.raises(ModelError, match=r"m\.onnx: its keypoint_stride, 3, must be a multiple of .*, 2"):
         Network(path)
+    sides = proto.graph.input[0].type.tensor_type.shape.dim[1:3]
+    for height, width, words in (("H", "W", "any × any"), (32, 64, "32 × 64"), (33, 33, "33 × 33")):
+        for side, value in zip(sides, (height, width), strict=True):
+            side.Clear()
+            setattr(side, "dim_param" if isinstance(value, str) else "dim_value", value)
+        onnx.save(proto, path)
+        with pytest.raises(ModelError, match=rf"m\.onnx: takes images of {words} pixels: .* multiple of 32"):
+            Network(path)
+    for side in sides:
+        side.dim_value = 64
     del proto.graph.output[-1]
     onnx.save(proto, path)
     with pytest.raises(ModelError, match=r"m\.onnx: has no output `keypoints`"):

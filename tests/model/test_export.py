@@ -86,10 +86,10 @@ def test_decoding_follows_the_raw_maps(cascade, exported, images):
     n, y, x = np.indices(chart.shape)
     np.testing.assert_allclose(maps.u, np.clip(raw["uv"][n, y, x, chart - 1], 0, 1), atol=1e-4)
     np.testing.assert_allclose(maps.v, np.clip(raw["uv"][n, y, x, 24 + chart - 1], 0, 1), atol=1e-4)
-    # The embedding of a pixel is its head vector plus its own place, in units of the input size, x first.
-    place = (np.arange(64) + 0.5 - 32) * 2 / 256
-    np.testing.assert_allclose(maps.heads[..., 0], raw["heads"][..., 0] + place[None, None, :], atol=1e-4)
-    np.testing.assert_allclose(maps.heads[..., 1], raw["heads"][..., 1] + place[None, :, None], atol=1e-4)
+    # The embedding of a pixel is its head vector plus its own place, in units of the image's side, x first.
+    vectors, place = raw["heads"] * 256 / 128, (np.arange(64) + 0.5) / 64 - 0.5
+    np.testing.assert_allclose(maps.heads[..., 0], vectors[..., 0] + place[None, None, :], atol=1e-4)
+    np.testing.assert_allclose(maps.heads[..., 1], vectors[..., 1] + place[None, :, None], atol=1e-4)
 
 
 def test_half_weights_are_half_the_file(cascade, exported, images, tmp_path):

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from annotator.decoding import Settings
+from annotator.decoding import decode as decode_people
 from annotator.examples import EXAMPLES
-from annotator.images import find_photos
+from annotator.images import Letterbox, find_photos, read_photo
 from annotator.network import DEFAULT_MODEL, Network
 from model.cascade import STAGE_NETS
 from model.export import decode, read_images
@@ -58,6 +60,12 @@ def test_export_command(tmp_path):
     assert "largest difference" in result.stdout
     network = Network(tmp_path / "m.onnx")
     assert (network.info.model_id, network.side) == ("x", 128)
+    # People come apart at another size than the model was trained at, too.
+    photo = read_photo(EXAMPLES / "gallery.jpg")
+    letterbox = Letterbox(photo.shape[1::-1], network.side)
+    maps = network.run(letterbox.apply(photo)[None])[0]
+    people = decode_people(maps, letterbox, letterbox.size, network.info, Settings())
+    assert len(people.people) == 3
 
 
 @pytest.mark.parametrize(
