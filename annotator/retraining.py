@@ -253,7 +253,8 @@ class Retraining:
             report=report.read_bytes(),
             weights_license=self.old.info.license,
         )
-        shutil.copyfile(weights, self.outcome.model.with_suffix(".npz"))
+        with whole_file(self.outcome.model.with_suffix(".npz")) as temporary:
+            shutil.copyfile(weights, temporary)
 
     def _measure(self, network: Network) -> None:
         from annotator.decoding import Settings
@@ -264,10 +265,13 @@ class Retraining:
         self.outcome.reports[network.info.model_id] = evaluate(source, network, Settings())
 
     def _write_report(self) -> None:
+        from annotator.evaluation import write_report
+
         text = f"# {self.old.info.model_id} and {self.model_id}\n\n{self.outcome.text()}"
-        (self.out / REPORT).write_text(json.dumps(self.outcome.reports, indent=2) + "\n", encoding="utf-8")
+        write_report(self.outcome.reports, self.out / REPORT)
         # Last: it says that the run is finished.
-        finished_report(self.out).write_text(text, encoding="utf-8")
+        with whole_file(finished_report(self.out)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _shares(sources: Sequence[Source]) -> list[float]:

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from annotator.densepose import CHART_TO_PART, PARTS
+from annotator.whole_files import whole_file
 from model.cascade import Cascade
 from model.config import RunConfig
 from model.losses import IGNORE, SOME
@@ -81,7 +82,8 @@ def write_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None
     """Write ``report.json`` and ``report.md`` of the stages that are done."""
     images = next(iter(reports.values()))["images"]
     described = {"preset": config.preset, "validation_images": images, "stages": reports}
-    (out / "report.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    with whole_file(out / "report.json") as temporary:
+        temporary.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     stages = sorted(reports)
     lines = [
         f"# IoU after each training stage ({config.preset}, {images} validation images)",
@@ -100,4 +102,5 @@ def write_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None
         "",
         "The thesis's figures are of other images: COCO.",
     ]
-    (out / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with whole_file(out / "report.md") as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from keras import ops
 
 from annotator.images import Letterbox, PhotoError, read_photo
 from annotator.network import FORMAT_VERSION, METADATA_KEY, Network
+from annotator.whole_files import whole_file
 from model.cascade import STAGE_NETS, Cascade
 
 OPSET = 18
@@ -184,21 +184,17 @@ def export_onnx(
     _describe(proto, cascade.config, model_id, report, weights_license, precision, raw=raw)
     import onnx
 
-    partial = path.with_name(path.name + ".partial")
-    onnx.save(proto, partial)
-    parity = None
-    try:
+    with whole_file(path) as temporary:
+        onnx.save(proto, temporary)
+        parity = None
         if not raw:
             expected = decode(cascade(ops.cast(images, "float32"), training=False), cascade.config)
             expected = {name: ops.convert_to_numpy(value) for name, value in expected.items()}
             # As Network gives them.
             expected["heads"] = expected["heads"] * (cascade.config.input_size / images.shape[1])
-            actual = Network(partial).run(images)
+            actual = Network(temporary).run(images)
             parity = compare(expected, {name: getattr(actual, name) for name in expected})
             parity.check(precision)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return parity
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from annotator.whole_files import whole_file
+
 
 def plot_run(out: Path) -> None:
     """Draw ``losses.png`` and ``learning_rate.png`` of ``log.csv``."""
@@ -27,14 +29,20 @@ def plot_run(out: Path) -> None:
         axis.set_title(name)
         axis.set_xlabel("epoch")
     axes[0][0].legend()
-    figure.savefig(out / "losses.png", dpi=110)
-    pyplot.close(figure)
+    _save(figure, out / "losses.png")
 
     figure, axis = pyplot.subplots(figsize=(5, 3), layout="tight")
     axis.plot(range(1, len(rows) + 1), [float(row["learning_rate"]) for row in rows])
     axis.set(yscale="log", xlabel="epoch", title="learning rate after the epoch")
     _mark_stages(axis, rows)
-    figure.savefig(out / "learning_rate.png", dpi=110)
+    _save(figure, out / "learning_rate.png")
+
+
+def _save(figure, path: Path) -> None:
+    from matplotlib import pyplot
+
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
     pyplot.close(figure)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -246,9 +245,8 @@ class Run:
 
     def _write_state(self, **changes) -> None:
         self.state |= changes
-        partial = self.out / "state.json.partial"
-        partial.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
-        os.replace(partial, self.out / "state.json")
+        with whole_file(self.out / "state.json") as temporary:
+            temporary.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
 
     def train(self) -> dict:
         """Run all stages that are left; returns the report."""
@@ -407,12 +405,10 @@ class Run:
         rows.append({"stage": stage, "epoch": epoch + 1, "learning_rate": f"{rate:.3e}"} | {
             name: f"{value:.5g}" for name, value in row.items() if name in columns
         })  # fmt: skip
-        partial = path.with_name("log.csv.partial")
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, path)
 
     def _save_progress(self, learner: Learner, **changes) -> None:
         """Write checkpoint and state; the checkpoint has the state in it, because it must say whose weights it holds."""

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
+from annotator.whole_files import whole_file
 from model.cascade import Cascade, CascadeConfig
 
 CONFIG_KEY = "config"
@@ -25,15 +26,14 @@ class WeightsError(ValueError):
 
 
 def save_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an ``.npz`` in one step: the old file or the new one, never half of it."""
+    """Write an ``.npz``; missing folders are made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
+        # Hours of work: not even a machine that dies may leave an empty file.
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def save_weights(

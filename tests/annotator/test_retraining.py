@@ -19,6 +19,7 @@ from model.config import check_config, make_config
 from model.sources import Source
 
 from ..model.conftest import write_source
+from .full_disk import full_disk
 
 SHORT = FineTuning(epochs=2, steps=1, batch=2, size=64, held_out=0.4)
 
@@ -95,6 +96,16 @@ def test_both_models_are_compared_on_the_same_people(retrained):
     text = (retrained.out / "report.md").read_text()
     assert f"| | scene, {old} | scene, {new} | person, {old} | person, {new} |" in text
     assert f"{retrained.outcome.held_out.people} people of {retrained.outcome.held_out.photos} other" in text
+
+
+def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_path):
+    run = copy(retrained)
+    run.out = tmp_path
+    with full_disk(100), pytest.raises(OSError, match="File too large"):
+        run._write_report()
+    assert not list(tmp_path.iterdir())
+    run._write_report()
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md"}
 
 
 def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
