@@ -42,13 +42,19 @@ def photo_of(record: Record) -> np.ndarray:
     """The photo of a record, uint8 [H, W, 3] RGB.
 
     Raises:
-        DataError: it cannot be read; names it and the file that lists it.
+        DataError: it cannot be read, or has another size than its labels; names it and the file that lists it.
     """
+    where = f"{record.annotation_file}: image {record.image['id']}"
     try:
-        return read_photo(record.path)
+        photo = read_photo(record.path)
     except PhotoError as error:
-        image = record.image["id"]
-        raise DataError(f"{record.annotation_file}: image {image}: {record.path}: {error}") from None
+        raise DataError(f"{where}: {record.path}: {error}") from None
+    (height, width), said = photo.shape[:2], (record.image["width"], record.image["height"])
+    if said != (width, height):
+        raise DataError(
+            f"{where}: width, height: {said[0]} × {said[1]}, but {record.path} has {width} × {height}"
+        )
+    return photo
 
 
 def paint(record: Record, shape: tuple[int, int]) -> Canvas:

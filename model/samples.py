@@ -27,7 +27,7 @@ from model.augmentation import Augmentation, change_look, coarse_side, sample_ma
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
-from model.sources import DataError, Record
+from model.sources import Record
 
 LEAST_VIEWED = 32
 """Longer side in pixels of a box that is worth a view of its own."""
@@ -76,12 +76,11 @@ def make_sample(
         ``heads`` float32 [h, w, 3·votes]; their values are described in :mod:`model.losses`.
 
     Raises:
-        DataError: an unreadable photo, naming it.
+        DataError: a photo that cannot be read or has another size than the file says, naming it.
         annotator.coco.CocoError: an unreadable dense label, naming it; a malformed annotation, naming file, id and
             field.
     """
     photo = photo_of(record)
-    _check_size(record, photo.shape[1::-1])
     canvas = paint(record, photo.shape[:2])
     if augmentation is not None and stock is not None:
         photo = compose(photo, canvas, stock, augmentation.pasting, rng)
@@ -113,15 +112,6 @@ def make_sample(
         "keypoints": keypoints,
         "heads": heads,
     }
-
-
-def _check_size(record: Record, size: tuple[int, int]) -> None:
-    said = record.image["width"], record.image["height"]
-    if tuple(said) != tuple(size):
-        raise DataError(
-            f"{record.annotation_file}: image {record.image['id']}: width, height: {said[0]} × {said[1]}, but "
-            f"{record.path} has {size[0]} × {size[1]}"
-        )
 
 
 def _region(

@@ -14,7 +14,7 @@ from model.canvas import CHART, OWNER, PART, PERSON, paint
 from model.losses import IGNORE, SOME
 from model.pasting import Pasting, Stock, _forget_hidden, compose, stock_of
 from model.samples import View, make_sample
-from model.sources import Record, Source, read_source
+from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure
 
 HEAD, TORSO = (90, 120, 220), (200, 160, 40)
@@ -152,6 +152,12 @@ def test_only_people_with_a_sound_mask_are_cut_out(records):
     stock = stock_of([[], [sound]], [3.0, 1.0], ())
     assert list(stock.weights) == [0.0, 1.0]
     json.dumps(stock.weights)
+
+
+def test_the_photo_of_somebody_pasted_has_the_size_that_the_file_says(records, empty):
+    wrong = dataclasses.replace(records[0], image=records[0].image | {"width": 50})
+    with pytest.raises(DataError, match=rf"image 1: width, height: 50 × {HEIGHT}, but .*0.png has {WIDTH} ×"):
+        pasted(empty, stock_of([[wrong]], [1.0], ()), ALWAYS, 0)
 
 
 def test_pasted_people_take_the_points_of_those_whom_they_hide(records, monkeypatch):
