@@ -1,12 +1,7 @@
 """Labelled data to measure against: what is known of each image, and where nothing is.
 
-Beside the COCO-DensePose fields these optional ones are understood, as in training:
-
-* image ``complete`` (default true, as in COCO): every person in the image is labelled, so the rest of it is
-  background. When false, only the surroundings of labelled people count.
-* annotation ``flaw``: a reason to leave this person out; ``carried``: RLE of bags and the like, which count
-  neither as person nor as background.
-* annotation ``keypoints_pseudo``: 17 flags; 1 is a keypoint that no human labelled and that does not count.
+Of the optional fields of :mod:`annotator.extensions` it reads ``complete``, ``flaw``, ``carried`` and
+``keypoints_pseudo``.
 """
 
 from __future__ import annotations
@@ -15,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +17,7 @@ import numpy as np
 from annotator.boxes import Box, shared_slices, surroundings, within
 from annotator.coco import CocoError, read_coco
 from annotator.densepose import CHART_TO_PART, KEYPOINTS, PARTS
+from annotator.extensions import check_image, check_person, is_complete
 from annotator.frames import decode_part_masks
 from annotator.people import People, Person
 from annotator.rle import decode_mask
@@ -83,16 +78,17 @@ class Truth:
 
     source: DataSet
     image: People
-    complete: bool
+    iuv: Path | None
+    """Its dense labels, if there are any."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all people are labelled."""
+        return is_complete(self.image.extra)
 
     @property
     def photo(self) -> Path:
         return self.source.images / self.image.file_name
-
-    @property
-    def iuv(self) -> Path:
-        """Its dense labels, which need not be there."""
-        return self.source.iuv / f"{self.photo.stem}.png"
 
     @property
     def people(self) -> list[Person]:
@@ -150,11 +146,32 @@ class Truth:
     def _dense(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(H, W) charts, parts without a chart, U and V of the dense labels; all zero where there are none."""
         shape = self.image.size[::-1]
-        if not self.iuv.is_file():
+        if self.iuv is None:
             return *np.zeros((2, *shape), np.uint8), *np.zeros((2, *shape), np.float32)
         dense = read_dense(self.iuv, shape)
         u, v = (dense[..., i].astype(np.float32) / IUV_SCALE for i in (1, 2))
         return *charts_and_parts(dense[..., 0]), u, v
+
+
+class DenseLabels:
+    """The folder of a data set's dense labels, see :attr:`DataSet.iuv`: whose is which."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._photos: dict[Path, Path] = {}
+
+    def of(self, photo: Path) -> Path | None:
+        """The dense labels of a photo, by its ``file_name``; ``None`` if it has none.
+
+        Raises:
+            ValueError: another photo, which was asked for before, has the same.
+        """
+        path = self.folder / f"{photo.stem}.png"
+        if not path.is_file():
+            return None
+        if (other := self._photos.setdefault(path, photo)) != photo:
+            raise ValueError(f"file_name: {path} is the dense label of {other}: give photos different names")
+        return path
 
 
 def read_dense(path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -265,22 +282,17 @@ def read_truth(source: DataSet, limit: int | None = None) -> Iterator[Truth]:
     Raises:
         CocoError: a missing or malformed field, naming file, record and field.
     """
-    shown_by: dict[Path, str] = {}
+    dense = DenseLabels(source.iuv)
     for image in islice(read_coco(source.annotations), limit):
-        complete = image.extra.get("complete", True)
-        if not isinstance(complete, bool):
-            raise CocoError(f"{source.annotations}: image {image.id}: complete: must be true or false")
-        for person in image.people:
-            try:
-                _check(person.extra, image.size)
-            except ValueError as error:
-                raise CocoError(f"{source.annotations}: annotation {person.id}: {error}") from None
-        truth = Truth(source, image, complete)
-        if truth.iuv.is_file() and shown_by.setdefault(truth.iuv, image.file_name) != image.file_name:
-            raise CocoError(
-                f"{source.annotations}: image {image.id}: file_name: {truth.iuv} is the dense label of "
-                f"{shown_by[truth.iuv]}: give photos different names"
-            )
+        where = f"image {image.id}"
+        try:
+            check_image(image.extra)
+            truth = Truth(source, image, dense.of(Path(image.file_name)))
+            for person in image.people:
+                where = f"annotation {person.id}"
+                check_person(person.extra, image.size)
+        except ValueError as error:
+            raise CocoError(f"{source.annotations}: {where}: {error}") from None
         yield truth
 
 
@@ -297,15 +309,3 @@ def check_data_set(source: DataSet, limit: int | None = None) -> int:
     if not count:
         raise CocoError(f"{source.annotations}: images: there are none")
     return count
-
-
-def _check(record: dict[str, Any], size: tuple[int, int]) -> None:
-    teacher = record.get("keypoints_pseudo")
-    right = isinstance(teacher, list) and len(teacher) == len(KEYPOINTS)
-    if teacher and not (right and all(flag in (0, 1) for flag in teacher)):
-        raise ValueError(f"keypoints_pseudo: must be a list of {len(KEYPOINTS)} zeros and ones")
-    if record.get("carried"):
-        try:
-            decode_mask(record["carried"], size, (0, 0, 1, 1))
-        except ValueError as error:
-            raise ValueError(f"carried: {error}") from None

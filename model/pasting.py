@@ -261,7 +261,7 @@ def _moved(person: Person, matrix: np.ndarray, box, size: tuple[int, int]) -> Pe
         points = person.points.copy()
         points[:, :2] = apply(points[:, :2])
         changes["points"] = points
-    ends = person.extra.get("head_points", {})
+    ends = person.extra.get("head_points")
     if ends:
         changes["extra"] = {
             "head_points": {n: (*apply(np.array(p[:2], float)), p[2]) for n, p in ends.items()}

@@ -176,7 +176,7 @@ def head_point(person: Person) -> np.ndarray | None:
         seen = person.visibility[HEAD_KEYPOINTS] > 0
         if seen.any():
             return person.keypoints[HEAD_KEYPOINTS][seen, :2].mean(axis=0)
-    ends = [p for p in person.extra.get("head_points", {}).values() if p[2] > 0]
+    ends = [p for p in (person.extra.get("head_points") or {}).values() if p[2] > 0]
     return np.mean(ends, axis=0)[:2] if len(ends) == 2 else None
 
 

@@ -1,13 +1,6 @@
 """Training data: COCO-DensePose files with their images, read once and decoded sample by sample.
 
-Beside the COCO-DensePose fields these optional ones are understood, for data that is only partly labelled:
-
-* image ``complete`` (default true, as in COCO): every person in the image is labelled, so the rest of it is
-  background. When false, only the boxes of people with a mask count.
-* annotation ``head_points``: ``{"neck": [x, y, v], "head_top": [x, y, v]}``, the head point of people without
-  labelled face keypoints.
-* annotation ``carried``: RLE of bags and the like, in which no loss counts.
-* annotation ``flaw``: a reason to leave this person out of every loss.
+Of the optional fields of :mod:`annotator.extensions` training reads all but ``keypoints_pseudo``.
 """
 
 from __future__ import annotations
@@ -20,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from annotator.coco import person_categories
+from annotator.extensions import check_image, check_person, is_complete
+from annotator.truth import DenseLabels
 
 
 class DataError(ValueError):
@@ -51,12 +46,13 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        return bool(self.image.get("complete", True))
+        """Whether all people are labelled."""
+        return is_complete(self.image)
 
 
 IMAGE_FIELDS = {"id": (int, str), "file_name": str, "width": (int, float), "height": (int, float)}
 PERSON_FIELDS = {"image_id": (int, str), "bbox": list}
-"""What is read before a sample is made; :mod:`annotator.parsing` checks the rest of an annotation then."""
+"""What of COCO is read before a sample is made; :mod:`annotator.parsing` checks the rest of an annotation then."""
 
 
 def read_source(source: Source) -> list[Record]:
@@ -92,7 +88,7 @@ def read_source(source: Source) -> list[Record]:
             raise DataError(f"{where}: bbox: {bbox} is not [x, y, width, height]")
         by_image[annotation["image_id"]].append(annotation)
     records: dict[int | str, Record] = {}
-    shown_by: dict[Path, Path] = {}
+    labelled = DenseLabels(Path(source.iuv)) if source.iuv else None
     for where, image in _entries(path, data, "images"):
         _check_fields(where, image, IMAGE_FIELDS)
         if image["id"] in records:
@@ -100,14 +96,14 @@ def read_source(source: Source) -> list[Record]:
         photo = Path(source.images) / image["file_name"]
         if not photo.is_file():
             raise DataError(f"{where}: no file {photo}")
-        iuv = Path(source.iuv) / f"{photo.stem}.png" if source.iuv else None
-        dense = iuv if iuv and iuv.is_file() else None
-        if dense and shown_by.setdefault(dense, photo) != photo:
-            raise DataError(
-                f"{where}: file_name: {dense} is the dense label of {shown_by[dense]}: give photos different names"
-            )
+        try:
+            check_image(image)
+            iuv = labelled.of(Path(image["file_name"])) if labelled else None
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
         people = tuple(by_image.pop(image["id"], ()))
-        records[image["id"]] = Record(image, people, photo, dense, str(path))
+        _check_people(path, image, people)
+        records[image["id"]] = Record(image, people, photo, iuv, str(path))
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
         raise DataError(
@@ -122,6 +118,15 @@ def _entries(path: Path, data: dict, section: str) -> Iterator[tuple[str, dict[s
         if not isinstance(entry, dict):
             raise DataError(f"{path}: {section}[{number}]: must be an object")
         yield f"{path}: {section[:-1]} {entry.get('id')}", entry
+
+
+def _check_people(path: Path, image: dict[str, Any], people: tuple[dict[str, Any], ...]) -> None:
+    size = int(image["width"]), int(image["height"])
+    for annotation in people:
+        try:
+            check_person(annotation, size)
+        except ValueError as error:
+            raise DataError(f"{path}: annotation {annotation.get('id')}: {error}") from None
 
 
 def _check_fields(where: str, entry: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -453,7 +453,7 @@ def test_a_bad_field_is_found_before_anything_is_measured(
     command = ["evaluate", "--data", str(tmp_path / "good"), "--data", str(tmp_path / "bad")]
     assert main([*command, "--report", str(tmp_path / "r.json"), "--model", str(tiny_model)]) == 1
     (error,) = capsys.readouterr().err.strip().splitlines()
-    assert "bad/annotations.json: annotation 1: keypoints_pseudo: must be" in error
+    assert "bad/annotations.json: annotation 1: keypoints_pseudo: [1] is not" in error
     assert not (tmp_path / "r.json").exists()
 
 

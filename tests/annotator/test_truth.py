@@ -171,19 +171,9 @@ def test_data_that_is_not_there(tmp_path: Path):
         find_data_sets([lonely])
 
 
-@pytest.mark.parametrize(
-    ("image", "person", "words"),
-    [
-        ({"complete": "yes"}, {}, "image 0: complete: must be true or false"),
-        ({}, {"keypoints_pseudo": [1, 2]}, "annotation 1: keypoints_pseudo: must be a list of 17"),
-        ({}, {"keypoints_pseudo": 3}, "annotation 1: keypoints_pseudo"),
-        ({}, {"carried": {"size": [5, 5], "counts": "1"}}, r"annotation 1: carried: RLE size"),
-        ({}, {"bbox": [1, 2, 3]}, "annotation 1: bbox: has 3 numbers, not 4"),
-    ],
-)
-def test_a_bad_field_is_named_with_its_file(tmp_path: Path, image: dict, person: dict, words: str):
-    source = write_data(tmp_path, [[figure_at(10, 20)]], image=image, people=[person])
-    with pytest.raises(CocoError, match=rf"annotations\.json: {words}"):
+def test_a_bad_field_is_named_with_its_file(tmp_path: Path):
+    source = write_data(tmp_path, [[figure_at(10, 20)]], people=[{"bbox": [1, 2, 3]}])
+    with pytest.raises(CocoError, match=r"annotations\.json: annotation 1: bbox: has 3 numbers, not 4"):
         check_data_set(source)
 
 

@@ -175,6 +175,8 @@ def test_second_votes_point_at_the_pelvis(figures):
 def test_no_head_vectors_without_a_head(figures):
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0))
     assert not labels["heads"].any()
+    _, labels = sample(figures, person(keypoints=None, num_keypoints=0) | {"head_points": None})
+    assert not labels["heads"].any()
     points = {"neck": [30.0, 30.0, 2], "head_top": [30.0, 10.0, 2]}
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0, head_points=points))
     assert (labels["heads"][..., 2] == (labels["person"] == 1)).all()
