@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from annotator.collections import Samples, Summary
     from model.config import RunConfig
-    from model.sources import Source
+    from model.sources import Record, Source
 
 REPORT = "report.json"
 
@@ -184,7 +184,8 @@ class Retraining:
             self.outcome.reports = json.loads((self.out / REPORT).read_text(encoding="utf-8"))
             yield self.plan.epochs + 3
             return
-        yield from Run(self._config(), self.out / "run").epochs()
+        config, data = self._config()
+        yield from Run(config, self.out / "run", data).epochs()
         self._export()
         yield self.plan.epochs + 1
         for done, network in enumerate((self.old, Network(self.outcome.model)), self.plan.epochs + 2):
@@ -192,16 +193,19 @@ class Retraining:
             yield done
         self._write_report()
 
-    def _config(self) -> RunConfig:
+    def _config(self) -> tuple[RunConfig, list[list[Record]]]:
+        """How to train, and the records of its data."""
         from model.config import make_config, read_config
-        from model.sources import Source
+        from model.sources import Source, read_source
+        from model.training import shares_of
         from model.weights import open_cascade
 
         preset = open_cascade(self.weights).config.preset
         base = read_config(self.plan.base) if self.plan.base else make_config(preset)
         if base.preset != preset:
             raise ValueError(f"{self.plan.base}: preset is {base.preset!r}, that of the weights {preset!r}")
-        shares = _shares(base.data)
+        records = [read_source(source) for source in base.data]
+        shares = shares_of(base.data, records)
         rest = tuple(
             replace(source, weight=(1 - self.plan.share) * share / sum(shares))
             for source, share in zip(base.data, shares, strict=True)
@@ -227,9 +231,10 @@ class Retraining:
             settled_epochs=plan.epochs,
         )
         before = tuple(replace(stage, **short, epochs=0) for stage in base.stages[:2])
-        return replace(
+        corrections = own(self.outcome.trained_on, plan.share if rest else 1.0)
+        config = replace(
             base,
-            data=(own(self.outcome.trained_on, plan.share if rest else 1.0), *rest),
+            data=(corrections, *rest),
             # Beside much base data the corrections would hardly count.
             validation=(own(self.outcome.validation),),
             backbone_weights=None,
@@ -237,6 +242,7 @@ class Retraining:
             start_weights=str(self.weights),
             stages=(*before, last),
         )
+        return config, [read_source(corrections), *records]
 
     def _export(self) -> None:
         from annotator.images import find_photos
@@ -272,16 +278,6 @@ class Retraining:
         # Last: it says that the run is finished.
         with whole_file(finished_report(self.out)) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def _shares(sources: Sequence[Source]) -> list[float]:
-    """How much each source counts beside the others, see :class:`model.sources.Source`: weight 0 means by its images."""
-    from model.sources import read_source
-
-    if all(source.weight for source in sources):
-        return [source.weight for source in sources]
-    images = [len(read_source(source)) for source in sources]
-    return [source.weight or count / sum(images) for source, count in zip(sources, images, strict=True)]
 
 
 def losses(folder: Path) -> list[dict[str, float]]:

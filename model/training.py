@@ -148,13 +148,19 @@ def learning_rate(plan: StagePlan, progress: float) -> float:
     return plan.learning_rate / (factors[-1] if factors else 1.0)
 
 
-def split(config: RunConfig) -> tuple[list[list[Record]], list[Record]]:
+def split(
+    config: RunConfig, data: list[list[Record]] | None = None
+) -> tuple[list[list[Record]], list[Record]]:
     """Training records by source, and validation records.
 
     Without validation sources a fixed share of the images is held out, chosen by a hash of file name, so
     that it stays the same when data is added.
+
+    Args:
+        data: the records of ``config.data``, where they have been read already.
     """
-    data = [read_source(source) for source in config.data]
+    if data is None:
+        data = [read_source(source) for source in config.data]
     if not any(data):
         raise DataError("data: no images to train on")
     if config.validation:
@@ -206,12 +212,15 @@ def pick(
 class Run:
     """One training run in its folder; :meth:`train` goes on where it stopped.
 
+    Args:
+        data: see :func:`split`.
+
     Raises:
         DataError: in config or data, naming file and field; or the folder holds a run with another config that has
             learnt something already.
     """
 
-    def __init__(self, config: RunConfig, out: str | Path):
+    def __init__(self, config: RunConfig, out: str | Path, data: list[list[Record]] | None = None):
         check_config(config)
         self.config = config
         self.out = Path(out)
@@ -226,7 +235,7 @@ class Run:
             and read_config(written) != config
         ):
             raise DataError(f"{written}: this folder holds a run with another config; use another --out")
-        self.data, self.validation = split(config)
+        self.data, self.validation = split(config, data)
         self.stock = _stock(config, self.data, self.validation)
         if not begun:
             with whole_file(written) as temporary:

@@ -150,11 +150,13 @@ def test_sources_of_the_first_training_without_weight_count_by_their_images(
     base.write_text(make_config("lite", data=tuple(sources), **with_backbone).to_json())
     run = copy(retrained)
     run.plan = replace(SHORT, base=base)
-    own, *rest = run._config().data
+    settings, data = run._config()
+    assert [len(records) for records in data] == [run.outcome.trained_on.photos, 2, 6]
+    own, *rest = settings.data
     assert own.weight == 0.5
     assert [source.weight for source in rest] == pytest.approx(shares)
-    check_config(run._config())
-    (source,) = run._config().validation
+    check_config(settings)
+    (source,) = settings.validation
     assert source.annotations == str(run.outcome.validation.folder / "annotations.json")
 
 

@@ -460,6 +460,7 @@ def test_sources_are_mixed_by_weight(figures):
     settings = config(figures, data=both)
     plan = dataclasses.replace(settings.stages[0], steps=10, batch=4)
     data, _ = split(settings)
+    assert split(settings, data)[0] is data, "what was read already is not read again"
     picks = pick(settings, plan, data, 1, 0)
     assert len(picks) == 40
     assert sum(any(p is r for r in data[0]) for p in picks) == 30
