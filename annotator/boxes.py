@@ -28,6 +28,16 @@ def extent(mask: np.ndarray) -> Box | None:
     return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
 
 
+def padded(
+    box: tuple[float, float, float, float], margin: float = BOX_MARGIN
+) -> tuple[float, float, float, float]:
+    """A box grown on every side by a share of its longer side, also out of the image: what is shown, in training as at
+    run time, of a person who is looked at alone."""
+    x, y, w, h = box
+    pad = margin * max(w, h)
+    return x - pad, y - pad, w + 2 * pad, h + 2 * pad
+
+
 def surroundings(box: Box, width: int, height: int) -> Box:
     """A box grown by :data:`BOX_MARGIN`, as far as an image of that size has it."""
     x, y, w, h = box

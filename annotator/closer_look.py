@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annotator.boxes import Box, around, clipped
+from annotator.boxes import Box, around, clipped, padded
 from annotator.decoding import Settings
 from annotator.images import Letterbox, read_photo
 from annotator.mirroring import look
@@ -68,9 +68,7 @@ def _groups(people: People) -> list[_Group]:
     """The people by windows, in image pixels, none of which touches another."""
     groups: list[_Group] = []
     for person in people.people:
-        x, y, w, h = person.box
-        pad = PADDING * max(w, h)
-        group = _Group(clipped((x - pad, y - pad, w + 2 * pad, h + 2 * pad), people.size), [person])
+        group = _Group(clipped(padded(person.box, PADDING), people.size), [person])
         # A joint window is larger than its parts and may touch further ones.
         while near := [other for other in groups if _touch(other.window, group.window)]:
             groups = [other for other in groups if not _touch(other.window, group.window)]

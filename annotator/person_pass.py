@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotator.boxes import BOX_MARGIN
+from annotator.boxes import padded
 from annotator.decoding import Settings, box_on_maps, decode_box
 from annotator.images import Letterbox
 from annotator.instances import window
@@ -50,6 +50,5 @@ def label_boxes(
 
 
 def _view(box: Box, side: int) -> Letterbox:
-    x, y, w, h = box
-    pad = BOX_MARGIN * max(w, h)  # as in training
-    return Letterbox((w + 2 * pad, h + 2 * pad), side, (x - pad, y - pad))
+    x, y, w, h = padded(box)
+    return Letterbox((w, h), side, (x, y))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.boxes import BOX_MARGIN, Box, clipped, surroundings, within
+from annotator.boxes import Box, clipped, padded, surroundings, within
 from annotator.densepose import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
@@ -124,10 +124,9 @@ def _region(
     if not boxes or augmentation is None:
         return whole
     choice = rng.random()
-    x, y, w, h = boxes[rng.integers(len(boxes))]
+    box = x, y, w, h = boxes[rng.integers(len(boxes))]
     if choice < view.person_view:
-        pad = BOX_MARGIN * max(w, h)
-        return (x - pad, y - pad, w + 2 * pad, h + 2 * pad)
+        return padded(box)
     if choice < view.person_view + view.window_view:
         side = max(w, h) * np.exp(rng.uniform(np.log(1.3), np.log(WIDEST_WINDOW)))
         side = min(side, max(width, height))

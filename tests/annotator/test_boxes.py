@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.boxes import box_iou, clipped, extent
+from annotator.boxes import box_iou, clipped, extent, padded
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,8 @@ def test_whole_pixels_that_a_box_touches(box, slack, pixels):
 @pytest.mark.parametrize("box", [(9, 3, 2, 2), (-2, 3, 2, 2), (2, 7, 0, 0), (2, -3, 2, 2)])
 def test_a_box_outside_touches_no_pixel(box):
     assert not all(clipped(box, (9, 7))[2:])
+
+
+def test_a_padded_box_grows_alike_on_every_side_also_out_of_the_image():
+    assert padded((10, 2, 40, 60)) == (4, -4, 52, 72)
+    assert padded((0.5, 2, 20, 10), 0.05) == (-0.5, 1, 22, 12)
