@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import cv2
 import numpy as np
 
 from annotator import __version__
@@ -277,7 +278,8 @@ class _Run:
             raise error
         boxes = [person.box for person in people]
         found = label_boxes(photo, boxes, self.networks["person"], self.settings)
-        self.seconds["person"] += time.perf_counter() - begin
+        if people:  # a photo is read for them, or else only to see that it can be
+            self.seconds["person"] += time.perf_counter() - begin
         self.shown["person"] += len(people)
         return list(zip(people, found, strict=True))
 
@@ -304,8 +306,6 @@ def _checked_size(truth: Truth, size: tuple[int, int]) -> PhotoError | None:
 
 def describe(network: Network, settings: Settings, surface: Surface | None) -> dict[str, Any]:
     """What a report says of the run as a whole: date, model, settings, surface, versions."""
-    import cv2
-
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": {"file": network.path.name, "sha256": _digest(network.path), **asdict(network.info)},

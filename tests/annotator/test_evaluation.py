@@ -12,7 +12,7 @@ from annotator.cli import main
 from annotator.coco import CocoWriter
 from annotator.decoding import Settings
 from annotator.densepose import CHART_MIRROR, PART_MIRROR
-from annotator.evaluation import PersonView, SceneView, evaluate, match
+from annotator.evaluation import VIEWS, PersonView, SceneView, _Run, evaluate, match
 from annotator.examples import EXAMPLES
 from annotator.figures import ROWS, figure, share, table
 from annotator.instances import Split
@@ -257,6 +257,18 @@ def test_images_without_people(tmp_path: Path):
     assert value(report, "counting.right") is None
     assert value(report, "counting.error") == 0.5
     assert value(report, "precision.mask") is None
+
+
+def test_reading_photos_without_people_takes_no_time_of_the_person_view(
+    tmp_path: Path, tiny_network: Network
+):
+    truths = list(read_truth(write_data(tmp_path, [[], [replace(LEFT, crowd=True)], [LEFT]])))
+    run = _Run(tiny_network, Settings(), None, VIEWS)
+    for truth, seen in zip(truths, (False, False, True), strict=True):
+        list(run.measure([truth]))
+        assert (run.seconds["person"] > 0) == seen
+        assert run.seconds["scene"] > 0
+    assert (run.images, run.shown) == (3, {"scene": 3, "person": 1})
 
 
 def test_parts_of_a_photo_without_part_labels_do_not_count(tmp_path: Path):
