@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -321,13 +322,14 @@ def run_tidy(arguments: argparse.Namespace) -> int:
     from annotator.tidying import old_edits, superseded_maps
 
     folder = maps_folder(_load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)
-    files = superseded_maps(folder) + old_edits(folder)
-    size = sum(path.stat().st_size for path in files) / 1e6
-    if not arguments.dry_run:
-        for path in files:
-            path.unlink()
+    files, size = superseded_maps(folder) + old_edits(folder), 0
+    for path in files:
+        with suppress(FileNotFoundError):  # whoever works in the App meanwhile removes old edits, too
+            size += path.stat().st_size
+            if not arguments.dry_run:
+                path.unlink()
     verb = "would be removed" if arguments.dry_run else "removed"
-    print(f"{len(files)} files, {size:.1f} MB, {verb} from {folder}")
+    print(f"{len(files)} files, {size / 1e6:.1f} MB, {verb} from {folder}")
     return 0
 
 

@@ -12,7 +12,7 @@ from annotator.collections import maps_folder
 from annotator.fiftyone_fields import Fields
 from annotator.fiftyone_labels import read_people
 from annotator.review import Review
-from annotator.tidying import SPARED_HOURS
+from annotator.tidying import SPARED_HOURS, superseded_maps
 
 FIELDS = Fields()
 
@@ -67,6 +67,15 @@ def test_young_files_stay(dataset, sample, tmp_path):
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert len(files(maps)) == 4
     turn_old(maps)
+    assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
+    assert files(maps) == set()
+
+
+def test_files_that_go_meanwhile_are_no_error(dataset, sample, tmp_path, monkeypatch):
+    dataset.clear()
+    maps = tmp_path / "maps"
+    turn_old(maps)
+    monkeypatch.setattr("annotator.tidying.old_edits", superseded_maps)  # gone when it is their turn
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert files(maps) == set()
 
