@@ -16,7 +16,8 @@ RESUMES = "the same command goes on from here"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; errors a user can mend are one line on standard error and exit code 1."""
+    """Run a command; errors a user can mend are one line on standard error and exit code 1, with the environment's
+    ``DENSEPOSE_ANNOTATOR_TRACEBACK`` set a traceback."""
     parser = argparse.ArgumentParser(
         prog="densepose-annotator", description="COCO-DensePose labels of people"
     )
@@ -98,7 +99,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
     parser.add_argument(
         "--votes",
-        type=float,
+        type=int,
         help="pixels' worth of votes that make a head or a pelvis: fewer people if more",
     )
     parser.add_argument(
@@ -196,7 +197,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
 def _add_info(commands) -> None:
     parser = commands.add_parser("info", help="say what a model file is and where it would run")
     parser.add_argument("model", type=Path, nargs="?", help="ONNX file; default: the one of the package")
-    parser.set_defaults(run=run_info)
+    parser.set_defaults(run=run_info, stopped="nothing was changed")
 
 
 def run_info(arguments: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def add_commands(commands) -> None:
         "--fp16-weights", action="store_true", help="store weights as float16: half the size"
     )
     export.add_argument("--raw", action="store_true", help="undecoded maps, for evaluation")
-    export.set_defaults(run=run_export)
+    export.set_defaults(run=run_export, stopped="nothing was changed")
 
 
 def prepare_keras(backend: str | None = None) -> None:

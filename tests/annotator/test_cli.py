@@ -95,6 +95,43 @@ def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, tiny_model: Path):
     assert out.read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("command", "run", "words"),
+    [
+        (["info"], "annotator.cli.run_info", "nothing was changed"),
+        (["export", "run", "m.onnx"], "model.commands.run_export", "nothing was changed"),
+        (["train", "--out", "run"], "model.commands.run_train", "the same command goes on from here"),
+        (["tidy", "people"], "annotator.cli.run_tidy", "the same command goes on from here"),
+        (
+            ["evaluate", "--data", "d", "--report", "r"],
+            "annotator.cli.run_evaluate",
+            "the report holds the data sets that were done",
+        ),
+    ],
+)
+def test_a_stopped_command_says_what_comes_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    command: list[str],
+    run: str,
+    words: str,
+):
+    def stop(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, stop)
+    assert main(command) == 130
+    assert capsys.readouterr().err == f"\nstopped; {words}\n"
+
+
+def test_who_asks_for_it_sees_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DENSEPOSE_ANNOTATOR_TRACEBACK", "1")
+    result = run("info", tmp_path / "x.onnx")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1].endswith("x.onnx: no such model file")
+
+
 def test_info_says_what_the_model_is(tiny_model: Path):
     result = run("info", tiny_model)
     assert result.returncode == 0
@@ -162,7 +199,16 @@ def test_impossible_options_are_refused(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["annotate"], ["annotate", "photos"], ["unknown"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["annotate"],
+        ["annotate", "photos"],
+        ["annotate", "photos", "--out", "o", "--votes", "1.5"],
+        ["unknown"],
+    ],
+)
 def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
