@@ -26,7 +26,7 @@ from annotator.quality import doubts
 if TYPE_CHECKING:
     import fiftyone as fo
 
-    from annotator.batch import Settings
+    from annotator.decoding import Settings
     from annotator.points import PointSampling
 
     Samples = fo.core.collections.SampleCollection
@@ -91,7 +91,7 @@ class Annotation:
         overwrite: Overwrite = "skip",
         maps_dir: str | Path | None = None,
     ) -> None:
-        from annotator.batch import Settings
+        from annotator.decoding import Settings
         from annotator.network import Network
 
         _check_overwrite(overwrite)
