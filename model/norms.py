@@ -1,4 +1,4 @@
-"""Batch norm of a pretrained backbone, and the channels that are still alive behind it.
+"""Batch norm of a pretrained backbone.
 
 Published weights often come with batch norm folded into the convolutions. Trained on like that, nothing holds the
 scale of the activations: within hours nearly all of MobileNetV2's deeper channels end at 0 or 6 for every input,
@@ -13,13 +13,10 @@ from keras import ops
 
 from model.cascade import Cascade
 
-ALIVE = 1e-3
-"""Least standard deviation over pixels and images of a channel that says something."""
 
-
-def _backbone(cascade: Cascade, kind: type) -> list[keras.Layer]:
-    names = set(cascade.backbone_layers)
-    return [layer for layer in cascade.layers if layer.name in names and isinstance(layer, kind)]
+def _backbone_norms(cascade: Cascade) -> list[keras.layers.BatchNormalization]:
+    layers = map(cascade.get_layer, cascade.backbone_layers)
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
@@ -31,7 +28,7 @@ def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
     Args:
         images: uint8 or float [N, H, W, 3], RGB 0..255, as they come in training.
     """
-    norms = _backbone(cascade, keras.layers.BatchNormalization)
+    norms = _backbone_norms(cascade)
     inputs = keras.Model(cascade.input, {norm.name: norm.input for norm in norms})
     images = ops.cast(images, "float32")
     for name, x in inputs(images, training=False).items():
@@ -52,7 +49,7 @@ def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
 def folded(cascade: Cascade) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Kernel and bias of each of the backbone's convolutions, its batch norm folded into them, by the norm's name."""
     pairs = {}
-    for norm in _backbone(cascade, keras.layers.BatchNormalization):
+    for norm in _backbone_norms(cascade):
         gamma, beta, mean, variance = norm.get_weights()
         slope = gamma / np.sqrt(variance + norm.epsilon)
         kernel = _before(norm).get_weights()[0]
@@ -86,12 +83,3 @@ def _before(norm: keras.layers.BatchNormalization) -> keras.Layer:
 def _by_channel(norm: keras.layers.BatchNormalization) -> tuple[int, ...]:
     """Shape in which an array of one number a channel multiplies the kernel before a norm."""
     return (-1, 1) if isinstance(_before(norm), keras.layers.DepthwiseConv2D) else (-1,)
-
-
-def live_channels(cascade: Cascade, images: np.ndarray) -> float:
-    """Share of the backbone's rectified channels that change anywhere in these images, 0..1."""
-    relus = _backbone(cascade, keras.layers.ReLU)
-    outputs = keras.Model(cascade.input, [relu.output for relu in relus])
-    maps = outputs(ops.cast(images, "float32"), training=False)
-    deviations = [ops.convert_to_numpy(ops.std(x, axis=(0, 1, 2))) for x in maps]
-    return float((np.concatenate(deviations) > ALIVE).mean())

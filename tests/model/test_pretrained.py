@@ -14,7 +14,6 @@ from annotator.images import Letterbox, find_photos, read_photo
 from annotator.network import DEFAULT_MODEL, Network
 from model.cascade import STAGE_NETS
 from model.export import decode, read_images
-from model.norms import live_channels
 from model.pretrained import LITE
 from model.weights import open_cascade
 
@@ -38,8 +37,14 @@ def test_keras_weights_and_onnx_file_agree():
 
 
 def test_the_backbone_is_alive():
-    images = read_images(find_photos(EXAMPLES)[:3], 256)
-    assert live_channels(open_cascade(LITE), images) > 0.8
+    """Most of its channels change somewhere in these images: what batch norm is there for, see :mod:`model.norms`."""
+    cascade = open_cascade(LITE)
+    layers = map(cascade.get_layer, cascade.backbone_layers)
+    outputs = [layer.output for layer in layers if isinstance(layer, keras.layers.ReLU)]
+    images = read_images(find_photos(EXAMPLES)[:3], 256).astype("float32")
+    maps = keras.Model(cascade.input, outputs)(images, training=False)
+    deviations = np.concatenate([np.std(x, axis=(0, 1, 2)) for x in maps])
+    assert (deviations > 1e-3).mean() > 0.8
 
 
 def test_both_are_small():
