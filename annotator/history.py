@@ -117,8 +117,7 @@ def recall_documents(folder: Path, token: str) -> dict[str, Any]:
         KeyError: as :func:`recall`.
     """
     with _open(folder, token) as file:
-        # Edits of an older release have none.
-        return bson.decode(file["documents"].tobytes()) if "documents" in file else {}
+        return bson.decode(file["documents"].tobytes())
 
 
 def recall_values(folder: Path, token: str) -> Any:

@@ -84,8 +84,8 @@ class Review:
             raise FieldError(f"{dataset.name!r} has no people with the prefix {prefix!r}: annotate it first")
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
         self.model = Path(model) if model else last_model(dataset, prefix)
-        # Labels of an older release lack fields.
-        if not dataset.has_sample_field(self.fields.doubt):
+        # A clone of a view has the fields that the view shows.
+        if not dataset.get_field_schema().keys() >= set(self.fields.names):
             declare_fields(dataset, self.fields)
         self.folder = maps_folder(dataset, prefix, maps_dir)
 

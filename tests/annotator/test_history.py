@@ -50,17 +50,6 @@ def test_documents_and_values_come_back(tmp_path):
     assert history.recall_values(tmp_path, token) == values
 
 
-def test_an_edit_of_an_older_release_is_read(tmp_path):
-    person = dense_person(1)
-    token = history.remember(tmp_path, {"a": person})
-    path = tmp_path / f"{token}.npz"
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file if name != "documents"}
-    np.savez_compressed(path, **arrays)
-    assert_same(person, history.recall(tmp_path, token)["a"])
-    assert history.recall_documents(tmp_path, token) == {}
-
-
 def test_an_edit_that_was_not_done_is_forgotten(tmp_path):
     token = history.remember(tmp_path, {"a": None}, "0123456789abcdef")
     history.forget(tmp_path, token)

@@ -491,6 +491,17 @@ def test_a_wrong_edit_changes_nothing(review, sample):
     assert versions(review.open(sample.id)) == versions(opened)
 
 
+def test_a_clone_without_some_of_the_fields_gets_them(dataset, sample, tmp_path):
+    clone = dataset.exclude_fields([FIELDS.doubt, FIELDS.failure]).clone()
+    try:
+        review = Review(clone, maps_dir=tmp_path / "maps")
+        key = review.open(clone.first().id)["people"][0]["key"]
+        review.edit(clone.first().id, {"kind": "decide", "person": key, "state": "approved"}, {})
+        assert clone.first()[FIELDS.doubt] == 0.25
+    finally:
+        clone.delete()
+
+
 def test_unknown_samples_tokens_and_prefixes_are_refused(review, dataset, sample):
     with pytest.raises(ReviewError, match="no sample"):
         review.open("0" * 24)
