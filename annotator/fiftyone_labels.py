@@ -4,6 +4,7 @@ The sample's ``<prefix>_source`` field remembers, by the id of each person's lab
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
     {"size": [width, height], "file_name": …, "extra": …, "edits": [names of the last ones],
+     "nobody": {"author": …, "time": …} of whoever has seen that nobody is there,
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
 
 A person that is there but not as written was edited, one that was never written was added, and one that was
@@ -167,6 +168,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     written = {labels.person.id: labels.record for labels in labelled if labels.record}
     sample[fields.source] = {
         "edits": source.get("edits", []),
+        "nobody": source.get("nobody"),
         "size": list(people.size),
         "file_name": people.file_name or source.get("file_name", ""),
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
@@ -191,7 +193,7 @@ def change_people(
         changes: what they are now, None for those who are gone; an unknown id is that of a new person.
         folder: for the maps of the surface.
         gone: labels, as they were, of people who are put back: what :func:`write_person` does not know of those
-            that are not there now comes back, too.
+            that are not there now comes back, too, and so do their numbers and their places among the others.
 
     Returns:
         Of those who were edited and are there, and of others who have won or lost a part that has no
@@ -204,16 +206,19 @@ def change_people(
     maps = _maps_of_size(sample, fields, found, size) if redrawn else None
     kept = {labels.person.id: labels for labels in found}
     parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
-    free = _free_indices(found)
+    gone = gone or {}
+    free = _free_indices([*found, *gone.values()])
     was = {key: labels.person.index for key, labels in kept.items()}
-    old = {key: _with_gone(kept.get(key), (gone or {}).get(key)) for key in changes}
+    back = {key: labels.person.index for key, labels in gone.items() if key not in was}
+    back = {key: index for key, index in back.items() if index not in was.values()}
+    old = {key: _with_gone(kept.get(key), gone.get(key)) for key in changes}
     for key, person in changes.items():
         if person is None:
             kept.pop(key, None)
         else:
-            index = was.get(key) or next(free)
+            index = was.get(key) or back.get(key) or next(free)
             kept[key] = write_person(person, index, size, old[key], key)
-    _set_labels(sample, list(kept.values()), strays, fields)
+    _set_labels(sample, _in_place(kept, back), strays, fields)
     if maps is not None:
         maps.keep([index for key, index in was.items() if index and key not in redrawn])
         for key in redrawn:
@@ -239,6 +244,16 @@ def change_people(
                 same = changes.get(key) or before[key]
                 now[key].charts, now[key].u, now[key].v = same.charts, same.u, same.v
     return now
+
+
+def _in_place(kept: Mapping[str, Labels], back: Mapping[str, int]) -> list[Labels]:
+    """All labels, those of the keys ``back`` before the first with a higher index."""
+    order = [labels for key, labels in kept.items() if key not in back]
+    for key, index in back.items():
+        if key in kept:
+            later = (i for i, labels in enumerate(order) if (labels.person.index or 0) > index)
+            order.insert(next(later, len(order)), kept[key])
+    return order
 
 
 def _with_gone(now: Labels | None, gone: Labels | None) -> Labels | None:

@@ -24,7 +24,7 @@ from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.fiftyone_labels import change_people, find_labels, read_people
 from annotator.fiftyone_person import Labels
-from annotator.fiftyone_store import StoredSample, saved_at
+from annotator.fiftyone_store import StoredSample, saved_at, update_document
 from annotator.history import find, forget, history_folder, recall, recall_documents, remember
 from annotator.images import read_photo
 from annotator.network import Network
@@ -41,6 +41,9 @@ NAMED_EDITS = 50
 """Of an image, whose names are kept to know them again; a browser asks again for those without an answer, a few."""
 ATTEMPTS = 5
 """At saving, where another process saves the same image in the same moment."""
+
+
+BUSY = "the image is being saved by somebody else again and again: try once more"
 
 
 class ReviewError(ValueError):
@@ -108,19 +111,20 @@ class Review:
     def edit(
         self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str], name: str | None = None
     ) -> dict[str, Any]:
-        """Do one edit (:mod:`annotator.edits`) and save it.
+        """Do one edit and save it.
 
         Args:
             sample_id: of the image.
-            edit: what to do.
+            edit: what to do: one of :mod:`annotator.edits`, or, of an image without people, ``{"kind": "nobody",
+                "nobody": …}``, whether somebody has seen that nobody is there. That is not undone but said anew.
             versions: version, as the panel has it, of each person that the edit names.
             name: of the edit, 16 hexadecimal digits that no other has. An edit that is asked for again, because
                 its answer was lost, is not done again.
 
         Returns:
-            ``people`` that changed, ``removed`` keys, and ``undo``, a token for :meth:`restore`. Where a person
-            has another version: ``conflict``, the keys, and ``people`` and ``removed`` as they are; nothing
-            was done.
+            ``people`` that changed, ``removed`` keys, ``order``, the keys of everybody who is there, and ``undo``, a
+            token for :meth:`restore`. Where a person has another version: ``conflict``, the keys, and ``people`` and
+            ``removed`` as they are; nothing was done.
 
         Raises:
             annotator.edits.EditError, ReviewError: it cannot be done.
@@ -133,10 +137,13 @@ class Review:
                 name. After all other errors nothing was.
         """
 
+        if edit.get("kind") == "nobody":
+            return self._say_nobody(sample_id, bool(edit.get("nobody")))
+
         def change(known: _Known) -> Changes:
             labeller = self._labeller(known.stored.sample.filepath)
             changes = apply_edit(Scene(known.size, known.people, labeller), edit)
-            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            now = _now()
             return {
                 key: None
                 if person is None
@@ -145,6 +152,18 @@ class Review:
             }
 
         return self._change(sample_id, versions, change, name)
+
+    def _say_nobody(self, sample_id: str, nobody: bool) -> dict[str, Any]:
+        with _lock(sample_id):
+            for _ in range(ATTEMPTS):
+                known = self._known(sample_id)
+                if known.people:
+                    raise ReviewError("somebody is labelled on this image: delete whoever is not there")
+                said = {"nobody": {"author": self.author, "time": _now()} if nobody else None}
+                source = known.stored.document[self.fields.source] or {}
+                if update_document(self.dataset, known.stored.document, {self.fields.source: source | said}):
+                    return self._answer(known, []) | {"undo": None}
+        raise ReviewError(BUSY)
 
     def restore(
         self, sample_id: str, token: str, versions: Mapping[str, str], name: str | None = None
@@ -188,7 +207,7 @@ class Review:
                     return self._answer(known, stale) | {"conflict": stale}
                 changes = change(known)
                 if not changes:
-                    return {"people": [], "removed": [], "undo": None}
+                    return self._answer(known, []) | {"undo": None}
                 before = {key: known.people.get(key) for key in changes}
                 undo = remember(history, before, name, self._documents(known, changes))
                 try:
@@ -201,7 +220,7 @@ class Review:
                     others = [key for key in now.data if now.data[key] is not known.data.get(key)]
                     return self._answer(now, list(dict.fromkeys([*changes, *others]))) | {"undo": undo}
                 forget(history, undo)
-        raise ReviewError("the image is being saved by somebody else again and again: try once more")
+        raise ReviewError(BUSY)
 
     def _done(self, sample_id: str, known: _Known, name: str) -> dict[str, Any] | None:
         """The answer to an edit that was done before, ``None`` if it was not."""
@@ -229,6 +248,7 @@ class Review:
         return {
             "people": [known.data[key] for key in keys if key in known.data],
             "removed": [key for key in keys if key not in known.data],
+            "order": list(known.data),
         }
 
     def _known(self, sample_id: str) -> _Known:
@@ -269,7 +289,7 @@ class Review:
         if stored is None:
             return None
         data = known.data | {key: person_data(key, person) for key, person in written.items()}
-        there = [key for key in data if key not in changes or changes[key] is not None]
+        there = [detection.id for detection in sample[self.fields.people].detections]
         people = known.people | written
         now = _Known(stored, known.size, {k: people[k] for k in there}, {k: data[k] for k in there})
         _keep(cache_key, now)
@@ -288,6 +308,10 @@ class Review:
             return label_boxes(photo, [box], network, Settings())[0]
 
         return label
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _with_id_of(person: Person | None, now: Person | None) -> Person | None:

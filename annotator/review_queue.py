@@ -65,15 +65,15 @@ class Filter:
 
 
 def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
-    """The images with people that are looked for, those with nobody to be decided last.
+    """The images with people that are looked for, those of which nothing is open last.
 
     The order ``"doubt"`` is that of the expected number of people with something wrong, the sum of their doubts.
     Those of people who are decided count only where such people are asked for by their state.
 
     Returns:
         ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
-        ``open`` (those nobody has decided); ``found``: how many there are; ``images``: with people fields;
-        ``done``: without open people; ``states`` and ``reasons``: numbers of people, of all images;
+        ``open`` (those nobody has decided; 1 where there is nobody and nobody has said so); ``found``: how many
+        there are; ``images``: with people fields; ``done``: of which nothing is open; ``states`` and ``reasons``: numbers of people, of all images;
         ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
 
     Raises:
@@ -81,11 +81,13 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
     items, order, doubts, images, done, only = [], [], [], 0, 0, set(wanted.samples)
+    empty = set(samples._dataset.exists(f"{fields.source}.nobody").values("id"))
     for key, filepath, found in people_values(samples, fields, ("review", "reasons", "doubt")):
         people = [(state or "predicted", why or [], doubt or 0.0) for state, why, doubt in found]
         images += 1
         waiting = [doubt for state, _, doubt in people if state not in DECIDED]
-        done += not waiting
+        open_ = len(waiting) if people else int(key not in empty)
+        done += not open_
         doubts += waiting
         for state, why, _ in people:
             states[state] += 1
@@ -96,8 +98,8 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         if matching or not (people or wanted.states or wanted.reasons):
             counted = [doubt for state, doubt in matching if wanted.states or state not in DECIDED]
             item = {"id": key, "filepath": filepath, "doubt": round(overall(counted), 6)}
-            items.append(item | {"people": len(people), "open": len(waiting)})
-            order.append((bool(people) and not waiting, -sum(counted)))
+            items.append(item | {"people": len(people), "open": open_})
+            order.append((not open_, -sum(counted)))
     if wanted.order == "doubt":
         items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]
     else:

@@ -174,7 +174,7 @@ class ExportCocoDensePose(foo.Operator):
         return _execute(ctx, run, len(run), {"file": str(run.path)})
 
     def resolve_output(self, ctx: Context) -> types.Property:
-        return _summary_output("People exported")
+        return _summary_output("People exported", is_export=True)
 
 
 class ImportCocoDensePose(foo.Operator):
@@ -321,19 +321,27 @@ def _execute(
         found = run.summary.to_dict()
         return {**(extra or {}), **found, "failures": "\n".join(found["failures"])}
 
-    return execute(ctx, run, total, results, lambda values: _summary_output("Done", values), after=after)
+    def output(values: dict[str, Any]) -> types.Property:
+        return _summary_output("Done", values, is_export="file" in values)
+
+    return execute(ctx, run, total, results, output, after=after)
 
 
-def _summary_output(label: str, results: dict[str, Any] | None = None) -> types.Property:
+def _summary_output(
+    label: str, results: dict[str, Any] | None = None, is_export: bool = False
+) -> types.Property:
     """The form of a run's results; without results all that there may be."""
     outputs = types.Object()
-    if results is None or "file" in results:
+    if is_export:
         outputs.str("file", label="File")
     outputs.int("samples", label="Photos")
     outputs.int("people", label="People")
     outputs.int("skipped", label="Photos left alone")
-    outputs.int("kept", label="People of humans, kept as they are")
-    outputs.int("dropped", label="New people dropped, who are one of those")
+    if is_export:
+        outputs.int("dropped", label="Rejected people left out")
+    else:
+        outputs.int("kept", label="People of humans, kept as they are")
+        outputs.int("dropped", label="New people dropped, who are one of those")
     outputs.int("failed", label="Photos that failed")
     if results is None or results["failures"]:
         outputs.str("failures", label="Why, the first ten", view=types.CodeView(read_only=True))

@@ -48,6 +48,7 @@ export interface Item {
     filepath: string;
     doubt: number;
     people: number;
+    /** People to decide; 1 where there is nobody and nobody has said so. */
     open: number;
 }
 

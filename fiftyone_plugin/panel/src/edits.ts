@@ -88,6 +88,8 @@ export class Edits {
         if (back) await session.show(back);
         const { image } = session;
         if (!image || (back && image.sample !== back)) return;
+        // The decision was that nobody is there.
+        if (back && !image.people.size) return this.make({ kind: "nobody", nobody: false });
         const target = this.next(way);
         if (target) this.saver.add({ ...this.job(image, way, {}), target });
         session.set({ message: target ? "" : `There is nothing to ${way}.` });

@@ -60,8 +60,7 @@ export class ImageQueue {
     nextOpen(): Item | undefined {
         const at = this.items.findIndex(({ id }) => id === this.at);
         const works = ({ id }: Item) => !this.failed.has(id);
-        // An image without people may lack some: it wants a look, but only once.
-        const after = this.items.slice(at + 1).find((item) => works(item) && (item.open || !item.people));
+        const after = this.items.slice(at + 1).find((item) => works(item) && item.open);
         const before = this.items.slice(0, Math.max(at, 0));
         return after ?? before.find((item) => works(item) && item.open) ?? before.find((item) => item.open);
     }

@@ -89,10 +89,10 @@ function fade({ session }: Context, event: KeyboardEvent) {
 }
 
 export const KEYS: Key[] = [
-    { keys: ["a"], words: "approve the person and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
+    { keys: ["a"], words: "approve the person, or that nobody is here, and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
     { keys: ["Shift+A"], words: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
     { keys: ["r"], words: "reject the person and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
-    { keys: ["o"], words: "open the person again", group: "Decide", run: ({ session }) => reopen(session) },
+    { keys: ["o"], words: "take the decision back", group: "Decide", run: ({ session }) => reopen(session) },
     { keys: ["c"], words: "comment", group: "Decide", run: (_, event) => found(event, "[data-testid=dp-comment]")?.focus() },
     { keys: ["d", "PageDown"], words: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], words: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },

@@ -13,7 +13,12 @@ export function PeopleList({ session }: { session: Session }) {
                 <Row key={person.key} session={session} person={person} />
             ))}
             {session.image && !session.people.length && (
-                <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
+                <>
+                    <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
+                    <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A; O opens the image again">
+                        Nobody is here
+                    </button>
+                </>
             )}
             {session.people.length > 1 && (
                 <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided (Shift+A)">

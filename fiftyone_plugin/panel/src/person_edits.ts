@@ -9,24 +9,31 @@ import type { Session } from "./session";
 export function decide(session: Session, state: State, comment?: string, person = session.person) {
     // A key that is pressed while the next image is loading is not meant for this one; a comment is.
     if (session.loading && comment === undefined) return;
-    const goesOn = comment === undefined && DECIDED.includes(state);
-    if (!person) return goesOn ? void session.goOn(false) : undefined;
+    if (!person) return sayNobody(session, state);
     const edit: Edit = { kind: "decide", person: person.key, state };
     session.edits.make(comment === undefined ? edit : { ...edit, comment });
-    if (goesOn) void session.goOn();
+    if (comment === undefined && DECIDED.includes(state)) void session.goOn();
+}
+
+/** Of an image without labels: that nobody is there, or that it is to be looked at again. */
+function sayNobody(session: Session, state: State) {
+    const isSaid = session.image !== null && !session.people.length && state !== "rejected";
+    if (isSaid) session.edits.make({ kind: "nobody", nobody: state === "approved" });
+    if (DECIDED.includes(state)) void session.goOn(isSaid);
 }
 
 /** Take a decision back. */
 export function reopen(session: Session) {
-    if (session.person) decide(session, session.person.edited ? "edited" : "predicted");
+    decide(session, session.person?.edited ? "edited" : "predicted");
 }
 
 /** Decide about everybody of the image whom nobody has decided about. */
 export function decideAll(session: Session, state: State) {
     if (session.loading) return;
     const open = session.people.filter((person) => !isDecided(person));
-    if (open.length) session.edits.make(together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
-    void session.goOn(open.length > 0);
+    if (!open.length) return sayNobody(session, state);
+    session.edits.make(together(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
+    void session.goOn();
 }
 
 /** A person is the same as the selected one. */

@@ -112,7 +112,7 @@ const Items = React.memo(function Items(props: { items: Item[]; open?: string; s
                     >
                         <FileName path={item.filepath} />
                         <span className="dp-dim" title="people to decide / people">
-                            {item.people && !item.open ? "✓" : `${item.open}/${item.people}`}
+                            {item.open ? (item.people ? `${item.open}/${item.people}` : "nobody?") : "✓"}
                         </span>
                         <div className="dp-bar dp-doubt" title={`doubt ${item.doubt.toFixed(2)}`}>
                             <div style={{ width: `${100 * item.doubt}%` }} />

@@ -170,7 +170,7 @@ export class Session {
             if (number !== this.starts) return;
             const { items } = this.queue;
             const last = this.queue.find(kept(this.placeKey, ""));
-            const open = last ?? items.find((item) => item.open || !item.people) ?? items[0];
+            const open = last ?? items.find((item) => item.open) ?? items[0];
             if (!first && open) await this.show(open.id);
             else this.lookAhead();
         } catch (error) {
@@ -318,7 +318,7 @@ export class Session {
             return;
         }
         const here = this.image && this.queue.find(this.image.sample);
-        if (here) here.open = 0;
+        if (here && isDone) here.open = 0;
         const next = this.queue.nextOpen();
         if (next) await this.show(next.id, (isDone && this.image?.sample) || null);
         else this.set({ message: "Everybody in this queue is decided." });
