@@ -144,16 +144,13 @@ def dataset_name(folder: Path) -> str:
 def _annotate(dataset: fo.Dataset, closer_look: bool) -> None:
     from tqdm import tqdm
 
-    from annotator.collections import annotate_samples
+    from annotator.collections import Annotation
     from annotator.decoding import Settings
 
-    with tqdm(desc="Annotating", unit="photo") as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        summary = annotate_samples(dataset, settings=Settings(closer_look=closer_look), progress=progress)
+    run = Annotation(dataset, settings=Settings(closer_look=closer_look))
+    for _ in tqdm(run, desc="Annotating", unit="photo"):
+        pass
+    summary = run.summary
     print(
         f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people: {summary.people}"
     )

@@ -319,7 +319,7 @@ def _add_tidy(commands) -> None:
 
 
 def run_tidy(arguments: argparse.Namespace) -> int:
-    from annotator.collections import maps_folder
+    from annotator.fiftyone_info import maps_folder
     from annotator.tidying import old_edits, superseded_maps
 
     folder = maps_folder(_load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)

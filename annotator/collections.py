@@ -1,23 +1,27 @@
 """What the operators do, on a FiftyOne dataset or view: annotate photos, export people, import people.
 
 Each of the three classes is a run: iterating it does the work, one sample per step, and yields how many are
-done; ``summary`` then tells what came of it. The functions do a whole run at once. Results are saved sample
-by sample, so a run that is killed loses nothing.
+done; ``summary`` then tells what came of it. :data:`annotate_samples`, :data:`export_samples` and
+:data:`import_labels` take the same arguments and do all of it at once. Results are saved sample by sample, so a run
+that is killed loses nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
+from annotator.fiftyone_ids import give_ids
+from annotator.fiftyone_info import imported_sections, maps_folder, remember_model, remember_sections
 from annotator.fiftyone_labels import read_people, replace_predictions
 from annotator.fiftyone_store import StoredSample, StoreError
+from annotator.file_names import file_names
 from annotator.images import PhotoError, photo_size
 from annotator.network import DEFAULT_MODEL
 from annotator.people import People
@@ -34,8 +38,7 @@ if TYPE_CHECKING:
 Overwrite = Literal["skip", "replace"]
 """What to do with samples that have labels: leave them alone, or put new people in the place of those that no
 human has touched."""
-Progress = Callable[[int, int], None]
-"""Called with the number of samples done and that of all."""
+_Arguments = ParamSpec("_Arguments")
 
 
 @dataclass
@@ -113,7 +116,7 @@ class Annotation:
         from annotator.batch import annotate
 
         if self._todo:
-            _remember_model(self.dataset, self.fields.prefix, self.network.path)
+            remember_model(self.dataset, self.fields.prefix, self.network.path)
         results = annotate([Path(path) for _, path in self._todo], self.network, self.settings)
         for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
             failure = result.failure
@@ -139,8 +142,8 @@ class Export:
             written; of the others everything is, whatever the view shows of them.
         path: of the file to write; one that is there is replaced.
         prefix: of the names of the label fields.
-        images_dir: folder that ``file_name`` of each image is relative to; default: the one that the names of
-            imported images are relative to, if it is one and holds all photos, else the deepest that does.
+        images_dir: folder that ``file_name`` of each image is relative to; default: as of
+            :func:`annotator.file_names.file_names`.
         rejected: whether to write rejected people, too.
         sampling: of the surface points of densely labelled people.
         polygons: as of :class:`annotator.coco.CocoWriter`.
@@ -174,7 +177,7 @@ class Export:
         rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
         labelled = {key: (path, imported) for key, path, imported in rows}
         photos = {key: labelled[key] for key in samples.values("id") if key in labelled}
-        self._names = _file_names(photos, images_dir)
+        self._names = file_names(photos, images_dir)
         self._hidden = _hidden_people(samples, self.fields)
         self.summary = Summary(skipped=len(samples) - len(photos))
 
@@ -186,8 +189,8 @@ class Export:
         from annotator.coco import CocoWriter
 
         _check_maps(self.dataset, self._names, self.fields)
-        _give_ids(self.dataset, self.fields)
-        sections = self.dataset.info.get("densepose", {}).get(self.fields.prefix)
+        give_ids(self.dataset, self.fields)
+        sections = imported_sections(self.dataset, self.fields.prefix)
         with CocoWriter(
             self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
         ) as writer:
@@ -298,79 +301,28 @@ class Import:
             if failure is not None:
                 self.summary.failures[path] = failure
             yield done
-        info = self.dataset.info.get("densepose", {})
-        self.dataset.info["densepose"] = info | {self.fields.prefix: self.sections}
-        self.dataset.save()
+        remember_sections(self.dataset, self.fields.prefix, self.sections)
 
 
-def annotate_samples(
-    samples: Samples,
-    model: str | Path = DEFAULT_MODEL,
-    *,
-    prefix: str = "dp",
-    settings: Settings | None = None,
-    overwrite: Overwrite = "skip",
-    maps_dir: str | Path | None = None,
-    progress: Progress | None = None,
-) -> Summary:
-    """Annotate the people on the photos of a dataset or view, see :class:`Annotation`::
+def _at_once(run_of: Callable[_Arguments, Annotation | Export | Import]) -> Callable[_Arguments, Summary]:
+    """A function with the arguments of a run that does all of it."""
 
-    annotate_samples(dataset, settings=Settings(mirrored=True), overwrite="replace")
-    """
-    return _run(
-        Annotation(samples, model, prefix=prefix, settings=settings, overwrite=overwrite, maps_dir=maps_dir),
-        progress,
-    )
+    @wraps(run_of, assigned=("__doc__",), updated=())
+    def do(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Summary:
+        run = run_of(*args, **kwargs)
+        for _ in run:
+            pass
+        return run.summary
+
+    return do
 
 
-def export_samples(
-    samples: Samples,
-    path: str | Path,
-    *,
-    prefix: str = "dp",
-    images_dir: str | Path | None = None,
-    rejected: bool = False,
-    sampling: PointSampling | None = None,
-    polygons: bool = False,
-    progress: Progress | None = None,
-) -> Summary:
-    """Write the people of a dataset or view to a COCO-DensePose file, see :class:`Export`."""
-    run = Export(
-        samples,
-        path,
-        prefix=prefix,
-        images_dir=images_dir,
-        rejected=rejected,
-        sampling=sampling,
-        polygons=polygons,
-    )
-    return _run(run, progress)
-
-
-def import_labels(
-    dataset: fo.Dataset | str,
-    path: str | Path,
-    images_dir: str | Path,
-    *,
-    prefix: str = "dp",
-    overwrite: Overwrite = "replace",
-    maps_dir: str | Path | None = None,
-    progress: Progress | None = None,
-) -> Summary:
-    """Read a COCO-DensePose file into a dataset, see :class:`Import`.
-
-    ``progress`` gets 0 for the number of all: it is not known before.
-    """
-    return _run(
-        Import(dataset, path, images_dir, prefix=prefix, overwrite=overwrite, maps_dir=maps_dir), progress
-    )
-
-
-def _run(run: Annotation | Export | Import, progress: Progress | None) -> Summary:
-    for done in run:
-        if progress is not None:
-            progress(done, len(run) if hasattr(run, "__len__") else 0)
-    return run.summary
+annotate_samples = _at_once(Annotation)
+"""``annotate_samples(dataset, settings=Settings(mirrored=True), overwrite="replace")``, say."""
+export_samples = _at_once(Export)
+"""``export_samples(dataset, "labels.json")``, say."""
+import_labels = _at_once(Import)
+"""``import_labels("a new dataset", "labels.json", "photos")``, say."""
 
 
 def _write(run: Annotation | Import, key: str, people: People) -> str | None:
@@ -418,26 +370,6 @@ def _check_overwrite(overwrite: str) -> None:
         raise ValueError(f"overwrite: {overwrite!r} is neither 'skip' nor 'replace'")
 
 
-def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
-    """A folder that no other dataset has, not even a later one of the same name."""
-    import fiftyone as fo
-
-    root = Path(maps_dir or Path(fo.config.default_dataset_dir) / "densepose")
-    return root.expanduser().absolute() / str(dataset._doc.id) / prefix
-
-
-def last_model(dataset: fo.Dataset, prefix: str) -> Path:
-    """The model that last labelled the dataset, if its file is still there, else the package's."""
-    path = Path(dataset.info.get("densepose_models", {}).get(prefix, DEFAULT_MODEL))
-    return path if path.is_file() else DEFAULT_MODEL
-
-
-def _remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
-    known = dataset.info.get("densepose_models", {})
-    dataset.info["densepose_models"] = known | {prefix: str(path.absolute())}
-    dataset.save()
-
-
 def _mismatch(path: str, people: People) -> str | None:
     """Why labels cannot be those of this photo."""
     if not os.path.exists(path):
@@ -455,35 +387,6 @@ def _resolved(path: str) -> str:
     """The path without links among its folders; a photo that is a link itself stays apart from its target."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)
-
-
-def _file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path | None) -> dict[str, str]:
-    """What photos are called in a file, all relative to one folder, see :class:`Export`.
-
-    Args:
-        photos: path and, if it was imported, ``file_name`` of each photo, by any key.
-
-    Raises:
-        FieldError: one photo is there twice.
-    """
-    twice = [path for path, count in Counter(path for path, _ in photos.values()).items() if count > 1]
-    if twice:
-        raise FieldError(f"{twice[0]} is the photo of several samples: export a view with one of them")
-    root = images_dir or _root(photos.values())
-    names = {}
-    for key, (path, imported) in photos.items():
-        name = Path(os.path.relpath(path, root)).as_posix()
-        # To the letter, "./a.jpg" say, if it means the same.
-        names[key] = imported if imported and os.path.normpath(imported) == name else name
-    return names
-
-
-def _root(photos: Collection[tuple[str, str | None]]) -> Path:
-    """The folder that all imported names are relative to, if all photos are in it, else the deepest with all."""
-    common = Path(os.path.commonpath([os.path.dirname(path) for path, _ in photos])) if photos else Path()
-    roots = {path.removesuffix(os.path.normpath(name)) for path, name in photos if name}
-    root = Path(roots.pop()) if len(roots) == 1 else common
-    return root if common.is_relative_to(root) else common
 
 
 def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
@@ -513,33 +416,3 @@ def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> N
             f"files of charts, U or V are missing, of {first}{more}: bring them back, or export a view without "
             "these photos"
         )
-
-
-def _give_ids(dataset: fo.Dataset, fields: Fields) -> None:
-    """Number images and people that have no id, or one that another has."""
-    key = f"{fields.people}.detections.annotation_id"
-    samples = dataset.exists(fields.people)
-    images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
-    labels = samples.values([f"{fields.people}.detections.id", key])
-    people = {
-        label: number
-        for ids, numbers in zip(*labels, strict=True)
-        for label, number in zip(ids or [], numbers or [], strict=True)
-    }
-    if missing := _new_ids(images):
-        dataset.set_values(fields.image_id, missing, key_field="id")
-    if missing := _new_ids(people):
-        dataset.set_label_values(key, missing)
-
-
-def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
-    """A new id for each key that has none or, but for the first, one of another; after the highest."""
-    used: set[int] = set()
-    missing = []
-    for key, number in ids.items():
-        if number is None or number in used:
-            missing.append(key)
-        else:
-            used.add(number)
-    start = max(used, default=0) + 1
-    return {key: start + i for i, key in enumerate(missing)}

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.boxes import Box
-from annotator.collections import last_model, maps_folder
 from annotator.decoding import Settings
 from annotator.edits import Changes, Scene, apply_edit
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields, find_prefixes
+from annotator.fiftyone_info import last_model, maps_folder
 from annotator.fiftyone_labels import change_people, find_labels, read_people
 from annotator.fiftyone_person import Labels
 from annotator.fiftyone_store import StoredSample, saved_at, update_document

@@ -14,9 +14,9 @@ import fiftyone.operators as foo
 from pymongo.errors import ConnectionFailure
 
 from annotator.body import load_body
-from annotator.collections import maps_folder
 from annotator.edits import EditError
 from annotator.fiftyone_fields import Fields, find_prefixes
+from annotator.fiftyone_info import maps_folder
 from annotator.panel_data import body_data
 from annotator.quality import DOUBTS
 from annotator.review import Review

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from annotator.collections import maps_folder
 from annotator.fiftyone_fields import Fields, declare_fields
+from annotator.fiftyone_info import maps_folder
 from annotator.fiftyone_labels import replace_predictions
 from annotator.network import METADATA_KEY, Network
 from annotator.people import People

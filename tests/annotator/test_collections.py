@@ -61,9 +61,9 @@ def test_photos_are_annotated_and_bad_ones_listed(dataset, photos, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"")
     add(dataset, [photos[0], bad, *photos[1:]])
-    seen = []
-    summary = annotate_samples(dataset, settings=SETTINGS, progress=lambda *done: seen.append(done))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    run = Annotation(dataset, settings=SETTINGS)
+    assert (len(run), list(run)) == (4, [1, 2, 3, 4])
+    summary = run.summary
     assert summary.samples == 3
     assert summary.people == len(people(dataset)) > 0
     assert summary.failures == {str(bad): "the file is empty"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from annotator import history
 from annotator.cli import main
-from annotator.collections import maps_folder
 from annotator.fiftyone_fields import Fields
+from annotator.fiftyone_info import maps_folder
 from annotator.fiftyone_labels import read_people
 from annotator.review import Review
 from annotator.tidying import SPARED_HOURS, superseded_maps
