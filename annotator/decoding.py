@@ -20,7 +20,8 @@ from annotator.quality import confidences, doubts, map_doubts
 KEYPOINT_FLOOR = 0.02
 """Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
 KEYPOINT_SURE = 0.3
-"""Peaks from here on, inside the person's mask, count as visible; others as hidden."""
+"""Peaks from here on, inside the person's mask, count as visible; others as hidden. Networks learn peaks of 1 wherever a
+keypoint is labelled, seen or hidden: that it is hidden shows in nothing but a lower peak."""
 REACH = 2
 """Heatmap pixels around a person in which its keypoints are looked for."""
 
@@ -41,7 +42,7 @@ class Settings:
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float = 0.7
-    """People with a lower score are dropped."""
+    """People with a lower score, the mean probability of their pixels, are dropped."""
     split: Split = field(default_factory=Split)
     batch_size: int = 1
     """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""

@@ -26,12 +26,15 @@ from annotator.densepose import (
 from annotator.network import Maps
 
 TOUCH = 5
-"""Map pixels around a piece of a limb in which it is looked for what it hangs on."""
+"""Map pixels around a piece of a limb in which it is looked for what it hangs on: a gap between the two may be as
+wide."""
 CLEARLY = 2
 """So many times as much of the other limb as of its own a piece must touch to be turned. On 100 renders, with
 true masks, the mean IoU of parts in boxes is .545 where nothing is turned, .537 with 1, .553 with 2, .551 with 3 and 4."""
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
+# When joints were first weighed by these three, and limbs given one side, OKS in true boxes of renders rose from 0.57 to
+# 0.61; there is no figure of each alone.
 OTHER_SIDE = 0.3
 """What a joint's heatmap counts for that of the other side: a network that finds a knee may mistake its side."""
 JOINT_BLUR = 0.06

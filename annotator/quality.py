@@ -3,6 +3,9 @@
 A *confidence* is the network's own opinion of a task. A *doubt* is a reason why a label may be wrong, found by
 holding the labels of one person against each other; most need no network, so that labels that were read from
 a file or edited by hand have doubts, too.
+
+The limits below say what is odd about a body; there is no record of data behind them. What the order by doubts is
+worth is measured by ``scripts/simulate-review``.
 """
 
 from __future__ import annotations
@@ -28,13 +31,26 @@ DOUBTS = {
 """Every doubt and its words."""
 
 LOOKED_AT = 192
-"""Pixels to which the longer side of a person is thinned out before its labels are compared."""
+"""Pixels to which the longer side of a person is thinned out before its labels are compared: so the others mean the
+same on large and small people."""
 NEAR = 0.04
-"""Distance, relative to the box's longer side, up to which a keypoint still is on its part."""
+"""Distance, relative to the longer side of the parts, up to which a keypoint still is on its part; 7 pixels of a
+standing person of 180."""
 JUMP = 0.15
-"""Change of U or V between neighbours, at :data:`LOOKED_AT` pixels a person, that no smooth surface has."""
+"""Change of U or V between neighbours, at :data:`LOOKED_AT` pixels a person, that no smooth surface has. On the drawing
+of the body, 230 pixels tall, half of the neighbours differ by up to 0.02, and 99 in 100 by less than 0.14."""
 LEAST_HEAD = 0.3
-"""Area of a second head, relative to the first, from which it is one."""
+"""Area of a second head, relative to the first, from which it is one; a smaller piece may be the rest of a head that
+something covers."""
+BORDER = 2
+"""Map pixels on either side of the outline that belong to it."""
+APART = 0.5
+"""Doubt that two pieces of a mask of one size are two people: an arm across the body, or a pole in front of it, cuts one
+person in two as well."""
+STRAY = 0.6
+"""What one keypoint outside its part leaves of the trust in all: the doubt is 0.4 with one, 0.64 with two."""
+HOPELESS = 0.25
+"""Share of pixels at jumps of U or V from which on the doubt is 1."""
 
 
 def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray) -> dict[str, float]:
@@ -66,8 +82,8 @@ def map_doubts(maps: Maps, region: np.ndarray) -> dict[str, float]:
         region: (h, w) bool, the person's pixels in the maps.
 
     Returns:
-        ``mask_border``: mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within two
-        pixels of the outline. ``chart_against_part``: share of the pixels where the two outputs disagree; the
+        ``mask_border``: mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within
+        :data:`BORDER` pixels of the outline. ``chart_against_part``: share of the pixels where the two outputs disagree; the
         labels themselves follow the charts. Each 0..1.
     """
     against = CHART_TO_PART[maps.charts[region]] != maps.parts[region]
@@ -79,7 +95,7 @@ def map_doubts(maps: Maps, region: np.ndarray) -> dict[str, float]:
 
 def _border_doubt(probability: np.ndarray, region: np.ndarray) -> float:
     inside = region.astype(np.uint8)
-    kernel = np.ones((5, 5), np.uint8)
+    kernel = np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8)
     band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
     return float((1 - np.abs(2 * probability[band] - 1)).mean()) if band.any() else 0.0
 
@@ -128,7 +144,7 @@ def _two_people(mask: np.ndarray, parts: np.ndarray | None) -> float:
             doubt = min(max((areas[1] / areas[0] - LEAST_HEAD) / (1 - LEAST_HEAD), 0.0), 1.0)
     pieces = _areas(mask)
     apart = pieces[1] / pieces[0] if len(pieces) > 1 else 0.0
-    return max(doubt, 0.5 * apart)
+    return max(doubt, APART * apart)
 
 
 def _areas(mask: np.ndarray) -> np.ndarray:
@@ -154,8 +170,8 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
             swapped += 1
         elif visibility[index] == 2 and math.isfinite(gap):
             outside += 1
-    # One keypoint may stray; each further one is harder to explain.
-    return 1 - 0.6**outside, swapped / (swapped + right + 1)
+    # One keypoint may stray; each further one is harder to explain. A single one that is swapped is a doubt of 0.5.
+    return 1 - STRAY**outside, swapped / (swapped + right + 1)
 
 
 def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -172,7 +188,7 @@ def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
-    """Share of a person's pixels at which U or V jumps inside a chart, four times: a quarter is hopeless."""
+    """Share of a person's pixels at which U or V jumps inside a chart, relative to :data:`HOPELESS`, at most 1."""
     jumps = np.zeros(charts.shape, bool)
     for axis in (0, 1):
         first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
@@ -181,4 +197,4 @@ def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
             *(np.abs(c[first].astype(np.float32) - c[second].astype(np.float32)) for c in (u, v))
         )
         jumps[first] |= same & (gap > JUMP)
-    return float(min(4 * jumps.sum() / max(np.count_nonzero(charts), 1), 1.0))
+    return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / HOPELESS, 1.0))
