@@ -54,7 +54,9 @@ def add_commands(commands) -> None:
     export.add_argument(
         "--photos", type=Path, help="folder of photos for the check; default: the example images"
     )
-    export.add_argument("--size", type=int, help="side of the graph's input; default: the preset's")
+    export.add_argument(
+        "--size", type=int, help="side of the graph's input, a multiple of 32; default: the preset's"
+    )
     export.add_argument("--model-id", help="name under which its labels are known; default: the run's folder")
     export.add_argument("--license", default="", help="licence of the weights, for the file's description")
     precision = export.add_mutually_exclusive_group()
@@ -148,6 +150,8 @@ def run_export(arguments: argparse.Namespace) -> int:
     from model.export import ExportError, export_onnx, read_images
     from model.weights import open_cascade
 
+    if arguments.size is not None and (arguments.size < 32 or arguments.size % 32):
+        raise ExportError(f"--size must be a multiple of 32, not {arguments.size}")
     folder = arguments.run_folder
     weights = folder if folder.is_file() else folder / "stage3.npz"
     cascade = open_cascade(weights)

@@ -77,6 +77,7 @@ def test_export_command(tmp_path):
     ("arguments", "message"),
     [
         (["export", "nowhere", "m.onnx"], "no such weights file"),
+        (["export", LITE, "m.onnx", "--size", "100"], "--size must be a multiple of 32, not 100"),
         (["train", "--out", "run"], "train needs --config, or --data with --images"),
         (["train", "--data", "a.json", "--out", "run"], "1 --data but 0 --images"),
         (["train", "--config", "none.json", "--out", "run"], "none.json: no such config"),
