@@ -121,6 +121,7 @@ class Network:
         """uint8 [N, side, side, 3] RGB to maps."""
         names = [field.name for field in fields(Maps)]
         maps = Maps(*self._session.run(names, {"images": images}))
+        # In the file they are in units of the side at which the network was trained.
         maps.heads *= self.info.input_size / self.side
         return maps
 
@@ -157,11 +158,10 @@ def _check_contract(path: Path, info: ModelInfo, shape: list[int | str | None], 
     Args:
         shape: of the input; a dimension that is free has a name or ``None``.
     """
-    height, width = shape[1:3]
-    if not isinstance(height, int) or height != width or height % 32:
-        sides = " × ".join(str(side) if isinstance(side, int) else "any" for side in (height, width))
+    side = shape[1] if len(shape) == 4 else None
+    if not isinstance(side, int) or side % 32 or shape[2:] != [side, 3]:
         raise ModelError(
-            f"{path}: takes images of {sides} pixels: height and width must be one fixed multiple of 32"
+            f"{path}: its input has the shape {shape}, not [N, H, W, 3] with H = W, a fixed multiple of 32"
         )
     for field in fields(Maps):
         if field.name not in outputs:
