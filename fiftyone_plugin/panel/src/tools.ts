@@ -203,7 +203,7 @@ export const ACTIONS: Record<Tool, ToolAction> = {
     keypoints: {
         name: "Keypoints",
         key: "k",
-        hint: "Drag a keypoint. Tab selects the next one, a click sets it where it is missing. V: visible or hidden.",
+        hint: "Drag a keypoint, click where a missing one is. Tab: next one, V: visible or hidden.",
         cursor: "crosshair",
         down(session, pointer) {
             const found = nearestKeypoint(session, pointer.at, pointer.pixel);
