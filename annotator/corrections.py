@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from annotator.fiftyone_labels import find_labels, read_people
 from annotator.label_maps import LabelMaps
 from annotator.people import People, Person
 from annotator.truth import IUV_SCALE, PART_ALONE
+from annotator.whole_files import whole_file
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -28,6 +30,10 @@ REVIEWED = ("edited", "approved")
 """States of people whose labels a human answers for."""
 NOT_REVIEWED = "not reviewed"
 """The flaw of people on a photo with reviewed ones whom nobody has decided about, or who were rejected."""
+BY_MODEL = "as the model left it"
+"""In :data:`BY_HUMANS`, the flaw of people who were approved as they were predicted."""
+BY_HUMANS = "by_humans.json"
+"""Beside ``annotations.json``: the same, where only people count whose labels a human made or changed."""
 VALIDATION = 0.15
 """Share of the photos that say when to stop."""
 LEAST_PHOTOS = 3
@@ -41,6 +47,8 @@ class Part:
     folder: Path
     photos: int = 0
     people: int = 0
+    by_humans: int = 0
+    """People whose labels a human made or changed; those of the others are a model's."""
 
 
 def write_corrections(
@@ -49,7 +57,7 @@ def write_corrections(
     """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
-    (dense labels, see :class:`annotator.truth.DataSet`). An image on which anybody is predicted only, or
+    (dense labels, see :class:`annotator.truth.DataSet`), the last one also :data:`BY_HUMANS`. An image on which anybody is predicted only, or
     rejected, is not ``complete``: these people and what surrounds the others then count nowhere.
 
     Args:
@@ -92,7 +100,20 @@ def write_corrections(
             for sample in dataset.select(keys).iter_samples():
                 writer.add(_reviewed_people(sample, fields, part))
         parts.append(part)
+    _write_by_humans(parts[-1].folder)
     return tuple(parts)
+
+
+def _write_by_humans(folder: Path) -> None:
+    data = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+    images = {image["id"]: image for image in data["images"]}
+    for annotation in data["annotations"]:
+        made = annotation.get("dp_provenance", {})
+        if made.get("model") and not made.get("edited"):
+            annotation.setdefault("flaw", BY_MODEL)
+            images[annotation["image_id"]]["complete"] = False
+    with whole_file(folder / BY_HUMANS) as temporary:
+        temporary.write_text(json.dumps(data), encoding="utf-8")
 
 
 def reviewed_samples(samples: Samples, fields: Fields) -> list[str]:
@@ -148,6 +169,8 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:
             raise OSError(f"{path}: cannot be written")
     part.photos += 1
     part.people += len(reviewed)
+    made = [person.provenance for person in reviewed]
+    part.by_humans += sum(one.edited or not one.model for one in made)
     complete = {"complete": False} if others else {}
     # Without ids, which two files that were imported may both have used.
     people = [replace(person, id=None) for person in reviewed + others]

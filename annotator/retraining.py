@@ -1,8 +1,8 @@
 """From corrections to a better model: fine-tune, export under a new id, compare with the old one.
 
 Everything lies in one folder: ``train/``, ``validation/`` and ``held_out/`` (the corrections), ``run/`` (training,
-with its plots), the new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report.md`` (both models
-on the held-out photos). The old model stays what it is; labels change only when somebody annotates with the new one.
+with its plots), the new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report-by-humans.json`` and
+``report.md`` (both models on the held-out photos, and on those of their people whose labels are not a model's). The old model stays what it is; labels change only when somebody annotates with the new one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.corrections import Part, write_corrections
+from annotator.corrections import BY_HUMANS, Part, write_corrections
 from annotator.network import DEFAULT_MODEL, Network
 from annotator.whole_files import whole_file
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from model.config import RunConfig
     from model.sources import Record, Source
 
-REPORT = "report.json"
+REPORT, REPORT_BY_HUMANS = "report.json", "report-by-humans.json"
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Outcome:
     held_out: Part
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By model id, the old one first: :func:`annotator.evaluation.evaluate` on the held-out photos."""
+    reports_by_humans: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The same on those of their people whose labels a human made or changed; empty if there are none."""
     relabelled: Summary | None = None
     """What labelling again did, where it was asked for."""
 
@@ -87,12 +89,15 @@ class Outcome:
         """Both models side by side, in Markdown."""
         from annotator.figures import comparison
 
-        return (
+        text = (
             f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
             f"{self.held_out.people} people of {self.held_out.photos} other photos. Of whom the old model labelled, "
             "and nobody changed before approving, its labels count as right: there the new model can only lose.\n\n"
             f"{comparison(self.reports)}\n"
         )
+        if self.reports_by_humans:
+            text += f"\nOf them, the {self.held_out.by_humans} whose labels a human made or changed:\n\n{comparison(self.reports_by_humans)}\n"
+        return text
 
 
 class Retraining:
@@ -182,6 +187,8 @@ class Retraining:
 
         if finished_report(self.out).exists():
             self.outcome.reports = json.loads((self.out / REPORT).read_text(encoding="utf-8"))
+            if (by_humans := self.out / REPORT_BY_HUMANS).exists():
+                self.outcome.reports_by_humans = json.loads(by_humans.read_text(encoding="utf-8"))
             yield self.plan.epochs + 3
             return
         config, data = self._config()
@@ -267,14 +274,19 @@ class Retraining:
         from annotator.evaluation import evaluate
         from annotator.truth import find_data_sets
 
-        (source,) = find_data_sets([self.outcome.held_out.folder])
-        self.outcome.reports[network.info.model_id] = evaluate(source, network, Settings())
+        folder, name = self.outcome.held_out.folder, network.info.model_id
+        everybody, by_humans = find_data_sets([folder, folder / BY_HUMANS])
+        self.outcome.reports[name] = evaluate(everybody, network, Settings())
+        if self.outcome.held_out.by_humans:
+            self.outcome.reports_by_humans[name] = evaluate(by_humans, network, Settings())
 
     def _write_report(self) -> None:
         from annotator.evaluation import write_report
 
         text = f"# {self.old.info.model_id} and {self.model_id}\n\n{self.outcome.text()}"
         write_report(self.outcome.reports, self.out / REPORT)
+        if self.outcome.reports_by_humans:
+            write_report(self.outcome.reports_by_humans, self.out / REPORT_BY_HUMANS)
         # Last: it says that the run is finished.
         with whole_file(finished_report(self.out)) as temporary:
             temporary.write_text(text, encoding="utf-8")

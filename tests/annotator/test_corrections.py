@@ -2,17 +2,18 @@
 
 import json
 import shutil
+from collections import Counter
 
 import cv2
 import numpy as np
 import pytest
 from fiftyone import ViewField
 
-from annotator.corrections import write_corrections
+from annotator.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
 from annotator.fiftyone_fields import FieldError, Fields, declare_fields
 from annotator.fiftyone_labels import replace_predictions
 from annotator.people import People, Provenance
-from annotator.truth import find_data_sets, read_truth
+from annotator.truth import DataSet, find_data_sets, has_mask, read_truth
 from model.canvas import paint
 from model.losses import IGNORE, SOME
 from model.sources import Source, read_source
@@ -118,6 +119,21 @@ def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     (source,) = find_data_sets([parts[2].folder])
     (truth,) = read_truth(source)
     assert not truth.maps().counted[y : y + h, x : x + w].any()
+
+
+def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(dataset, tmp_path):
+    for _ in range(3):
+        add(dataset, tmp_path, "edited", "approved", "predicted")
+    part = write_corrections(dataset, tmp_path / "out")[2]
+    assert (part.people, part.by_humans) == (2 * part.photos, part.photos)
+    data = json.loads((part.folder / BY_HUMANS).read_text())
+    flaws = Counter(annotation.get("flaw") for annotation in data["annotations"])
+    assert flaws == Counter({None: part.photos, BY_MODEL: part.photos, NOT_REVIEWED: part.photos})
+    assert all(image["complete"] is False for image in data["images"])
+    for truth in read_truth(
+        DataSet("x", part.folder / BY_HUMANS, part.folder / "images", part.folder / "iuv")
+    ):
+        assert truth.maps().person.any() == any(map(has_mask, truth.people))
 
 
 def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):

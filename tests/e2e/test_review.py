@@ -223,7 +223,7 @@ def test_the_queue_and_what_is_drawn(panel, samples):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     names = panel["item"].locator(".dp-file").all_inner_texts()
     assert names == ["photo1.png", "photo0.png", "photo2.png"]
-    assert "1 of 3 images done" in panel["done"].inner_text()
+    assert "0 of 3 images done" in panel["done"].inner_text()
     panel.show(1)
     panel.page.keyboard.press("d")
     panel.wait_for_image(0)
@@ -239,7 +239,7 @@ def test_the_queue_and_what_is_drawn(panel, samples):
         looks.add(panel["canvas"].screenshot())
     assert len(looks) == 7
     panel.press("?")
-    assert "approve the person and go on" in panel["help"].inner_text()
+    assert "approve the person, or that nobody is here, and go on" in panel["help"].inner_text()
     panel.press("Escape")
     assert not panel["help"].count()
 
@@ -278,8 +278,9 @@ def test_keypoints(panel):
     panel.press("ArrowLeft", "Shift+ArrowDown")
     person = panel.people()[0]
     assert person.keypoints[1, :2] == pytest.approx([at[0] - 1, at[1] + 10], abs=0.1)
-    panel.press("v")
-    assert panel.people()[0].visibility[1] == 1
+    for seen in (1, 2, 1):
+        panel.press("v")
+        assert panel.people()[0].visibility[1] == seen
     panel.press("s")
     assert panel.people()[0].visibility[[1, 2]].tolist() == [0, 1]
     panel.press("Tab", "Delete")
@@ -499,7 +500,10 @@ def test_the_surface(panel):
     panel.page.get_by_text("head", exact=False).first.wait_for()
     # The chest's pixel belongs to the belly: click it, then the place on the drawing.
     panel.click(*chest)
+    assert "Now click the place on the body" in panel["hint"].inner_text()
     body = panel["body"].bounding_box()
+    left, top = panel.at(*chest)
+    assert not (0 <= left - body["x"] <= body["width"] and 0 <= top - body["y"] <= body["height"])
     panel.page.mouse.click(body["x"] + 0.25 * body["width"], body["y"] + 0.42 * body["height"])
     person = panel.people()[0]
     at = pixel(person, *chest)
@@ -537,6 +541,62 @@ def test_decide(panel, dataset, tmp_path):
     assert [a["dp_provenance"]["state"] for a in annotations] == ["approved", "approved"]
     assert annotations[0]["dp_provenance"]["comment"] == "left foot hidden"
     assert annotations[0]["dp_provenance"]["author"] == "Ada"
+
+
+def test_a_decision_by_mouse_goes_on_and_undo_leads_back(panel):
+    first, second = (str(detection.id) for detection in panel.samples[0].dp_people.detections)
+    selected = panel.page.locator("[data-testid=dp-person].dp-on")
+    panel.click(120 + 100, 80 + 150)
+    panel.push("Approve")
+    expect(selected).to_have_attribute("data-key", second)
+    panel.saved()
+    panel.push("Undo")
+    panel.saved()
+    expect(selected).to_have_attribute("data-key", first)
+    panel.press("r")
+    assert [p.provenance.state for p in panel.people()] == ["rejected", "predicted"]
+    # Taken back, it is what it was before.
+    panel.click(120 + 100, 80 + 150)
+    panel.push("Open again")
+    assert [p.provenance.state for p in panel.people()] == ["predicted", "predicted"]
+    # Who is next is selected once somebody is deleted, and who is put back has the same place.
+    panel.push("Delete")
+    expect(selected).to_have_attribute("data-key", second)
+    panel.saved()
+    panel.press("Control+z")
+    panel.saved()
+    expect(selected).to_have_attribute("data-key", first)
+    assert panel["person"].evaluate_all("rows => rows.map(row => row.dataset.key)") == [first, second]
+
+
+def test_that_nobody_is_there_is_a_decision(panel):
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    nobody = panel["item"].filter(has_text="photo2.").get_by_text("nobody?")
+    nobody.wait_for()
+    panel.show(2)
+    panel.push("Nobody is here")
+    panel.wait_for_image(1)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    expect(panel["done"]).to_have_text("1 of 3 images done", timeout=MINUTE)
+    assert not nobody.count()
+    panel.press("Control+z")
+    panel.wait_for_image(2)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    expect(panel["done"]).to_have_text("0 of 3 images done", timeout=MINUTE)
+    # After a reload it is open again.
+    panel.page.reload()
+    panel.open("")
+    panel.wait_for_image(2)
+
+
+def test_the_settings_of_tools_are_beside_the_photo(panel):
+    panel.click(120 + 100, 80 + 150)
+    top = panel["canvas"].bounding_box()["y"]
+    for tool in "kbpgu":
+        panel.press(tool)
+        settings = panel.page.locator(".dp-settings").bounding_box()
+        assert settings["y"] + settings["height"] <= top
+        assert panel["canvas"].bounding_box()["y"] == top
 
 
 def test_images_and_decisions_by_mouse_alone(panel):
@@ -669,6 +729,22 @@ def test_two_browsers(panel, browser, dataset, tmp_path):
     assert people[1].keypoints[0, :2] == pytest.approx((at[0], at[1] + 15), abs=2)
     assert [person.provenance.author for person in people] == ["Bob", "Ada"]
     assert_exported(panel, dataset, tmp_path / "labels.json")
+
+
+def test_an_edit_of_somebody_who_was_deleted_is_told(panel, browser):
+    other = Panel(new_page(browser), panel.url, panel.samples)
+    other.open("Bob")
+    for one in (panel, other):
+        one.show(0)
+        one.click(120 + 100, 80 + 150)
+    other.press("Delete")
+    other.saved()
+    panel.press("Shift+S")
+    panel["conflict"].get_by_text("somebody has deleted that person").wait_for()
+    assert not panel["conflict"].get_by_role("button", name="Do mine on top").count()
+    panel.push("Dismiss")
+    assert not panel["conflict"].count()
+    assert len(panel.people()) == 1
 
 
 def test_a_killed_server_loses_nothing(panel, app):
