@@ -95,7 +95,14 @@ def test_both_models_are_compared_on_the_same_people(retrained):
         assert 0 <= report["person"]["mask"]["iou"]["value"] <= 1
     text = (retrained.out / "report.md").read_text()
     assert f"| | scene, {old} | scene, {new} | person, {old} | person, {new} |" in text
-    assert f"{retrained.outcome.held_out.people} people of {retrained.outcome.held_out.photos} other" in text
+    held_out = retrained.outcome.held_out
+    assert f"{held_out.people} people of {held_out.photos} other" in text
+    # These labels were imported: none of them is a model's.
+    assert f"the {held_out.people} whose labels a human made or changed" in text
+    by_humans = json.loads((retrained.out / "report-by-humans.json").read_text())
+    assert [by_humans[name]["person"]["mask"]["iou"] for name in (old, new)] == [
+        reports[name]["person"]["mask"]["iou"] for name in (old, new)
+    ]
 
 
 def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_path):
@@ -105,7 +112,11 @@ def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_pat
         run._write_report()
     assert not list(tmp_path.iterdir())
     run._write_report()
-    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "report.json",
+        "report-by-humans.json",
+        "report.md",
+    }
 
 
 def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
