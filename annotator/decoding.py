@@ -75,7 +75,8 @@ def decode(
     for index in range(1, labels.max(initial=0) + 1):
         if maps.person[labels == index].mean() >= settings.confidence:
             person = _person(maps, labels, index, letterbox, size, info, settings)
-            if person is not None:
+            # A closer look makes much of a speck.
+            if person is not None and np.count_nonzero(person.mask) >= settings.split.least_area:
                 people.append(person)
     people.sort(key=lambda person: -person.score)
     return People(size=size, people=people)

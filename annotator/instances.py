@@ -47,7 +47,7 @@ class Split:
     stray: float = 0.25
     """A connected region most of whose votes are farther than this from all heads is somebody by itself."""
     least_area: int = 64
-    """People of fewer input pixels than this are dropped as noise."""
+    """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
 
     def __post_init__(self) -> None:
         for name in ("reach", "blur", "votes", "stray"):

@@ -163,6 +163,11 @@ def test_confidence_and_size_drop_people():
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings(confidence=0.99)).people) == 0
     fine = Settings(split=Split(votes=8, least_area=8))
     assert len(decode(maps, letterbox, (128, 128), INFO, fine).people) == 2
+    # A photo of 32 × 32 pixels, shown at four times its size.
+    maps = drawn(((8, 10, 12, 40), (0.0, 0.0)), ((50, 50, 6, 8), (0.3, 0.3)))
+    assert len(decode(maps, letterbox, (128, 128), INFO, Settings(split=Split(votes=8))).people) == 2
+    (person,) = decode(maps, Letterbox((32, 32), SIDE), (32, 32), INFO, Settings(split=Split(votes=8))).people
+    assert np.count_nonzero(person.mask) >= 64
 
 
 def test_overlap_of_masks():
