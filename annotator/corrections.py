@@ -41,7 +41,7 @@ LEAST_PHOTOS = 3
 
 
 @dataclass
-class Part:
+class Subset:
     """One folder of :func:`write_corrections`, which ``densepose-annotator evaluate --data`` reads, too."""
 
     folder: Path
@@ -53,7 +53,7 @@ class Part:
 
 def write_corrections(
     samples: Samples, folder: Path, prefix: str = "dp", held_out: float = 0.2
-) -> tuple[Part, Part, Part]:
+) -> tuple[Subset, Subset, Subset]:
     """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
@@ -62,8 +62,8 @@ def write_corrections(
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.
-        held_out: share of the photos in the last part. A photo's content decides, so that one that was held
-            out stays so when the photos are moved or others are added. Of a set so small that a part would
+        held_out: share of the photos in the last subset. A photo's content decides, so that one that was held
+            out stays so when the photos are moved or others are added. Of a set so small that a subset would
             have too few, some are taken for it from the other: these may change sides when others are added.
 
     Raises:
@@ -87,21 +87,21 @@ def write_corrections(
     last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
     end = held_out + VALIDATION * (1 - held_out)
     middle = min(max(sum(place < end for place in places.values()), last + 1), len(order) - 1)
-    parts = []
+    subsets = []
     for name, keys in (
         ("train", order[middle:]),
         ("validation", order[last:middle]),
         ("held_out", order[:last]),
     ):
-        part = Part(folder / name)
+        subset = Subset(folder / name)
         for sub in ("images", "iuv"):
-            (part.folder / sub).mkdir(parents=True, exist_ok=True)
-        with CocoWriter(part.folder / "annotations.json") as writer:
+            (subset.folder / sub).mkdir(parents=True, exist_ok=True)
+        with CocoWriter(subset.folder / "annotations.json") as writer:
             for sample in dataset.select(keys).iter_samples():
-                writer.add(_reviewed_people(sample, fields, part))
-        parts.append(part)
-    _write_by_humans(parts[-1].folder)
-    return tuple(parts)
+                writer.add(_reviewed_people(sample, fields, subset))
+        subsets.append(subset)
+    _write_by_humans(subsets[-1].folder)
+    return tuple(subsets)
 
 
 def _write_by_humans(folder: Path) -> None:
@@ -149,8 +149,8 @@ def _place(photo: str) -> float:
     return zlib.crc32(head, os.path.getsize(photo)) / 2**32
 
 
-def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:
-    """The people of a sample, whose photo and dense labels are put into the part; those not reviewed have a flaw."""
+def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> People:
+    """The people of a sample, whose photo and dense labels are put into the subset; those not reviewed have a flaw."""
     everybody = read_people(sample, fields)
     reviewed, others = [], []
     for person in everybody.people:
@@ -159,18 +159,18 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, part: Part) -> People:
         else:
             others.append(replace(person, extra={"flaw": NOT_REVIEWED}))
     photo = Path(sample.filepath)
-    link = part.folder / "images" / f"{sample.id}{photo.suffix}"
+    link = subset.folder / "images" / f"{sample.id}{photo.suffix}"
     if not link.is_symlink():
         link.symlink_to(photo)
     # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
     if reviewed and all(person.charts is not None and person.points is None for person in reviewed):
-        path = part.folder / "iuv" / f"{sample.id}.png"
+        path = subset.folder / "iuv" / f"{sample.id}.png"
         if not cv2.imwrite(str(path), _dense(reviewed, everybody.size)):
             raise OSError(f"{path}: cannot be written")
-    part.photos += 1
-    part.people += len(reviewed)
+    subset.photos += 1
+    subset.people += len(reviewed)
     made = [person.provenance for person in reviewed]
-    part.by_humans += sum(one.edited or not one.model for one in made)
+    subset.by_humans += sum(one.edited or not one.model for one in made)
     complete = {"complete": False} if others else {}
     # Without ids, which two files that were imported may both have used.
     people = [replace(person, id=None) for person in reviewed + others]

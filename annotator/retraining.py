@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.corrections import BY_HUMANS, Part, write_corrections
+from annotator.corrections import BY_HUMANS, Subset, write_corrections
 from annotator.network import DEFAULT_MODEL, Network
 from annotator.whole_files import whole_file
 
@@ -69,10 +69,10 @@ class Outcome:
     model: Path
     """The new ONNX file."""
     model_id: str
-    trained_on: Part
-    validation: Part
+    trained_on: Subset
+    validation: Subset
     """What says which epoch is best."""
-    held_out: Part
+    held_out: Subset
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By model id, the old one first: :func:`annotator.evaluation.evaluate` on the held-out photos."""
     reports_by_humans: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -148,14 +148,15 @@ class Retraining:
             raise ValueError(f"model id {self.model_id!r} is the old model's: choose another")
         begun = self.out / "corrections.json"
         if not begun.exists():
-            parts = write_corrections(samples, self.out, prefix, self.plan.held_out)
+            subsets = write_corrections(samples, self.out, prefix, self.plan.held_out)
             with whole_file(begun) as temporary:
-                described = [asdict(part) | {"folder": part.folder.name} for part in parts]
+                described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]
                 temporary.write_text(json.dumps(described), encoding="utf-8")
-        parts = [
-            Part(**part | {"folder": self.out / part["folder"]}) for part in json.loads(begun.read_text())
+        subsets = [
+            Subset(**subset | {"folder": self.out / subset["folder"]})
+            for subset in json.loads(begun.read_text())
         ]
-        self.outcome = Outcome(self.out / "model.onnx", self.model_id, *parts)
+        self.outcome = Outcome(self.out / "model.onnx", self.model_id, *subsets)
 
     def __len__(self) -> int:
         """Epochs, the export, two evaluations, and the photos to label again."""
@@ -218,9 +219,9 @@ class Retraining:
             for source, share in zip(base.data, shares, strict=True)
         )
 
-        def own(part: Part, weight: float = 0.0) -> Source:
+        def own(subset: Subset, weight: float = 0.0) -> Source:
             annotations, images, iuv = (
-                str(part.folder / name) for name in ("annotations.json", "images", "iuv")
+                str(subset.folder / name) for name in ("annotations.json", "images", "iuv")
             )
             return Source(annotations, images, weight, iuv)
 
