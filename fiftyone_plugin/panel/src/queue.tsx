@@ -14,7 +14,13 @@ function toggled<T>(list: T[], value: T): T[] {
 
 export function QueueColumn({ session }: { session: Session }) {
     const { answer: queue, filters, items } = session.queue;
-    const show = React.useCallback((sample: string) => void session.show(sample), [session]);
+    const show = React.useCallback(
+        (sample: string) => {
+            if (sample !== session.image?.sample) void session.show(sample);
+            else session.set({ queueWanted: false });
+        },
+        [session],
+    );
     if (!queue) return <div className="dp-column dp-left" />;
     const share = queue.images ? queue.done / queue.images : 0;
     const most = Math.max(...queue.histogram, 1);
