@@ -4,7 +4,9 @@ export const STYLES = `
 .dp-review { position: relative; width: 100%; height: 100%; container-type: size; display: flex; flex-direction: column; overflow: hidden; outline: none;
     background: #16181a; color: #e4e6e8; font: 13px/1.4 "Palanquin", system-ui, sans-serif; }
 .dp-review * { box-sizing: border-box; }
-.dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 10px; padding: 6px 8px; background: #212427; align-items: center; }
+/* One row of a panel on all of a laptop's screen. */
+.dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 8px; padding: 6px 8px; background: #212427; align-items: center; }
+.dp-toolbar .dp-button { padding: 3px 6px; } .dp-review .dp-toolbar input[type=range] { width: 56px; }
 .dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
 .dp-person > .dp-row { flex-wrap: nowrap; } .dp-person > .dp-row > .dp-dim { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dp-end { margin-left: auto; order: 1; }

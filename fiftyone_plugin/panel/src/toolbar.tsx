@@ -32,18 +32,30 @@ export function Toolbar({ session }: { session: Session }) {
                 </button>
             </div>
             <div className="dp-group dp-end">
-                <button className="dp-button" title="Undo; take back the last corner (Ctrl+Z)" disabled={!canUndo} onClick={() => undo(session)}>
-                    Undo
+                <button
+                    className="dp-button"
+                    title="Undo; take back the last corner (Ctrl+Z)"
+                    aria-label="Undo"
+                    disabled={!canUndo}
+                    onClick={() => undo(session)}
+                >
+                    <Icon path="M4 1 1 4l3 3M1 4h6a3 3 0 0 1 0 6H4" />
                 </button>
-                <button className="dp-button" title="Do again (Ctrl+Shift+Z)" disabled={!edits.can("redo")} onClick={() => void session.edits.undo("redo")}>
-                    Redo
+                <button
+                    className="dp-button"
+                    title="Do again (Ctrl+Shift+Z)"
+                    aria-label="Redo"
+                    disabled={!edits.can("redo")}
+                    onClick={() => void edits.undo("redo")}
+                >
+                    <Icon path="m7 1 3 3-3 3M10 4H4a3 3 0 0 0 0 6h3" />
                 </button>
                 <span
-                    className={`dp-saving dp-${session.edits.saving}`}
+                    className={`dp-saving dp-${edits.saving}`}
                     title="What is not saved yet is tried again until it is"
                     data-testid="dp-saving"
                 >
-                    {SAVING[session.edits.saving]}
+                    {SAVING[edits.saving]}
                 </span>
                 <button
                     className="dp-button"
@@ -51,9 +63,7 @@ export function Toolbar({ session }: { session: Session }) {
                     aria-label="Full screen"
                     onClick={(event) => toggleFullScreen(event.currentTarget)}
                 >
-                    <svg width="11" height="11" viewBox="0 0 11 11" fill="none" stroke="currentColor" strokeWidth="1.5">
-                        <path d="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" />
-                    </svg>
+                    <Icon path="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" />
                 </button>
                 <button className="dp-button" title="All keys (?)" onClick={() => session.set({ help: true })}>
                     ?
@@ -110,6 +120,15 @@ export function Toolbar({ session }: { session: Session }) {
                 <Toggle on={session.focus} words="Focus" title="Only the selected person (F)" set={(focus) => session.set({ focus })} />
             </div>
         </div>
+    );
+}
+
+/** 11 pixels each way. */
+function Icon({ path }: { path: string }) {
+    return (
+        <svg width="11" height="11" viewBox="0 0 11 11" fill="none" stroke="currentColor" strokeWidth="1.5">
+            <path d={path} />
+        </svg>
     );
 }
 
