@@ -1,6 +1,7 @@
 """The simulated annotator on cases whose least work is known."""
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
@@ -20,6 +21,7 @@ from .test_scripts import SCRIPTS, run
 def simulate():
     loader = SourceFileLoader("simulate_review", str(SCRIPTS / "simulate-review"))
     module = module_from_spec(spec_from_loader("simulate_review", loader))
+    sys.modules[module.__name__] = module  # dataclasses look there
     loader.exec_module(module)
     return module
 
@@ -78,7 +80,7 @@ def test_a_moved_keypoint_takes_one(simulate, truth):
 
 def test_a_missing_person_is_boxed_or_outlined(simulate, truth):
     assert work(simulate, truth, [], lambda box: figure_at(20, 10)) == Counter(add=1)
-    found, nothing = simulate.image_work(truth, [], nobody)
+    found, nothing, *_ = simulate.image_work(truth, [], nobody)
     # One stroke of a broad brush, or four corners; and every keypoint.
     assert found == nothing
     assert 1 <= found["mask"] <= 4
@@ -99,6 +101,32 @@ def test_a_mask_that_is_too_narrow_is_painted(simulate, truth, width):
     found = work(simulate, truth, [narrow])
     assert set(found) <= {"mask"}
     assert (found["mask"] > 0) == (width < 27)
+
+
+def test_together_some_keypoints_may_be_off(simulate, truth):
+    person = figure_at(20, 10)
+    person.keypoints[3, :2] += 20
+    with_labels, nothing, together, nothing_together = simulate.image_work(truth, [person], nobody)
+    assert (with_labels, together) == (Counter(keypoint=1), Counter())
+    # Nine of ten of the 17 are 16 of them.
+    assert (nothing["keypoint"], nothing_together["keypoint"]) == (17, 16)
+
+
+def test_two_people_in_one_are_split_by_their_heads(simulate, tmp_path):
+    first, second = figure_at(20, 10), figure_at(50, 10)
+    (truth,) = read_truth(write_data(tmp_path / "data", [[first, second]]))
+    found = work(simulate, truth, [figure_at(20, 10, 60, keypoints=second.keypoints)])
+    assert (found["split"], found["keypoint"]) == (2, 17)
+    assert found["mask"] <= 1
+
+
+def test_what_is_painted_of_one_is_the_neighbours_no_longer(simulate, tmp_path):
+    first, second = figure_at(20, 10), figure_at(50, 10)
+    (truth,) = read_truth(write_data(tmp_path / "data", [[first, second]]))
+    narrow = replace(first, box=(20, 10, 20, 60), mask=first.mask[:, :20])
+    wide = replace(second, box=(40, 10, 40, 60), mask=np.hstack([first.mask[:, 20:], second.mask]))
+    alone = work(simulate, truth, [narrow, second])
+    assert work(simulate, truth, [narrow, wide]) == alone
 
 
 def test_early_errors(simulate):
