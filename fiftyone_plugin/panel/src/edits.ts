@@ -226,8 +226,7 @@ export class Edits {
         const jobs = [job, ...this.saver.withdraw(job, changed.conflict!)];
         this.previews = this.previews.filter((preview) => !jobs.includes(preview.job));
         await this.take(job, changed);
-        const isGone = changed.conflict!.some((key) => changed.removed.includes(key));
-        const conflict = { jobs, text: this.textOf(job, changed), isGone };
+        const conflict = { jobs, text: this.textOf(job, changed), isGone: isGone(changed) };
         this.setConflicts([...this.conflicts, conflict]);
         if (!this.isShown(job)) return;
         await this.session.renew(this.session.image!);
@@ -238,7 +237,7 @@ export class Edits {
 
     private textOf(job: Job, changed: Changed): string {
         const file = this.fileOf(job);
-        if (changed.conflict!.some((key) => changed.removed.includes(key))) {
+        if (isGone(changed)) {
             return `${file}: your last edit is not saved: somebody has deleted that person meanwhile, or labelled the photo anew.`;
         }
         const who = changed.people[0]?.author || "Somebody";
@@ -274,5 +273,8 @@ export class Edits {
 
 const versionsOf = (people: { key: string; version: string }[]): Versions =>
     Object.fromEntries(people.map(({ key, version }) => [key, version]));
+
+/** Whether somebody whom a conflict is about is not there any more. */
+const isGone = ({ conflict, removed }: Changed) => !!conflict?.some((key) => removed.includes(key));
 
 const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;
