@@ -56,13 +56,14 @@ class AnnotatePeople(foo.Operator):
         return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return execution_options(ctx)
+        return execution_options(_chosen(ctx))
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
         inputs.view_target(ctx, action_description="Annotate", require_flat=True)
+        samples = ctx.target_view(require_flat=True)
         model_input(ctx, inputs)
-        prefix_input(ctx, inputs, ctx.target_view(require_flat=True))
+        prefix_input(ctx, inputs, samples)
         inputs.bool(
             "closer_look",
             default=True,
@@ -84,7 +85,7 @@ class AnnotatePeople(foo.Operator):
             description="The least score of a person, 0 to 1",
         )
         _overwrite_input(inputs, "skip")
-        delegation_notice(ctx, inputs)
+        delegation_notice(inputs, samples)
         return types.Property(inputs, view=types.View(label="Annotate people"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -113,7 +114,7 @@ class ExportCocoDensePose(foo.Operator):
         )
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return execution_options(ctx)
+        return execution_options(_chosen(ctx))
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
@@ -158,7 +159,7 @@ class ExportCocoDensePose(foo.Operator):
             label="Masks as polygons",
             description="For Label Studio, which reads no run lengths; holes are filled",
         )
-        delegation_notice(ctx, inputs)
+        delegation_notice(inputs, samples)
         return types.Property(inputs, view=types.View(label="Export COCO-DensePose"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -187,7 +188,7 @@ class ImportCocoDensePose(foo.Operator):
         )
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return execution_options(ctx)
+        return execution_options(ctx.dataset)
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
@@ -217,7 +218,7 @@ class ImportCocoDensePose(foo.Operator):
                 refuse(name, "There is a dataset of that name already")
         prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
         _overwrite_input(inputs, "replace")
-        delegation_notice(ctx, inputs)
+        delegation_notice(inputs, ctx.dataset)
         return types.Property(inputs, view=types.View(label="Import COCO-DensePose"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
@@ -325,6 +326,11 @@ def _execute(
         return _summary_output("Done", values, is_export="file" in values)
 
     return execute(ctx, run, total, results, output, after=after)
+
+
+def _chosen(ctx: Context) -> Any:
+    """The samples that the form's target names."""
+    return None if ctx.dataset is None else ctx.target_view(require_flat=True)
 
 
 def _summary_output(

@@ -30,16 +30,21 @@ def operator_config(name: str, label: str, description: str) -> foo.OperatorConf
     )
 
 
-def execution_options(ctx: Context) -> foo.ExecutionOptions:
+def execution_options(samples: Any) -> foo.ExecutionOptions:
+    """For a run over these samples, which may be ``None``."""
     return foo.ExecutionOptions(
         allow_immediate_execution=True,
         allow_delegated_execution=True,
-        default_choice_to_delegated=ctx.dataset is not None and len(ctx.dataset) > LARGE,
+        default_choice_to_delegated=_takes_long(samples),
     )
 
 
-def delegation_notice(ctx: Context, inputs: types.Object) -> None:
-    if ctx.dataset is not None and len(ctx.dataset) > LARGE:
+def _takes_long(samples: Any) -> bool:
+    return samples is not None and len(samples) > LARGE
+
+
+def delegation_notice(inputs: types.Object, samples: Any) -> None:
+    if _takes_long(samples):
         text = "This may take long: schedule it, and let `fiftyone delegated launch` run beside the App."
         show_notice(inputs, "long", text)
 

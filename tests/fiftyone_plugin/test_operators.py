@@ -121,6 +121,20 @@ def test_only_the_selected_samples(dataset, photos):
     assert dataset.exists("dp_people").values("id") == [dataset.last().id]
 
 
+def test_only_a_run_over_many_photos_is_proposed_to_be_scheduled(dataset):
+    import fiftyone as fo
+    from fiftyone.operators.executor import ExecutionContext
+    from fiftyone.operators.registry import OperatorRegistry
+
+    dataset.add_samples([fo.Sample(filepath=f"/photos/{i}.jpg") for i in range(501)])
+    found = OperatorRegistry().get_operator(f"{PLUGIN}/annotate_people")
+    one = {"selected": [dataset.first().id], "params": {"view_target": "SELECTED_SAMPLES"}}
+    for request, takes_long in (({"params": {}}, True), (one, False)):
+        context = ExecutionContext({"dataset_name": dataset.name} | request)
+        assert found.resolve_execution_options(context).default_choice_to_delegated == takes_long
+        assert ("long" in found.resolve_type(context, "inputs").type.properties) == takes_long
+
+
 def test_a_scheduled_run_does_the_same_and_keeps_its_result(dataset, photos, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")
