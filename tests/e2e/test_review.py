@@ -1301,6 +1301,9 @@ def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
     panel = Panel(page, app[0], samples)
     panel.open("Ada")
     assert panel["prefix"].input_value() == "dp"
+    # Not the image that is loaded ahead.
+    panel.show(2)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
     held = []
 
     def hold(route):
@@ -1311,9 +1314,10 @@ def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
 
     # The same image is still loading with the labels of the first prefix when the other is chosen.
     panel.page.route("**/operators/execute", hold)
-    panel.show(1)
-    with panel.page.expect_request(lambda request: "review_open" in (request.post_data or "")):
-        panel["prefix"].select_option("second")
+    panel["item"].filter(has_text="photo1.").click()
+    panel["prefix"].select_option("second")
+    while len(held) < 2:
+        panel.page.wait_for_timeout(50)
     for route in held:
         with panel.page.expect_response(lambda response: "review_open" in (response.request.post_data or "")):
             route.continue_()
