@@ -57,8 +57,9 @@ def write_corrections(
     """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
-    (dense labels, see :class:`annotator.truth.DataSet`), the last one also :data:`BY_HUMANS`. An image on which anybody is predicted only, or
-    rejected, is not ``complete``: these people and what surrounds the others then count nowhere.
+    (dense labels, see :class:`annotator.truth.DataSet`), the last one also :data:`BY_HUMANS`.
+    An image on which anybody is predicted only, or rejected, is not ``complete``: these people and what surrounds the
+    others then count nowhere.
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.

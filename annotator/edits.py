@@ -352,7 +352,9 @@ def _split(values: _Values, owner: np.ndarray, count: int) -> Changes:
         raise values.error("person", "this person has no mask to split")
     pieces = [_without(person, owner != i) for i in range(count)]
     if not all(piece.mask.any() for piece in pieces):
-        raise values.error("points", "one side would be left without pixels")
+        raise values.error(
+            "points", "one side would be left without pixels: go through the middle of the person"
+        )
     pieces = [_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
     first = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
     return {

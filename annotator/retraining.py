@@ -2,7 +2,8 @@
 
 Everything lies in one folder: ``train/``, ``validation/`` and ``held_out/`` (the corrections), ``run/`` (training,
 with its plots), the new ``model.onnx`` with its weights ``model.npz``, and ``report.json``, ``report-by-humans.json`` and
-``report.md`` (both models on the held-out photos, and on those of their people whose labels are not a model's). The old model stays what it is; labels change only when somebody annotates with the new one.
+``report.md`` (both models on the held-out photos, and on those of their people whose labels are not a model's). The
+old model stays what it is; labels change only when somebody annotates with the new one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ class Outcome:
             f"{comparison(self.reports)}\n"
         )
         if self.reports_by_humans:
-            text += f"\nOf them, the {self.held_out.by_humans} whose labels a human made or changed:\n\n{comparison(self.reports_by_humans)}\n"
+            text += (
+                f"\nOf them, the {self.held_out.by_humans} whose labels a human made or changed:\n\n"
+                f"{comparison(self.reports_by_humans)}\n"
+            )
         return text
 
 

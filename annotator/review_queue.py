@@ -73,7 +73,8 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     Returns:
         ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
         ``open`` (those nobody has decided; 1 where there is nobody and nobody has said so); ``found``: how many
-        there are; ``images``: with people fields; ``done``: of which nothing is open; ``states`` and ``reasons``: numbers of people, of all images;
+        there are; ``images``: with people fields; ``done``: of which nothing is open; ``states`` and ``reasons``:
+        numbers of people, of all images;
         ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
 
     Raises:
