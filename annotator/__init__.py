@@ -1,6 +1,6 @@
 """Pre-label, review and export COCO-DensePose labels of people."""
 
-from annotator.people import People, Person, Provenance
+from annotator.labels.people import People, Person, Provenance
 
 __all__ = ["People", "Person", "Provenance"]
 __version__ = "0.1.0"

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.dataset.store import connect
 from annotator.examples import EXAMPLES
-from annotator.fiftyone_store import connect
-from annotator.images import EXTENSIONS, find_photos
+from annotator.photos.reading import EXTENSIONS, find_photos
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -50,8 +50,8 @@ def run(
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.
-        annotator.images.PhotoError: no such folder.
-        annotator.network.ModelError, ImportError: the default model cannot run.
+        annotator.photos.reading.PhotoError: no such folder.
+        annotator.inference.network.ModelError, ImportError: the default model cannot run.
         OSError: FiftyOne's database does not start.
     """
     check_port(address, port)
@@ -144,8 +144,8 @@ def dataset_name(folder: Path) -> str:
 def _annotate(dataset: fo.Dataset, closer_look: bool) -> None:
     from tqdm import tqdm
 
-    from annotator.collections import Annotation
-    from annotator.decoding import Settings
+    from annotator.inference.decoding import Settings
+    from annotator.runs.dataset import Annotation
 
     run = Annotation(dataset, settings=Settings(closer_look=closer_look))
     for _ in tqdm(run, desc="Annotating", unit="photo"):

@@ -61,9 +61,9 @@ def _add_annotate(commands) -> None:
 def run_annotate(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from annotator.folders import annotate_folder
-    from annotator.network import DEFAULT_MODEL, Network
-    from annotator.points import PointSampling
+    from annotator.coco.surface_points import PointSampling
+    from annotator.inference.network import DEFAULT_MODEL, Network
+    from annotator.runs.folder import annotate_folder
 
     chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
     sampling = PointSampling(**{name: value for name, value in chosen.items() if value is not None})
@@ -119,8 +119,8 @@ def _add_closer_look(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(arguments: argparse.Namespace):
-    from annotator.decoding import Settings
-    from annotator.instances import Split
+    from annotator.inference.decoding import Settings
+    from annotator.inference.grouping import Split
 
     def given(*names: str) -> dict:
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
@@ -160,11 +160,11 @@ def _add_evaluate(commands) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from annotator.evaluation import VIEWS, describe, evaluate, write_report
-    from annotator.figures import table
-    from annotator.network import DEFAULT_MODEL, Network
-    from annotator.surface import Surface
-    from annotator.truth import check_data_set, find_data_sets
+    from annotator.evaluation.evaluate import VIEWS, describe, evaluate, write_report
+    from annotator.evaluation.ground_truth import check_data_set, find_data_sets
+    from annotator.evaluation.report import table
+    from annotator.inference.network import DEFAULT_MODEL, Network
+    from annotator.surface.geodesic import Surface
 
     if arguments.limit is not None and arguments.limit < 1:
         raise ValueError(f"--limit must be 1 or more images, not {arguments.limit}")
@@ -201,7 +201,7 @@ def _add_info(commands) -> None:
 
 
 def run_info(arguments: argparse.Namespace) -> int:
-    from annotator.network import DEFAULT_MODEL, Network
+    from annotator.inference.network import DEFAULT_MODEL, Network
 
     network = Network(arguments.model or DEFAULT_MODEL)
     for name, value in {"file": network.path, **asdict(network.info), "device": network.device}.items():
@@ -275,8 +275,8 @@ def _add_retrain(commands) -> None:
 
 
 def run_retrain(arguments: argparse.Namespace) -> int:
-    from annotator.network import DEFAULT_MODEL
-    from annotator.retraining import FineTuning, Retraining
+    from annotator.inference.network import DEFAULT_MODEL
+    from annotator.retraining.fine_tuning import FineTuning, Retraining
 
     dataset = _load_dataset(arguments.dataset)
     names = ("epochs", "steps", "batch", "size", "learning_rate", "share", "base", "held_out")
@@ -319,8 +319,8 @@ def _add_tidy(commands) -> None:
 
 
 def run_tidy(arguments: argparse.Namespace) -> int:
-    from annotator.fiftyone_info import maps_folder
-    from annotator.tidying import old_edits, superseded_maps
+    from annotator.dataset.info import maps_folder
+    from annotator.runs.tidy import old_edits, superseded_maps
 
     folder = maps_folder(_load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)
     files, size = superseded_maps(folder) + old_edits(folder), 0
@@ -337,7 +337,7 @@ def run_tidy(arguments: argparse.Namespace) -> int:
 def _load_dataset(name: str):
     import fiftyone as fo
 
-    from annotator.fiftyone_store import connect
+    from annotator.dataset.store import connect
 
     connect()
     if not fo.dataset_exists(name):

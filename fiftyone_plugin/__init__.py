@@ -1,4 +1,4 @@
-"""The operators of the FiftyOne plugin ``@densepose/annotator``: forms for :mod:`annotator.collections`."""
+"""The operators of the FiftyOne plugin ``@densepose/annotator``: forms for :mod:`annotator.runs.dataset`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.collections import Annotation, Export, Import
-from annotator.decoding import Settings
-from annotator.fiftyone_fields import Fields, find_prefixes
+from annotator.dataset.fields import Fields, find_prefixes
+from annotator.inference.decoding import Settings
+from annotator.runs.dataset import Annotation, Export, Import
 
 from .forms import (
     delegation_notice,

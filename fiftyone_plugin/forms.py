@@ -10,8 +10,8 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.fiftyone_fields import FieldError, Fields, check_fields
-from annotator.network import DEFAULT_MODEL, ModelError, Network
+from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 
 LARGE = 500
 """Photos from which a form proposes to schedule the run instead of waiting for it."""

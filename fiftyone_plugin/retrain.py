@@ -11,9 +11,16 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.corrections import LEAST_PHOTOS, reviewed_samples
-from annotator.fiftyone_fields import Fields, find_prefixes
-from annotator.retraining import FineTuning, Retraining, finished_report, last_run, losses, weights_of
+from annotator.dataset.fields import Fields, find_prefixes
+from annotator.retraining.corrections import LEAST_PHOTOS, reviewed_samples
+from annotator.retraining.fine_tuning import (
+    FineTuning,
+    Retraining,
+    finished_report,
+    last_run,
+    losses,
+    weights_of,
+)
 
 from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
 from .running import Results, execute

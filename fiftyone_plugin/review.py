@@ -13,15 +13,15 @@ from typing import Any
 import fiftyone.operators as foo
 from pymongo.errors import ConnectionFailure
 
-from annotator.body import load_body
-from annotator.edits import EditError
-from annotator.fiftyone_fields import Fields, find_prefixes
-from annotator.fiftyone_info import maps_folder
-from annotator.panel_data import body_data
-from annotator.quality import DOUBTS
-from annotator.review import Review
-from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
-from annotator.score_table import score_table
+from annotator.dataset.fields import Fields, find_prefixes
+from annotator.dataset.info import maps_folder
+from annotator.labels.quality import DOUBTS
+from annotator.review.edits import EditError
+from annotator.review.panel_data import body_data
+from annotator.review.queue import Filter, approve_below, queue, spot_check, take_back
+from annotator.review.score_table import score_table
+from annotator.review.session import Review
+from annotator.surface.body import load_body
 
 logger = logging.getLogger(__name__)
 Context = foo.ExecutionContext
@@ -79,7 +79,7 @@ class ReviewScores(_Call):
 
 
 class ReviewOpen(_Call):
-    """See :meth:`annotator.review.Review.open`."""
+    """See :meth:`annotator.review.session.Review.open`."""
 
     name = "review_open"
 
@@ -88,7 +88,7 @@ class ReviewOpen(_Call):
 
 
 class ReviewEdit(_Call):
-    """See :meth:`annotator.review.Review.edit`."""
+    """See :meth:`annotator.review.session.Review.edit`."""
 
     name = "review_edit"
 
@@ -99,7 +99,7 @@ class ReviewEdit(_Call):
 
 
 class ReviewRestore(_Call):
-    """See :meth:`annotator.review.Review.restore`."""
+    """See :meth:`annotator.review.session.Review.restore`."""
 
     name = "review_restore"
 
@@ -110,7 +110,7 @@ class ReviewRestore(_Call):
 
 
 class ReviewSpotCheck(_Call):
-    """See :func:`annotator.review_queue.spot_check`."""
+    """See :func:`annotator.review.queue.spot_check`."""
 
     name = "review_spot_check"
 
@@ -120,7 +120,7 @@ class ReviewSpotCheck(_Call):
 
 
 class ReviewApproveBelow(_Call):
-    """See :func:`annotator.review_queue.approve_below`."""
+    """See :func:`annotator.review.queue.approve_below`."""
 
     name = "review_approve_below"
 
@@ -131,7 +131,7 @@ class ReviewApproveBelow(_Call):
 
 
 class ReviewTakeBack(_Call):
-    """See :func:`annotator.review_queue.take_back`."""
+    """See :func:`annotator.review.queue.take_back`."""
 
     name = "review_take_back"
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.boxes import surroundings, within
-from annotator.densepose import CHART_TO_PART
-from annotator.images import PhotoError, read_photo
-from annotator.parsing import read_person
-from annotator.people import Person
-from annotator.rle import decode_mask
-from annotator.truth import charts_and_parts, foreground, has_mask, read_dense
+from annotator.coco.parsing import read_person
+from annotator.coco.rle import decode_mask
+from annotator.evaluation.ground_truth import charts_and_parts, foreground, has_mask, read_dense
+from annotator.geometry.boxes import surroundings, within
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import Person
+from annotator.photos.reading import PhotoError, read_photo
 from model.losses import IGNORE, SOME
 from model.sources import DataError, Record
 
@@ -61,7 +61,7 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
     """All labels of a record at image resolution, shape (H, W).
 
     Raises:
-        annotator.coco.CocoError: unreadable dense labels, naming the file; a malformed annotation, naming file, id and
+        annotator.coco.reader.CocoError: unreadable dense labels, naming the file; a malformed annotation, naming file, id and
             field.
     """
     height, width = shape

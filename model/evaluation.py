@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from annotator.densepose import CHART_TO_PART, PARTS
-from annotator.whole_files import whole_file
+from annotator.labels.label_space import CHART_TO_PART, PARTS
+from annotator.photos.atomic_files import whole_file
 from model.cascade import Cascade
 from model.config import RunConfig
 from model.losses import IGNORE, SOME

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from annotator.images import Letterbox, PhotoError, read_photo
-from annotator.network import FORMAT_VERSION, METADATA_KEY, Network
-from annotator.whole_files import whole_file
+from annotator.inference.network import FORMAT_VERSION, METADATA_KEY, Network
+from annotator.photos.atomic_files import whole_file
+from annotator.photos.reading import Letterbox, PhotoError, read_photo
 from model.cascade import STAGE_NETS, Cascade
 
 OPSET = 18

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from annotator.boxes import within
-from annotator.images import warp
-from annotator.people import Person
+from annotator.geometry.boxes import within
+from annotator.labels.people import Person
+from annotator.photos.reading import warp
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
 from model.losses import IGNORE
 from model.sources import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from annotator.whole_files import whole_file
+from annotator.photos.atomic_files import whole_file
 
 
 def plot_run(out: Path) -> None:

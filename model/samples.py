@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.boxes import Box, clipped, padded, surroundings, within
-from annotator.densepose import (
+from annotator.evaluation.ground_truth import has_points, usable
+from annotator.geometry.boxes import Box, clipped, padded, surroundings, within
+from annotator.labels.label_space import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
     HIP_KEYPOINTS,
@@ -20,9 +21,8 @@ from annotator.densepose import (
     PART_MIRROR,
     mirror_uv,
 )
-from annotator.images import warp, warp_photo
-from annotator.people import Person
-from annotator.truth import has_points, usable
+from annotator.labels.people import Person
+from annotator.photos.reading import warp, warp_photo
 from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
@@ -77,7 +77,7 @@ def make_sample(
 
     Raises:
         DataError: a photo that cannot be read or has another size than the file says, naming it.
-        annotator.coco.CocoError: an unreadable dense label, naming it; a malformed annotation, naming file, id and
+        annotator.coco.reader.CocoError: an unreadable dense label, naming it; a malformed annotation, naming file, id and
             field.
     """
     photo = photo_of(record)

@@ -1,6 +1,6 @@
 """Training data: COCO-DensePose files with their images, read once and decoded sample by sample.
 
-Of the optional fields of :mod:`annotator.extensions` training reads all but ``keypoints_pseudo``.
+Of the optional fields of :mod:`annotator.coco.extensions` training reads all but ``keypoints_pseudo``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotator.coco import person_categories
-from annotator.extensions import check_image, check_person, is_complete
-from annotator.truth import DenseLabels
+from annotator.coco.extensions import check_image, check_person, is_complete
+from annotator.coco.reader import person_categories
+from annotator.evaluation.ground_truth import DenseLabels
 
 
 class DataError(ValueError):
@@ -30,7 +30,7 @@ class Source:
     weight: float = 1.0
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
-    """Folder of dense labels, optional: ``<image stem>.png``, see :attr:`annotator.truth.DataSet.iuv`.
+    """Folder of dense labels, optional: ``<image stem>.png``, see :attr:`annotator.evaluation.ground_truth.DataSet.iuv`.
     An image without a file has what its annotations say; two photos cannot share one."""
 
 
@@ -52,14 +52,14 @@ class Record:
 
 IMAGE_FIELDS = {"id": (int, str), "file_name": str, "width": (int, float), "height": (int, float)}
 PERSON_FIELDS = {"image_id": (int, str), "bbox": list}
-"""What of COCO is read before a sample is made; :mod:`annotator.parsing` checks the rest of an annotation then."""
+"""What of COCO is read before a sample is made; :mod:`annotator.coco.parsing` checks the rest of an annotation then."""
 
 
 def read_source(source: Source) -> list[Record]:
     """The images of a source in file order, those without people included.
 
     Raises:
-        annotator.coco.CocoError: categories of which none is a person.
+        annotator.coco.reader.CocoError: categories of which none is a person.
         DataError: missing or malformed file or field, an image id that is unknown or used twice, an image file or
             a folder of dense labels that is not there, a dense label that two photos share.
     """

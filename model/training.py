@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from annotator.whole_files import whole_file
+from annotator.photos.atomic_files import whole_file
 from model.augmentation import Augmentation
 from model.cascade import CONTEXT, POSE, PRESETS, STAGE_NETS, TRAINED_IN_STAGE, Cascade, CascadeConfig
 from model.config import RunConfig, StagePlan, check_config, read_config

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from annotator.whole_files import whole_file
+from annotator.photos.atomic_files import whole_file
 from model.cascade import Cascade, CascadeConfig
 
 CONFIG_KEY = "config"

@@ -133,7 +133,7 @@ def test_annotator_works_without_keras_and_tensorflow():
 
 
 def test_missing_onnxruntime_names_the_extras():
-    done = python("from annotator.network import Network; Network()", without=("onnxruntime",))
+    done = python("from annotator.inference.network import Network; Network()", without=("onnxruntime",))
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError")
     assert "densepose-annotator[cpu]" in last

@@ -9,11 +9,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from annotator.fiftyone_fields import Fields, declare_fields
-from annotator.fiftyone_info import maps_folder
-from annotator.fiftyone_labels import replace_predictions
-from annotator.network import METADATA_KEY, Network
-from annotator.people import People
+from annotator.dataset.fields import Fields, declare_fields
+from annotator.dataset.info import maps_folder
+from annotator.dataset.sample_people import replace_predictions
+from annotator.inference.network import METADATA_KEY, Network
+from annotator.labels.people import People
 
 from .test_edits import SIZE, block
 

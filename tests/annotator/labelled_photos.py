@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from annotator.annotations import annotation
-from annotator.densepose import CHART_TO_PART
-from annotator.label_maps import LabelMaps
-from annotator.people import Person
-from annotator.truth import DataSet, Truth, find_data_sets, read_truth
+from annotator.coco.encoding import annotation
+from annotator.evaluation.ground_truth import DataSet, Truth, find_data_sets, read_truth
+from annotator.geometry.label_maps import LabelMaps
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import Person
 
 SIZE = (128, 96)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from annotator.densepose import CHART_TO_PART
-from annotator.people import People, Person, Provenance
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import People, Person, Provenance
 
 
 def dense_person(seed: int, size=(64, 48), **changes) -> Person:

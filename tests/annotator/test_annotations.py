@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from annotator.annotations import annotation, image_record
-from annotator.densepose import CHART_TO_PART
-from annotator.parsing import CocoError, read_person
-from annotator.people import People, Person, Provenance
-from annotator.points import PointSampling
+from annotator.coco.encoding import annotation, image_record
+from annotator.coco.parsing import CocoError, read_person
+from annotator.coco.surface_points import PointSampling
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import People, Person, Provenance
 from tests.annotator.people_samples import dense_person, record
 
 SIZE = (64, 48)

@@ -18,7 +18,7 @@ import pytest
 
 from annotator.app import AppError, check_port, dataset_name, plugin_folder, register_plugin, run
 from annotator.examples import EXAMPLES
-from annotator.images import PhotoError
+from annotator.photos.reading import PhotoError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -8,10 +8,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from annotator.average_precision import Candidates, average_precision
-from annotator.crops import overlap
-from annotator.people import Person
-from annotator.rle import encode_mask
+from annotator.coco.rle import encode_mask
+from annotator.evaluation.average_precision import Candidates, average_precision
+from annotator.geometry.crops import overlap
+from annotator.labels.people import Person
 
 
 def candidates(similarity, scores=None, excused=None) -> Candidates:

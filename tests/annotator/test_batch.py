@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.batch import Annotated, annotate
-from annotator.decoding import Settings
-from annotator.network import Network
-from annotator.people import Person
+from annotator.inference.decoding import Settings
+from annotator.inference.network import Network
+from annotator.inference.pipeline import Annotated, annotate
+from annotator.labels.people import Person
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.body import GRID, PATH, Body, load_body
-from annotator.densepose import CHART_MIRROR, CHART_TO_PART, CHARTS, mirror_uv
-from annotator.surface import read_surface
+from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, CHARTS, mirror_uv
+from annotator.surface.body import GRID, PATH, Body, load_body
+from annotator.surface.geodesic import read_surface
 
 ALL = tuple(range(1, len(CHARTS)))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.boxes import box_iou, clipped, extent, padded
+from annotator.geometry.boxes import box_iou, clipped, extent, padded
 
 
 @pytest.mark.parametrize(

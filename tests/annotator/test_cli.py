@@ -10,7 +10,7 @@ import pytest
 
 from annotator import __version__
 from annotator.cli import main
-from annotator.coco import read_coco
+from annotator.coco.reader import read_coco
 from tests.annotator.conftest import draw_photo
 
 ROOT = Path(__file__).resolve().parent.parent.parent

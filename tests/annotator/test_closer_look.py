@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.closer_look import look_closer
-from annotator.decoding import Settings
-from annotator.network import Network
-from annotator.people import People, Person
+from annotator.inference.decoding import Settings
+from annotator.inference.network import Network
+from annotator.inference.zoom_in import look_closer
+from annotator.labels.people import People, Person
 from tests.annotator.conftest import draw_photo
 
 SIZE = (400, 300)

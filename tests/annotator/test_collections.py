@@ -16,20 +16,20 @@ import pytest
 from fiftyone import Detections, ViewField
 from pycocotools.coco import COCO
 
-from annotator import collections
-from annotator.coco import CocoError
-from annotator.collections import (
+from annotator.coco.reader import CocoError
+from annotator.dataset.fields import FieldError
+from annotator.examples import EXAMPLES
+from annotator.inference.decoding import Settings
+from annotator.inference.network import DEFAULT_MODEL
+from annotator.photos.reading import find_photos
+from annotator.runs import dataset as collections
+from annotator.runs.dataset import (
     Annotation,
     Export,
     annotate_samples,
     export_samples,
     import_labels,
 )
-from annotator.decoding import Settings
-from annotator.examples import EXAMPLES
-from annotator.fiftyone_fields import FieldError
-from annotator.images import find_photos
-from annotator.network import DEFAULT_MODEL
 
 from .conftest import draw_photo
 from .people_samples import image, record
@@ -182,8 +182,8 @@ def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
     add(dataset, photos)
     code = (
         "import sys, fiftyone as fo\n"
-        "from annotator.collections import Annotation\n"
-        "from annotator.decoding import Settings\n"
+        "from annotator.runs.dataset import Annotation\n"
+        "from annotator.inference.decoding import Settings\n"
         f"run = Annotation(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
         "for done in run:\n"
         "    print(done, flush=True)\n"
@@ -532,8 +532,8 @@ def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):
 def test_people_added_in_review_are_labelled_by_the_model_that_labelled_the_rest(
     dataset, photos, tiny_model, tmp_path
 ):
-    from annotator.network import DEFAULT_MODEL
-    from annotator.review import Review
+    from annotator.inference.network import DEFAULT_MODEL
+    from annotator.review.session import Review
 
     mine = Path(shutil.copy(tiny_model, tmp_path / "mine.onnx"))
     add(dataset, photos)

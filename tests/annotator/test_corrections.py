@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from fiftyone import ViewField
 
-from annotator.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
-from annotator.fiftyone_fields import FieldError, Fields, declare_fields
-from annotator.fiftyone_labels import replace_predictions
-from annotator.people import People, Provenance
-from annotator.truth import DataSet, find_data_sets, has_mask, read_truth
+from annotator.dataset.fields import FieldError, Fields, declare_fields
+from annotator.dataset.sample_people import replace_predictions
+from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_truth
+from annotator.labels.people import People, Provenance
+from annotator.retraining.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
 from model.canvas import paint
 from model.losses import IGNORE, SOME
 from model.sources import Source, read_source

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from annotator.crops import overlap
-from annotator.decoding import Settings, decode
-from annotator.densepose import CHART_TO_PART
-from annotator.images import Letterbox
-from annotator.instances import Split
-from annotator.network import Maps, ModelInfo
-from annotator.people import Person
+from annotator.geometry.crops import overlap
+from annotator.inference.decoding import Settings, decode
+from annotator.inference.grouping import Split
+from annotator.inference.network import Maps, ModelInfo
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import Person
+from annotator.photos.reading import Letterbox
 
 INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
 SIDE = 128

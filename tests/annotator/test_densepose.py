@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.densepose import (
+from annotator.labels.label_space import (
     CHART_COLOURS,
     CHART_MIRROR,
     CHART_TO_PART,

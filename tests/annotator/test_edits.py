@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_MIRROR, CHART_TO_PART, mirror_uv
-from annotator.edits import EditError, Scene, apply_edit
-from annotator.people import Person, Provenance
+from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, mirror_uv
+from annotator.labels.people import Person, Provenance
+from annotator.review.edits import EditError, Scene, apply_edit
 
 SIZE = (80, 60)
 

@@ -7,20 +7,20 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.batch import annotate
 from annotator.cli import main
-from annotator.coco import CocoWriter
-from annotator.decoding import Settings
-from annotator.densepose import CHART_MIRROR, PART_MIRROR
-from annotator.evaluation import VIEWS, PersonView, SceneView, _Run, evaluate, match
+from annotator.coco.reader import CocoWriter
+from annotator.coco.rle import encode_mask
+from annotator.evaluation.evaluate import VIEWS, PersonView, SceneView, _Run, evaluate, match
+from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_truth, usable
+from annotator.evaluation.report import ROWS, figure, share, table
 from annotator.examples import EXAMPLES
-from annotator.figures import ROWS, figure, share, table
-from annotator.instances import Split
-from annotator.network import DEFAULT_MODEL, Network
-from annotator.people import Person
-from annotator.rle import encode_mask
-from annotator.surface import Surface
-from annotator.truth import DataSet, find_data_sets, has_mask, read_truth, usable
+from annotator.inference.decoding import Settings
+from annotator.inference.grouping import Split
+from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.pipeline import annotate
+from annotator.labels.label_space import CHART_MIRROR, PART_MIRROR
+from annotator.labels.people import Person
+from annotator.surface.geodesic import Surface
 from tests.annotator.labelled_photos import SIZE, figure_at, write_data
 from tests.annotator.test_surface import strip
 

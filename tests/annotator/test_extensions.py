@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.coco import CocoError
-from annotator.rle import encode_mask
-from annotator.truth import DataSet, check_data_set, read_truth
+from annotator.coco.reader import CocoError
+from annotator.coco.rle import encode_mask
+from annotator.evaluation.ground_truth import DataSet, check_data_set, read_truth
 from model.sources import DataError, Source, read_source
 
 from .labelled_photos import SIZE, figure_at, write_data

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.annotations import annotation
-from annotator.densepose import PARTS
-from annotator.fiftyone_fields import FieldError, Fields, check_fields, declare_fields
-from annotator.fiftyone_labels import find_labels, read_people, replace_predictions
-from annotator.fiftyone_person import attribute
-from annotator.parsing import read_person
-from annotator.people import People, Person, Provenance
+from annotator.coco.encoding import annotation
+from annotator.coco.parsing import read_person
+from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
+from annotator.dataset.person_labels import attribute
+from annotator.dataset.sample_people import find_labels, read_people, replace_predictions
+from annotator.labels.label_space import PARTS
+from annotator.labels.people import People, Person, Provenance
 
 from .people_samples import dense_person, record
 

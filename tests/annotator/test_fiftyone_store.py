@@ -4,8 +4,8 @@ import bson
 import numpy as np
 import pytest
 
-from annotator.fiftyone_fields import Fields, declare_fields
-from annotator.fiftyone_store import StoredSample, StoreError, saved_at
+from annotator.dataset.fields import Fields, declare_fields
+from annotator.dataset.store import StoredSample, StoreError, saved_at
 
 FIELDS = Fields()
 

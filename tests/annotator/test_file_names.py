@@ -2,8 +2,8 @@
 
 import pytest
 
-from annotator.fiftyone_fields import FieldError
-from annotator.file_names import file_names
+from annotator.coco.file_names import file_names
+from annotator.dataset.fields import FieldError
 
 
 @pytest.mark.parametrize(

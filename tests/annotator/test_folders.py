@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from pycocotools.coco import COCO
 
-from annotator.coco import read_coco
-from annotator.decoding import Settings
-from annotator.folders import JournalError, annotate_folder
-from annotator.images import PhotoError
-from annotator.network import Network
-from annotator.points import PointSampling
+from annotator.coco.reader import read_coco
+from annotator.coco.surface_points import PointSampling
+from annotator.inference.decoding import Settings
+from annotator.inference.network import Network
+from annotator.photos.reading import PhotoError
+from annotator.runs.folder import JournalError, annotate_folder
 from tests.annotator.conftest import draw_photo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -256,8 +256,8 @@ def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path
 
 RUN = """
 import os, signal, sys
-from annotator.folders import annotate_folder
-from annotator.network import Network
+from annotator.runs.folder import annotate_folder
+from annotator.inference.network import Network
 
 folder, out, model, photos, when = sys.argv[1:]
 network = Network(model, threads=1)

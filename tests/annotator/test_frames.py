@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from annotator.frames import decode_part_masks, encode_part_masks, points_to_frame, points_to_image
+from annotator.coco.box_frame import decode_part_masks, encode_part_masks, points_to_frame, points_to_image
 
 PARTS = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=256), elements=st.integers(0, 14))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.heatmaps import highest
+from annotator.inference.heatmaps import highest
 
 H, W = 24, 32
 EVERYWHERE = np.ones((H, W), bool)

@@ -8,8 +8,8 @@ import bson
 import numpy as np
 import pytest
 
-from annotator import history
-from annotator.people import Person
+from annotator.labels.people import Person
+from annotator.review import undo as history
 
 from .people_samples import dense_person
 

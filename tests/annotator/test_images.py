@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from annotator.images import PADDING, Letterbox, PhotoError, find_photos, photo_size, read_photo, warp
+from annotator.photos.reading import PADDING, Letterbox, PhotoError, find_photos, photo_size, read_photo, warp
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (20, 40, 210)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from annotator.instances import GRID, Split, peaks, person_in_box, split_people
+from annotator.inference.grouping import GRID, Split, peaks, person_in_box, split_people
 
 
 def scene(centres, noise: float = 0.002, seed: int = 0):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_MIRROR, CHART_TO_PART, KEYPOINTS, PARTS, mirror_uv
-from annotator.limbs import settle_sides, weigh_joints
-from annotator.network import Maps
+from annotator.inference.left_right import settle_sides, weigh_joints
+from annotator.inference.network import Maps
+from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, KEYPOINTS, PARTS, mirror_uv
 
 SIDE = 48
 CHART = {part: int(np.flatnonzero(PARTS.index(part) == CHART_TO_PART)[0]) for part in PARTS[1:]}

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_TO_PART, KEYPOINT_SIGMAS
-from annotator.metrics import (
+from annotator.evaluation.similarity import (
     CHART_GROUPS,
     KAPPAS,
     gps,
@@ -11,6 +10,7 @@ from annotator.metrics import (
     keypoints_right,
     mask_iou,
 )
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_SIGMAS
 
 
 def test_mask_iou_looks_at_counted_pixels_only():

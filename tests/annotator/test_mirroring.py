@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_TO_PART
 from annotator.examples import EXAMPLES
-from annotator.images import Letterbox, find_photos, read_photo
-from annotator.mirroring import look, mean, mirror
-from annotator.network import Maps, Network
+from annotator.inference.flip_augmentation import look, mean, mirror
+from annotator.inference.network import Maps, Network
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.photos.reading import Letterbox, find_photos, read_photo
 
 
 def maps(seed: int) -> Maps:

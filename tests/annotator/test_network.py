@@ -10,8 +10,8 @@ import onnx
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.images import Letterbox, find_photos, read_photo
-from annotator.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
+from annotator.inference.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
+from annotator.photos.reading import Letterbox, find_photos, read_photo
 from tests.annotator.conftest import DESCRIPTION, SIDE
 
 
@@ -131,7 +131,7 @@ def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):
 def test_without_onnxruntime_the_error_names_the_extras():
     script = (
         "import sys; sys.modules['onnxruntime'] = None\n"
-        "from annotator.network import Network\n"
+        "from annotator.inference.network import Network\n"
         "try:\n    Network()\nexcept ImportError as error:\n    print(error)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

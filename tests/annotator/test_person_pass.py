@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.decoding import Settings
-from annotator.densepose import KEYPOINT_MIRROR
 from annotator.examples import EXAMPLES
-from annotator.images import read_photo
-from annotator.network import Network
-from annotator.person_pass import label_boxes
+from annotator.inference.box_prompt import label_boxes
+from annotator.inference.decoding import Settings
+from annotator.inference.network import Network
+from annotator.labels.label_space import KEYPOINT_MIRROR
+from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (20, 30, 60, 100, 10), (150, 40, 70, 90, 200)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from annotator.densepose import CHART_TO_PART
-from annotator.points import PointSampling
+from annotator.coco.surface_points import PointSampling
+from annotator.labels.label_space import CHART_TO_PART
 
 CHARTS = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 24))
 METHODS = st.sampled_from(["even", "random"])

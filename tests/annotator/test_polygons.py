@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from annotator.polygons import trace
+from annotator.coco.polygons import trace
 
 SIZE = (80, 60)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR
-from annotator.network import Maps
-from annotator.people import Person
-from annotator.quality import DOUBTS, doubts, map_doubts, overall
+from annotator.inference.network import Maps
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR
+from annotator.labels.people import Person
+from annotator.labels.quality import DOUBTS, doubts, map_doubts, overall
 
 TORSO, HEAD = 1, 14
 

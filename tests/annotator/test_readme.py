@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from annotator.coco import read_coco
+from annotator.coco.reader import read_coco
 from annotator.examples import EXAMPLES
-from annotator.images import find_photos
+from annotator.photos.reading import find_photos
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator import regions
+from annotator.geometry import regions
 
 BOX = (10, 20, 40, 30)
 POINT = st.tuples(st.floats(0, 60), st.floats(10, 60))

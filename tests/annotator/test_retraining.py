@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from annotator.cli import main
-from annotator.collections import annotate_samples, import_labels
-from annotator.decoding import Settings
+from annotator.dataset.fields import FieldError
 from annotator.examples import EXAMPLES
-from annotator.fiftyone_fields import FieldError
-from annotator.images import find_photos
-from annotator.network import DEFAULT_MODEL, Network
-from annotator.retraining import FineTuning, Retraining, last_run, losses
+from annotator.inference.decoding import Settings
+from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.photos.reading import find_photos
+from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
+from annotator.runs.dataset import annotate_samples, import_labels
 from model.config import check_config, make_config
 from model.sources import Source
 

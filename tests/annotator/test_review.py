@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from pymongo.errors import AutoReconnect
 
-from annotator import history
-from annotator.collections import annotate_samples, export_samples
-from annotator.edits import EditError
+from annotator.dataset.fields import FieldError, Fields, declare_fields
+from annotator.dataset.sample_people import read_people, replace_predictions
+from annotator.dataset.store import StoredSample, StoreError
 from annotator.examples import EXAMPLES
-from annotator.fiftyone_fields import FieldError, Fields, declare_fields
-from annotator.fiftyone_labels import read_people, replace_predictions
-from annotator.fiftyone_store import StoredSample, StoreError
-from annotator.images import find_photos
-from annotator.panel_data import person_data, version_of
-from annotator.people import People, Provenance
-from annotator.review import _CACHE, Review, ReviewError
-from annotator.review_queue import Filter, approve_below, queue, spot_check, take_back
-from annotator.score_table import SCORES, score_table
+from annotator.labels.people import People, Provenance
+from annotator.photos.reading import find_photos
+from annotator.review import undo as history
+from annotator.review.edits import EditError
+from annotator.review.panel_data import person_data, version_of
+from annotator.review.queue import Filter, approve_below, queue, spot_check, take_back
+from annotator.review.score_table import SCORES, score_table
+from annotator.review.session import _CACHE, Review, ReviewError
+from annotator.runs.dataset import annotate_samples, export_samples
 
 from .test_edits import SIZE, block
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 
-from annotator.rle import decode_labels, decode_mask, encode_labels, encode_mask, encode_polygons
+from annotator.coco.rle import decode_labels, decode_mask, encode_labels, encode_mask, encode_polygons
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, max_side=20)
 

@@ -4,7 +4,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from annotator.surface import Surface, SurfaceError
+from annotator.surface.geodesic import Surface, SurfaceError
 
 
 def strip() -> dict[str, np.ndarray]:

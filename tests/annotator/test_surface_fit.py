@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator import surface_fit
-from annotator.body import Body, load_body
-from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINTS
-from annotator.people import Person
-from annotator.surface_fit import refit, swap_depth, swap_sides
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINTS
+from annotator.labels.people import Person
+from annotator.surface import refit as surface_fit
+from annotator.surface.body import Body, load_body
+from annotator.surface.refit import refit, swap_depth, swap_sides
 
 LEG, TORSO, HEAD = 6, 1, 14
 

@@ -6,13 +6,13 @@ import sys
 import time
 from pathlib import Path
 
-from annotator import history
 from annotator.cli import main
-from annotator.fiftyone_fields import Fields
-from annotator.fiftyone_info import maps_folder
-from annotator.fiftyone_labels import read_people
-from annotator.review import Review
-from annotator.tidying import SPARED_HOURS, superseded_maps
+from annotator.dataset.fields import Fields
+from annotator.dataset.info import maps_folder
+from annotator.dataset.sample_people import read_people
+from annotator.review import undo as history
+from annotator.review.session import Review
+from annotator.runs.tidy import SPARED_HOURS, superseded_maps
 
 FIELDS = Fields()
 
@@ -75,7 +75,7 @@ def test_files_that_go_meanwhile_are_no_error(dataset, sample, tmp_path, monkeyp
     dataset.clear()
     maps = tmp_path / "maps"
     turn_old(maps)
-    monkeypatch.setattr("annotator.tidying.old_edits", superseded_maps)  # gone when it is their turn
+    monkeypatch.setattr("annotator.runs.tidy.old_edits", superseded_maps)  # gone when it is their turn
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert files(maps) == set()
 

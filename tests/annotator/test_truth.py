@@ -5,12 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.boxes import around, shared_slices
-from annotator.coco import CocoError
-from annotator.densepose import CHART_TO_PART
-from annotator.label_maps import LabelMaps
-from annotator.rle import encode_mask
-from annotator.truth import (
+from annotator.coco.reader import CocoError
+from annotator.coco.rle import encode_mask
+from annotator.evaluation.ground_truth import (
     UNKNOWN,
     DataSet,
     area,
@@ -20,6 +17,9 @@ from annotator.truth import (
     labelled_keypoints,
     read_truth,
 )
+from annotator.geometry.boxes import around, shared_slices
+from annotator.geometry.label_maps import LabelMaps
+from annotator.labels.label_space import CHART_TO_PART
 from tests.annotator.labelled_photos import SIZE, figure_at, one, write_data
 
 

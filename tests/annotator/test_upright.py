@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from annotator.decoding import Settings
 from annotator.examples import EXAMPLES
-from annotator.images import Letterbox, read_photo
-from annotator.mirroring import look
-from annotator.network import Maps, Network
-from annotator.person_pass import label_boxes
-from annotator.upright import decode_upright, look_upright, quarter_turns, turn
+from annotator.inference.box_prompt import label_boxes
+from annotator.inference.decoding import Settings
+from annotator.inference.flip_augmentation import look
+from annotator.inference.network import Maps, Network
+from annotator.inference.upright import decode_upright, look_upright, quarter_turns, turn
+from annotator.photos.reading import Letterbox, read_photo
 from tests.annotator.test_mirroring import maps
 
 UP, RIGHT, DOWN, LEFT = (0, -1), (1, 0), (0, 1), (-1, 0)

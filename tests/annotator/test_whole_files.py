@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator import history
-from annotator.evaluation import write_report
-from annotator.surface_maps import SurfaceMaps
-from annotator.whole_files import whole_file
+from annotator.dataset.map_files import SurfaceMaps
+from annotator.evaluation.evaluate import write_report
+from annotator.photos.atomic_files import whole_file
+from annotator.review import undo as history
 
 from .full_disk import full_disk
 from .people_samples import dense_person

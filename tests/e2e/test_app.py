@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 from pycocotools.coco import COCO
 
-from annotator.densepose import PART_COLOURS
+from annotator.labels.label_space import PART_COLOURS
 
 # One large person each, so that a weak model finds it, too.
 PHOTOS = ("ccp/images/0003.jpg", "ccp/images/0005.jpg", "ccp/images/0007.jpg")

@@ -7,8 +7,8 @@ import fiftyone as fo
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotator.collections import import_labels
-from annotator.retraining import FineTuning, Retraining, losses
+from annotator.retraining.fine_tuning import FineTuning, Retraining, losses
+from annotator.runs.dataset import import_labels
 
 from ..model.conftest import write_source
 

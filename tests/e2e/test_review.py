@@ -12,13 +12,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from pycocotools.coco import COCO
 
-from annotator.body import load_body
-from annotator.collections import export_samples
-from annotator.densepose import CHART_TO_PART, KEYPOINT_MIRROR
-from annotator.fiftyone_fields import Fields, declare_fields
-from annotator.fiftyone_labels import read_people, replace_predictions
-from annotator.people import People, Person, Provenance
-from annotator.review import Review
+from annotator.dataset.fields import Fields, declare_fields
+from annotator.dataset.sample_people import read_people, replace_predictions
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.labels.people import People, Person, Provenance
+from annotator.review.session import Review
+from annotator.runs.dataset import export_samples
+from annotator.surface.body import load_body
 
 from .conftest import new_page
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from annotator.examples import EXAMPLES
-from annotator.images import find_photos
-from annotator.network import DEFAULT_MODEL
+from annotator.inference.network import DEFAULT_MODEL
+from annotator.photos.reading import find_photos
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "@densepose/annotator"

@@ -4,11 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from annotator import densepose
-from annotator.edits import LEAST_SIDE
-from annotator.fiftyone_fields import LEAST_DOUBT, PERSON_COLOURS
-from annotator.fiftyone_labels import DECIDED
-from annotator.panel_data import MASK_BIT
+from annotator.dataset.fields import LEAST_DOUBT, PERSON_COLOURS
+from annotator.dataset.sample_people import DECIDED
+from annotator.labels import label_space as densepose
+from annotator.review.edits import LEAST_SIDE
+from annotator.review.panel_data import MASK_BIT
 
 PLUGIN = Path(__file__).resolve().parents[2] / "fiftyone_plugin"
 

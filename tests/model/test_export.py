@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.images import PhotoError, find_photos
-from annotator.network import Maps, ModelError, Network
+from annotator.inference.network import Maps, ModelError, Network
+from annotator.photos.reading import PhotoError, find_photos
 from model.cascade import PRESETS, SECOND_THOUGHTS, Cascade
 from model.export import LIMITS, ExportError, compare, export_onnx, read_images
 

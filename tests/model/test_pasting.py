@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.images import read_photo
-from annotator.truth import usable
+from annotator.evaluation.ground_truth import usable
+from annotator.photos.reading import read_photo
 from model.augmentation import Augmentation
 from model.canvas import CHART, OWNER, PART, PERSON, paint
 from model.losses import IGNORE, SOME

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from annotator.decoding import Settings
-from annotator.decoding import decode as decode_people
 from annotator.examples import EXAMPLES
-from annotator.images import Letterbox, find_photos, read_photo
-from annotator.network import DEFAULT_MODEL, Network
+from annotator.inference.decoding import Settings
+from annotator.inference.decoding import decode as decode_people
+from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.photos.reading import Letterbox, find_photos, read_photo
 from model.cascade import STAGE_NETS
 from model.export import decode, read_images
 from model.pretrained import LITE

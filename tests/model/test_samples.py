@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.coco import CocoError
-from annotator.densepose import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
+from annotator.coco.reader import CocoError
+from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
 from model.augmentation import Augmentation, change_look, sample_matrix
 from model.canvas import paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME

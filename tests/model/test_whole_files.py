@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from annotator.network import DEFAULT_MODEL
+from annotator.inference.network import DEFAULT_MODEL
 from model.cascade import PRESETS, Cascade
 from model.config import make_config
 from model.evaluation import THESIS_IOU, write_report

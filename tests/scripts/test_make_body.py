@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from annotator.body import PATH
+from annotator.surface.body import PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ import cv2
 import keras
 import numpy as np
 
-from annotator.network import Network
+from annotator.inference.network import Network
 from model.cascade import PRESETS, TAPS, Cascade
 from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source

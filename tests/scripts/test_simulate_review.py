@@ -10,8 +10,8 @@ from importlib.util import module_from_spec, spec_from_loader
 import numpy as np
 import pytest
 
-from annotator.densepose import KEYPOINT_MIRROR
-from annotator.truth import read_truth
+from annotator.evaluation.ground_truth import read_truth
+from annotator.labels.label_space import KEYPOINT_MIRROR
 
 from ..annotator.labelled_photos import figure_at, write_data
 from .test_scripts import SCRIPTS, run

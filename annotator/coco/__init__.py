@@ -1,0 +1,1 @@
+"""COCO-DensePose files: read as a stream, checked field by field, and written."""

@@ -1,0 +1,189 @@
+"""From a :class:`~annotator.labels.people.Person` to an annotation of a COCO-DensePose file.
+
+An annotation that was read keeps the source's own form of each field (box with fractions, polygons, part
+masks, points) as long as it still says what the person holds; only what was changed is encoded anew. The
+source annotation travels in :attr:`Person.extra`. A keypoint that was changed is a teacher's no longer: its flag in
+``keypoints_pseudo`` (:mod:`annotator.evaluation.ground_truth`) becomes 0.
+
+Fields beyond COCO and COCO-DensePose, written where they say more than their default:
+
+- ``dp_keypoint_scores``: 17 numbers 0..1, the confidence of each keypoint,
+- ``dp_quality``: object of task name to 0..1, as :attr:`Person.quality`,
+- ``dp_provenance``: object with ``model``, ``time``, ``state``, ``author``, ``comment`` and ``edited``, as
+  :class:`~annotator.labels.people.Provenance`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from annotator.coco.box_frame import POINT_SCALE, Frame, encode_part_masks, points_to_frame
+from annotator.coco.parsing import POINT_FIELDS, CocoError, parse_person
+from annotator.coco.rle import encode_mask
+from annotator.coco.surface_points import PointSampling
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS
+from annotator.labels.people import People, Person
+
+UNCHANGED = 1e-3
+"""Pixels and other units up to which a number counts as the one that was read: arrays are float32."""
+
+
+def image_record(people: People) -> dict[str, Any]:
+    """The image's record, without ``id`` where none is known: :class:`.CocoWriter` gives one."""
+    width, height = people.size
+    record = {"file_name": people.file_name, "width": width, "height": height, **people.extra}
+    return record if people.id is None else {"id": people.id} | record
+
+
+def annotation(
+    person: Person, size: tuple[int, int], sampling: PointSampling | None = None
+) -> dict[str, Any]:
+    """The annotation of a person in an image of ``size`` (width, height).
+
+    :class:`.CocoWriter` gives it what is left out: ``image_id``, and ``id`` where none is known. ``category_id`` is
+    1, which it changes where its categories say otherwise. The points of a person are those of its corrections, then
+    its ``points``, then, by ``sampling``, some of each part that has charts but no ``points``.
+    """
+    was = _as_read(person, size)
+    known = was or Person(person.box)
+    record = ({} if person.id is None else {"id": person.id}) | {"category_id": 1} | person.extra
+    parts = _parts(person)
+    # These are said in shares of the box: a source's without area cannot hold those that came since.
+    framed = any(labels is not None for labels in (parts, person.points, person.corrections))
+    if _changed(was, person, "box") or (framed and not all(record["bbox"][2:])):
+        record["bbox"] = [int(side) for side in person.box]
+    if _changed(was, person, "box", "mask"):
+        record |= _mask_fields(person, size)
+    if _changed(was, person, "crowd"):
+        record["iscrowd"] = int(person.crowd)
+    if _changed(was, person, "keypoints", "visibility"):
+        _replace(record, ("keypoints", "num_keypoints", "dp_keypoint_scores"), _keypoint_fields(person))
+        flags = record.get("keypoints_pseudo")
+        if was is not None and isinstance(flags, list) and len(flags) == len(KEYPOINTS):
+            of_human = _keypoints_changed(was, person)
+            record["keypoints_pseudo"] = [
+                0 if theirs else flag for theirs, flag in zip(of_human, flags, strict=True)
+            ]
+    if _changed(was, person, "score"):
+        record["score"] = _share(person.score)
+    frame = tuple(record["bbox"])
+    if _changed(was, person, "box") or not _same(was.parts, parts):
+        masks = {} if parts is None else {"dp_masks": encode_part_masks(parts, person.box, frame)}
+        _replace(record, ("dp_masks",), masks)
+    surface = person.charts is not None or person.corrections is not None
+    if surface or _changed(was, person, "box", "points"):
+        _replace(record, POINT_FIELDS, _point_fields(person, frame, sampling or PointSampling()))
+    if _changed(known, person, "quality"):
+        quality = {task: _share(value) for task, value in person.quality.items()}
+        _replace(record, ("dp_quality",), {"dp_quality": quality} if quality else {})
+    if _changed(known, person, "provenance"):
+        record["dp_provenance"] = asdict(person.provenance)
+    return record
+
+
+def _as_read(person: Person, size: tuple[int, int]) -> Person | None:
+    """The person its source annotation stands for, ``None`` for one that was not read from a file."""
+    if "bbox" not in person.extra:
+        return None
+    try:
+        return parse_person(person.extra, size)
+    except CocoError:
+        # The image has another size than when it was read: nothing of the source holds.
+        return None
+
+
+def _changed(was: Person | None, now: Person, *names: str) -> bool:
+    return was is None or not all(_same(getattr(was, name), getattr(now, name)) for name in names)
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.shape != b.shape:
+            return False
+        return np.allclose(a, b, rtol=0, atol=UNCHANGED) if a.dtype.kind == "f" else np.array_equal(a, b)
+    return a is b if a is None or b is None else a == b
+
+
+def _replace(record: dict[str, Any], names: tuple[str, ...], values: dict[str, Any]) -> None:
+    for name in names:
+        record.pop(name, None)
+    record.update(values)
+
+
+def _share(value: float) -> float:
+    """A confidence as the reader takes it: 0..1."""
+    return round(min(max(float(value), 0.0), 1.0), 4)
+
+
+def _mask_fields(person: Person, size: tuple[int, int]) -> dict[str, Any]:
+    if person.mask is None:
+        return {"area": person.box[2] * person.box[3], "segmentation": []}
+    return {"area": int(person.mask.sum()), "segmentation": encode_mask(person.mask, person.box, size)}
+
+
+def _keypoint_fields(person: Person) -> dict[str, Any]:
+    if person.keypoints is None:
+        return {}
+    confidence = person.keypoints[:, 2].astype(float)
+    visibility = person.seen()
+    flat: list[float] = []
+    for (x, y), v in zip(person.keypoints[:, :2].tolist(), visibility.tolist(), strict=True):
+        flat += [round(x, 2), round(y, 2), v] if v else [0, 0, 0]
+    values = {"keypoints": flat, "num_keypoints": int((visibility > 0).sum())}
+    confidence = np.where(visibility > 0, confidence, 0)
+    if not np.array_equal(confidence, visibility > 0):
+        values["dp_keypoint_scores"] = [_share(c) for c in confidence]
+    return values
+
+
+def _keypoints_changed(was: Person, now: Person) -> np.ndarray:
+    """(17,) bool: keypoints that are elsewhere, new, gone, or seen or hidden where they were not."""
+    blank = np.zeros((len(KEYPOINTS), 3), np.float32)
+    before, after = (blank if person.keypoints is None else person.keypoints for person in (was, now))
+    return (np.abs(after - before) > UNCHANGED).any(axis=1) | (was.seen() != now.seen())
+
+
+def _parts(person: Person) -> np.ndarray | None:
+    if person.parts is None and person.charts is not None:
+        return CHART_TO_PART[person.charts]
+    return person.parts
+
+
+def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict[str, Any]:
+    rows = [] if person.points is None else [person.points.astype(np.float64)]
+    if person.charts is not None:
+        rows.append(_sampled(person, sampling))
+    if person.corrections is not None:
+        # What a human said of a point is worth more than any other, of the same pixel above all.
+        said = np.floor(person.corrections[:, :2])
+        rows = [others[~(np.floor(others[:, None, :2]) == said).all(axis=-1).any(axis=1)] for others in rows]
+        rows.insert(0, person.corrections.astype(np.float64))
+    if not rows:
+        return {}
+    x, y, chart, u, v = np.concatenate(rows).T
+    dp_x, dp_y = points_to_frame(x, y, frame)
+    # What lies outside of the box cannot be said there; rounding does not count.
+    inside = (np.abs([dp_x, dp_y] - np.float64(POINT_SCALE / 2)) <= POINT_SCALE / 2 + UNCHANGED).all(axis=0)
+    dp_x, dp_y, chart, u, v = (values[inside] for values in (dp_x, dp_y, chart, u, v))
+    return {
+        "dp_I": chart.tolist(),
+        "dp_U": np.round(np.clip(u, 0, 1), 5).tolist(),
+        "dp_V": np.round(np.clip(v, 0, 1), 5).tolist(),
+        "dp_x": np.round(np.clip(dp_x, 0, POINT_SCALE), 3).tolist(),
+        "dp_y": np.round(np.clip(dp_y, 0, POINT_SCALE), 3).tolist(),
+    }
+
+
+def _sampled(person: Person, sampling: PointSampling) -> np.ndarray:
+    """(n, 5) x, y, chart, U, V of pixels with a chart, on parts without ``points``."""
+    charts = person.charts
+    if person.points is not None:
+        known = CHART_TO_PART[person.points[:, 2].astype(int)]
+        charts = np.where(np.isin(CHART_TO_PART[charts], known), charts.dtype.type(0), charts)
+    rows, columns = sampling.pick(charts)
+    dense = [layer[rows, columns] for layer in (person.charts, person.u, person.v)]
+    x, y = columns + person.box[0] + 0.5, rows + person.box[1] + 0.5
+    return np.stack([x, y, *dense], axis=1, dtype=np.float64)

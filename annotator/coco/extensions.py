@@ -1,0 +1,85 @@
+"""Optional fields beside those of COCO-DensePose, for data of which not all is labelled.
+
+Training (:mod:`model.sources`) and evaluation (:mod:`annotator.evaluation.ground_truth`) read them by the same rules; null is as good as
+no field, and so is an empty text or list on an annotation.
+
+* image ``complete``: true (the default, as in COCO) if every person in the image is labelled, so that the rest of it is
+  background. If false, only people with a mask and what is around them count: their boxes with a margin.
+* annotation ``flaw``: text, a reason to leave this person out: neither it nor its place counts.
+* annotation ``carried``: RLE of bags and the like, which count neither as person nor as background.
+* annotation ``keypoints_pseudo``: 17 flags, 1 for a keypoint that no human labelled. In evaluation these do not count;
+  training learns from them as from others.
+* annotation ``head_points``: ``{"neck": [x, y, v], "head_top": [x, y, v]}`` in image pixels, v as of keypoints. In
+  training they say where the head of people without labelled keypoints on it is; evaluation has no use for them.
+* annotation ``group``: true if the mask is of several people. Training does not paste them elsewhere as one; whoever
+  is to count as a crowd has ``iscrowd``, too.
+"""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from typing import Any
+
+from annotator.coco.rle import decode_mask
+from annotator.labels.label_space import KEYPOINTS
+
+HEAD_POINTS = ("neck", "head_top")
+
+
+def check_image(image: dict[str, Any]) -> None:
+    """Check an image's fields.
+
+    Raises:
+        ValueError: one that cannot be used; names it.
+    """
+    complete = image.get("complete")
+    if complete is not None and not isinstance(complete, bool):
+        raise ValueError(f"complete: {reprlib.repr(complete)} is neither true nor false")
+
+
+def check_person(annotation: dict[str, Any], size: tuple[int, int]) -> None:
+    """Check an annotation's fields, on an image of ``size`` (width, height).
+
+    Raises:
+        ValueError: one that cannot be used; names it.
+    """
+    for name, (fits, words) in RULES.items():
+        value = annotation.get(name)
+        if value and not fits(value):
+            raise ValueError(f"{name}: {reprlib.repr(value)} is not {words}")
+    if carried := annotation.get("carried"):
+        try:
+            decode_mask(carried, size, (0, 0, 1, 1))
+        except ValueError as error:
+            raise ValueError(f"carried: {error}") from None
+
+
+def is_complete(image: dict[str, Any]) -> bool:
+    """Whether every person in an image is labelled."""
+    return image.get("complete") is not False
+
+
+def _are_head_points(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        name in HEAD_POINTS and _is_point(point) for name, point in value.items()
+    )
+
+
+def _is_point(value: object) -> bool:
+    # Not isinstance: true is no number.
+    right = isinstance(value, list) and len(value) == 3 and all(type(n) in (int, float) for n in value)
+    return right and all(map(math.isfinite, value)) and value[2] in (0, 1, 2)
+
+
+def _are_flags(value: object) -> bool:
+    return isinstance(value, list) and len(value) == len(KEYPOINTS) and all(flag in (0, 1) for flag in value)
+
+
+RULES = {
+    "flaw": (lambda value: isinstance(value, str), "text"),
+    "group": (lambda value: value in (0, 1), "true or false"),
+    "keypoints_pseudo": (_are_flags, f"a list of {len(KEYPOINTS)} zeros and ones"),
+    "head_points": (_are_head_points, f"an object of {' and '.join(HEAD_POINTS)}, each [x, y, 0, 1 or 2]"),
+}
+"""By the name of an annotation's field, what its value must fulfil, and that in words."""

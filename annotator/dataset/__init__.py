@@ -1,0 +1,1 @@
+"""People in the fields of a FiftyOne dataset: schema, conversion, storage."""

@@ -1,0 +1,264 @@
+"""Names, types and colours of the fields that hold people in a FiftyOne dataset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.labels.label_space import (
+    CHART_COLOURS,
+    CHARTS,
+    KEYPOINTS,
+    PART_COLOURS,
+    PARTS,
+    SKELETON,
+)
+from annotator.labels.quality import DOUBTS
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+PERSON = "person"
+"""Label of people and of their keypoints."""
+TASKS = ("mask", "parts", "charts", "keypoints")
+"""Each has a quality score, the attribute ``quality_<task>`` of a person."""
+LEAST_DOUBT = 0.3
+"""A doubt from here on is among a person's ``reasons``."""
+PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
+"""Of the people of an image by their index, from 1; the ninth has the first one's colour."""
+SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
+"""Names of plotly's colour scales."""
+_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class FieldError(ValueError):
+    """A prefix or a dataset that cannot hold the fields; the message says why."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The names of the fields, all of which start with the prefix.
+
+    Raises:
+        FieldError: the prefix is not a name.
+    """
+
+    prefix: str = "dp"
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise FieldError(
+                f"field prefix {self.prefix!r}: use 1 to 40 small letters, digits and _, "
+                "starting with a letter"
+            )
+
+    @property
+    def people(self) -> str:
+        """``Detections`` with masks, one per person."""
+        return f"{self.prefix}_people"
+
+    @property
+    def parts(self) -> str:
+        """``Detections`` with masks, one per part and person, of one ``Instance`` with the person."""
+        return f"{self.prefix}_parts"
+
+    @property
+    def keypoints(self) -> str:
+        """``Keypoints``, of one ``Instance`` with the person."""
+        return f"{self.prefix}_keypoints"
+
+    @property
+    def charts(self) -> str:
+        """``Segmentation`` on disk, 0..24."""
+        return f"{self.prefix}_charts"
+
+    @property
+    def u(self) -> str:
+        """``Heatmap`` on disk."""
+        return f"{self.prefix}_u"
+
+    @property
+    def v(self) -> str:
+        """``Heatmap`` on disk."""
+        return f"{self.prefix}_v"
+
+    @property
+    def image_id(self) -> str:
+        """The image's id in COCO files."""
+        return f"{self.prefix}_image_id"
+
+    @property
+    def failure(self) -> str:
+        """Why the photo could not be annotated."""
+        return f"{self.prefix}_failure"
+
+    @property
+    def doubt(self) -> str:
+        """How much looks wrong on the photo, 0..1: the doubts of the people that nobody has decided, together."""
+        return f"{self.prefix}_doubt"
+
+    @property
+    def source(self) -> str:
+        """A dict of what the labels were when they were written, see :mod:`annotator.dataset.sample_people`."""
+        return f"{self.prefix}_source"
+
+    @property
+    def names(self) -> list[str]:
+        """Of all fields."""
+        return list(_types(self))
+
+
+def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
+    """
+    Raises:
+        FieldError: not single images, a view of patches or frames, or a field of that name and another type.
+    """
+    # The dataset's, not the view's: one slice of groups is images, too, but the fields are those of all slices.
+    media_type = samples._dataset.media_type
+    if media_type not in ("image", None):
+        raise FieldError(
+            f"{samples._dataset.name!r} holds {media_type} samples: people are labelled on images"
+        )
+    if samples._is_generated:
+        raise FieldError(
+            "labels are written to whole images: leave the view of patches, frames or clips first"
+        )
+    schema = samples._dataset.get_field_schema()
+    for name, kind in _types(fields).items():
+        found = schema.get(name)
+        kinds = {type(found), getattr(found, "document_type", None)}
+        if found is not None and kind not in kinds:
+            raise FieldError(f"the dataset has a field {name!r} of another type: choose another prefix")
+
+
+def find_prefixes(dataset: fo.Dataset) -> list[str]:
+    """Prefixes of the fields that were declared in a dataset."""
+    schema = dataset.get_field_schema()
+    return [
+        name.removesuffix("_people")
+        for name in schema
+        if name.endswith("_people") and name.removesuffix("_people") + "_source" in schema
+    ]
+
+
+def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
+    """Give the dataset the fields, the skeleton, names and colours; what is there already stays, save that the
+    first fields of a prefix have the App colour labels by their values.
+
+    Raises:
+        FieldError: as :func:`check_fields`.
+    """
+    import fiftyone as fo
+
+    check_fields(dataset, fields)
+    schema = dataset.get_field_schema(flat=True)
+    is_new = fields.people not in schema
+    for name, kind in _types(fields).items():
+        if name in schema:
+            continue
+        if issubclass(kind, fo.Label):
+            dataset.add_sample_field(name, fo.EmbeddedDocumentField, embedded_doc_type=kind)
+        else:
+            dataset.add_sample_field(name, kind)
+    person = f"{fields.people}.detections"
+    attributes = {
+        "review": fo.StringField,
+        "model": fo.StringField,
+        "time": fo.StringField,
+        "author": fo.StringField,
+        "comment": fo.StringField,
+        "edited": fo.BooleanField,
+        "annotation_id": fo.IntField,
+        "crowd": fo.BooleanField,
+        **{f"quality_{task}": fo.FloatField for task in TASKS},
+        **{f"doubt_{name}": fo.FloatField for name in DOUBTS},
+        "doubt": fo.FloatField,
+        "reasons": fo.ListField,
+    }
+    for name, kind in attributes.items():
+        if f"{person}.{name}" not in schema:
+            subfield = {"subfield": fo.StringField} if kind is fo.ListField else {}
+            dataset.add_sample_field(f"{person}.{name}", kind, **subfield)
+    points = f"{fields.keypoints}.keypoints.visibility"
+    if points not in schema:
+        dataset.add_sample_field(points, fo.ListField, subfield=fo.IntField)
+
+    dataset.mask_targets = {fields.charts: dict(enumerate(CHARTS[1:], 1)), **dataset.mask_targets}
+    skeleton = fo.KeypointSkeleton(labels=list(KEYPOINTS), edges=[list(limb) for limb in SKELETON])
+    dataset.skeletons = {fields.keypoints: skeleton, **dataset.skeletons}
+    _add_colours(dataset, fields)
+    if is_new:
+        # The App draws parts and charts in the colours of their values only with this setting.
+        dataset.app_config.color_scheme.color_by = "value"
+        _hide_surface(dataset, fields)
+    dataset.save()
+
+
+def _types(fields: Fields) -> dict[str, type]:
+    import fiftyone as fo
+
+    return {
+        fields.people: fo.Detections,
+        fields.parts: fo.Detections,
+        fields.keypoints: fo.Keypoints,
+        fields.charts: fo.Segmentation,
+        fields.u: fo.Heatmap,
+        fields.v: fo.Heatmap,
+        fields.image_id: fo.IntField,
+        fields.failure: fo.StringField,
+        fields.doubt: fo.FloatField,
+        fields.source: fo.DictField,
+    }
+
+
+def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
+    """Colours of our fields in the dataset's colour scheme, where it has none of them yet."""
+    import fiftyone as fo
+
+    scheme = dataset.app_config.color_scheme or fo.ColorScheme(show_skeletons=True, opacity=0.6)
+    parts = [{"value": name, "color": _hex(c)} for name, c in zip(PARTS[1:], PART_COLOURS[1:], strict=True)]
+    charts = [{"intTarget": i, "color": _hex(c)} for i, c in enumerate(CHART_COLOURS[1:], 1)]
+    people = [{"value": str(i), "color": PERSON_COLOURS[(i - 1) % len(PERSON_COLOURS)]} for i in range(1, 65)]
+    ours = [
+        {"path": fields.people, "fieldColor": "#ff9f1c", "colorByAttribute": "index", "valueColors": people},
+        {"path": fields.parts, "fieldColor": "#5599ff", "colorByAttribute": "label", "valueColors": parts},
+        {
+            "path": fields.keypoints,
+            "fieldColor": "#ffffff",
+            "colorByAttribute": "index",
+            "valueColors": people,
+        },
+        {"path": fields.charts, "fieldColor": "#8dd35f", "maskTargetsColors": charts},
+        {"path": fields.u, "fieldColor": "#21918c"},
+        {"path": fields.v, "fieldColor": "#aa00aa"},
+    ]
+    scheme.fields = _with_missing(scheme.fields, ours)
+    scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]
+    scheme.colorscales = _with_missing(scheme.colorscales, scales)
+    dataset.app_config.color_scheme = scheme
+
+
+def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
+    """Let the App start with people and keypoints alone: the other fields cover them."""
+    import fiftyone as fo
+
+    config = dataset.app_config
+    active = config.active_fields or fo.DatasetAppConfig.default_active_fields(dataset)
+    hidden = {fields.parts, fields.charts, fields.u, fields.v}
+    shown = [path for path in active.paths if path not in hidden]
+    active.paths = shown + [path for path in (fields.people, fields.keypoints) if path not in shown]
+    config.active_fields = active
+
+
+def _with_missing(there: Iterable[dict[str, Any]] | None, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    there = list(there or [])
+    paths = {entry["path"] for entry in there}
+    return there + [entry for entry in ours if entry["path"] not in paths]
+
+
+def _hex(colour: np.ndarray) -> str:
+    return "#" + bytes(colour.tolist()).hex()

@@ -1,0 +1,40 @@
+"""Ids of images and people for COCO files, which they keep from file to file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotator.dataset.fields import Fields
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+
+def give_ids(dataset: fo.Dataset, fields: Fields) -> None:
+    """Number images and people that have no id, or one that another has."""
+    key = f"{fields.people}.detections.annotation_id"
+    samples = dataset.exists(fields.people)
+    images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
+    labels = samples.values([f"{fields.people}.detections.id", key])
+    people = {
+        label: number
+        for ids, numbers in zip(*labels, strict=True)
+        for label, number in zip(ids or [], numbers or [], strict=True)
+    }
+    if missing := _new_ids(images):
+        dataset.set_values(fields.image_id, missing, key_field="id")
+    if missing := _new_ids(people):
+        dataset.set_label_values(key, missing)
+
+
+def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
+    """A new id for each key that has none or, but for the first, one of another; after the highest."""
+    used: set[int] = set()
+    missing = []
+    for key, number in ids.items():
+        if number is None or number in used:
+            missing.append(key)
+        else:
+            used.add(number)
+    start = max(used, default=0) + 1
+    return {key: start + i for i, key in enumerate(missing)}

@@ -1,0 +1,54 @@
+"""What is known of a dataset as a whole, by the prefix of its fields: where its maps are, and, in FiftyOne's ``info``,
+which model labelled it last and the sections of the file that was imported into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.inference.network import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+MODELS, SECTIONS = "densepose_models", "densepose"
+"""Keys of ``info``; each holds a dict by prefix."""
+
+
+def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
+    """A folder below ``maps_dir``, by default one in FiftyOne's default dataset folder, that no other dataset has, not
+    even a later one of the same name."""
+    import fiftyone as fo
+
+    root = Path(maps_dir or Path(fo.config.default_dataset_dir) / "densepose")
+    return root.expanduser().absolute() / str(dataset._doc.id) / prefix
+
+
+def last_model(dataset: fo.Dataset, prefix: str) -> Path:
+    """The model that last labelled the dataset, if its file is still there, else the package's."""
+    path = Path(_recall(dataset, MODELS, prefix) or DEFAULT_MODEL)
+    return path if path.is_file() else DEFAULT_MODEL
+
+
+def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
+    """For :func:`last_model`."""
+    _remember(dataset, MODELS, prefix, str(path.absolute()))
+
+
+def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
+    """As :func:`annotator.coco.reader.read_sections` of the file that was imported last, ``None`` if there was none."""
+    return _recall(dataset, SECTIONS, prefix)
+
+
+def remember_sections(dataset: fo.Dataset, prefix: str, sections: dict[str, Any]) -> None:
+    """For :func:`imported_sections`."""
+    _remember(dataset, SECTIONS, prefix, sections)
+
+
+def _recall(dataset: fo.Dataset, key: str, prefix: str) -> Any:
+    return dataset.info.get(key, {}).get(prefix)
+
+
+def _remember(dataset: fo.Dataset, key: str, prefix: str, value: Any) -> None:
+    dataset.info[key] = dataset.info.get(key, {}) | {prefix: value}
+    dataset.save()

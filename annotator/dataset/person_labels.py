@@ -1,0 +1,329 @@
+"""One person to and from FiftyOne labels: a detection with a mask, one per part, and keypoints.
+
+What these labels cannot hold (the source annotation with its unknown fields, points) goes into a record, a
+dict for the sample's source field, beside a digest of what was written: a person who is not as written was
+edited, whatever tool did it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.dataset.fields import LEAST_DOUBT, PERSON, TASKS
+from annotator.geometry.boxes import Box, clipped, extent, shared_slices, within
+from annotator.labels.label_space import KEYPOINTS, PARTS
+from annotator.labels.people import Person, Provenance
+from annotator.labels.quality import DOUBTS, overall
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+
+BOX_SLACK = 1e-3
+"""Pixels: what a relative box overlaps by less comes of its being relative."""
+
+
+@dataclass(slots=True)
+class Labels:
+    """The labels of one person of a sample."""
+
+    person: fo.Detection
+    parts: list[fo.Detection] = field(default_factory=list)
+    keypoints: fo.Keypoint | None = None
+    record: dict[str, Any] | None = None
+    """Of the source field; ``None`` for a person who was added by hand."""
+
+    @property
+    def state(self) -> str:
+        """Of :data:`annotator.labels.people.STATES`, where a change by any tool counts as edited."""
+        state = attribute(self.person, "review")
+        if state and state != "predicted":
+            return state
+        return "edited" if self.is_changed else "predicted"
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether they are not as they were written: the App's own tools have changed them, say."""
+        return self.record is None or self.record["digest"] != digest_of(self)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether this is not a model's untouched prediction, and so never overwritten."""
+        touched = self.state != "predicted" or attribute(self.person, "comment")
+        return bool(touched) or not attribute(self.person, "model")
+
+    def to_documents(self, stored: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """What of ``stored``, the database's labels by their ids, is of this person."""
+        return {
+            "person": stored[self.person.id],
+            "parts": [stored[part.id] for part in self.parts],
+            "keypoints": self.keypoints and stored[self.keypoints.id],
+        }
+
+    @classmethod
+    def from_documents(cls, documents: dict[str, Any]) -> Labels:
+        """The inverse of :meth:`to_documents`."""
+        import fiftyone as fo
+
+        return cls(
+            person=fo.Detection.from_dict(documents["person"]),
+            parts=[fo.Detection.from_dict(part) for part in documents["parts"]],
+            keypoints=documents["keypoints"] and fo.Keypoint.from_dict(documents["keypoints"]),
+        )
+
+
+def attribute(label: fo.Label, name: str, default: Any = None) -> Any:
+    """An attribute that the label may not have."""
+    value = label[name] if label.has_field(name) else None
+    return default if value is None else value
+
+
+def instance_id(label: fo.Label) -> str | None:
+    """What ties the labels of one person together, where they are tied."""
+    instance = attribute(label, "instance")
+    return instance.id if instance else None
+
+
+def write_person(
+    person: Person, index: int, size: tuple[int, int], was: Labels | None = None, key: str | None = None
+) -> Labels:
+    """The labels of a person.
+
+    Args:
+        person: what to write; its charts, U and V go elsewhere (:mod:`annotator.dataset.map_files`).
+        index: of the person on its image, from 1.
+        size: width, height of the image in pixels.
+        was: the person's labels before, which keep their id, tags and all that this module does not know.
+        key: id for a person without labels before; default: a new one.
+    """
+    import fiftyone as fo
+
+    detection = was.person if was is not None else fo.Detection(label=PERSON)
+    if was is None and key is not None:
+        detection.id = key
+    instance = attribute(detection, "instance") or fo.Instance()
+    provenance = person.provenance
+    is_predicted = bool(provenance.model) or provenance.state != "predicted"
+    attributes = {
+        "review": provenance.state if is_predicted else None,
+        "model": provenance.model or None,
+        "time": provenance.time or None,
+        "author": provenance.author or None,
+        "comment": provenance.comment or None,
+        "edited": provenance.edited or None,
+        "annotation_id": person.id,
+        "crowd": person.crowd or None,
+        **{f"quality_{task}": person.quality.get(task) for task in TASKS},
+        **{f"doubt_{name}": person.doubts.get(name) for name in DOUBTS},
+        "doubt": overall(person.doubts.values()) if person.doubts else None,
+        "reasons": [words for name, words in DOUBTS.items() if person.doubts.get(name, 0) >= LEAST_DOUBT],
+    }
+    attributes = {name: value for name, value in attributes.items() if value is not None or was is not None}
+    values = {
+        "bounding_box": relative_box(person.box, size),
+        "mask": person.mask,
+        "confidence": float(person.score),
+        "index": index,
+        "instance": instance,
+    }
+    for name, value in (values | attributes).items():
+        detection[name] = value
+    if was is not None:
+        detection["mask_path"] = None
+    # Parts and keypoints get new ids, by which it is seen that they are others (:mod:`annotator.dataset.store`).
+    parts = []
+    before = {label.label: label for label in was.parts} if was is not None else {}
+    if person.parts is not None:
+        for part, mask, box in _split_parts(person.parts, person.box[:2]):
+            label = fo.Detection(
+                label=PARTS[part],
+                bounding_box=relative_box(box, size),
+                mask=mask,
+                index=index,
+                instance=instance,
+            )
+            parts.append(_with_notes_of(before.get(PARTS[part]), label))
+    keypoints = None
+    if person.keypoints is not None:
+        label = _write_keypoints(person, index, size, instance)
+        keypoints = _with_notes_of(was.keypoints if was is not None else None, label)
+    labels = Labels(detection, parts, keypoints)
+    known = [name for name in ("parts", "charts") if getattr(person, name) is not None]
+    labels.record = {
+        "digest": digest_of(labels),
+        "box": detection.bounding_box,
+        "known": known,
+        "extra": json.dumps(person.extra),
+        "points": None if person.points is None else person.points.tolist(),
+        "corrections": None if person.corrections is None else person.corrections.tolist(),
+        "quality": {task: float(value) for task, value in person.quality.items()},
+    }
+    return labels
+
+
+def _with_notes_of(was: fo.Label | None, label: fo.Label) -> fo.Label:
+    """A label with the tags of another one, and with its attributes that this module does not know."""
+    if was is not None:
+        label.tags = list(was.tags)
+        for name in was.field_names:
+            if not label.has_field(name) and name != "visibility":
+                label[name] = was[name]
+    return label
+
+
+def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance: fo.Instance) -> fo.Keypoint:
+    import fiftyone as fo
+
+    xy, confidence = person.keypoints[:, :2].astype(float) / size, person.keypoints[:, 2].astype(float)
+    missing = person.seen() == 0
+    attributes = {} if person.visibility is None else {"visibility": person.visibility.tolist()}
+    return fo.Keypoint(
+        label=PERSON,
+        points=[
+            (math.nan, math.nan) if gone else tuple(p) for p, gone in zip(xy.tolist(), missing, strict=True)
+        ],
+        confidence=confidence.tolist(),
+        index=index,
+        instance=instance,
+        **attributes,
+    )
+
+
+def read_person(labels: Labels, size: tuple[int, int]) -> Person:
+    """Without charts, U and V."""
+    detection, record, state = labels.person, labels.record or {}, labels.state
+    box = pixel_box(detection.bounding_box, size)
+    mask = _read_mask(detection, box)
+    parts = None
+    if labels.parts or "parts" in record.get("known", ()):
+        parts = _join_parts(labels.parts, box, size)
+        if mask is not None:
+            parts = np.where(mask, parts, np.uint8(0))
+        if labels.parts and not parts.any():
+            parts = None
+    keypoints = visibility = None
+    if labels.keypoints is not None:
+        keypoints, visibility = _read_keypoints(labels.keypoints, size)
+    points, corrections = (
+        None if record.get(name) is None else np.array(record[name], np.float32).reshape(-1, 5)
+        for name in ("points", "corrections")
+    )
+    quality = {task: attribute(detection, f"quality_{task}") for task in TASKS}
+    doubts = {name: attribute(detection, f"doubt_{name}") for name in DOUBTS}
+    return Person(
+        box=box,
+        mask=mask,
+        parts=parts,
+        keypoints=keypoints,
+        visibility=visibility,
+        points=points,
+        corrections=corrections,
+        score=1.0 if detection.confidence is None else detection.confidence,
+        quality=record.get("quality", {})
+        | {task: value for task, value in quality.items() if value is not None},
+        doubts={name: value for name, value in doubts.items() if value is not None},
+        provenance=Provenance(
+            model=attribute(detection, "model", ""),
+            time=attribute(detection, "time", ""),
+            state=state,
+            author=attribute(detection, "author", ""),
+            comment=attribute(detection, "comment", ""),
+            edited=attribute(detection, "edited", False)
+            or state == "edited"
+            or (state != "predicted" and labels.is_changed),
+        ),
+        crowd=bool(attribute(detection, "crowd", False)),
+        id=attribute(detection, "annotation_id"),
+        extra=json.loads(record.get("extra", "{}")),
+    )
+
+
+def _read_keypoints(label: fo.Keypoint, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """(17, 3) x, y, confidence and (17,) visibility; a label with fewer points is filled up."""
+    count = len(KEYPOINTS)
+    keypoints = np.zeros((count, 3), np.float32)
+    xy = np.array(label.points, np.float64).reshape(-1, 2)[:count] * size
+    seen = np.isfinite(xy).all(axis=1)
+    confidence = (
+        np.ones(len(xy)) if label.confidence is None else np.array(label.confidence, np.float64)[:count]
+    )
+    keypoints[: len(xy)][seen] = np.column_stack([xy, np.nan_to_num(confidence)])[seen]
+    visibility = attribute(label, "visibility")
+    if visibility is None:
+        return keypoints, None
+    full = np.zeros(count, np.uint8)
+    full[: len(xy)] = np.where(seen, np.maximum(np.array(visibility, np.uint8)[:count], 1), 0)
+    return keypoints, full
+
+
+def relative_box(box: Box, size: tuple[int, int]) -> list[float]:
+    return [box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]]
+
+
+def pixel_box(relative: list[float], size: tuple[int, int]) -> Box:
+    """The whole pixels that a relative box touches, inside the image and at least one."""
+    x, y, w, h = clipped([float(value) * size[i % 2] for i, value in enumerate(relative)], size, BOX_SLACK)
+    return min(x, size[0] - 1), min(y, size[1] - 1), max(w, 1), max(h, 1)
+
+
+def _read_mask(detection: fo.Detection, box: Box) -> np.ndarray | None:
+    """(h, w) bool; a mask of another size is stretched over the box, as the App draws it."""
+    mask = detection.get_mask()
+    if mask is None:
+        return None
+    mask = np.asarray(mask) > 0
+    _, _, w, h = box
+    if mask.shape == (h, w):
+        return mask
+    rows = (np.arange(h) + 0.5) * mask.shape[0] // h
+    columns = (np.arange(w) + 0.5) * mask.shape[1] // w
+    return mask[np.ix_(rows.astype(int), columns.astype(int))]
+
+
+def _split_parts(parts: np.ndarray, corner: tuple[int, int]) -> Iterator[tuple[int, np.ndarray, Box]]:
+    """Each part that is there, its bool mask and the mask's box; ``corner`` is that of ``parts``."""
+    for part in np.unique(parts[parts > 0]).tolist():
+        mask = parts == part
+        x, y, w, h = inner = extent(mask)
+        yield part, np.ascontiguousarray(within(mask, inner)), (corner[0] + x, corner[1] + y, w, h)
+
+
+def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) uint8 parts within the box; where two overlap the later label wins."""
+    parts = np.zeros(box[3:1:-1], np.uint8)
+    for label in labels:
+        if label.label not in PARTS:
+            continue
+        inner = pixel_box(label.bounding_box, size)
+        mask = _read_mask(label, inner)
+        if mask is None:
+            mask = np.ones(inner[3:1:-1], bool)
+        here, there = shared_slices(box, inner)
+        parts[here][mask[there]] = PARTS.index(label.label)
+    return parts
+
+
+def digest_of(labels: Labels) -> str:
+    """Of all that the App's tools can change on a person's labels: class, box, mask, tags and points."""
+    digest = hashlib.sha256()
+    for label in [labels.person, *sorted(labels.parts, key=lambda part: (part.label or "", part.id))]:
+        digest.update(repr((label.label, _rounded(label.bounding_box), sorted(label.tags))).encode())
+        mask = label.get_mask()
+        if mask is not None:
+            digest.update(repr(mask.shape).encode())
+            digest.update(np.packbits(np.asarray(mask) > 0))
+    if labels.keypoints is not None:
+        points = [_rounded(point) for point in labels.keypoints.points]
+        digest.update(repr((labels.keypoints.label, points, sorted(labels.keypoints.tags))).encode())
+    return digest.hexdigest()
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(float(value), 6) for value in values]

@@ -1,0 +1,210 @@
+"""A sample's people fields, read from the database and written back only if nobody else has written since.
+
+FiftyOne's own samples are shared by all of a process, whoever changes them, and encode every mask anew when
+their list of people changes. These are copies, and of their labels only those that changed are encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.dataset.fields import Fields, check_fields
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    Samples = fo.core.collections.SampleCollection
+
+TOO_LARGE = (10334, 17419, 17420)
+"""MongoDB's error codes for a document that an update would make too large."""
+
+
+class StoreError(ValueError):
+    """Labels that the database cannot keep."""
+
+
+def connect() -> None:
+    """Start FiftyOne's database, or reach the one that its config names.
+
+    Raises:
+        OSError: it does not start within FiftyOne's minute, or does not answer.
+    """
+    import fiftyone as fo
+    from fiftyone.core.config import FiftyOneConfigError
+    from fiftyone.core.service import ServiceException
+
+    try:
+        fo.list_datasets()
+    except (FiftyOneConfigError, ServiceException) as error:
+        log = Path(fo.config.database_dir) / "log" / "mongo.log"
+        raise OSError(
+            f"FiftyOne's database does not start: {error}. On a busy machine, try again; its log may say why: {log}"
+        ) from None
+
+
+def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
+    """When a sample was last saved; ``None`` if there is no such sample."""
+    document = find_document(dataset, sample_id, ["last_modified_at"])
+    return document and document["last_modified_at"]
+
+
+def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> dict[str, Any] | None:
+    """What the database has of a sample at these paths, and its ``_id``; ``None`` if there is no such sample."""
+    from bson import ObjectId
+
+    if not ObjectId.is_valid(sample_id):
+        return None
+    return dataset._sample_collection.find_one({"_id": ObjectId(sample_id)}, list(paths))
+
+
+def update_document(
+    dataset: fo.Dataset, document: dict[str, Any], values: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Set values of a sample, all at once, unless somebody has saved it since it was read.
+
+    Args:
+        dataset: that it was read from.
+        document: what was read, with ``filepath`` and ``last_modified_at``.
+        values: by their paths.
+
+    Returns:
+        What was set, with the new ``last_modified_at``; ``None`` if somebody was faster: nothing was written.
+
+    Raises:
+        StoreError: it would take more than the database keeps of one image; nothing was written.
+    """
+    import fiftyone as fo
+    from pymongo.errors import DocumentTooLarge, WriteError
+
+    # The database keeps milliseconds.
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    later = document["last_modified_at"] + timedelta(milliseconds=1)
+    values = values | {"last_modified_at": max(now, later)}
+    condition = {name: document[name] for name in ("_id", "last_modified_at")}
+    try:
+        done = dataset._sample_collection.update_one(condition, {"$set": values})
+    # The driver's or the server's limit, whichever is met.
+    except (DocumentTooLarge, WriteError) as error:
+        if isinstance(error, WriteError) and error.code not in TOO_LARGE:
+            raise
+        raise StoreError(
+            f"{document['filepath']}: its people would take more than the 16 MB that MongoDB keeps of one "
+            "image: delete people, or split the photo into several"
+        ) from None
+    if not done.matched_count:
+        return None
+    # As FiftyOne itself does after it has written past the samples that somebody holds.
+    fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[document["_id"]])
+    return values
+
+
+def people_values(
+    samples: Samples, fields: Fields, names: Sequence[str]
+) -> Iterator[tuple[str, str, list[tuple]]]:
+    """Attributes of the people of all samples with people fields, read without their masks.
+
+    Args:
+        samples: of a view that filters labels, only the people whom it shows.
+        names: of the attributes.
+
+    Yields:
+        A sample's id and path, and for each of its people the attributes, ``None`` for one that is not set.
+
+    Raises:
+        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+    """
+    check_fields(samples, fields)
+    paths = [f"{fields.people}.detections.{name}" for name in names]
+    columns = _with_all_fields(samples).exists(fields.people).values(["id", "filepath", *paths])
+    for key, filepath, *lists in zip(*columns, strict=True):
+        yield key, filepath, list(zip(*(values or [] for values in lists), strict=True))
+
+
+def _with_all_fields(samples: Samples) -> Samples:
+    """The same samples and labels, whatever fields a view hides."""
+    from fiftyone import ExcludeFields, SelectFields
+
+    view = samples._dataset.view()
+    for stage in samples.view()._stages:
+        if not isinstance(stage, ExcludeFields | SelectFields):
+            view = view.add_stage(stage)
+    return view
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """A sample as it was in the database."""
+
+    document: dict[str, Any]
+    """What the database has: masks are compressed bytes."""
+    sample: fo.Sample
+    """The same, of no dataset: changing it changes nothing else."""
+
+    @property
+    def time(self) -> datetime:
+        """When it was last saved."""
+        return self.document["last_modified_at"]
+
+    @classmethod
+    def load(cls, dataset: fo.Dataset, sample_id: str, fields: Fields) -> StoredSample | None:
+        """Read a sample; ``None`` if there is no such sample."""
+        import fiftyone as fo
+
+        document = find_document(
+            dataset, sample_id, [*fields.names, "filepath", "metadata", "last_modified_at"]
+        )
+        if document is None:
+            return None
+        document = dict.fromkeys(fields.names) | document
+        # FiftyOne decodes in place.
+        return cls(document, fo.Sample.from_dict(deepcopy(document)))
+
+    def labels(self, fields: Fields) -> dict[str, dict[str, Any]]:
+        """What the database has of each label, but for its mask, by the label's id."""
+        lists = [self.document[name] or {} for name in (fields.people, fields.parts, fields.keypoints)]
+        labels = [label for of in lists for label in of.get("detections") or of.get("keypoints") or []]
+        return {
+            str(label["_id"]): {name: value for name, value in label.items() if name != "mask"}
+            for label in labels
+        }
+
+    def save(self, dataset: fo.Dataset, fields: Fields, changed: Collection[str]) -> StoredSample | None:
+        """Write the people fields of :attr:`sample`, all at once.
+
+        Args:
+            dataset: that it was read from.
+            fields: that were read.
+            changed: ids of labels that differ from :attr:`document`, besides those that it does not have.
+
+        Returns:
+            The sample as it is now; ``None`` if somebody has saved it since it was read: nothing was written.
+
+        Raises:
+            StoreError: as :func:`update_document`.
+        """
+        values = {name: self._encoded(name, changed) for name in fields.names}
+        values = {name: value for name, value in values.items() if value != self.document[name]}
+        written = update_document(dataset, self.document, values)
+        return None if written is None else StoredSample(self.document | written, self.sample)
+
+    def _encoded(self, name: str, changed: Collection[str]) -> Any:
+        import fiftyone as fo
+
+        value, was = self.sample[name], self.document[name]
+        if not isinstance(value, fo.Label):
+            return value
+        if not isinstance(value, fo.Detections | fo.Keypoints):
+            return was if was is not None and str(was["_id"]) == value.id else value.to_dict()
+        key = value._LABEL_LIST_FIELD
+        known = {str(label["_id"]): label for label in (was or {}).get(key) or []}
+        labels = [
+            known[label.id] if label.id in known and label.id not in changed else label.to_dict()
+            for label in value[key]
+        ]
+        return {"_cls": type(value).__name__, key: labels}

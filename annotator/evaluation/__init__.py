@@ -1,0 +1,1 @@
+"""Measuring a model against labelled data: ground truth, accumulators, similarities, report."""

@@ -1,0 +1,45 @@
+"""A person's box-cropped arrays: moved to another box, compared with another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from annotator.geometry.boxes import Box, extent, shared_slices
+from annotator.labels.people import Person
+
+ARRAYS = ("mask", "parts", "charts", "u", "v")
+
+
+def recrop(person: Person, box: Box) -> Person:
+    """The same person with arrays that cover ``box``; what lies outside of it is lost, new pixels are 0."""
+    if box == person.box:
+        return person
+    arrays = {name: _moved(getattr(person, name), person.box, box) for name in ARRAYS}
+    return replace(person, box=box, **arrays)
+
+
+def tight(person: Person) -> Person:
+    """The same person in the smallest box around the mask; one without mask pixels stays as it is."""
+    inner = None if person.mask is None else extent(person.mask)
+    if inner is None:
+        return person
+    x, y, w, h = inner
+    return recrop(person, (person.box[0] + x, person.box[1] + y, w, h))
+
+
+def overlap(a: Person, b: Person) -> float:
+    """IoU of two masks in image coordinates."""
+    in_a, in_b = shared_slices(a.box, b.box)
+    both = np.count_nonzero(a.mask[in_a] & b.mask[in_b])
+    return both / max(np.count_nonzero(a.mask) + np.count_nonzero(b.mask) - both, 1)
+
+
+def _moved(array: np.ndarray | None, old: Box, new: Box) -> np.ndarray | None:
+    if array is None:
+        return None
+    moved = np.zeros(new[3:1:-1], array.dtype)
+    here, there = shared_slices(new, old)
+    moved[here] = array[there]
+    return moved

@@ -1,0 +1,167 @@
+"""Pixels that a human points at: strokes of a brush, polygons, areas of one label, sides of a line.
+
+Points are (n, 2) x, y in image pixels; results are bool arrays over a box (x, y, w, h) of image pixels, of
+those pixels whose centre is inside.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from annotator.geometry.boxes import Box
+
+GEODESIC_SIDE = 160
+"""Pixels to which the longer side of a mask is thinned out before distances inside it are measured."""
+BLOCK = 8
+"""Side of the squares of pixels in which the nearest known one is looked for first."""
+
+
+def stroke(points: np.ndarray, radius: float, box: Box) -> np.ndarray:
+    """(h, w): within ``radius`` of the line through the points, or of the one point."""
+    x, y, w, h = box
+    inside = np.zeros((h, w), bool)
+    points = points - (x, y)
+    for a, b in pairwise(points if len(points) > 1 else np.repeat(points, 2, axis=0)):
+        low = np.clip(np.floor(np.minimum(a, b) - radius), 0, (w, h)).astype(int)
+        high = np.clip(np.ceil(np.maximum(a, b) + radius), 0, (w, h)).astype(int)
+        if (high <= low).any():
+            continue
+        columns = np.arange(low[0], high[0]) + 0.5
+        rows = np.arange(low[1], high[1])[:, None] + 0.5
+        near = _to_segment(columns, rows, a, b)[0] <= radius**2
+        inside[low[1] : high[1], low[0] : high[0]] |= near
+    return inside
+
+
+def polygon(points: np.ndarray, box: Box) -> np.ndarray:
+    """(h, w): inside a closed outline, where it crosses itself by the even-odd rule."""
+    x, y, w, h = box
+    corners = points - (x, y)
+    rows = np.arange(h) + 0.5
+    crossings = np.zeros((h, w + 1), np.int32)
+    for a, b in pairwise([*corners, corners[0]]):
+        crossed = np.flatnonzero((a[1] <= rows) != (b[1] <= rows))
+        at = a[0] + (rows[crossed] - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
+        # Every pixel whose centre is to the right of an edge has crossed it once more.
+        np.add.at(crossings, (crossed, np.clip(np.ceil(at - 0.5), 0, w).astype(int)), 1)
+    return crossings.cumsum(axis=1)[:, :w] % 2 > 0
+
+
+def area(labels: np.ndarray, row: int, column: int) -> np.ndarray:
+    """(h, w): the pixels connected to one, along edges, that have its label."""
+    _, pieces = cv2.connectedComponents((labels == labels[row, column]).astype(np.uint8), connectivity=4)
+    return pieces == pieces[row, column]
+
+
+def beyond(points: np.ndarray, box: Box) -> np.ndarray:
+    """(h, w): to the right of a line that goes from the first point to the last and on at both ends."""
+    x, y, w, h = box
+    points = points - (x, y)
+    reach = 4 * (w + h)
+    first, last = points[0] - points[1], points[-1] - points[-2]
+    ends = [
+        points[0] + first / np.linalg.norm(first) * reach,
+        points[-1] + last / np.linalg.norm(last) * reach,
+    ]
+    line = np.concatenate([ends[:1], points, ends[1:]])
+    columns, rows = np.arange(w) + 0.5, np.arange(h)[:, None] + 0.5
+    nearest, side = np.full((h, w), np.inf), np.zeros((h, w))
+    for a, b in pairwise(line):
+        distance, across = _to_segment(columns, rows, a, b)
+        # At a corner two segments are equally near; the one that faces the pixel more squarely knows its side.
+        closer = (distance < nearest - 1e-9) | ((distance < nearest + 1e-9) & (np.abs(across) > np.abs(side)))
+        nearest, side = np.where(closer, distance, nearest), np.where(closer, across, side)
+    return side > 0
+
+
+def nearest_seed(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """(h, w) index of the seed that is nearest to each pixel of a mask, on a way inside it.
+
+    Args:
+        mask: (h, w) bool.
+        seeds: (n, 2) x, y in the mask's pixels; one off the mask starts at the mask's nearest pixel.
+
+    Returns:
+        int64; −1 off the mask. Pieces without a seed go to the nearest one through the air.
+    """
+    step = max(1.0, max(mask.shape) / GEODESIC_SIDE)
+    width, height = (max(round(side / step), 1) for side in mask.shape[::-1])
+    small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0
+    rows, columns = np.nonzero(small)
+    scale = np.array(small.shape[::-1]) / mask.shape[::-1]
+    centres = np.column_stack([columns, rows]) + 0.5
+    air = np.linalg.norm(centres[:, None] - seeds[None] * scale, axis=2)
+    ways = _ways(small, air.argmin(axis=0))
+    owner = np.where(np.isfinite(ways).any(axis=0), ways.argmin(axis=0), air.argmin(axis=1))
+    owners = np.full(small.shape, -1)
+    owners[rows, columns] = owner
+    there = (np.indices(mask.shape).transpose(1, 2, 0) * scale[::-1]).astype(int)
+    return np.where(mask, owners[there[..., 0], there[..., 1]], -1)
+
+
+def nearest_known(known: np.ndarray, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of the nearest known pixel of each pixel.
+
+    Args:
+        known: (h, w) bool, somewhere true.
+        where: (h, w) bool, somewhere true: the only pixels that are asked for, which is faster where they are few or
+            close together. The others' rows and columns mean nothing.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if where is None:
+        rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        return rows, columns
+    window = _window(known, where)
+    nearest = np.empty((2, *known.shape), np.int32)
+    for index, side, found in zip(nearest, window, nearest_known(known[window]), strict=True):
+        index[window] = found + side.start
+    return nearest[0], nearest[1]
+
+
+def _window(known: np.ndarray, where: np.ndarray) -> tuple[slice, slice]:
+    """Of rows and columns: all pixels ``where``, with their nearest known ones and those as near."""
+    from scipy.ndimage import distance_transform_edt
+
+    def blocks(mask: np.ndarray) -> np.ndarray:
+        rows, columns = (np.arange(0, side, BLOCK) for side in mask.shape)
+        return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
+
+    away = distance_transform_edt(~blocks(known))[blocks(where)].max()
+    # In blocks away the pixels of two of them are farther apart by a block's diagonal at the most.
+    reach = int(np.ceil(BLOCK * (away + 2**0.5)))
+    sides = (np.flatnonzero(where.any(axis=axis)) for axis in (1, 0))
+    return tuple(slice(max(side[0] - reach, 0), side[-1] + reach + 1) for side in sides)
+
+
+def _to_segment(columns, rows, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distance of pixel centres to a segment, and how far to the right of its line they lie."""
+    along = b - a
+    length = float(along @ along)
+    px, py = columns - a[0], rows - a[1]
+    t = np.clip((px * along[0] + py * along[1]) / length, 0, 1) if length else 0.0
+    distance = (px - t * along[0]) ** 2 + (py - t * along[1]) ** 2
+    across = (py * along[0] - px * along[1]) / (length**0.5 or 1.0)
+    return distance, across
+
+
+def _ways(mask: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(starts, pixels) lengths of the shortest ways inside a mask, over its pixels in the order of nonzero."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    number = np.full((mask.shape[0] + 1, mask.shape[1] + 2), -1)
+    number[:-1, 1:-1][mask] = np.arange(np.count_nonzero(mask))
+    own = number[:-1, 1:-1]
+    edges = []
+    for below, right, length in ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 2**0.5), (1, -1, 2**0.5)):
+        other = number[below : below + mask.shape[0], 1 + right : 1 + right + mask.shape[1]]
+        both = (own >= 0) & (other >= 0)
+        edges.append((own[both], other[both], np.full(np.count_nonzero(both), length)))
+    a, b, lengths = (np.concatenate(column) for column in zip(*edges, strict=True))
+    count = np.count_nonzero(mask)
+    graph = coo_array((lengths, (a, b)), (count, count)).tocsr()
+    return dijkstra(graph, directed=False, indices=starts)

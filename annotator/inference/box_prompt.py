@@ -1,0 +1,54 @@
+"""The person pass: boxes that somebody drew, each padded, at full input size, and with its mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from annotator.geometry.boxes import padded
+from annotator.inference.decoding import Settings, box_on_maps, decode_box
+from annotator.inference.flip_augmentation import look
+from annotator.inference.grouping import window
+from annotator.inference.network import Network
+from annotator.inference.upright import look_upright
+from annotator.labels.people import Person
+from annotator.photos.reading import Letterbox
+
+Box = tuple[float, float, float, float]
+"""x, y, w, h in image pixels."""
+
+
+def label_boxes(
+    photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
+) -> list[Person | None]:
+    """The person that each box was drawn around, of what the network sees in it and in its mirror image at full input
+    size; turned upright if that person does not stand.
+
+    Two looks always, for boxes are few and drawn where the first labels were not good enough.
+
+    Args:
+        photo: uint8 [H, W, 3].
+        boxes: x, y, w, h in image pixels, each around one person and with an extent.
+
+    Returns:
+        For each box the person of :func:`~annotator.inference.decoding.decode_box`.
+    """
+    size = photo.shape[1::-1]
+    people = []
+    for start in range(0, len(boxes), settings.batch_size):
+        batch = boxes[start : start + settings.batch_size]
+        views = [_view(box, network.side) for box in batch]
+        squares = np.stack([view.apply(photo) for view in views])
+        maps = look(network, squares, mirrored=True)
+        for i, (box, view) in enumerate(zip(batch, views, strict=True)):
+            inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
+            region = inside & (maps[i].person >= settings.threshold)
+            seen = look_upright(network, squares[i], maps[i], region, mirrored=True)
+            people.append(decode_box(seen, view, size, network.info, settings, box))
+    return people
+
+
+def _view(box: Box, side: int) -> Letterbox:
+    x, y, w, h = padded(box)
+    return Letterbox((w, h), side, (x, y))

@@ -1,0 +1,237 @@
+"""From the network's maps of one image to the people on it, at the image's own resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from annotator.geometry.boxes import extent, within
+from annotator.inference.grouping import Split, person_in_box, split_people, window
+from annotator.inference.heatmaps import highest
+from annotator.inference.left_right import JOINTS, settle_sides, weigh_joints
+from annotator.inference.network import Maps, ModelInfo
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.labels.people import People, Person, Provenance
+from annotator.labels.quality import confidences, doubts, map_doubts
+from annotator.photos.reading import Letterbox, warp
+
+KEYPOINT_FLOOR = 0.02
+"""Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
+KEYPOINT_SURE = 0.3
+"""Peaks from here on, inside the person's mask, count as visible; others as hidden. Networks learn peaks of 1 wherever a
+keypoint is labelled, seen or hidden: that it is hidden shows in nothing but a lower peak."""
+REACH = 2
+"""Heatmap pixels around a person in which its keypoints are looked for."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How photos become people.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    closer_look: bool = True
+    """Look again at people who are small in the photo, at full input size, and at those who do not stand, turned
+    upright."""
+    mirrored: bool = False
+    """Look at every photo and its mirror image and take the mean, at twice the cost. Boxes always are."""
+    threshold: float = 0.5
+    """Person probability from which a pixel belongs to a person."""
+    confidence: float = 0.7
+    """People with a lower score, the mean probability of their pixels, are dropped."""
+    split: Split = field(default_factory=Split)
+    batch_size: int = 1
+    """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more images, not {self.batch_size}")
+
+
+def decode(
+    maps: Maps, letterbox: Letterbox, size: tuple[int, int], info: ModelInfo, settings: Settings
+) -> People:
+    """The people of one image.
+
+    Args:
+        maps: of one image: no batch axis.
+        letterbox: how the image was shown to the network.
+        size: width, height of the image in pixels.
+        info: of the model that made the maps.
+        settings: thresholds.
+
+    Returns:
+        People with masks, parts, charts, U, V, keypoints and scores, most certain first.
+    """
+    labels = _labels(maps, letterbox, info, settings)
+    people = []
+    for index in range(1, labels.max(initial=0) + 1):
+        if maps.person[labels == index].mean() >= settings.confidence:
+            person = _person(maps, labels, index, letterbox, size, info, settings)
+            # A closer look makes much of a speck.
+            if person is not None and np.count_nonzero(person.mask) >= settings.split.least_area:
+                people.append(person)
+    people.sort(key=lambda person: -person.score)
+    return People(size=size, people=people)
+
+
+def decode_box(
+    maps: Maps,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+    settings: Settings,
+    box: tuple[float, float, float, float],
+) -> Person | None:
+    """The person that a box was drawn around; arguments as of :func:`decode`.
+
+    Args:
+        box: x, y, w, h in image pixels. It says that there is somebody, so that ``settings.confidence`` does
+            not count, and where that person ends.
+
+    Returns:
+        ``None`` where nobody is in the box.
+    """
+    labels = _labels(maps, letterbox, info, settings)
+    region = person_in_box(labels, box_on_maps(box, letterbox, info))
+    if region is None:
+        return None
+    labels = np.where(region, 1, np.where(labels > 0, 2, 0))
+    return _person(maps, labels, 1, letterbox, size, info, settings)
+
+
+def box_on_maps(
+    box: tuple[float, float, float, float], letterbox: Letterbox, info: ModelInfo
+) -> tuple[float, float, float, float]:
+    """x, y, w, h in map pixels of a box in image pixels."""
+    corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
+    return (*corners[0], *(corners[1] - corners[0]))
+
+
+def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Settings) -> np.ndarray:
+    """(h, w) int: who is where on the maps, 0 for nobody."""
+    # Only what shows the image: the letterbox's border holds no people.
+    stride = info.output_stride
+    shown = np.concatenate([letterbox.offset, np.multiply(letterbox.size, letterbox.scale)]) / stride
+    mask = (maps.person >= settings.threshold) & window(maps.person.shape, shown)
+    return split_people(mask, maps.heads, settings.split, stride)
+
+
+def _person(
+    maps: Maps,
+    labels: np.ndarray,
+    index: int,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+    settings: Settings,
+) -> Person | None:
+    """The person of one label; ``None`` if no pixel of the image is left of it."""
+    region = labels == index
+    to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
+    rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    maps = settle_sides(maps, rim & (region | (labels == 0)))
+    # Nobody is labelled outside of the photo, or of the region of it that the network was shown.
+    low = np.maximum(np.floor(letterbox.origin), 0)
+    high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
+    person = _make_person(maps, labels, index, to_image, (low, high), settings.threshold)
+    if person is None:
+        return None
+    person.score = float(maps.person[region].mean())
+    _add_keypoints(person, maps, region, letterbox, size, info)
+    person.quality = confidences(maps, region, person.keypoints[:, 2])
+    person.doubts = doubts(person) | map_doubts(maps, region)
+    person.provenance = Provenance(model=info.model_id)
+    return person
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """(3, 3) inverse of a (2, 3) affine map."""
+    return np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+
+
+def _make_person(
+    maps: Maps,
+    labels: np.ndarray,
+    index: int,
+    to_image: np.ndarray,
+    seen: tuple[np.ndarray, np.ndarray],
+    threshold: float,
+) -> Person | None:
+    """Mask and surface labels resampled into a tight box of image pixels, between two corners (x, y)."""
+    region = labels == index
+    x, y, w, h = extent(region)
+    corners = to_image @ np.array([[x - 1, x + w + 1], [y - 1, y + h + 1], [1, 1]])
+    low, high = seen
+    x0, y0 = np.maximum(np.floor(corners[:2, 0]), low).astype(int)
+    x1, y1 = np.minimum(np.ceil(corners[:2, 1]), high).astype(int)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    to_box = to_image[:2].copy()
+    to_box[:, 2] -= x0, y0
+    size = (int(x1 - x0), int(y1 - y0))
+    charts = warp(maps.charts, to_box, size, cv2.INTER_NEAREST)
+    # Neighbouring people count as zero, so that the border between two lies halfway.
+    own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
+    # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
+    mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
+    tight = extent(mask)
+    if tight is None:
+        return None
+    mask = np.ascontiguousarray(within(mask, tight))
+    charts = within(charts, tight) * mask
+    # OpenCV knows no float16, but copies its bits.
+    u, v = (
+        warp(values.astype(np.float16).view(np.uint16), to_box, size, cv2.INTER_NEAREST).view(np.float16)
+        for values in (maps.u, maps.v)
+    )
+    return Person(
+        box=(int(x0) + tight[0], int(y0) + tight[1], *tight[2:]),
+        mask=mask,
+        # The charts come later in the cascade and know the parts better than the parts' own output does.
+        parts=CHART_TO_PART.take(charts),
+        charts=charts,
+        u=np.ascontiguousarray(within(u, tight)),
+        v=np.ascontiguousarray(within(v, tight)),
+    )
+
+
+def _add_keypoints(
+    person: Person,
+    maps: Maps,
+    region: np.ndarray,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+) -> None:
+    """The highest point of each heatmap near a person, with its confidence and whether it is seen."""
+    heatmaps = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts] * region)
+    step = info.keypoint_stride // info.output_stride
+    near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
+    near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
+    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+    at = highest(heatmaps, near)
+    column, row = np.floor(at).astype(int).T
+    # A joint that the heatmap of the other side found is as sure as it is there.
+    confidence, of_other_side = maps.keypoints[row, column, [np.arange(17), KEYPOINT_MIRROR]]
+    confidence[JOINTS] = np.maximum(confidence, of_other_side)[JOINTS]
+    points = letterbox.to_image(at * info.keypoint_stride)
+    x, y = np.floor(points - person.box[:2]).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])
+    on_mask = np.zeros(17, bool)
+    on_mask[inside] = person.mask[y[inside], x[inside]]
+    # A body that the photo cuts has joints outside of it, which the border of the letterbox may show.
+    in_photo = ((points >= 0) & (points < size)).all(axis=1)
+    found = in_photo & (confidence >= KEYPOINT_FLOOR)
+    visible = found & on_mask & (confidence >= KEYPOINT_SURE)
+    keypoints = np.column_stack([points, confidence]).astype(np.float32)
+    keypoints[~found] = 0
+    person.keypoints = keypoints
+    person.visibility = np.where(visible, 2, np.where(found, 1, 0)).astype(np.uint8)

@@ -1,0 +1,58 @@
+"""Test-time flip: a photo and its mirror image, seen as one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annotator.inference.network import Maps, Network
+from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR, mirror_uv
+
+
+def look(network: Network, images: np.ndarray, mirrored: bool) -> Maps:
+    """The network's maps of uint8 [N, H, W, 3] images; with ``mirrored`` the mean of both looks, at twice the
+    cost."""
+    maps = network.run(images)
+    if not mirrored:
+        return maps
+    return mean(maps, mirror(network.run(np.ascontiguousarray(images[:, :, ::-1]))))
+
+
+def mirror(maps: Maps) -> Maps:
+    """What the mirror images' maps say of the images themselves. All arrays keep their shapes."""
+    flipped = Maps(*(getattr(maps, name)[:, :, ::-1] for name in Maps.__slots__))
+    u, v = mirror_uv(flipped.charts, flipped.u, flipped.v)
+    return Maps(
+        person=flipped.person,
+        parts=PART_MIRROR[flipped.parts],
+        part_confidence=flipped.part_confidence,
+        charts=CHART_MIRROR[flipped.charts],
+        chart_confidence=flipped.chart_confidence,
+        u=u,
+        v=v,
+        # Even channels are x, which runs the other way.
+        heads=flipped.heads * np.tile(np.float32([-1, 1]), flipped.heads.shape[-1] // 2),
+        keypoints=flipped.keypoints[..., KEYPOINT_MIRROR],
+    )
+
+
+def mean(a: Maps, b: Maps) -> Maps:
+    """The mean of two looks; where they see different labels, the more certain one's label and half its
+    certainty."""
+    part = a.part_confidence >= b.part_confidence
+    chart = a.chart_confidence >= b.chart_confidence
+    same = a.charts == b.charts
+    return Maps(
+        person=(a.person + b.person) / 2,
+        parts=np.where(part, a.parts, b.parts),
+        part_confidence=_mean_confidence(a.part_confidence, b.part_confidence, a.parts == b.parts),
+        charts=np.where(chart, a.charts, b.charts),
+        chart_confidence=_mean_confidence(a.chart_confidence, b.chart_confidence, same),
+        u=np.where(same, (a.u + b.u) / 2, np.where(chart, a.u, b.u)),
+        v=np.where(same, (a.v + b.v) / 2, np.where(chart, a.v, b.v)),
+        heads=(a.heads + b.heads) / 2,
+        keypoints=(a.keypoints + b.keypoints) / 2,
+    )
+
+
+def _mean_confidence(a: np.ndarray, b: np.ndarray, same: np.ndarray) -> np.ndarray:
+    return np.where(same, (a + b) / 2, np.maximum(a, b) / 2)

@@ -1,0 +1,232 @@
+"""Who is who: person pixels split into people by where they say their head is.
+
+Every pixel of a person votes for its person's head point (thesis). The votes of one person pile up, those of
+different people at different places: each peak of the pile is somebody's head, and pixels go to the nearest. Votes for
+other points, pelvises, then divide those who share a head.
+The thesis clusters the votes with DBSCAN, which counts a vote from a toe as much as one from a cheek; here
+votes count the less the farther they reach, and scatter is smoothed. Where votes are unsure that finds more
+of the people and breaks fewer into pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from annotator.geometry.boxes import box_iou, extent
+
+GRID = 128
+"""Cells in which votes are counted, along a side of the square that the network sees."""
+BEYOND = 0.25
+"""How far outside that square a head is still looked for, in units of its side."""
+MOSTLY = 0.8
+"""Share of its pixels that somebody's piece has inside the box drawn around that person."""
+BETTER = 0.02
+"""Least gain of IoU with the box for which a piece is added."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How people are told apart. Lengths are in units of the side of the square that the network sees, areas in its
+    pixels.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    reach: float = 0.07
+    """A vote for a point this far away counts 1/e of one for the pixel's own place."""
+    blur: float = 0.02
+    """Standard deviation of the Gaussian that smooths the votes."""
+    votes: int = 100
+    """So many pixels' worth of votes make a head, or a pelvis."""
+    apart: float = 0.065
+    """Heads, and pelvises, are farther from each other than this."""
+    stray: float = 0.25
+    """A connected region most of whose votes are farther than this from all heads is somebody by itself."""
+    least_area: int = 64
+    """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
+
+    def __post_init__(self) -> None:
+        for name in ("reach", "blur", "votes", "stray"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        if not 0 <= self.apart < 1:
+            raise ValueError(f"apart must be between 0 and 1, not {self.apart}")
+
+
+def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int) -> np.ndarray:
+    """Label the pixels of each person.
+
+    Args:
+        mask: (h, w) bool, pixels of people.
+        heads: (h, w, 2·points) float: x, y of the head that each pixel votes for, from the square's centre in
+            units of its side, then the same for other points.
+        split: parameters.
+        stride: input pixels per map pixel and axis.
+
+    Returns:
+        (h, w) int32: 0 outside ``mask`` and on dropped pixels, 1..n per person.
+
+    Each pile of head votes is somebody; where the pixels of one head have several pelvises, they are several people,
+    cheek to cheek, say. Which of them a pixel belongs to, all of its votes decide.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return labels
+    pixel = stride**2
+    votes = heads[rows, columns].astype(np.float32)
+    side = max(mask.shape)
+    places = (np.column_stack([columns, rows]) + 0.5 - np.array(mask.shape[::-1]) / 2) / side
+    points = np.split(votes, votes.shape[1] // 2, axis=1)
+    weights = [np.exp(-np.linalg.norm(point - places, axis=1) / split.reach) for point in points]
+    found = peaks(points[0], weights[0], split, split.votes / pixel)
+    stray = np.ones(len(votes), bool)
+    if len(found):
+        gaps = np.linalg.norm(votes[:, None, :2] - found[None], axis=-1)
+        stray = gaps.min(axis=1) > split.stray
+        person = gaps.argmin(axis=1)
+        for point, weight in zip(points[1:], weights[1:], strict=True):
+            _divide(person, point, weight, split, split.votes / pixel)
+        labels[rows, columns] = 1 + _nearest_person(votes, weights[0], person)
+    _number_strays(labels, mask, (rows[stray], columns[stray]), split.votes / pixel)
+    return _drop_small(labels, split.least_area / pixel)
+
+
+def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray | None:
+    """The pixels of the person that a box was drawn around.
+
+    Args:
+        labels: (h, w) of :func:`split_people`.
+        box: x, y, w, h in map pixels.
+
+    Returns:
+        (h, w) bool, or ``None`` where nobody is in the box.
+
+    Whoever has most pixels in its middle (half its width and height) is meant. Votes may have broken a person into pieces: further ones,
+    largest first, are added that lie mostly in the box and bring the whole nearer to its edges. What lies
+    outside is somebody else's.
+    """
+    x, y, w, h = box
+    inside = window(labels.shape, box)
+    middle = window(labels.shape, (x + w / 4, y + h / 4, w / 2, h / 2))
+    if not labels[middle].any():
+        middle = inside
+    if not labels[middle].any():
+        return None
+    meant = 1 + np.bincount(labels[middle])[1:].argmax()
+    chosen = inside & (labels == meant)
+    fit = box_iou(extent(chosen), box)
+    sizes = np.bincount(labels.ravel())
+    within = np.bincount(labels[inside], minlength=len(sizes))
+    for piece in np.argsort(-within):
+        if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
+            more = chosen | (inside & (labels == piece))
+            if (better := box_iou(extent(more), box)) > fit + BETTER:
+                chosen, fit = more, better
+    return chosen
+
+
+def window(shape: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    """(h, w) bool: pixels whose centre is in the box."""
+    across, down = (
+        (np.arange(n) + 0.5 >= start) & (np.arange(n) + 0.5 < start + extent)
+        for n, start, extent in zip(shape[::-1], box[:2], box[2:], strict=True)
+    )
+    return down[:, None] & across
+
+
+def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> np.ndarray:
+    """Where weighted points pile up.
+
+    Args:
+        points: (n, 2) x, y from the square's centre, in units of its side.
+        weights: (n,) of the points.
+        split: :attr:`Split.blur` and :attr:`Split.apart`.
+        least: weight that a peak needs, as if all of it were within a standard deviation of the blur.
+
+    Returns:
+        (m, 2): cell centres, in no order.
+    """
+    cells = round(GRID * (1 + 2 * BEYOND))
+    at = np.clip(((points + 0.5 + BEYOND) * GRID).astype(int), 0, cells - 1)
+    pile = np.bincount(at[:, 1] * cells + at[:, 0], weights, cells**2).reshape(cells, cells)
+    deviation = split.blur * GRID
+    # The Gaussian's peak is 1: a pile within its width keeps its weight.
+    pile = cv2.GaussianBlur(pile, (0, 0), deviation) * (2 * np.pi * deviation**2)
+    x, y = _summits(pile, least, round(split.apart * GRID))
+    return (np.column_stack([x, y]) + 0.5) / GRID - 0.5 - BEYOND
+
+
+def _summits(pile: np.ndarray, least: float, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of cells of ``least`` or more than which none is higher within ``reach``."""
+    # Few are higher than the cells beside them: only those are compared with all others.
+    beside = cv2.dilate(pile, _disc(min(reach, 1)))
+    y, x = np.nonzero((pile == beside) & (pile >= least))
+    disc, padded = _disc(reach) > 0, np.pad(pile, reach, constant_values=-np.inf)
+    side = len(disc)
+    around = [padded[i : i + side, j : j + side][disc].max() for i, j in zip(y, x, strict=True)]
+    highest = pile[y, x] == around
+    return x[highest], y[highest]
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> None:
+    """Make several people, in place, of those whose votes for another point than the head pile up at several places.
+
+    A pile makes somebody new only if it is nobody's yet: two heads and two pelvises are two people, not four.
+
+    Args:
+        person: (n,) indices from 0.
+        points, weights, least: as of :func:`peaks`.
+    """
+    found = peaks(points, weights, split, least)
+    if len(found) < 2:
+        return
+    pile = np.linalg.norm(points[:, None] - found[None], axis=-1).argmin(axis=1)
+    shared = np.zeros((person.max() + 1, len(found)))
+    np.add.at(shared, (person, pile), weights)
+    before = person.copy()
+    placed, owned = set(), set()
+    for index, at in zip(*np.unravel_index(np.argsort(-shared, axis=None), shared.shape), strict=True):
+        if index in placed and at not in owned and shared[index, at] >= least:
+            person[(before == index) & (pile == at)] = person.max() + 1
+        placed.add(index)
+        owned.add(at)
+
+
+def _nearest_person(votes: np.ndarray, weights: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """(n,) indices from 0: each pixel's person by all votes (n, 2·points), after ``nearest`` by one point after the other."""
+    total = np.bincount(nearest, weights)
+    sums = np.stack([np.bincount(nearest, weights * vote) for vote in votes.T], axis=1)
+    # A head that is nobody's nearest has no centre, and gets no pixel.
+    centres = np.divide(sums, total[:, None], out=np.full_like(sums, np.inf), where=total[:, None] > 0)
+    return np.linalg.norm(votes[:, None] - centres[None], axis=-1).argmin(axis=1)
+
+
+def _number_strays(
+    labels: np.ndarray, mask: np.ndarray, stray: tuple[np.ndarray, np.ndarray], least: float
+) -> None:
+    """Make a person of each connected region that is mostly stray pixels (rows, columns), in place.
+
+    Smaller ones than ``least`` stay whose they are.
+    """
+    regions = cv2.connectedComponents(mask.astype(np.uint8))[1]
+    sizes, strays = np.bincount(regions.ravel()), np.bincount(regions[stray], minlength=regions.max() + 1)
+    for region in np.flatnonzero((strays > sizes / 2) & (sizes >= least)):
+        labels[regions == region] = labels.max() + 1
+
+
+def _drop_small(labels: np.ndarray, least: float) -> np.ndarray:
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    order = [label for label in range(1, len(counts)) if counts[label] >= max(least, 1)]
+    renumbered = np.zeros(len(counts), np.int32)
+    renumbered[order] = np.arange(1, len(order) + 1)
+    return renumbered[labels]

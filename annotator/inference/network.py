@@ -1,0 +1,173 @@
+"""The seam to a trained network: one ONNX file that decodes and describes itself, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+FORMAT_VERSION = 1
+METADATA_KEY = "densepose_annotator"
+DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
+PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+"""Best first."""
+
+
+class ModelError(ValueError):
+    """A model file that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says of itself."""
+
+    format_version: int
+    model_id: str
+    preset: str
+    input_size: int
+    """Side in pixels at which the network was trained: the unit of the ``heads`` in the file, which may take images
+    of another side."""
+    output_stride: int
+    keypoint_stride: int
+    precision: str
+    label_space: str
+    parts: int
+    charts: int
+    keypoints: int
+    report_sha256: str
+    license: str
+    created: str
+
+
+@dataclass(slots=True)
+class Maps:
+    """Decoded maps of N images; h = H / output_stride, w = W / output_stride."""
+
+    person: np.ndarray
+    """float32 [N, h, w], probability."""
+    parts: np.ndarray
+    """uint8 [N, h, w], 1..14, meaningful on people only."""
+    part_confidence: np.ndarray
+    """float32 [N, h, w]."""
+    charts: np.ndarray
+    """uint8 [N, h, w], 1..24."""
+    chart_confidence: np.ndarray
+    """float32 [N, h, w]."""
+    u: np.ndarray
+    """float32 [N, h, w], 0..1, of that chart."""
+    v: np.ndarray
+    """float32 [N, h, w], 0..1, of that chart."""
+    heads: np.ndarray
+    """float32 [N, h, w, 2·votes]: x, y of the head point, and of further points that this model votes for, as
+    (point − image centre) / :attr:`Network.side`."""
+    keypoints: np.ndarray
+    """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
+
+    def __getitem__(self, index: int) -> Maps:
+        """The maps of one image, without the first axis."""
+        return Maps(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+class Network:
+    """A model file in ONNX Runtime.
+
+    Args:
+        path: the ONNX file.
+        providers: ONNX Runtime execution providers; default: the best that is installed.
+        threads: CPU threads inside one operation; 0 for one per core.
+
+    Raises:
+        ImportError: neither onnxruntime package is installed.
+        ModelError: no such file, not a model of ours, one of a newer format, or one that breaks the contract.
+    """
+
+    def __init__(
+        self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0
+    ):
+        onnxruntime = import_onnxruntime()
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Waiting threads would keep the cores busy that reading and decoding run on.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        available = onnxruntime.get_available_providers()
+        if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
+            onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
+        wanted = providers or [name for name in PROVIDERS if name in available]
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+        except Exception as error:  # ONNX Runtime has a dozen exception types, none public
+            raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+        self.path = path
+        self.info = _read_info(path, self._session.get_modelmeta().custom_metadata_map)
+        shape = self._session.get_inputs()[0].shape
+        _check_contract(path, self.info, shape, {output.name for output in self._session.get_outputs()})
+        self.side: int = shape[1]
+        """Side of the square images it takes, in pixels."""
+
+    @property
+    def device(self) -> str:
+        """Which hardware runs it, in words."""
+        provider = self._session.get_providers()[0]
+        names = {"TensorrtExecutionProvider": "GPU (TensorRT)", "CUDAExecutionProvider": "GPU (CUDA)"}
+        return names.get(provider, "CPU")
+
+    def run(self, images: np.ndarray) -> Maps:
+        """uint8 [N, side, side, 3] RGB to maps."""
+        names = [field.name for field in fields(Maps)]
+        maps = Maps(*self._session.run(names, {"images": images}))
+        # In the file they are in units of the side at which the network was trained.
+        maps.heads *= self.info.input_size / self.side
+        return maps
+
+
+def import_onnxruntime():
+    """The module of whichever onnxruntime package is installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError(
+            "ONNX Runtime is not installed: pip install 'densepose-annotator[cpu]', "
+            "or 'densepose-annotator[gpu]' on a machine with an NVIDIA GPU"
+        ) from None
+    return onnxruntime
+
+
+def _read_info(path: Path, metadata: dict[str, str]) -> ModelInfo:
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: not a model of DensePose Annotator (no `{METADATA_KEY}` in its metadata)")
+    try:
+        described = json.loads(metadata[METADATA_KEY])
+        if described["format_version"] > FORMAT_VERSION:
+            raise ModelError(
+                f"{path}: model format {described['format_version']} is newer than {FORMAT_VERSION}: "
+                "update densepose-annotator"
+            )
+        return ModelInfo(**described)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path}: its metadata `{METADATA_KEY}` cannot be read: {error}") from None
+
+
+def _check_contract(path: Path, info: ModelInfo, shape: list[int | str | None], outputs: set[str]) -> None:
+    """
+    Args:
+        shape: of the input; a dimension that is free has a name or ``None``.
+    """
+    side = shape[1] if len(shape) == 4 else None
+    if not isinstance(side, int) or side % 32 or shape[2:] != [side, 3]:
+        raise ModelError(
+            f"{path}: its input has the shape {shape}, not [N, H, W, 3] with H = W, a fixed multiple of 32"
+        )
+    for field in fields(Maps):
+        if field.name not in outputs:
+            raise ModelError(f"{path}: has no output `{field.name}`")
+    if info.keypoint_stride % info.output_stride:
+        raise ModelError(
+            f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "
+            f"{info.output_stride}"
+        )

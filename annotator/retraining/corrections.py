@@ -1,0 +1,195 @@
+"""What people corrected, as data to train and to measure with."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from annotator.coco.reader import CocoWriter
+from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.dataset.sample_people import find_labels, read_people
+from annotator.evaluation.ground_truth import IUV_SCALE, PART_ALONE
+from annotator.geometry.label_maps import LabelMaps
+from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.people import People, Person
+from annotator.photos.atomic_files import whole_file
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    from annotator.runs.dataset import Samples
+
+REVIEWED = ("edited", "approved")
+"""States of people whose labels a human answers for."""
+NOT_REVIEWED = "not reviewed"
+"""The flaw of people on a photo with reviewed ones whom nobody has decided about, or who were rejected."""
+BY_MODEL = "as the model left it"
+"""In :data:`BY_HUMANS`, the flaw of people who were approved as they were predicted."""
+BY_HUMANS = "by_humans.json"
+"""Beside ``annotations.json``: the same, where only people count whose labels a human made or changed."""
+VALIDATION = 0.15
+"""Share of the photos that say when to stop."""
+LEAST_PHOTOS = 3
+"""To retrain: one to learn from, one to see when to stop, one to compare with."""
+
+
+@dataclass
+class Subset:
+    """One folder of :func:`write_corrections`, which ``densepose-annotator evaluate --data`` reads, too."""
+
+    folder: Path
+    photos: int = 0
+    people: int = 0
+    by_humans: int = 0
+    """People whose labels a human made or changed; those of the others are a model's."""
+
+
+def write_corrections(
+    samples: Samples, folder: Path, prefix: str = "dp", held_out: float = 0.2
+) -> tuple[Subset, Subset, Subset]:
+    """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
+
+    Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
+    (dense labels, see :class:`annotator.evaluation.ground_truth.DataSet`), the last one also :data:`BY_HUMANS`.
+    An image on which anybody is predicted only, or rejected, is not ``complete``: these people and what surrounds the
+    others then count nowhere.
+
+    Args:
+        samples: with people of that prefix; which of their labels a view shows is of no account.
+        held_out: share of the photos in the last subset. A photo's content decides, so that one that was held
+            out stays so when the photos are moved or others are added. Of a set so small that a subset would
+            have too few, some are taken for it from the other: these may change sides when others are added.
+
+    Raises:
+        FieldError: there are no people of that prefix, or too few photos with reviewed ones.
+        OSError: a photo cannot be read.
+    """
+    fields, dataset = Fields(prefix), samples._dataset
+    check_fields(samples, fields)
+    if not dataset.has_sample_field(fields.people):
+        raise FieldError(f"{dataset.name!r} has no field {fields.people!r}: annotate photos first")
+    keys = reviewed_samples(samples, fields)
+    keys += _edited_elsewhere(samples, fields, keys)
+    if len(keys) < LEAST_PHOTOS:
+        raise FieldError(
+            f"{dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
+            f"edited or approved; there are {len(keys)}"
+        )
+    photos = dataset.select(keys).values(["id", "filepath"])
+    places = {key: _place(path) for key, path in zip(*photos, strict=True)}
+    order = sorted(places, key=places.get)
+    last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
+    end = held_out + VALIDATION * (1 - held_out)
+    middle = min(max(sum(place < end for place in places.values()), last + 1), len(order) - 1)
+    subsets = []
+    for name, keys in (
+        ("train", order[middle:]),
+        ("validation", order[last:middle]),
+        ("held_out", order[:last]),
+    ):
+        subset = Subset(folder / name)
+        for sub in ("images", "iuv"):
+            (subset.folder / sub).mkdir(parents=True, exist_ok=True)
+        with CocoWriter(subset.folder / "annotations.json") as writer:
+            for sample in dataset.select(keys).iter_samples():
+                writer.add(_reviewed_people(sample, fields, subset))
+        subsets.append(subset)
+    _write_by_humans(subsets[-1].folder)
+    return tuple(subsets)
+
+
+def _write_by_humans(folder: Path) -> None:
+    data = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+    images = {image["id"]: image for image in data["images"]}
+    for annotation in data["annotations"]:
+        made = annotation.get("dp_provenance", {})
+        if made.get("model") and not made.get("edited"):
+            annotation.setdefault("flaw", BY_MODEL)
+            images[annotation["image_id"]]["complete"] = False
+    with whole_file(folder / BY_HUMANS) as temporary:
+        temporary.write_text(json.dumps(data), encoding="utf-8")
+
+
+def reviewed_samples(samples: Samples, fields: Fields) -> list[str]:
+    """Ids of the samples with a person that was edited or approved in review."""
+    rows = _labelled(samples, fields).values(["id", f"{fields.people}.detections.review"])
+    return [key for key, states in zip(*rows, strict=True) if not set(states or ()).isdisjoint(REVIEWED)]
+
+
+def _edited_elsewhere(samples: Samples, fields: Fields, reviewed: list[str]) -> list[str]:
+    """Ids of the samples, but for those that were reviewed, with a person that another tool has edited.
+
+    The App's own brush writes nothing but the mask: all labels must be read to see it, which takes a while.
+    """
+    rest = _labelled(samples, fields).exclude(reviewed).select_fields(fields.names)
+    return [
+        sample.id
+        for sample in rest.iter_samples()
+        if any(labels.state in REVIEWED for labels in find_labels(sample, fields)[0])
+    ]
+
+
+def _labelled(samples: Samples, fields: Fields) -> fo.DatasetView:
+    """The samples with people, whole: where a view hides a label, its person would seem to be edited."""
+    dataset = samples._dataset
+    whole = samples if samples is dataset else dataset.select(samples.values("id"))
+    return whole.exists(fields.people)
+
+
+def _place(photo: str) -> float:
+    """A number in 0..1 that nothing but the photo's content decides."""
+    with open(photo, "rb") as file:
+        head = file.read(1 << 16)
+    return zlib.crc32(head, os.path.getsize(photo)) / 2**32
+
+
+def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> People:
+    """The people of a sample, whose photo and dense labels are put into the subset; those not reviewed have a flaw."""
+    everybody = read_people(sample, fields)
+    reviewed, others = [], []
+    for person in everybody.people:
+        if person.provenance.state in REVIEWED:
+            reviewed.append(person)
+        else:
+            others.append(replace(person, extra={"flaw": NOT_REVIEWED}))
+    photo = Path(sample.filepath)
+    link = subset.folder / "images" / f"{sample.id}{photo.suffix}"
+    if not link.is_symlink():
+        link.symlink_to(photo)
+    # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
+    if reviewed and all(person.charts is not None and person.points is None for person in reviewed):
+        path = subset.folder / "iuv" / f"{sample.id}.png"
+        if not cv2.imwrite(str(path), _dense(reviewed, everybody.size)):
+            raise OSError(f"{path}: cannot be written")
+    subset.photos += 1
+    subset.people += len(reviewed)
+    made = [person.provenance for person in reviewed]
+    subset.by_humans += sum(one.edited or not one.model for one in made)
+    complete = {"complete": False} if others else {}
+    # Without ids, which two files that were imported may both have used.
+    people = [replace(person, id=None) for person in reviewed + others]
+    return People(everybody.size, people, link.name, extra=everybody.extra | complete)
+
+
+def _dense(people: list[Person], size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint16 dense labels, see :attr:`annotator.evaluation.ground_truth.DataSet.iuv`."""
+    maps = LabelMaps.paint(map(_agreeing, people), (0, 0, *size))
+    charts = np.where((maps.charts == 0) & (maps.parts > 0), PART_ALONE + maps.parts, maps.charts)
+    uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * IUV_SCALE) for a in (maps.u, maps.v))
+    return np.dstack([charts, *uv]).astype(np.uint16)
+
+
+def _agreeing(person: Person) -> Person:
+    """The person without charts where its parts are others: a part that somebody has painted counts."""
+    if person.parts is None:
+        return person
+    return replace(
+        person, charts=np.where(CHART_TO_PART[person.charts] == person.parts, person.charts, np.uint8(0))
+    )

@@ -1,0 +1,76 @@
+"""The scores of everybody who is to be decided: a table of people, worst first, and a histogram of each score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.dataset.fields import TASKS, Fields
+from annotator.dataset.sample_people import DECIDED
+from annotator.dataset.store import people_values
+from annotator.labels.quality import DOUBTS
+from annotator.review.queue import BINS
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    Samples = fo.core.collections.SampleCollection
+
+MOST_ROWS = 200
+"""People listed at once."""
+SCORES = {
+    "doubt": "all doubts",
+    **{f"doubt_{name}": words for name, words in DOUBTS.items()},
+    **{f"quality_{task}": f"sure of {task}" for task in TASKS},
+}
+"""Attributes of a person's label and their words: doubts, 0 (none) .. 1, and confidences, 0 .. 1 (sure)."""
+
+
+def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[str, Any]:
+    """The scores of the people whom nobody has approved or rejected.
+
+    Args:
+        order: of :data:`SCORES`. The largest doubts come first, and the smallest confidences; people who lack
+            the score come last.
+
+    Returns:
+        ``columns``: per score ``name``, ``words``, ``is_doubt`` and ``histogram``, numbers of people in
+        :data:`annotator.review.queue.BINS` bins of 0..1; ``people``: how many there are; ``rows``: at most
+        :data:`MOST_ROWS` of ``sample``, ``filepath``, ``key``, ``number`` (of the person on its image, from 1)
+        and ``scores``, a number or None per column.
+
+    Raises:
+        ValueError: an unknown score.
+        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+    """
+    if order not in SCORES:
+        raise ValueError(f"order: {order!r} is none of {', '.join(SCORES)}")
+    rows = _rows(samples, fields)
+    table = np.array([row["scores"] for row in rows], float).reshape(-1, len(SCORES))
+    wanted = table[:, list(SCORES).index(order)]
+    worst_first = np.argsort(-wanted if _is_doubt(order) else wanted, kind="stable")
+    columns = [
+        {
+            "name": name,
+            "words": words,
+            "is_doubt": _is_doubt(name),
+            "histogram": np.histogram(values[np.isfinite(values)], BINS, (0, 1))[0].tolist(),
+        }
+        for (name, words), values in zip(SCORES.items(), table.T, strict=True)
+    ]
+    return {"columns": columns, "people": len(rows), "rows": [rows[i] for i in worst_first[:MOST_ROWS]]}
+
+
+def _is_doubt(name: str) -> bool:
+    return name.startswith("doubt")
+
+
+def _rows(samples: Samples, fields: Fields) -> list[dict[str, Any]]:
+    rows = []
+    for sample, filepath, people in people_values(samples, fields, ("id", "review", *SCORES)):
+        for number, (key, state, *scores) in enumerate(people, 1):
+            if state not in DECIDED:
+                row = {"sample": sample, "filepath": filepath, "key": key, "number": number}
+                rows.append(row | {"scores": [None if s is None else round(s, 4) for s in scores]})
+    return rows

@@ -1,0 +1,165 @@
+"""What people were before each edit, on disk, so that every edit can be undone, even after a restart."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import bson
+import numpy as np
+
+from annotator.geometry.crops import ARRAYS
+from annotator.labels.people import Person, Provenance
+from annotator.photos.atomic_files import whole_file
+
+KEPT_DAYS = 14
+_NAME = re.compile(r"[0-9a-f]{16}")
+_TOKEN = re.compile(r"[0-9a-f]{28}")
+# Also half-written ones, as a process that was killed leaves them.
+_FILE = re.compile(r"\.?[0-9a-f]{28}\.npz(\.[0-9a-f]{8})?")
+_ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
+
+
+def history_folder(maps: Path) -> Path:
+    """Where the edits of a dataset are, a folder per sample, beside its maps."""
+    return maps / "history"
+
+
+def remember(
+    folder: Path,
+    people: Mapping[str, Person | None],
+    name: str | None = None,
+    documents: Mapping[str, Any] | None = None,
+) -> str:
+    """Write people by key, None for one who was not there; returns the token that :func:`recall` takes.
+
+    Edits older than :data:`KEPT_DAYS` are forgotten.
+
+    Args:
+        folder: of the image's edits.
+        people: as they were before the edit.
+        name: of the edit, 16 hexadecimal digits, by which :func:`find` finds the token.
+        documents: by key, what else is to come back with a person; of what MongoDB can hold.
+    """
+    arrays, described = {}, {}
+    for number, (key, person) in enumerate(people.items()):
+        described[key] = None if person is None else _described(person)
+        for field in _ARRAYS:
+            array = None if person is None else getattr(person, field)
+            if array is not None:
+                arrays[f"{number}/{field}"] = array
+    arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
+    arrays["documents"] = np.frombuffer(bson.encode(documents or {}), np.uint8)
+    return _write(folder, arrays, name)
+
+
+def remember_values(folder: Path, values: Any, name: str) -> str:
+    """As :func:`remember`, of what JSON can hold; :func:`recall_values` takes the token."""
+    return _write(folder, {"values": np.frombuffer(json.dumps(values).encode(), np.uint8)}, name)
+
+
+def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Tokens sort by time.
+    token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
+    # As NumPy's savez_compressed, but at a level that takes a third of the time: every edit waits for it.
+    with (
+        whole_file(folder / f"{token}.npz") as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array)
+    for path in forgotten(folder):
+        path.unlink(missing_ok=True)
+    return token
+
+
+def forget(folder: Path, token: str) -> None:
+    """Remove an edit that was not done after all."""
+    (folder / f"{token}.npz").unlink(missing_ok=True)
+
+
+def find(folder: Path, name: str) -> str | None:
+    """The last token of an edit's name, ``None`` if there is none.
+
+    Raises:
+        ValueError: not a name.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"name: must be 16 hexadecimal digits, not {name!r}")
+    return max((path.stem for path in folder.glob(f"*{name}.npz")), default=None)
+
+
+def recall(folder: Path, token: str) -> dict[str, Person | None]:
+    """
+    Raises:
+        KeyError: no such token, or one whose time has passed.
+    """
+    with _open(folder, token) as file:
+        described = json.loads(file["people"].tobytes())
+        return {
+            key: None if values is None else _person(values, file, number)
+            for number, (key, values) in enumerate(described.items())
+        }
+
+
+def recall_documents(folder: Path, token: str) -> dict[str, Any]:
+    """
+    Raises:
+        KeyError: as :func:`recall`.
+    """
+    with _open(folder, token) as file:
+        return bson.decode(file["documents"].tobytes())
+
+
+def recall_values(folder: Path, token: str) -> Any:
+    """
+    Raises:
+        KeyError: as :func:`recall`.
+    """
+    with _open(folder, token) as file:
+        return json.loads(file["values"].tobytes())
+
+
+def _open(folder: Path, token: str) -> np.lib.npyio.NpzFile:
+    path = folder / f"{token}.npz"
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not path.exists():
+        raise KeyError(f"there is nothing to undo under {token!r}: it is older than {KEPT_DAYS} days")
+    return np.load(path)
+
+
+def _described(person: Person) -> dict:
+    return {
+        "box": [int(side) for side in person.box],
+        "score": float(person.score),
+        "quality": {name: float(value) for name, value in person.quality.items()},
+        "doubts": {name: float(value) for name, value in person.doubts.items()},
+        "provenance": asdict(person.provenance),
+        "crowd": person.crowd,
+        "id": person.id,
+        "extra": person.extra,
+    }
+
+
+def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person:
+    arrays = {name: file[f"{number}/{name}"] for name in _ARRAYS if f"{number}/{name}" in file}
+    changes = {"box": tuple(values["box"]), "provenance": Provenance(**values["provenance"])}
+    return Person(**(values | changes | arrays))
+
+
+def forgotten(folder: Path) -> list[Path]:
+    """Files of edits, also half-written ones, that are too old to be undone."""
+    oldest = f"{(time.time_ns() - KEPT_DAYS * 86_400 * 10**9) // 1_000_000:012x}"
+    return [
+        path
+        for path in folder.iterdir()
+        if _FILE.fullmatch(path.name) and path.name.removeprefix(".") < oldest
+    ]

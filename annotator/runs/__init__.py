@@ -1,0 +1,1 @@
+"""Runs over whole collections: a folder of photos, or a FiftyOne dataset."""
