@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from annotator.dataset.store import connect
 from annotator.examples import EXAMPLES
-from annotator.photos.reading import EXTENSIONS, find_photos
+from annotator.photos.finding import EXTENSIONS, find_photos
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -35,7 +35,7 @@ def run(
     port: int = 5151,
     address: str = "localhost",
     browser: bool = True,
-    closer_look: bool = True,
+    zoom_in: bool = True,
 ) -> int:
     """Annotate the photos of a folder and show them until the user presses Ctrl-C; returns the exit status.
 
@@ -46,7 +46,7 @@ def run(
         name: of the dataset; default: :func:`dataset_name` of the folder.
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
-        closer_look: whether to look a second time at people who are small in the photo, lie or are upside down.
+        zoom_in: whether to look a second time at people who are small in the photo, lie or are upside down.
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.
@@ -73,7 +73,7 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        _annotate(dataset, closer_look)
+        _annotate(dataset, zoom_in)
         with _delegated_runs():
             remote = not (browser and _has_display())
             session = fo.launch_app(dataset, port=port, address=address, remote=remote)
@@ -141,13 +141,13 @@ def dataset_name(folder: Path) -> str:
     return f"{folder.name} people {digest}"
 
 
-def _annotate(dataset: fo.Dataset, closer_look: bool) -> None:
+def _annotate(dataset: fo.Dataset, zoom_in: bool) -> None:
     from tqdm import tqdm
 
-    from annotator.inference.decoding import Settings
+    from annotator.inference.settings import Settings
     from annotator.runs.dataset import Annotation
 
-    run = Annotation(dataset, settings=Settings(closer_look=closer_look))
+    run = Annotation(dataset, settings=Settings(zoom_in=zoom_in))
     for _ in tqdm(run, desc="Annotating", unit="photo"):
         pass
     summary = run.summary

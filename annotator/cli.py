@@ -91,26 +91,28 @@ def run_annotate(arguments: argparse.Namespace) -> int:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """The options of :func:`_settings` and the model's."""
     parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
-    _add_closer_look(parser)
+    _add_zoom_in(parser)
     parser.add_argument(
-        "--mirrored", action="store_true", help="look at the mirror image, too: twice the time"
+        "--flip-augment", action="store_true", help="look at the mirror image, too: twice the time"
     )
     parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
     parser.add_argument(
-        "--votes",
+        "--vote-threshold",
         type=int,
         help="pixels' worth of votes that make a head or a pelvis: fewer people if more",
     )
     parser.add_argument(
-        "--apart", type=float, help="least distance of two heads or pelvises, as a share of the image, 0..1"
+        "--min-distance",
+        type=float,
+        help="least distance of two heads or pelvises, as a share of the image, 0..1",
     )
     parser.add_argument("--batch-size", type=int, help="photos per call of the network")
 
 
-def _add_closer_look(parser: argparse.ArgumentParser) -> None:
+def _add_zoom_in(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--closer-look",
+        "--zoom-in",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="look again at people who are small in the photo, at full input size, and at those who lie or are upside "
@@ -119,14 +121,13 @@ def _add_closer_look(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(arguments: argparse.Namespace):
-    from annotator.inference.decoding import Settings
-    from annotator.inference.grouping import Split
+    from annotator.inference.settings import Settings, VoteSettings
 
     def given(*names: str) -> dict:
         return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
-    split = Split(**given("votes", "apart"))
-    return Settings(**given("closer_look", "mirrored", "threshold", "confidence", "batch_size"), split=split)
+    votes = VoteSettings(**given("vote_threshold", "min_distance"))
+    return Settings(**given("zoom_in", "flip_augment", "threshold", "confidence", "batch_size"), votes=votes)
 
 
 def _add_evaluate(commands) -> None:
@@ -223,7 +224,7 @@ def _add_app(commands) -> None:
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
-    _add_closer_look(parser)
+    _add_zoom_in(parser)
 
 
 def run_app(arguments: argparse.Namespace) -> int:
@@ -235,7 +236,7 @@ def run_app(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         address=arguments.address,
         browser=not arguments.no_browser,
-        closer_look=arguments.closer_look,
+        zoom_in=arguments.zoom_in,
     )
 
 

@@ -11,7 +11,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
-from annotator.inference.decoding import Settings
+from annotator.inference.settings import Settings
 from annotator.runs.dataset import Annotation, Export, Import
 
 from .forms import (
@@ -65,13 +65,13 @@ class AnnotatePeople(foo.Operator):
         model_input(ctx, inputs)
         prefix_input(ctx, inputs, samples)
         inputs.bool(
-            "closer_look",
+            "zoom_in",
             default=True,
-            label="Closer look",
+            label="Zoom-in",
             description="Look again at people who are small in the photo: better on them, slower",
         )
         inputs.bool(
-            "mirrored",
+            "flip_augment",
             default=False,
             label="Mirror image, too",
             description="Take the mean with what the model sees in the mirror image: twice the time",
@@ -90,7 +90,7 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        chosen = {name: values[name] for name in ("closer_look", "mirrored", "confidence")}
+        chosen = {name: values[name] for name in ("zoom_in", "flip_augment", "confidence")}
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),

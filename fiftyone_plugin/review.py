@@ -15,7 +15,7 @@ from pymongo.errors import ConnectionFailure
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.info import maps_folder
-from annotator.labels.quality import DOUBTS
+from annotator.labels.quality import ISSUES
 from annotator.review.edits import EditError
 from annotator.review.panel_data import body_data
 from annotator.review.queue import Filter, approve_below, queue, spot_check, take_back
@@ -55,7 +55,7 @@ class ReviewSetup(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         prefixes = find_prefixes(ctx.dataset) if ctx.dataset is not None else []
-        return {"prefixes": prefixes, "doubts": DOUBTS, "body": body_data(load_body())}
+        return {"prefixes": prefixes, "issues": ISSUES, "body": body_data(load_body())}
 
 
 class ReviewQueue(_Call):
@@ -65,7 +65,7 @@ class ReviewQueue(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons", "samples")}
-        wanted = Filter(**chosen, order=values.get("order", "doubt"))
+        wanted = Filter(**chosen, order=values.get("order", "issue_score"))
         return queue(ctx.view, Fields(values["prefix"]), wanted)
 
 
@@ -116,7 +116,7 @@ class ReviewSpotCheck(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields = Fields(values["prefix"])
-        return spot_check(ctx.view, fields, values["doubt"], values["share"], values["seed"])
+        return spot_check(ctx.view, fields, values["issue_score"], values["share"], values["seed"])
 
 
 class ReviewApproveBelow(_Call):
@@ -126,7 +126,7 @@ class ReviewApproveBelow(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, name = Fields(values["prefix"]), values["name"]
-        counts = approve_below(ctx.view, fields, values["doubt"], values["author"], _maps(ctx), name)
+        counts = approve_below(ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), name)
         return {"approved": sum(counts)}
 
 

@@ -146,7 +146,7 @@ def _change_stage(plan, index: int, arguments: argparse.Namespace):
 def run_export(arguments: argparse.Namespace) -> int:
     prepare_keras("tensorflow")
     from annotator.examples import EXAMPLES
-    from annotator.photos.reading import find_photos
+    from annotator.photos.finding import find_photos
     from model.export import ExportError, export_onnx, read_images
     from model.weights import open_cascade
 

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import FORMAT_VERSION, METADATA_KEY, Network
 from annotator.photos.atomic_files import whole_file
-from annotator.photos.reading import Letterbox, PhotoError, read_photo
+from annotator.photos.reading import PhotoError, read_photo
 from model.cascade import STAGE_NETS, Cascade
 
 OPSET = 18
@@ -53,7 +54,7 @@ def decode(raw: dict, config) -> dict:
 
     Returns:
         ``person``, ``part_confidence``, ``chart_confidence``, ``u``, ``v`` [N, h, w] float32, ``parts`` and
-        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``heads``
+        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``head_vectors``
         [N, h, w, 2·votes] float32: the head point, and what else is voted for, as (point − image centre) /
         input_size, ``keypoints``
         [N, H / 4, W / 4, 17] float32 heatmaps.
@@ -71,7 +72,7 @@ def decode(raw: dict, config) -> dict:
     chart = ops.one_hot(chosen["charts"], 24)
     for name, channels in (("u", slice(0, 24)), ("v", slice(24, 48))):
         decoded[name] = ops.clip(ops.sum(raw["uv"][..., channels] * chart, axis=-1), 0.0, 1.0)
-    decoded["heads"] = raw["heads"] + ops.tile(
+    decoded["head_vectors"] = raw["heads"] + ops.tile(
         _pixel_field(raw["heads"], config), (1, 1, 1, len(config.votes))
     )
     pool = KEYPOINT_STRIDE // config.output_stride
@@ -132,7 +133,7 @@ def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> P
         gap = np.abs(value.astype(np.float64) - actual[name]) / np.maximum(np.abs(value), 1.0)
         if name in GATHERED:
             gap = gap[~flips[GATHERED[name]] & people]
-        elif name == "heads":
+        elif name == "head_vectors":
             gap = gap[people]
         differences[name] = float(gap.max(initial=0.0))
     return Parity(differences, {name: float(flip.mean()) for name, flip in flips.items()})
@@ -191,7 +192,9 @@ def export_onnx(
             expected = decode(cascade(ops.cast(images, "float32"), training=False), cascade.config)
             expected = {name: ops.convert_to_numpy(value) for name, value in expected.items()}
             # As Network gives them.
-            expected["heads"] = expected["heads"] * (cascade.config.input_size / images.shape[1])
+            expected["head_vectors"] = expected["head_vectors"] * (
+                cascade.config.input_size / images.shape[1]
+            )
             actual = Network(temporary).run(images)
             parity = compare(expected, {name: getattr(actual, name) for name in expected})
             parity.check(precision)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from annotator.geometry.boxes import within
+from annotator.geometry.letterbox import warp
 from annotator.labels.people import Person
-from annotator.photos.reading import warp
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
 from model.losses import IGNORE
 from model.sources import Record

@@ -13,6 +13,7 @@ import numpy as np
 
 from annotator.evaluation.ground_truth import has_points, usable
 from annotator.geometry.boxes import Box, clipped, padded, surroundings, within
+from annotator.geometry.letterbox import warp, warp_photo
 from annotator.labels.label_space import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
@@ -22,7 +23,6 @@ from annotator.labels.label_space import (
     mirror_uv,
 )
 from annotator.labels.people import Person
-from annotator.photos.reading import warp, warp_photo
 from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from annotator.dataset.fields import FieldError
+from annotator.coco.parsing import CocoError
 
 
 def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path | None) -> dict[str, str]:
@@ -19,11 +19,11 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
             if it is one and holds all photos, else the deepest that does.
 
     Raises:
-        FieldError: one photo is there twice.
+        CocoError: one photo is there twice.
     """
     twice = [path for path, count in Counter(path for path, _ in photos.values()).items() if count > 1]
     if twice:
-        raise FieldError(f"{twice[0]} is the photo of several samples: export a view with one of them")
+        raise CocoError(f"{twice[0]} is the photo of several samples: export a view with one of them")
     root = images_dir or _root(photos.values())
     names = {}
     for key, (path, imported) in photos.items():

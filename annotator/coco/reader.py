@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
-import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import ijson
 
-from annotator.coco.encoding import annotation, image_record
 from annotator.coco.parsing import CocoError, read_person
-from annotator.coco.polygons import trace
-from annotator.coco.surface_points import PointSampling
 from annotator.labels.label_space import KEYPOINTS, SKELETON
 from annotator.labels.people import People
-from annotator.photos.atomic_files import whole_file
 
 __all__ = [
     "PERSON_CATEGORY",
     "CocoError",
-    "CocoWriter",
     "person_categories",
     "read_coco",
     "read_sections",
@@ -150,13 +143,13 @@ def person_categories(path: Path, categories: object) -> set[int] | None:
     for category in categories:
         if type(category.get("id")) is not int:
             raise CocoError(f"{path}: categories: id: {category.get('id')!r} is not a whole number")
-    persons = _persons(categories)
+    persons = person_category_ids(categories)
     if not persons:
         raise CocoError(f"{path}: categories: none is named person")
     return set(persons)
 
 
-def _persons(categories: list[dict[str, Any]]) -> list[int]:
+def person_category_ids(categories: list[dict[str, Any]]) -> list[int]:
     return [category.get("id") for category in categories if str(category.get("name")).lower() == "person"]
 
 
@@ -240,146 +233,3 @@ def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[in
         except sqlite3.IntegrityError:
             raise CocoError(f"{where}: id: used by two annotations") from None
     database.execute("CREATE INDEX by_image ON annotations (image)")
-
-
-class CocoWriter:
-    """Writes a COCO-DensePose file, image by image; it appears, whole, when the context is left.
-
-    ::
-
-        with CocoWriter("labels.json", sections=read_sections("old.json")) as writer:
-            for people in read_coco("old.json"):
-                writer.add(people)
-
-    Until then records go to unnamed files in its folder; after an exception nothing is left. Ids that are given are
-    kept; images and people without one are numbered on from the highest id so far.
-
-    Args:
-        path: of the file; one that is there is replaced.
-        info: COCO's section, which goes before that of ``sections``.
-        sections: all sections of the top level but ``images`` and ``annotations``, as from
-            :func:`read_sections`. :data:`PERSON_CATEGORY` is added where no category is a person's. People get the
-            id of the category that is, unless they have it already.
-        sampling: of the surface points of densely labelled people.
-        polygons: write masks as polygons, for tools that read no run lengths; holes are filled.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        info: dict[str, Any] | None = None,
-        sections: dict[str, Any] | None = None,
-        sampling: PointSampling | None = None,
-        polygons: bool = False,
-    ) -> None:
-        self.path, self.polygons = Path(os.path.realpath(path)), polygons
-        self.sampling = sampling or PointSampling()
-        self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
-        if info is not None:
-            self._sections["info"] = info
-        categories = self._sections.get("categories") or []
-        self._persons = _persons(categories)
-        if not self._persons:
-            self._persons = [max((category["id"] for category in categories), default=0) + 1]
-            self._sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
-
-    def __enter__(self) -> CocoWriter:
-        self._images, self._annotations = self._part(), self._part()
-        self._image_ids, self._annotation_ids = _Ids("image"), _Ids("annotation")
-        return self
-
-    def add(self, people: People) -> None:
-        """Write an image and its people.
-
-        Raises:
-            CocoError: an id that was used before, a value that JSON cannot hold, or no ``file_name``.
-        """
-        records = [annotation(person, people.size, sampling=self.sampling) for person in people.people]
-        if self.polygons:
-            for person, record in zip(people.people, records, strict=True):
-                if person.mask is not None:
-                    record["segmentation"] = trace(person.mask, person.box)
-        self.add_records(image_record(people), records)
-
-    def add_records(self, image: dict[str, Any], annotations: Iterable[dict[str, Any]]) -> None:
-        """Write records as :func:`image_record` and :func:`annotation` make them; missing ids are given here.
-
-        Raises:
-            CocoError: as :meth:`add`.
-        """
-        if not image.get("file_name"):
-            raise CocoError("file_name: must say where below the images' folder the photo lies")
-        image_id = self._image_ids.take(image.get("id"))
-        lines = [_line({"id": image_id, **image}, f"image {image_id}")]
-        for record in annotations:
-            annotation_id = self._annotation_ids.take(record.get("id"))
-            ids = {"id": annotation_id, "image_id": image_id}
-            if record.get("category_id") not in self._persons:
-                ids["category_id"] = self._persons[0]
-            lines.append(_line(ids | record | ids, f"annotation {annotation_id}"))
-        _write(self._images, lines[:1])
-        _write(self._annotations, lines[1:])
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        with self._images, self._annotations:
-            if kind is None:
-                self._finish()
-
-    def _part(self) -> IO[str]:
-        return tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
-
-    def _finish(self) -> None:
-        """All in one new file, which then takes the place of the old one."""
-        with whole_file(self.path) as temporary, temporary.open("x", encoding="utf-8") as whole:
-            whole.write("{\n")
-            for name, value in self._sections.items():
-                whole.write(f"{json.dumps(name)}: {_line(value, name)},\n")
-            for name, part, end in (
-                ("images", self._images, ",\n"),
-                ("annotations", self._annotations, "\n}\n"),
-            ):
-                whole.write(f'"{name}": [')
-                part.seek(0)
-                shutil.copyfileobj(part, whole, 1 << 20)
-                whole.write(f"\n]{end}")
-            whole.flush()
-            os.fsync(whole.fileno())
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-class _Ids:
-    """Ids used so far, as bits in pages of 512: a million neighbouring ids take a few hundred kilobytes."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.pages: dict[int, int] = {}
-        self.next = 1
-
-    def take(self, given: int | None) -> int:
-        """``given``, or the next free one."""
-        number = self.next if given is None else given
-        page, bit = number >> 9, 1 << (number & 511)
-        bits = self.pages.get(page, 0)
-        if bits & bit:
-            raise CocoError(
-                f"{self.kind} id {number} is used twice; give each {self.kind} its own id, or none"
-            )
-        self.pages[page] = bits | bit
-        self.next = max(self.next, number + 1)
-        return number
-
-
-def _line(value: object, what: str) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise CocoError(f"{what} cannot be written as JSON: {error}") from None
-
-
-def _write(file: IO[str], lines: list[str]) -> None:
-    for line in lines:
-        file.write(("\n" if file.tell() == 0 else ",\n") + line)

@@ -17,7 +17,7 @@ from annotator.labels.label_space import (
     PARTS,
     SKELETON,
 )
-from annotator.labels.quality import DOUBTS
+from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -26,8 +26,8 @@ PERSON = "person"
 """Label of people and of their keypoints."""
 TASKS = ("mask", "parts", "charts", "keypoints")
 """Each has a quality score, the attribute ``quality_<task>`` of a person."""
-LEAST_DOUBT = 0.3
-"""A doubt from here on is among a person's ``reasons``."""
+MIN_ISSUE_SCORE = 0.3
+"""An issue score from here on is among a person's ``reasons``."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
 """Of the people of an image by their index, from 1; the ninth has the first one's colour."""
 SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
@@ -97,8 +97,8 @@ class Fields:
         return f"{self.prefix}_failure"
 
     @property
-    def doubt(self) -> str:
-        """How much looks wrong on the photo, 0..1: the doubts of the people that nobody has decided, together."""
+    def issue_score(self) -> str:
+        """How much looks wrong on the photo, 0..1: the issues of the people that nobody has decided, together."""
         return f"{self.prefix}_doubt"
 
     @property
@@ -175,8 +175,8 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
         "annotation_id": fo.IntField,
         "crowd": fo.BooleanField,
         **{f"quality_{task}": fo.FloatField for task in TASKS},
-        **{f"doubt_{name}": fo.FloatField for name in DOUBTS},
-        "doubt": fo.FloatField,
+        **{f"issue_{name}": fo.FloatField for name in ISSUES},
+        "issue_score": fo.FloatField,
         "reasons": fo.ListField,
     }
     for name, kind in attributes.items():
@@ -210,7 +210,7 @@ def _types(fields: Fields) -> dict[str, type]:
         fields.v: fo.Heatmap,
         fields.image_id: fo.IntField,
         fields.failure: fo.StringField,
-        fields.doubt: fo.FloatField,
+        fields.issue_score: fo.FloatField,
         fields.source: fo.DictField,
     }
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.inference.network import DEFAULT_MODEL
-
 if TYPE_CHECKING:
     import fiftyone as fo
 
@@ -24,10 +22,10 @@ def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -
     return root.expanduser().absolute() / str(dataset._doc.id) / prefix
 
 
-def last_model(dataset: fo.Dataset, prefix: str) -> Path:
-    """The model that last labelled the dataset, if its file is still there, else the package's."""
-    path = Path(_recall(dataset, MODELS, prefix) or DEFAULT_MODEL)
-    return path if path.is_file() else DEFAULT_MODEL
+def last_model(dataset: fo.Dataset, prefix: str) -> Path | None:
+    """The file of the model that last labelled the dataset, if it is still there."""
+    path = _recall(dataset, MODELS, prefix)
+    return Path(path) if path and Path(path).is_file() else None
 
 
 def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.dataset.fields import LEAST_DOUBT, PERSON, TASKS
+from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON, TASKS
 from annotator.geometry.boxes import Box, clipped, extent, shared_slices, within
 from annotator.labels.label_space import KEYPOINTS, PARTS
 from annotator.labels.people import Person, Provenance
-from annotator.labels.quality import DOUBTS, overall
+from annotator.labels.quality import ISSUES, overall
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -121,9 +121,9 @@ def write_person(
         "annotation_id": person.id,
         "crowd": person.crowd or None,
         **{f"quality_{task}": person.quality.get(task) for task in TASKS},
-        **{f"doubt_{name}": person.doubts.get(name) for name in DOUBTS},
-        "doubt": overall(person.doubts.values()) if person.doubts else None,
-        "reasons": [words for name, words in DOUBTS.items() if person.doubts.get(name, 0) >= LEAST_DOUBT],
+        **{f"issue_{name}": person.issues.get(name) for name in ISSUES},
+        "issue_score": overall(person.issues.values()) if person.issues else None,
+        "reasons": [words for name, words in ISSUES.items() if person.issues.get(name, 0) >= MIN_ISSUE_SCORE],
     }
     attributes = {name: value for name, value in attributes.items() if value is not None or was is not None}
     values = {
@@ -216,7 +216,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
         for name in ("points", "corrections")
     )
     quality = {task: attribute(detection, f"quality_{task}") for task in TASKS}
-    doubts = {name: attribute(detection, f"doubt_{name}") for name in DOUBTS}
+    issues = {name: attribute(detection, f"issue_{name}") for name in ISSUES}
     return Person(
         box=box,
         mask=mask,
@@ -228,7 +228,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
         score=1.0 if detection.confidence is None else detection.confidence,
         quality=record.get("quality", {})
         | {task: value for task, value in quality.items() if value is not None},
-        doubts={name: value for name, value in doubts.items() if value is not None},
+        issues={name: value for name, value in issues.items() if value is not None},
         provenance=Provenance(
             model=attribute(detection, "model", ""),
             time=attribute(detection, "time", ""),

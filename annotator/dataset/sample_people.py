@@ -46,7 +46,7 @@ OVERLAP = 0.5
 """A new person is one who was kept if they share more than this of the smaller of their masks, or, where one
 has no mask or is a crowd, if the intersection of their boxes is more than this of the union."""
 DECIDED = ("approved", "rejected")
-"""States in which a person's doubts no longer count."""
+"""States in which a person's issues no longer count."""
 
 
 @dataclass(frozen=True)
@@ -296,12 +296,12 @@ def _set_labels(sample: fo.Sample, labelled: list[Labels], strays: list[fo.Label
     sample[fields.people] = fo.Detections(detections=[labels.person for labels in labelled])
     sample[fields.parts] = fo.Detections(detections=parts)
     sample[fields.keypoints] = fo.Keypoints(keypoints=keypoints)
-    open_doubts = [
-        attribute(labels.person, "doubt", 0.0)
+    open_scores = [
+        attribute(labels.person, "issue_score", 0.0)
         for labels in labelled
         if attribute(labels.person, "review") not in DECIDED
     ]
-    sample[fields.doubt] = overall(open_doubts)
+    sample[fields.issue_score] = overall(open_scores)
 
 
 def _labels(sample: fo.Sample, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Sums over images and people from which the figures of an evaluation come."""
+"""Sums over images and people from which the metrics of an evaluation come."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from annotator.evaluation.average_precision import Candidates, average_precision
 from annotator.evaluation.ground_truth import (
     UNKNOWN,
+    GroundTruth,
     TrueMaps,
-    Truth,
     area,
     foreground,
     has_keypoints,
@@ -21,7 +21,7 @@ from annotator.evaluation.ground_truth import (
     has_points,
     labelled_keypoints,
 )
-from annotator.evaluation.report import figure, share
+from annotator.evaluation.report import metric, share
 from annotator.evaluation.similarity import gps, gpsm, keypoint_similarities, keypoints_right, mask_iou
 from annotator.geometry.boxes import within
 from annotator.geometry.crops import overlap
@@ -44,7 +44,7 @@ MILLIMETRES = 5000
 
 
 @dataclass(slots=True)
-class MaskTally:
+class MaskAccumulator:
     """Person masks: one IoU per image or per person."""
 
     unit: str
@@ -61,21 +61,21 @@ class MaskTally:
                 self.large.append(iou)
 
     def report(self) -> dict[str, Any]:
-        return self._figures(self.ious)
+        return self._metrics(self.ious)
 
     def report_large(self) -> dict[str, Any]:
-        return self._figures(self.large)
+        return self._metrics(self.large)
 
-    def _figures(self, values: list[float]) -> dict[str, Any]:
+    def _metrics(self, values: list[float]) -> dict[str, Any]:
         count = {self.unit: len(values)}
         return {
-            "iou": figure(np.mean(values) if values else None, **count),
-            "median_iou": figure(np.median(values) if values else None, **count),
+            "iou": metric(np.mean(values) if values else None, **count),
+            "median_iou": metric(np.median(values) if values else None, **count),
         }
 
 
 @dataclass(slots=True)
-class PartTally:
+class PartAccumulator:
     """IoU of person and parts over all pixels that carry the label."""
 
     unit: str
@@ -110,15 +110,15 @@ class PartTally:
         names = ("person", *PARTS[1:])
         counts = [self.masks] + [self.parts] * (len(PARTS) - 1)
         return {
-            "mean": figure(np.mean(known) if known else None, parts=len(known), **{self.unit: self.parts}),
+            "mean": metric(np.mean(known) if known else None, parts=len(known), **{self.unit: self.parts}),
             **{
-                name: figure(iou, pixels=int(true), **{self.unit: count})
+                name: metric(iou, pixels=int(true), **{self.unit: count})
                 for name, iou, true, count in zip(names, ious, self.true, counts, strict=True)
             },
         }
 
 
-class ChartTally:
+class ChartAccumulator:
     """Charts, U and V at labelled surface points, or at densely labelled pixels.
 
     Args:
@@ -160,9 +160,9 @@ class ChartTally:
         no_right = "no point has the right chart"
         return {
             "accuracy": share(right, self.true.sum(), **count),
-            "uv_error": figure(None if u is None else (u + v) / 2, no_right, **{self.unit: right}),
-            "u_error": figure(u, no_right, **{self.unit: right}),
-            "v_error": figure(v, no_right, **{self.unit: right}),
+            "uv_error": metric(None if u is None else (u + v) / 2, no_right, **{self.unit: right}),
+            "u_error": metric(u, no_right, **{self.unit: right}),
+            "v_error": metric(v, no_right, **{self.unit: right}),
             **self._distances(count),
             "charts": {
                 CHARTS[i]: share(self.right[i], self.true[i], **{self.unit: int(self.true[i])})
@@ -174,7 +174,7 @@ class ChartTally:
         total = self.true.sum()
         names = ("within_5cm", "within_10cm", "median_distance")
         if self.surface is None:
-            return {name: figure(None, NO_SURFACE, **count) for name in names}
+            return {name: metric(None, NO_SURFACE, **count) for name in names}
         below = np.cumsum(self.distances)
         # A missed point is infinitely far off.
         median = int(np.searchsorted(below, total / 2)) / 1000
@@ -183,7 +183,7 @@ class ChartTally:
         return {
             "within_5cm": share(below[50], total, **count),
             "within_10cm": share(below[100], total, **count),
-            "median_distance": figure(None if missed or not total else median, **reason, **count),
+            "median_distance": metric(None if missed or not total else median, **reason, **count),
         }
 
 
@@ -216,7 +216,7 @@ def true_points(person: Person, size: tuple[int, int]) -> tuple[np.ndarray, np.n
     return at, person.points[:, 2:].astype(np.float64)
 
 
-class KeypointTally:
+class KeypointAccumulator:
     """OKS and PCK of people who have labelled keypoints."""
 
     def __init__(self) -> None:
@@ -238,8 +238,8 @@ class KeypointTally:
 
     def report(self) -> dict[str, Any]:
         return {
-            "oks": figure(np.mean(self.oks) if self.oks else None, people=len(self.oks)),
-            "well_labelled_oks": figure(np.mean(self.well) if self.well else None, people=len(self.well)),
+            "oks": metric(np.mean(self.oks) if self.oks else None, people=len(self.oks)),
+            "well_labelled_oks": metric(np.mean(self.well) if self.well else None, people=len(self.well)),
             "pck": share(self.right, self.points, points=self.points, people=len(self.oks)),
         }
 
@@ -258,18 +258,18 @@ def compare_keypoints(found: Person | None, true: Person) -> tuple[np.ndarray, n
     )
 
 
-class CountTally:
+class CountAccumulator:
     """Numbers of people on images where everybody is labelled."""
 
     def __init__(self) -> None:
         self.pairs: Counter[tuple[int, int]] = Counter()
 
-    def add(self, truth: Truth, found: list[Person]) -> None:
+    def add(self, ground_truth: GroundTruth, found: list[Person]) -> None:
         """Predictions on crowds are no people too many. Images that hold a flaw are left out."""
-        people = [person for person in truth.people if not person.crowd]
-        if not truth.complete or any(person.extra.get("flaw") for person in people):
+        people = [person for person in ground_truth.people if not person.crowd]
+        if not ground_truth.complete or any(person.extra.get("flaw") for person in people):
             return
-        excused = excuse(truth, found, [not person.crowd for person in truth.people])
+        excused = excuse(ground_truth, found, [not person.crowd for person in ground_truth.people])
         self.pairs[len(people), int((~excused).sum())] += 1
 
     def report(self) -> dict[str, Any]:
@@ -291,35 +291,41 @@ class CountTally:
         }
 
 
-class PrecisionTally:
+class PrecisionAccumulator:
     """Average precision of masks, surface points and keypoints."""
 
     def __init__(self, surface: Surface | None):
         self.surface = surface
         self.images: dict[str, list[Candidates]] = {"mask": [], "gps": [], "gpsm": [], "keypoints": []}
 
-    def add(self, truth: Truth, found: list[Person]) -> None:
-        self._add("mask", truth, found, has_mask, lambda true: [overlap(p, true) for p in found])
-        self._add("keypoints", truth, found, has_keypoints, lambda true: [_oks(p, true) for p in found])
+    def add(self, ground_truth: GroundTruth, found: list[Person]) -> None:
+        self._add("mask", ground_truth, found, has_mask, lambda true: [overlap(p, true) for p in found])
+        self._add(
+            "keypoints", ground_truth, found, has_keypoints, lambda true: [_oks(p, true) for p in found]
+        )
         if self.surface is None:
             return
-        values = {id(true): self._gps(truth, found, true) for true in truth.people if has_points(true)}
-        self._add("gps", truth, found, has_points, lambda true: values[id(true)])
-        self._add("gpsm", truth, found, has_part_masks, lambda true: _gpsm(found, true, values[id(true)]))
+        values = {
+            id(true): self._gps(ground_truth, found, true) for true in ground_truth.people if has_points(true)
+        }
+        self._add("gps", ground_truth, found, has_points, lambda true: values[id(true)])
+        self._add(
+            "gpsm", ground_truth, found, has_part_masks, lambda true: _gpsm(found, true, values[id(true)])
+        )
 
-    def _add(self, name: str, truth: Truth, found: list[Person], labelled, similarity) -> None:
-        needed = [labelled(person) for person in truth.people]
-        columns = [similarity(true) for true, n in zip(truth.people, needed, strict=True) if n]
+    def _add(self, name: str, ground_truth: GroundTruth, found: list[Person], labelled, similarity) -> None:
+        needed = [labelled(person) for person in ground_truth.people]
+        columns = [similarity(true) for true, n in zip(ground_truth.people, needed, strict=True) if n]
         self.images[name].append(
             Candidates(
                 scores=np.array([person.score for person in found]),
                 similarity=np.array(columns, np.float64).reshape(len(columns), len(found)).T,
-                excused=excuse(truth, found, needed),
+                excused=excuse(ground_truth, found, needed),
             )
         )
 
-    def _gps(self, truth: Truth, found: list[Person], true: Person) -> list[float]:
-        at, labels = true_points(true, truth.image.size)
+    def _gps(self, ground_truth: GroundTruth, found: list[Person], true: Person) -> list[float]:
+        at, labels = true_points(true, ground_truth.image.size)
         values = []
         for person in found:
             maps = LabelMaps.paint([person], person.box)
@@ -335,7 +341,7 @@ class PrecisionTally:
             without = self.surface is None and name in ("gps", "gpsm")
             reason = {"reason": NO_SURFACE} if without else {}
             for key, value in zip((name, f"{name}_50"), values, strict=True):
-                result[key] = figure(value, people=people, images=len(images), **reason)
+                result[key] = metric(value, people=people, images=len(images), **reason)
         return result
 
 
@@ -348,12 +354,12 @@ def _gpsm(found: list[Person], true: Person, values: list[float]) -> list[float]
     return [gpsm(value, overlap(person, masked)) for person, value in zip(found, values, strict=True)]
 
 
-def excuse(truth: Truth, found: list[Person], needed: list[bool]) -> np.ndarray:
+def excuse(ground_truth: GroundTruth, found: list[Person], needed: list[bool]) -> np.ndarray:
     """(d,) bool: predictions that lie on something for which ``needed`` (of each true person) is false, or on
     surroundings where not everybody is labelled."""
-    if truth.complete and all(needed):
+    if ground_truth.complete and all(needed):
         return np.zeros(len(found), bool)
-    unlabelled = truth.unlabelled(needed)
+    unlabelled = ground_truth.unlabelled(needed)
     inside = []
     for person in found:
         inside.append(within(unlabelled, person.box)[person.mask].mean() >= EXCUSED)

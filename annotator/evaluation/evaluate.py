@@ -24,32 +24,33 @@ import numpy as np
 from annotator import __version__
 from annotator.evaluation.accumulators import (
     LARGE,
-    ChartTally,
-    CountTally,
-    KeypointTally,
-    MaskTally,
-    PartTally,
-    PrecisionTally,
+    ChartAccumulator,
+    CountAccumulator,
+    KeypointAccumulator,
+    MaskAccumulator,
+    PartAccumulator,
+    PrecisionAccumulator,
     look_up,
     true_points,
 )
 from annotator.evaluation.ground_truth import (
     DataSet,
+    GroundTruth,
     TrueMaps,
-    Truth,
     has_mask,
     has_points,
-    read_truth,
+    read_ground_truth,
     usable,
 )
-from annotator.evaluation.report import figure
+from annotator.evaluation.report import metric
 from annotator.geometry.boxes import around, box_iou
 from annotator.geometry.crops import overlap
 from annotator.geometry.label_maps import LabelMaps
 from annotator.inference.box_prompt import label_boxes
-from annotator.inference.decoding import Settings
-from annotator.inference.network import Maps, Network, import_onnxruntime
+from annotator.inference.network import Network, import_onnxruntime
 from annotator.inference.pipeline import annotate
+from annotator.inference.settings import Settings
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.reading import PhotoError, read_photo
@@ -63,35 +64,39 @@ AHEAD = 32
 
 
 class SceneView:
-    """Figures of whole images."""
+    """Metrics of whole images."""
 
     def __init__(self, surface: Surface | None):
-        self.masks, self.parts = MaskTally("images"), PartTally("images")
-        self.points, self.dense = ChartTally("points", surface), ChartTally("pixels", surface)
-        self.precision, self.keypoints, self.counts = PrecisionTally(surface), KeypointTally(), CountTally()
+        self.masks, self.parts = MaskAccumulator("images"), PartAccumulator("images")
+        self.points, self.dense = ChartAccumulator("points", surface), ChartAccumulator("pixels", surface)
+        self.precision, self.keypoints, self.counts = (
+            PrecisionAccumulator(surface),
+            KeypointAccumulator(),
+            CountAccumulator(),
+        )
         self.false_areas: list[float] = []
 
-    def add(self, truth: Truth, maps: TrueMaps, found: list[Person]) -> None:
+    def add(self, ground_truth: GroundTruth, maps: TrueMaps, found: list[Person]) -> None:
         """Measure an image: what is known of it and the people found on it, most certain first."""
-        painted = LabelMaps.paint(found, (0, 0, *truth.image.size))
+        painted = LabelMaps.paint(found, (0, 0, *ground_truth.image.size))
         self.masks.add(painted.person, maps)
         self.parts.add(painted, maps)
         _add_dense(self.dense, painted, maps)
-        if truth.complete and not truth.people:
+        if ground_truth.complete and not ground_truth.people:
             self.false_areas.append(float(painted.person.mean()))
-        for true in truth.people:
+        for true in ground_truth.people:
             if has_points(true):
-                at, labels = true_points(true, truth.image.size)
+                at, labels = true_points(true, ground_truth.image.size)
                 self.points.add(look_up(painted, at, (0, 0)), labels)
-        self.precision.add(truth, found)
-        self.counts.add(truth, found)
-        for true, person in zip(truth.people, match(truth.people, found), strict=True):
+        self.precision.add(ground_truth, found)
+        self.counts.add(ground_truth, found)
+        for true, person in zip(ground_truth.people, match(ground_truth.people, found), strict=True):
             if usable(true):
                 self.keypoints.add(person, true)
 
     def report(self) -> dict[str, Any]:
         areas = self.false_areas
-        false_area = figure(
+        false_area = metric(
             np.mean(areas) if areas else None, "no complete image without people", images=len(areas)
         )
         return {
@@ -106,14 +111,14 @@ class SceneView:
 
 
 class PersonView:
-    """Figures of people whose box is given."""
+    """Metrics of people whose box is given."""
 
     def __init__(self, surface: Surface | None):
-        self.masks, self.parts = MaskTally("people"), PartTally("people")
-        self.points, self.dense = ChartTally("points", surface), ChartTally("pixels", surface)
-        self.keypoints = KeypointTally()
+        self.masks, self.parts = MaskAccumulator("people"), PartAccumulator("people")
+        self.points, self.dense = ChartAccumulator("points", surface), ChartAccumulator("pixels", surface)
+        self.keypoints = KeypointAccumulator()
 
-    def add(self, truth: Truth, maps: TrueMaps, true: Person, found: Person | None) -> None:
+    def add(self, ground_truth: GroundTruth, maps: TrueMaps, true: Person, found: Person | None) -> None:
         """Measure one of the image's people and what was found in its box, if anything."""
         window = true.box if found is None else around(true.box, found.box)
         painted = LabelMaps.paint([] if found is None else [found], window)
@@ -123,7 +128,7 @@ class PersonView:
             self.parts.add(painted, alone)
             _add_dense(self.dense, painted, alone)
         if has_points(true):
-            at, labels = true_points(true, truth.image.size)
+            at, labels = true_points(true, ground_truth.image.size)
             self.points.add(look_up(painted, at, window[:2]), labels)
         self.keypoints.add(found, true)
 
@@ -137,10 +142,10 @@ class PersonView:
         }
 
 
-def _add_dense(tally: ChartTally, found: LabelMaps, true: TrueMaps) -> None:
+def _add_dense(accumulator: ChartAccumulator, found: LabelMaps, true: TrueMaps) -> None:
     known = true.charts > 0
     seen, labels = (np.stack([m.charts[known], m.u[known], m.v[known]], axis=1) for m in (found, true))
-    tally.add(seen, labels)
+    accumulator.add(seen, labels)
 
 
 def match(people: list[Person], found: list[Person]) -> list[Person | None]:
@@ -196,7 +201,7 @@ def evaluate(
     Args:
         source: the data.
         network: the model.
-        settings: of decoding; the person view has no use for ``closer_look``.
+        settings: of decoding; the person view has no use for ``zoom_in``.
         surface: for everything about distances on the body, which is null without.
         views: out of :data:`VIEWS`.
         limit: at most so many images, in the file's order; ``None`` for all.
@@ -204,7 +209,7 @@ def evaluate(
 
     Returns:
         ``images``, ``people`` (crowds not counted), ``failures`` (``file_name`` and ``reason`` of photos that
-        cannot be used), and per view its figures: each a dict of ``value`` and the number of things it rests
+        cannot be used), and per view its metrics: each a dict of ``value`` and the number of things it rests
         on, or of ``value`` null and a ``reason``.
 
     Raises:
@@ -212,8 +217,8 @@ def evaluate(
     """
     network.run(np.zeros((1, network.side, network.side, 3), np.uint8))  # the first call is slower
     run = _Run(network, settings, surface, views)
-    truths = read_truth(source, limit)
-    while chunk := list(islice(truths, AHEAD)):
+    ground_truths = read_ground_truth(source, limit)
+    while chunk := list(islice(ground_truths, AHEAD)):
         for _ in run.measure(chunk):
             progress(run.images)
     return {"annotations": str(source.annotations), "photos": str(source.images), **run.report()}
@@ -235,46 +240,46 @@ class _Run:
         self.images = self.people = 0
         self.failures: list[dict[str, str]] = []
 
-    def measure(self, truths: list[Truth]) -> Iterator[None]:
+    def measure(self, ground_truths: list[GroundTruth]) -> Iterator[None]:
         """Label and measure images; yields after each."""
-        found = self._label_scenes(truths) if "scene" in self.views else [None] * len(truths)
-        for truth, people in zip(truths, found, strict=True):
+        found = self._label_scenes(ground_truths) if "scene" in self.views else [None] * len(ground_truths)
+        for ground_truth, people in zip(ground_truths, found, strict=True):
             self.images += 1
             try:
-                self._measure(truth, people)
-                self.people += sum(not person.crowd for person in truth.people)
+                self._measure(ground_truth, people)
+                self.people += sum(not person.crowd for person in ground_truth.people)
             except PhotoError as error:
-                self.failures.append({"file_name": truth.image.file_name, "reason": str(error)})
+                self.failures.append({"file_name": ground_truth.image.file_name, "reason": str(error)})
             yield
 
-    def _label_scenes(self, truths: list[Truth]) -> list[list[Person] | PhotoError]:
+    def _label_scenes(self, ground_truths: list[GroundTruth]) -> list[list[Person] | PhotoError]:
         begin = time.perf_counter()
-        results = list(annotate([t.photo for t in truths], self.networks["scene"], self.settings))
+        results = list(annotate([t.photo for t in ground_truths], self.networks["scene"], self.settings))
         self.seconds["scene"] += time.perf_counter() - begin
         found = []
-        for truth, result in zip(truths, results, strict=True):
+        for ground_truth, result in zip(ground_truths, results, strict=True):
             if result.people is None:
                 found.append(PhotoError(result.failure))
             else:
-                found.append(_checked_size(truth, result.people.size) or result.people.people)
+                found.append(_checked_size(ground_truth, result.people.size) or result.people.people)
         return found
 
-    def _measure(self, truth: Truth, scene: list[Person] | PhotoError | None) -> None:
+    def _measure(self, ground_truth: GroundTruth, scene: list[Person] | PhotoError | None) -> None:
         if isinstance(scene, PhotoError):
             raise scene
-        boxed = self._label_boxes(truth) if "person" in self.views else []
-        maps = truth.maps()
+        boxed = self._label_boxes(ground_truth) if "person" in self.views else []
+        maps = ground_truth.maps()
         if scene is not None:
             self.shown["scene"] += 1
-            self.views["scene"].add(truth, maps, scene)
+            self.views["scene"].add(ground_truth, maps, scene)
         for true, person in boxed:
-            self.views["person"].add(truth, maps, true, person)
+            self.views["person"].add(ground_truth, maps, true, person)
 
-    def _label_boxes(self, truth: Truth) -> list[tuple[Person, Person | None]]:
-        people = [person for person in truth.people if usable(person)]
+    def _label_boxes(self, ground_truth: GroundTruth) -> list[tuple[Person, Person | None]]:
+        people = [person for person in ground_truth.people if usable(person)]
         begin = time.perf_counter()
-        photo = read_photo(truth.photo)
-        if error := _checked_size(truth, photo.shape[1::-1]):
+        photo = read_photo(ground_truth.photo)
+        if error := _checked_size(ground_truth, photo.shape[1::-1]):
             raise error
         boxes = [person.box for person in people]
         found = label_boxes(photo, boxes, self.networks["person"], self.settings)
@@ -290,17 +295,17 @@ class _Run:
             seconds = {"network_ms": self.networks[name].seconds, "all_ms": self.seconds[name]}
             report[name] = view.report() | {
                 "speed": {
-                    key: figure(1000 * value / self.shown[name] if self.shown[name] else None, **count)
+                    key: metric(1000 * value / self.shown[name] if self.shown[name] else None, **count)
                     for key, value in seconds.items()
                 }
             }
         return report
 
 
-def _checked_size(truth: Truth, size: tuple[int, int]) -> PhotoError | None:
-    if tuple(size) == tuple(truth.image.size):
+def _checked_size(ground_truth: GroundTruth, size: tuple[int, int]) -> PhotoError | None:
+    if tuple(size) == tuple(ground_truth.image.size):
         return None
-    labelled = "{} × {}".format(*truth.image.size)
+    labelled = "{} × {}".format(*ground_truth.image.size)
     return PhotoError(f"has {size[0]} × {size[1]} pixels, but its labels are of {labelled}")
 
 

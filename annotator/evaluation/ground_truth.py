@@ -73,7 +73,7 @@ class TrueMaps:
 
 
 @dataclass(slots=True)
-class Truth:
+class GroundTruth:
     """An image of a data set and what is labelled on it."""
 
     source: DataSet
@@ -276,7 +276,7 @@ def find_data_sets(data: list[Path], images: list[Path] | None = None) -> list[D
     return sets
 
 
-def read_truth(source: DataSet, limit: int | None = None) -> Iterator[Truth]:
+def read_ground_truth(source: DataSet, limit: int | None = None) -> Iterator[GroundTruth]:
     """What is labelled on each image, in the order of the file, at most ``limit`` images.
 
     Raises:
@@ -287,24 +287,24 @@ def read_truth(source: DataSet, limit: int | None = None) -> Iterator[Truth]:
         where = f"image {image.id}"
         try:
             check_image(image.extra)
-            truth = Truth(source, image, dense.of(Path(image.file_name)))
+            ground_truth = GroundTruth(source, image, dense.of(Path(image.file_name)))
             for person in image.people:
                 where = f"annotation {person.id}"
                 check_person(person.extra, image.size)
         except ValueError as error:
             raise CocoError(f"{source.annotations}: {where}: {error}") from None
-        yield truth
+        yield ground_truth
 
 
 def check_data_set(source: DataSet, limit: int | None = None) -> int:
-    """Read all that :func:`read_truth` and :meth:`Truth.maps` would, and count the images.
+    """Read all that :func:`read_ground_truth` and :meth:`GroundTruth.maps` would, and count the images.
 
     Raises:
         CocoError: as these, and for no images at all.
     """
     count = 0
-    for truth in read_truth(source, limit):
-        truth._dense()
+    for ground_truth in read_ground_truth(source, limit):
+        ground_truth._dense()
         count += 1
     if not count:
         raise CocoError(f"{source.annotations}: images: there are none")

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: a value and what it rests on, and the tables made of them."""
+"""Metrics of an evaluation: a value and what it rests on, and the tables made of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 NOTHING = "nothing of it is labelled"
 
 
-def figure(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[str, Any]:
+def metric(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[str, Any]:
     """A value and the number of people, images, points or pixels it rests on; ``reason`` where it is null."""
     if value is None:
         return {"value": None, "reason": reason, **rests_on}
@@ -15,12 +15,12 @@ def figure(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[
 
 
 def share(part: float, whole: float, **rests_on: int) -> dict[str, Any]:
-    """``part`` of ``whole`` as a figure, null where ``whole`` is 0."""
-    return figure(part / whole if whole else None, **rests_on)
+    """``part`` of ``whole`` as a metric, null where ``whole`` is 0."""
+    return metric(part / whole if whole else None, **rests_on)
 
 
 def table(report: dict[str, Any]) -> str:
-    """The main figures of one data set's report, the views side by side."""
+    """The main metrics of one data set's report, the views side by side."""
     views = [view for view in ("scene", "person") if view in report]
     lines = [f"{'':<38}" + "".join(f"{view:>26}" for view in views)]
     for label, path, places in ROWS:
@@ -31,7 +31,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def comparison(reports: dict[str, dict[str, Any]]) -> str:
-    """The main figures of several reports of one data set as a Markdown table, for each view one beside another."""
+    """The main metrics of several reports of one data set as a Markdown table, for each view one beside another."""
     views = [view for view in ("scene", "person") if all(view in report for report in reports.values())]
     columns = [(view, name) for view in views for name in reports]
     lines = [
@@ -82,7 +82,7 @@ def _find(report: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _cell(found: dict[str, Any], places: int) -> str:
-    """Value and what it rests on; empty for a figure that is not there or null."""
+    """Value and what it rests on; empty for a metric that is not there or null."""
     if found.get("value") is None:
         return ""
     counts = [f"{count:,} {name}" for name, count in found.items() if name != "value"]

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from annotator.geometry.boxes import padded
-from annotator.inference.decoding import Settings, box_on_maps, decode_box
-from annotator.inference.flip_augmentation import look
-from annotator.inference.grouping import window
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.decoding import box_on_maps, decode_box
+from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
-from annotator.inference.upright import look_upright
+from annotator.inference.settings import Settings
+from annotator.inference.upright import predict_upright
+from annotator.inference.votes import window
 from annotator.labels.people import Person
-from annotator.photos.reading import Letterbox
 
 Box = tuple[float, float, float, float]
 """x, y, w, h in image pixels."""
@@ -40,11 +41,11 @@ def label_boxes(
         batch = boxes[start : start + settings.batch_size]
         views = [_view(box, network.side) for box in batch]
         squares = np.stack([view.apply(photo) for view in views])
-        maps = look(network, squares, mirrored=True)
+        maps = predict(network, squares, flip_augment=True)
         for i, (box, view) in enumerate(zip(batch, views, strict=True)):
             inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
             region = inside & (maps[i].person >= settings.threshold)
-            seen = look_upright(network, squares[i], maps[i], region, mirrored=True)
+            seen = predict_upright(network, squares[i], maps[i], region, flip_augment=True)
             people.append(decode_box(seen, view, size, network.info, settings, box))
     return people
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import cv2
 import numpy as np
 
 from annotator.geometry.boxes import extent, within
-from annotator.inference.grouping import Split, person_in_box, split_people, window
+from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.heatmaps import highest
-from annotator.inference.left_right import JOINTS, settle_sides, weigh_joints
-from annotator.inference.network import Maps, ModelInfo
+from annotator.inference.left_right import JOINTS, resolve_sides, weigh_joints
+from annotator.inference.network import ModelInfo
+from annotator.inference.settings import Settings
+from annotator.inference.votes import group_by_votes, person_in_box, window
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.labels.maps import Maps
 from annotator.labels.people import People, Person, Provenance
-from annotator.labels.quality import confidences, doubts, map_doubts
-from annotator.photos.reading import Letterbox, warp
+from annotator.labels.quality import confidences, find_issues, find_map_issues
 
 KEYPOINT_FLOOR = 0.02
 """Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
@@ -24,35 +24,6 @@ KEYPOINT_SURE = 0.3
 keypoint is labelled, seen or hidden: that it is hidden shows in nothing but a lower peak."""
 REACH = 2
 """Heatmap pixels around a person in which its keypoints are looked for."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How photos become people.
-
-    Raises:
-        ValueError: a value out of range.
-    """
-
-    closer_look: bool = True
-    """Look again at people who are small in the photo, at full input size, and at those who do not stand, turned
-    upright."""
-    mirrored: bool = False
-    """Look at every photo and its mirror image and take the mean, at twice the cost. Boxes always are."""
-    threshold: float = 0.5
-    """Person probability from which a pixel belongs to a person."""
-    confidence: float = 0.7
-    """People with a lower score, the mean probability of their pixels, are dropped."""
-    split: Split = field(default_factory=Split)
-    batch_size: int = 1
-    """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
-
-    def __post_init__(self) -> None:
-        for name in ("threshold", "confidence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more images, not {self.batch_size}")
 
 
 def decode(
@@ -75,8 +46,8 @@ def decode(
     for index in range(1, labels.max(initial=0) + 1):
         if maps.person[labels == index].mean() >= settings.confidence:
             person = _person(maps, labels, index, letterbox, size, info, settings)
-            # A closer look makes much of a speck.
-            if person is not None and np.count_nonzero(person.mask) >= settings.split.least_area:
+            # A zoom-in makes much of a speck.
+            if person is not None and np.count_nonzero(person.mask) >= settings.votes.least_area:
                 people.append(person)
     people.sort(key=lambda person: -person.score)
     return People(size=size, people=people)
@@ -121,7 +92,7 @@ def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Setting
     stride = info.output_stride
     shown = np.concatenate([letterbox.offset, np.multiply(letterbox.size, letterbox.scale)]) / stride
     mask = (maps.person >= settings.threshold) & window(maps.person.shape, shown)
-    return split_people(mask, maps.heads, settings.split, stride)
+    return group_by_votes(mask, maps.head_vectors, settings.votes, stride)
 
 
 def _person(
@@ -137,7 +108,7 @@ def _person(
     region = labels == index
     to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
     rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    maps = settle_sides(maps, rim & (region | (labels == 0)))
+    maps = resolve_sides(maps, rim & (region | (labels == 0)))
     # Nobody is labelled outside of the photo, or of the region of it that the network was shown.
     low = np.maximum(np.floor(letterbox.origin), 0)
     high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
@@ -147,7 +118,7 @@ def _person(
     person.score = float(maps.person[region].mean())
     _add_keypoints(person, maps, region, letterbox, size, info)
     person.quality = confidences(maps, region, person.keypoints[:, 2])
-    person.doubts = doubts(person) | map_doubts(maps, region)
+    person.issues = find_issues(person) | find_map_issues(maps, region)
     person.provenance = Provenance(model=info.model_id)
     return person
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from annotator.inference.network import Maps, Network
+from annotator.inference.network import Network
 from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR, mirror_uv
+from annotator.labels.maps import Maps
 
 
-def look(network: Network, images: np.ndarray, mirrored: bool) -> Maps:
-    """The network's maps of uint8 [N, H, W, 3] images; with ``mirrored`` the mean of both looks, at twice the
+def predict(network: Network, images: np.ndarray, flip_augment: bool) -> Maps:
+    """The network's maps of uint8 [N, H, W, 3] images; with ``flip_augment`` the mean of both looks, at twice the
     cost."""
     maps = network.run(images)
-    if not mirrored:
+    if not flip_augment:
         return maps
     return mean(maps, mirror(network.run(np.ascontiguousarray(images[:, :, ::-1]))))
 
@@ -30,7 +31,7 @@ def mirror(maps: Maps) -> Maps:
         u=u,
         v=v,
         # Even channels are x, which runs the other way.
-        heads=flipped.heads * np.tile(np.float32([-1, 1]), flipped.heads.shape[-1] // 2),
+        head_vectors=flipped.head_vectors * np.tile(np.float32([-1, 1]), flipped.head_vectors.shape[-1] // 2),
         keypoints=flipped.keypoints[..., KEYPOINT_MIRROR],
     )
 
@@ -49,7 +50,7 @@ def mean(a: Maps, b: Maps) -> Maps:
         chart_confidence=_mean_confidence(a.chart_confidence, b.chart_confidence, same),
         u=np.where(same, (a.u + b.u) / 2, np.where(chart, a.u, b.u)),
         v=np.where(same, (a.v + b.v) / 2, np.where(chart, a.v, b.v)),
-        heads=(a.heads + b.heads) / 2,
+        head_vectors=(a.head_vectors + b.head_vectors) / 2,
         keypoints=(a.keypoints + b.keypoints) / 2,
     )
 

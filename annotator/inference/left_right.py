@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from annotator.geometry.boxes import extent, within
-from annotator.inference.network import Maps
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -24,6 +23,7 @@ from annotator.labels.label_space import (
     PARTS,
     mirror_uv,
 )
+from annotator.labels.maps import Maps
 
 TOUCH = 5
 """Map pixels around a piece of a limb in which it is looked for what it hangs on: a gap between the two may be as
@@ -34,7 +34,7 @@ true masks, the mean IoU of parts in boxes is .545 where nothing is turned, .537
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
 # When joints were first weighed by these three, and limbs given one side, OKS in true boxes of renders rose from 0.57 to
-# 0.61; there is no figure of each alone.
+# 0.61; there is no metric of each alone.
 OTHER_SIDE = 0.3
 """What a joint's heatmap counts for that of the other side: a network that finds a knee may mistake its side."""
 JOINT_BLUR = 0.06
@@ -43,7 +43,7 @@ NO_PART = 0.02
 """Share of a part from which on it tells of a joint; below, the heatmap alone decides."""
 
 
-def settle_sides(maps: Maps, around: np.ndarray) -> Maps:
+def resolve_sides(maps: Maps, around: np.ndarray) -> Maps:
     """Give limbs the side of what they hang on, from the trunk outwards.
 
     Forearms and lower legs get the side of what they hang on, then hands and feet that of theirs. Each connected

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from annotator.labels.maps import Maps
+
 FORMAT_VERSION = 1
 METADATA_KEY = "densepose_annotator"
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
@@ -27,7 +29,7 @@ class ModelInfo:
     model_id: str
     preset: str
     input_size: int
-    """Side in pixels at which the network was trained: the unit of the ``heads`` in the file, which may take images
+    """Side in pixels at which the network was trained: the unit of the ``head_vectors`` in the file, which may take images
     of another side."""
     output_stride: int
     keypoint_stride: int
@@ -39,35 +41,6 @@ class ModelInfo:
     report_sha256: str
     license: str
     created: str
-
-
-@dataclass(slots=True)
-class Maps:
-    """Decoded maps of N images; h = H / output_stride, w = W / output_stride."""
-
-    person: np.ndarray
-    """float32 [N, h, w], probability."""
-    parts: np.ndarray
-    """uint8 [N, h, w], 1..14, meaningful on people only."""
-    part_confidence: np.ndarray
-    """float32 [N, h, w]."""
-    charts: np.ndarray
-    """uint8 [N, h, w], 1..24."""
-    chart_confidence: np.ndarray
-    """float32 [N, h, w]."""
-    u: np.ndarray
-    """float32 [N, h, w], 0..1, of that chart."""
-    v: np.ndarray
-    """float32 [N, h, w], 0..1, of that chart."""
-    heads: np.ndarray
-    """float32 [N, h, w, 2·votes]: x, y of the head point, and of further points that this model votes for, as
-    (point − image centre) / :attr:`Network.side`."""
-    keypoints: np.ndarray
-    """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
-
-    def __getitem__(self, index: int) -> Maps:
-        """The maps of one image, without the first axis."""
-        return Maps(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 class Network:
@@ -122,7 +95,7 @@ class Network:
         names = [field.name for field in fields(Maps)]
         maps = Maps(*self._session.run(names, {"images": images}))
         # In the file they are in units of the side at which the network was trained.
-        maps.heads *= self.info.input_size / self.side
+        maps.head_vectors *= self.info.input_size / self.side
         return maps
 
 

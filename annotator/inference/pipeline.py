@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from annotator.inference.decoding import Settings, decode
-from annotator.inference.flip_augmentation import look
-from annotator.inference.network import Maps, Network
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.decoding import decode
+from annotator.inference.flip_augmentation import predict
+from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
-from annotator.inference.zoom_in import look_closer
+from annotator.inference.zoom_in import zoom_in
+from annotator.labels.maps import Maps
 from annotator.labels.people import People
-from annotator.photos.reading import Letterbox, PhotoError, read_photo
+from annotator.photos.reading import PhotoError, read_photo
 
 WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
@@ -69,7 +72,7 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
                     ]
                     squares = [photo.square for photo in photos if photo.square is not None]
                     maps = (
-                        runner.submit(look, network, np.stack(squares), settings.mirrored)
+                        runner.submit(predict, network, np.stack(squares), settings.flip_augment)
                         if squares
                         else None
                     )
@@ -117,9 +120,9 @@ def _decode_batch(
 def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
     try:
         size = photo.letterbox.size
-        if settings.closer_look:
+        if settings.zoom_in:
             people = decode_upright(network, photo.square, maps, photo.letterbox, size, settings)
-            people = look_closer(photo.path, people, network, settings)
+            people = zoom_in(photo.path, people, network, settings)
         else:
             people = decode(maps, photo.letterbox, size, network.info, settings)
         if not photo.path.is_absolute():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from annotator.inference.decoding import Settings, decode
-from annotator.inference.flip_augmentation import look
-from annotator.inference.network import Maps, Network
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.decoding import decode
+from annotator.inference.flip_augmentation import predict
+from annotator.inference.network import Network
+from annotator.inference.settings import Settings
+from annotator.labels.maps import Maps
 from annotator.labels.people import People
-from annotator.photos.reading import Letterbox
 
 
 def decode_upright(
@@ -20,22 +22,22 @@ def decode_upright(
     settings: Settings,
 ) -> People:
     """The people of a view, from a turned look if most of them do not stand; arguments as of
-    :func:`~annotator.inference.decoding.decode` and :func:`look_upright`.
+    :func:`~annotator.inference.decoding.decode` and :func:`predict_upright`.
 
     A view on which nobody is found is not turned: a second chance would find people where none are.
     """
     people = decode(maps, letterbox, size, network.info, settings)
     if not people.people:
         return people
-    seen = look_upright(network, square, maps, maps.person >= settings.threshold, settings.mirrored)
+    seen = predict_upright(network, square, maps, maps.person >= settings.threshold, settings.flip_augment)
     if seen is maps:
         return people
     turned = decode(seen, letterbox, size, network.info, settings)
     return turned if turned.people else people
 
 
-def look_upright(
-    network: Network, square: np.ndarray, maps: Maps, region: np.ndarray, mirrored: bool
+def predict_upright(
+    network: Network, square: np.ndarray, maps: Maps, region: np.ndarray, flip_augment: bool
 ) -> Maps:
     """Look again, with the view turned by quarter turns, where people lie or are upside down.
 
@@ -44,7 +46,7 @@ def look_upright(
         square: uint8 [H, W, 3], H = W, the view.
         maps: of that view: no batch axis.
         region: (h, w) bool, the pixels of the maps whose people count.
-        mirrored: see :func:`~annotator.inference.flip_augmentation.look`.
+        flip_augment: see :func:`~annotator.inference.flip_augmentation.predict`.
 
     Returns:
         Maps of the view as it is, from the turned look; those given where people stand or nobody is.
@@ -53,7 +55,7 @@ def look_upright(
     if not turns:
         return maps
     turned = np.ascontiguousarray(np.rot90(square, turns))
-    return turn(look(network, turned[None], mirrored)[0], -turns)
+    return turn(predict(network, turned[None], flip_augment)[0], -turns)
 
 
 def quarter_turns(maps: Maps, region: np.ndarray) -> int:
@@ -68,7 +70,7 @@ def quarter_turns(maps: Maps, region: np.ndarray) -> int:
     Returns:
         0 to 3; 0 also where nobody is, and with a model whose pixels vote for the head alone.
     """
-    votes = maps.heads[region]
+    votes = maps.head_vectors[region]
     if not len(votes) or votes.shape[1] < 4:
         return 0
     x, y = (votes[:, :2] - votes[:, 2:4]).T
@@ -80,9 +82,9 @@ def quarter_turns(maps: Maps, region: np.ndarray) -> int:
 def turn(maps: Maps, turns: int) -> Maps:
     """The maps of one image, h = w, as of the image turned by quarter turns counter-clockwise."""
     turned = {name: np.ascontiguousarray(np.rot90(getattr(maps, name), turns)) for name in Maps.__slots__}
-    heads = turned["heads"]
+    head_vectors = turned["head_vectors"]
     for _ in range(turns % 4):
         # Even channels are x. What was to the right is now above.
-        x, y = heads[..., ::2].copy(), heads[..., 1::2].copy()
-        heads[..., ::2], heads[..., 1::2] = y, -x
+        x, y = head_vectors[..., ::2].copy(), head_vectors[..., 1::2].copy()
+        head_vectors[..., ::2], head_vectors[..., 1::2] = y, -x
     return Maps(**turned)

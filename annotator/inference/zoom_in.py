@@ -1,4 +1,4 @@
-"""The closer look: each group of people again, at full input size, which small people need.
+"""The zoom-in: each group of people again, at full input size, which small people need.
 
 Groups and not single people, because what a first look takes for one small person may be two.
 """
@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from annotator.geometry.boxes import Box, around, clipped, padded
-from annotator.inference.decoding import Settings
-from annotator.inference.flip_augmentation import look
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.labels.people import People, Person
-from annotator.photos.reading import Letterbox, read_photo
+from annotator.photos.reading import read_photo
 
 PADDING = 0.05
 """Of a person's longer side, on every side; people whose padded boxes touch are one group."""
@@ -30,7 +31,7 @@ class _Group:
     people: list[Person]
 
 
-def look_closer(path: Path, people: People, network: Network, settings: Settings) -> People:
+def zoom_in(path: Path, people: People, network: Network, settings: Settings) -> People:
     """Look again at each group of people that is small in the photo.
 
     Args:
@@ -56,7 +57,7 @@ def look_closer(path: Path, people: People, network: Network, settings: Settings
         batch = small[start : start + settings.batch_size]
         views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]
         squares = np.stack([view.apply(photo) for view in views])
-        maps = look(network, squares, settings.mirrored)
+        maps = predict(network, squares, settings.flip_augment)
         for i, (group, view) in enumerate(zip(batch, views, strict=True)):
             seen = decode_upright(network, squares[i], maps[i], view, people.size, settings)
             kept += seen.people or group.people

@@ -63,8 +63,8 @@ class Person:
     """Confidence that this is one person, 0..1."""
     quality: dict[str, float] = field(default_factory=dict)
     """Confidence per task, 0..1: ``mask``, ``parts``, ``charts``, ``keypoints``."""
-    doubts: dict[str, float] = field(default_factory=dict)
-    """What looks wrong, 0..1 each, see :data:`annotator.labels.quality.DOUBTS`."""
+    issues: dict[str, float] = field(default_factory=dict)
+    """What looks wrong, 0..1 each, see :data:`annotator.labels.quality.ISSUES`."""
     provenance: Provenance = field(default_factory=Provenance)
     crowd: bool = False
     """COCO's ``iscrowd``: the mask covers a group."""

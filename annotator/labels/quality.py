@@ -1,10 +1,10 @@
 """How sure the network is of a person, task by task, and what looks wrong: that is looked at first.
 
-A *confidence* is the network's own opinion of a task. A *doubt* is a reason why a label may be wrong, found by
+A *confidence* is the network's own opinion of a task. An *issue* is a reason why a label may be wrong, found by
 holding the labels of one person against each other; most need no network, so that labels that were read from
-a file or edited by hand have doubts, too.
+a file or edited by hand have issues, too.
 
-The limits below say what is odd about a body; there is no record of data behind them. What the order by doubts is
+The limits below say what is odd about a body; there is no record of data behind them. What the order by issues is
 worth is measured by ``scripts/simulate-review``.
 """
 
@@ -16,11 +16,11 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from annotator.inference.network import Maps
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR, PARTS
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 
-DOUBTS = {
+ISSUES = {
     "mask_border": "unsure mask border",
     "two_people": "two people in one",
     "sides_swapped": "left and right swapped",
@@ -28,7 +28,7 @@ DOUBTS = {
     "chart_against_part": "chart against part",
     "surface_jump": "U, V discontinuous",
 }
-"""Every doubt and its words."""
+"""Every issue and its words."""
 
 LOOKED_AT = 192
 """Pixels to which the longer side of a person is thinned out before its labels are compared: so the others mean the
@@ -45,12 +45,12 @@ something covers."""
 BORDER = 2
 """Map pixels on either side of the outline that belong to it."""
 APART = 0.5
-"""Doubt that two pieces of a mask of one size are two people: an arm across the body, or a pole in front of it, cuts one
+"""Score of the issue that two pieces of a mask of one size are two people: an arm across the body, or a pole in front of it, cuts one
 person in two as well."""
 STRAY = 0.6
-"""What one keypoint outside its part leaves of the trust in all: the doubt is 0.4 with one, 0.64 with two."""
+"""What one keypoint outside its part leaves of the trust in all: the issue score is 0.4 with one, 0.64 with two."""
 HOPELESS = 0.25
-"""Share of pixels at jumps of U or V from which on the doubt is 1."""
+"""Share of pixels at jumps of U or V from which on the issue score is 1."""
 
 
 def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray) -> dict[str, float]:
@@ -74,7 +74,7 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
     }
 
 
-def map_doubts(maps: Maps, region: np.ndarray) -> dict[str, float]:
+def find_map_issues(maps: Maps, region: np.ndarray) -> dict[str, float]:
     """What only the network's maps show.
 
     Args:
@@ -88,24 +88,24 @@ def map_doubts(maps: Maps, region: np.ndarray) -> dict[str, float]:
     """
     against = CHART_TO_PART[maps.charts[region]] != maps.parts[region]
     return {
-        "mask_border": _border_doubt(maps.person, region),
+        "mask_border": _border_issue(maps.person, region),
         "chart_against_part": float(against.mean()) if region.any() else 0.0,
     }
 
 
-def _border_doubt(probability: np.ndarray, region: np.ndarray) -> float:
+def _border_issue(probability: np.ndarray, region: np.ndarray) -> float:
     inside = region.astype(np.uint8)
     kernel = np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8)
     band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
     return float((1 - np.abs(2 * probability[band] - 1)).mean()) if band.any() else 0.0
 
 
-def doubts(person: Person) -> dict[str, float]:
+def find_issues(person: Person) -> dict[str, float]:
     """What of a person's labels does not fit the rest of them.
 
     Returns:
-        Doubts of :data:`DOUBTS` as far as the labels allow, each 0 (none) .. 1; all but ``mask_border``,
-        which only the network's maps show (:func:`map_doubts`).
+        Issues of :data:`ISSUES` as far as the labels allow, each 0 (none) .. 1; all but ``mask_border``,
+        which only the network's maps show (:func:`find_map_issues`).
     """
     found = {}
     step = max(1, math.ceil(max(person.box[2:]) / LOOKED_AT))
@@ -127,24 +127,24 @@ def doubts(person: Person) -> dict[str, float]:
 
 
 def overall(found: Iterable[float]) -> float:
-    """One number to sort by, of a person's doubts or of an image's people.
+    """One number to sort by, of a person's issues or of an image's people.
 
     Returns:
-        The probability that at least one doubt is right, were each that of its being so and independent.
+        The probability that at least one issue is real, were each that of its being so and independent.
     """
     return 1.0 - math.prod(1.0 - min(max(value, 0.0), 1.0) for value in found)
 
 
 def _two_people(mask: np.ndarray, parts: np.ndarray | None) -> float:
     """A second head as large as the first says so plainly; pieces of mask far apart only hint at it."""
-    doubt = 0.0
+    issue_score = 0.0
     if parts is not None:
         areas = _areas(parts == PARTS.index("head"))
         if len(areas) > 1:
-            doubt = min(max((areas[1] / areas[0] - LEAST_HEAD) / (1 - LEAST_HEAD), 0.0), 1.0)
+            issue_score = min(max((areas[1] / areas[0] - LEAST_HEAD) / (1 - LEAST_HEAD), 0.0), 1.0)
     pieces = _areas(mask)
     apart = pieces[1] / pieces[0] if len(pieces) > 1 else 0.0
-    return max(doubt, APART * apart)
+    return max(issue_score, APART * apart)
 
 
 def _areas(mask: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def _areas(mask: np.ndarray) -> np.ndarray:
 
 
 def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tuple[float, float]:
-    """Doubts ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
+    """Issues ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
     reach = NEAR * max(parts.shape)
     gaps = _gaps(parts, at)
     outside = swapped = right = 0
@@ -170,7 +170,7 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
             swapped += 1
         elif visibility[index] == 2 and math.isfinite(gap):
             outside += 1
-    # One keypoint may stray; each further one is harder to explain. A single one that is swapped is a doubt of 0.5.
+    # One keypoint may stray; each further one is harder to explain. A single one that is swapped is an issue score of 0.5.
     return 1 - STRAY**outside, swapped / (swapped + right + 1)
 
 

@@ -1,4 +1,4 @@
-"""Photos as the network wants them: read whatever people have, letterboxed to a square.
+"""Photos as people have them, read as RGB and turned upright by their EXIF tag.
 
 Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`annotator.labels.people`.
 """
@@ -6,13 +6,11 @@ Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`anno
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 import numpy as np
@@ -20,11 +18,8 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 """What is read, whatever the extension says: not EPS, say, for which Pillow would start Ghostscript."""
-PADDING = 114
-"""Grey of a letterbox's border."""
 ORIENTATION = 0x0112
 """EXIF tag: 5 to 8 swap width and height."""
 MAX_PIXELS = 178_956_970
@@ -33,41 +28,6 @@ MAX_PIXELS = 178_956_970
 
 class PhotoError(ValueError):
     """A photo that cannot be used; the message says why."""
-
-
-def find_photos(folder: str | Path) -> list[Path]:
-    """All photos below a folder, by extension, hidden files and folders left out.
-
-    The order is that of the relative paths, compared folder by folder, and the same on every machine. Links to
-    folders are followed; a link to a folder that it lies in is not, for it would never end.
-
-    Raises:
-        PhotoError: the folder is not there, or one in it cannot be listed.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise PhotoError(f"{folder}: no such folder")
-    found = []
-    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(Path(root, name))]
-        found += [
-            Path(root, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
-        ]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise PhotoError(f"{error.filename}: cannot be read: {error.strerror}")
-
-
-def _is_loop(folder: Path) -> bool:
-    """Whether it is a link to a folder that contains a part of its own path."""
-    if not folder.is_symlink():
-        return False
-    target = folder.resolve()
-    return any(parent.resolve().is_relative_to(target) for parent in folder.parents)
 
 
 def read_photo(path: str | Path) -> np.ndarray:
@@ -183,83 +143,3 @@ def _to_rgb(image) -> np.ndarray:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return np.ascontiguousarray(image.convert("RGB"))
-
-
-@dataclass(frozen=True)
-class Letterbox:
-    """The map between an image and the square that the network sees: scaled, centred, padded with grey."""
-
-    size: tuple[int, int]
-    """Width, height of the image in pixels."""
-    side: int
-    """Of the square in pixels."""
-    origin: tuple[float, float] = (0.0, 0.0)
-    """Top-left corner of the seen region in image pixels, for a crop; ``size`` is then the region's."""
-
-    @property
-    def scale(self) -> float:
-        """Square pixels per image pixel."""
-        return self.side / max(self.size)
-
-    @property
-    def offset(self) -> tuple[float, float]:
-        """x, y of the region's top-left corner in the square, in square pixels."""
-        return tuple((self.side - extent * self.scale) / 2 for extent in self.size)
-
-    @property
-    def matrix(self) -> np.ndarray:
-        """(2, 3) affine map from image to square."""
-        (x, y), (left, top), scale = self.origin, self.offset, self.scale
-        return np.array([[scale, 0, left - scale * x], [0, scale, top - scale * y]])
-
-    def to_square(self, points: np.ndarray) -> np.ndarray:
-        """(n, 2) image pixels to square pixels."""
-        return (np.asarray(points, np.float64) - self.origin) * self.scale + self.offset
-
-    def to_image(self, points: np.ndarray) -> np.ndarray:
-        """(n, 2) square pixels to image pixels."""
-        return (np.asarray(points, np.float64) - self.offset) / self.scale + self.origin
-
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """uint8 [H, W, 3] to uint8 [side, side, 3]."""
-        matrix, scale = self.matrix, self.scale
-        image, corner = self._cut(image)
-        matrix[:, 2] += scale * corner
-        return warp_photo(image, matrix, (self.side, self.side))
-
-    def _cut(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The part of the image that is seen, and its top-left corner."""
-        low = np.clip(np.floor(self.origin).astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1))
-        high = np.clip(np.ceil(np.add(self.origin, self.size)).astype(int), low + 1, image.shape[1::-1])
-        return image[low[1] : high[1], low[0] : high[0]], low
-
-
-def warp_photo(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Affine warp of a photo onto grey, as :func:`warp`; below half its size whole blocks are averaged first,
-    because warping alone would skip pixels."""
-    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if scale <= 0.5:
-        small = [max(1, round(extent * scale)) for extent in photo.shape[1::-1]]
-        matrix = matrix.copy()
-        matrix[:, :2] *= np.array(photo.shape[1::-1]) / small
-        photo = cv2.resize(photo, small, interpolation=cv2.INTER_AREA)
-    return warp(photo, matrix, size, cv2.INTER_LINEAR, (PADDING,) * 3)
-
-
-def warp(
-    array: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: int, border=0
-) -> np.ndarray:
-    """Affine warp in this package's frame; OpenCV's own puts whole numbers on pixel centres.
-
-    Args:
-        array: [h, w] or [h, w, c].
-        matrix: (2, 3), from array pixels to result pixels.
-        size: width, height of the result.
-        interpolation: ``cv2.INTER_*``.
-        border: value outside the array.
-    """
-    matrix = np.asarray(matrix, np.float64).copy()
-    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
-    return cv2.warpAffine(
-        array, matrix, size, flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=border
-    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from annotator.coco.reader import CocoWriter
+from annotator.coco.writer import CocoWriter
 from annotator.dataset.fields import FieldError, Fields, check_fields
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.evaluation.ground_truth import IUV_SCALE, PART_ALONE

@@ -257,7 +257,7 @@ class Retraining:
         return config, [read_source(corrections), *records]
 
     def _export(self) -> None:
-        from annotator.photos.reading import find_photos
+        from annotator.photos.finding import find_photos
         from model.export import export_onnx, read_images
         from model.weights import open_cascade
 
@@ -277,7 +277,7 @@ class Retraining:
     def _measure(self, network: Network) -> None:
         from annotator.evaluation.evaluate import evaluate
         from annotator.evaluation.ground_truth import find_data_sets
-        from annotator.inference.decoding import Settings
+        from annotator.inference.settings import Settings
 
         folder, name = self.outcome.held_out.folder, network.info.model_id
         everybody, by_humans = find_data_sets([folder, folder / BY_HUMANS])

@@ -32,7 +32,7 @@ from annotator.geometry.boxes import Box, around, clipped
 from annotator.geometry.crops import recrop, tight
 from annotator.labels.label_space import CHART_TO_PART, CHARTS, KEYPOINTS, PARTS, with_mirrored
 from annotator.labels.people import STATES, Person
-from annotator.labels.quality import doubts
+from annotator.labels.quality import find_issues
 from annotator.surface.body import load_body
 from annotator.surface.refit import refit, swap_depth, swap_sides
 
@@ -71,7 +71,7 @@ class Scene:
 def apply_edit(scene: Scene, edit: Mapping[str, Any]) -> Changes:
     """The people that are different after an edit; the module's text lists the kinds.
 
-    A label that was changed is ``edited``, whatever was decided before, and its doubts are found anew. Only a
+    A label that was changed is ``edited``, whatever was decided before, and its issues are found anew. Only a
     rejected person who has merely lost pixels to another one stays ``rejected``.
 
     Raises:
@@ -162,10 +162,10 @@ def _rejected(scene: Scene) -> dict[str, Person]:
 
 
 def _changed(person: Person, state: str) -> Person:
-    border = {name: value for name, value in person.doubts.items() if name == "mask_border"}
+    border = {name: value for name, value in person.issues.items() if name == "mask_border"}
     return replace(
         person,
-        doubts=border | doubts(person),
+        issues=border | find_issues(person),
         provenance=replace(person.provenance, state=state, edited=True),
     )
 

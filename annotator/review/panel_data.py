@@ -63,7 +63,7 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
         "keypoints": keypoints,
         "corrections": [] if person.corrections is None else person.corrections.astype(float).tolist(),
         "quality": {name: round(float(value), 4) for name, value in person.quality.items()},
-        "doubts": {name: round(float(value), 4) for name, value in person.doubts.items()},
+        "issues": {name: round(float(value), 4) for name, value in person.issues.items()},
         "state": provenance.state,
         "model": provenance.model,
         "author": provenance.author,

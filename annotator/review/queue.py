@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 MOST_ITEMS = 5000
 """Images listed at once."""
 BINS = 20
-"""Of the histogram of doubts."""
+"""Of the histogram of issues."""
 SIGNATURE = ("review", "author", "time")
 Signatures = dict[str, list[str | None]]
 """What the attributes of :data:`SIGNATURE` are, by the id of a person's label."""
-Order = Literal["doubt", "file"]
+Order = Literal["issue_score", "file"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Filter:
     states: tuple[str, ...] = ()
     """Of :data:`annotator.labels.people.STATES`; none for all."""
     reasons: tuple[str, ...] = ()
-    """Words of :data:`annotator.labels.quality.DOUBTS`; none for all."""
-    order: Order = "doubt"
+    """Words of :data:`annotator.labels.quality.ISSUES`; none for all."""
+    order: Order = "issue_score"
     samples: tuple[str, ...] = ()
     """Ids of the only images that are listed; none for all."""
 
@@ -54,8 +54,8 @@ class Filter:
         unknown = [state for state in self.states if state not in STATES]
         if unknown:
             raise ValueError(f"states: {unknown[0]!r} is none of {', '.join(STATES)}")
-        if self.order not in ("doubt", "file"):
-            raise ValueError(f"order: {self.order!r} is neither 'doubt' nor 'file'")
+        if self.order not in ("issue_score", "file"):
+            raise ValueError(f"order: {self.order!r} is neither 'issue_score' nor 'file'")
 
     def holds(self, state: str, reasons: Collection[str]) -> bool:
         """Whether a person is looked for."""
@@ -67,45 +67,47 @@ class Filter:
 def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     """The images with people that are looked for, those of which nothing is open last.
 
-    The order ``"doubt"`` is that of the expected number of people with something wrong, the sum of their doubts.
+    The order ``"issue_score"`` is that of the expected number of people with something wrong, the sum of their issues.
     Those of people who are decided count only where such people are asked for by their state.
 
     Returns:
-        ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``doubt``, ``people`` (number) and
+        ``items``: at most :data:`MOST_ITEMS` of ``id``, ``filepath``, ``issue_score``, ``people`` (number) and
         ``open`` (those nobody has decided; 1 where there is nobody and nobody has said so); ``found``: how many
         there are; ``images``: with people fields; ``done``: of which nothing is open; ``states`` and ``reasons``:
         numbers of people, of all images;
-        ``histogram``: numbers of open people by doubt, 0..1 in :data:`BINS` bins.
+        ``histogram``: numbers of open people by issue score, 0..1 in :data:`BINS` bins.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_fields`.
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
-    items, order, doubts, images, done, only = [], [], [], 0, 0, set(wanted.samples)
+    items, order, scores, images, done, only = [], [], [], 0, 0, set(wanted.samples)
     empty = set(samples._dataset.exists(f"{fields.source}.nobody").values("id"))
-    for key, filepath, found in people_values(samples, fields, ("review", "reasons", "doubt")):
-        people = [(state or "predicted", why or [], doubt or 0.0) for state, why, doubt in found]
+    for key, filepath, found in people_values(samples, fields, ("review", "reasons", "issue_score")):
+        people = [(state or "predicted", why or [], issue_score or 0.0) for state, why, issue_score in found]
         images += 1
-        waiting = [doubt for state, _, doubt in people if state not in DECIDED]
+        waiting = [issue_score for state, _, issue_score in people if state not in DECIDED]
         open_ = len(waiting) if people else int(key not in empty)
         done += not open_
-        doubts += waiting
+        scores += waiting
         for state, why, _ in people:
             states[state] += 1
             reasons.update(why)
         if wanted.samples and key not in only:
             continue
-        matching = [(state, doubt) for state, why, doubt in people if wanted.holds(state, why)]
+        matching = [(state, issue_score) for state, why, issue_score in people if wanted.holds(state, why)]
         if matching or not (people or wanted.states or wanted.reasons):
-            counted = [doubt for state, doubt in matching if wanted.states or state not in DECIDED]
-            item = {"id": key, "filepath": filepath, "doubt": round(overall(counted), 6)}
+            counted = [
+                issue_score for state, issue_score in matching if wanted.states or state not in DECIDED
+            ]
+            item = {"id": key, "filepath": filepath, "issue_score": round(overall(counted), 6)}
             items.append(item | {"people": len(people), "open": open_})
             order.append((not open_, -sum(counted)))
-    if wanted.order == "doubt":
+    if wanted.order == "issue_score":
         items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]
     else:
         items.sort(key=lambda item: item["filepath"])
-    histogram, _ = np.histogram(doubts, BINS, (0, 1))
+    histogram, _ = np.histogram(scores, BINS, (0, 1))
     return {
         "items": items[:MOST_ITEMS],
         "found": len(items),
@@ -117,11 +119,13 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     }
 
 
-def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, seed: int) -> dict[str, Any]:
-    """Images to look at before all people up to a doubt are approved.
+def spot_check(
+    samples: Samples, fields: Fields, issue_score: float, share: float, seed: int
+) -> dict[str, Any]:
+    """Images to look at before all people up to an issue score are approved.
 
     Args:
-        doubt: 0..1, people with at most so much are meant.
+        issue_score: 0..1, people with at most so much are meant.
         share: 0..1, of those images that are drawn at random.
         seed: of the draw.
 
@@ -131,7 +135,7 @@ def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, see
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_fields`.
     """
-    meant = _meant(samples, fields, doubt)
+    meant = _meant(samples, fields, issue_score)
     ids = sorted(meant)
     drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
     people = sum(len(signatures) for signatures in meant.values())
@@ -139,9 +143,9 @@ def spot_check(samples: Samples, fields: Fields, doubt: float, share: float, see
 
 
 def approve_below(
-    samples: Samples, fields: Fields, doubt: float, author: str, maps: Path, name: str
+    samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, name: str
 ) -> Iterator[int]:
-    """Approve the untouched predictions with at most so much doubt, image by image.
+    """Approve the untouched predictions with at most so much issue score, image by image.
 
     What they were before is on disk before the first of them is approved.
 
@@ -161,7 +165,7 @@ def approve_below(
     folder = _approvals(maps)
     if find(folder, name) is None:
         approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
-        before = _meant(samples, fields, doubt)
+        before = _meant(samples, fields, issue_score)
         remember_values(folder, {"approved": approved, "before": before}, name)
     approved, before = _approval(folder, name)
     for sample_id, was in before.items():
@@ -212,7 +216,7 @@ def _sign(dataset: fo.Dataset, sample_id: str, fields: Fields, was: Signatures, 
         How many have these now.
     """
     field = f"{fields.people}.detections"
-    paths = [f"{field}.{name}" for name in ("_id", "doubt", *SIGNATURE)]
+    paths = [f"{field}.{name}" for name in ("_id", "issue_score", *SIGNATURE)]
     while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", *paths]):
         people = (document.get(fields.people) or {}).get("detections", [])
         values = {}
@@ -222,8 +226,8 @@ def _sign(dataset: fo.Dataset, sample_id: str, fields: Fields, was: Signatures, 
                 signed = dict(zip(SIGNATURE, becomes[key], strict=True))
                 person.update(signed)
                 values |= {f"{field}.{place}.{name}": value for name, value in signed.items()}
-        left = [person.get("doubt") or 0.0 for person in people if person.get("review") not in DECIDED]
-        if not values or update_document(dataset, document, values | {fields.doubt: overall(left)}):
+        left = [person.get("issue_score") or 0.0 for person in people if person.get("review") not in DECIDED]
+        if not values or update_document(dataset, document, values | {fields.issue_score: overall(left)}):
             return sum(_signature(person) == becomes.get(str(person["_id"])) for person in people)
     return 0
 
@@ -232,15 +236,15 @@ def _signature(person: dict[str, Any]) -> list[str | None]:
     return [person.get(name) for name in SIGNATURE]
 
 
-def _meant(samples: Samples, fields: Fields, doubt: float) -> dict[str, Signatures]:
-    """By the id of each image the people whom :func:`approve_below` approves, those whose doubt is known."""
-    names = ("id", "doubt", *SIGNATURE)
+def _meant(samples: Samples, fields: Fields, issue_score: float) -> dict[str, Signatures]:
+    """By the id of each image the people whom :func:`approve_below` approves, those whose issue score is known."""
+    names = ("id", "issue_score", *SIGNATURE)
     meant = {}
     for sample_id, _, people in people_values(samples, fields, names):
         signatures = {
             key: signature
             for key, value, *signature in people
-            if signature[0] in (None, "predicted") and value is not None and value <= doubt
+            if signature[0] in (None, "predicted") and value is not None and value <= issue_score
         }
         if signatures:
             meant[sample_id] = signatures

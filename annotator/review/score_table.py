@@ -9,7 +9,7 @@ import numpy as np
 from annotator.dataset.fields import TASKS, Fields
 from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import people_values
-from annotator.labels.quality import DOUBTS
+from annotator.labels.quality import ISSUES
 from annotator.review.queue import BINS
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 MOST_ROWS = 200
 """People listed at once."""
 SCORES = {
-    "doubt": "all doubts",
-    **{f"doubt_{name}": words for name, words in DOUBTS.items()},
+    "issue_score": "all issues",
+    **{f"issue_{name}": words for name, words in ISSUES.items()},
     **{f"quality_{task}": f"sure of {task}" for task in TASKS},
 }
-"""Attributes of a person's label and their words: doubts, 0 (none) .. 1, and confidences, 0 .. 1 (sure)."""
+"""Attributes of a person's label and their words: issues, 0 (none) .. 1, and confidences, 0 .. 1 (sure)."""
 
 
-def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[str, Any]:
+def score_table(samples: Samples, fields: Fields, order: str = "issue_score") -> dict[str, Any]:
     """The scores of the people whom nobody has approved or rejected.
 
     Args:
-        order: of :data:`SCORES`. The largest doubts come first, and the smallest confidences; people who lack
+        order: of :data:`SCORES`. The largest issues come first, and the smallest confidences; people who lack
             the score come last.
 
     Returns:
-        ``columns``: per score ``name``, ``words``, ``is_doubt`` and ``histogram``, numbers of people in
+        ``columns``: per score ``name``, ``words``, ``is_issue`` and ``histogram``, numbers of people in
         :data:`annotator.review.queue.BINS` bins of 0..1; ``people``: how many there are; ``rows``: at most
         :data:`MOST_ROWS` of ``sample``, ``filepath``, ``key``, ``number`` (of the person on its image, from 1)
         and ``scores``, a number or None per column.
@@ -49,12 +49,12 @@ def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[
     rows = _rows(samples, fields)
     table = np.array([row["scores"] for row in rows], float).reshape(-1, len(SCORES))
     wanted = table[:, list(SCORES).index(order)]
-    worst_first = np.argsort(-wanted if _is_doubt(order) else wanted, kind="stable")
+    worst_first = np.argsort(-wanted if _is_issue(order) else wanted, kind="stable")
     columns = [
         {
             "name": name,
             "words": words,
-            "is_doubt": _is_doubt(name),
+            "is_issue": _is_issue(name),
             "histogram": np.histogram(values[np.isfinite(values)], BINS, (0, 1))[0].tolist(),
         }
         for (name, words), values in zip(SCORES.items(), table.T, strict=True)
@@ -62,8 +62,8 @@ def score_table(samples: Samples, fields: Fields, order: str = "doubt") -> dict[
     return {"columns": columns, "people": len(rows), "rows": [rows[i] for i in worst_first[:MOST_ROWS]]}
 
 
-def _is_doubt(name: str) -> bool:
-    return name.startswith("doubt")
+def _is_issue(name: str) -> bool:
+    return name.startswith("issue_")
 
 
 def _rows(samples: Samples, fields: Fields) -> list[dict[str, Any]]:

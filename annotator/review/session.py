@@ -24,8 +24,8 @@ from annotator.dataset.sample_people import change_people, find_labels, read_peo
 from annotator.dataset.store import StoredSample, saved_at, update_document
 from annotator.geometry.boxes import Box
 from annotator.inference.box_prompt import label_boxes
-from annotator.inference.decoding import Settings
-from annotator.inference.network import Network
+from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.settings import Settings
 from annotator.labels.people import Person
 from annotator.photos.reading import read_photo
 from annotator.review.edits import Changes, Scene, apply_edit
@@ -86,7 +86,7 @@ class Review:
         if prefix not in find_prefixes(dataset):
             raise FieldError(f"{dataset.name!r} has no people with the prefix {prefix!r}: annotate it first")
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
-        self.model = Path(model) if model else last_model(dataset, prefix)
+        self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
         # A clone of a view has the fields that the view shows.
         if not dataset.get_field_schema().keys() >= set(self.fields.names):
             declare_fields(dataset, self.fields)

@@ -141,7 +141,7 @@ def _described(person: Person) -> dict:
         "box": [int(side) for side in person.box],
         "score": float(person.score),
         "quality": {name: float(value) for name, value in person.quality.items()},
-        "doubts": {name: float(value) for name, value in person.doubts.items()},
+        "issues": {name: float(value) for name, value in person.issues.items()},
         "provenance": asdict(person.provenance),
         "crowd": person.crowd,
         "id": person.id,

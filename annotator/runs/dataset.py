@@ -24,14 +24,14 @@ from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.labels.people import People
-from annotator.labels.quality import doubts
+from annotator.labels.quality import find_issues
 from annotator.photos.reading import PhotoError, photo_size
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
     from annotator.coco.surface_points import PointSampling
-    from annotator.inference.decoding import Settings
+    from annotator.inference.settings import Settings
 
     Samples = fo.core.collections.SampleCollection
 
@@ -94,8 +94,8 @@ class Annotation:
         overwrite: Overwrite = "skip",
         maps_dir: str | Path | None = None,
     ) -> None:
-        from annotator.inference.decoding import Settings
         from annotator.inference.network import Network
+        from annotator.inference.settings import Settings
 
         _check_overwrite(overwrite)
         self.dataset, self.fields = samples._dataset, Fields(prefix)
@@ -146,7 +146,7 @@ class Export:
             :func:`annotator.file_names.file_names`.
         rejected: whether to write rejected people, too.
         sampling: of the surface points of densely labelled people.
-        polygons: as of :class:`annotator.coco.reader.CocoWriter`.
+        polygons: as of :class:`annotator.coco.writer.CocoWriter`.
 
     Raises:
         FieldError: there are no labels of that prefix, or two samples have the same photo.
@@ -186,7 +186,7 @@ class Export:
         return len(self._names)
 
     def __iter__(self) -> Iterator[int]:
-        from annotator.coco.reader import CocoWriter
+        from annotator.coco.writer import CocoWriter
 
         _check_maps(self.dataset, self._names, self.fields)
         give_ids(self.dataset, self.fields)
@@ -294,7 +294,7 @@ class Import:
             elif failure is None:
                 # Those of a file are as good as the labels fit each other.
                 for person in people.people:
-                    person.doubts = doubts(person)
+                    person.issues = find_issues(person)
                 if place not in known:
                     known[place] = self.dataset.add_sample(fo.Sample(filepath=path))
                 failure = _write(self, known[place], people)
@@ -318,7 +318,7 @@ def _at_once(run_of: Callable[_Arguments, Annotation | Export | Import]) -> Call
 
 
 annotate_samples = _at_once(Annotation)
-"""``annotate_samples(dataset, settings=Settings(mirrored=True), overwrite="replace")``, say."""
+"""``annotate_samples(dataset, settings=Settings(flip_augment=True), overwrite="replace")``, say."""
 export_samples = _at_once(Export)
 """``export_samples(dataset, "labels.json")``, say."""
 import_labels = _at_once(Import)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from annotator.coco.encoding import annotation, image_record
-from annotator.coco.reader import CocoWriter
 from annotator.coco.surface_points import PointSampling
-from annotator.inference.decoding import Settings
+from annotator.coco.writer import CocoWriter
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
-from annotator.photos.reading import EXTENSIONS, PhotoError, find_photos
+from annotator.inference.settings import Settings
+from annotator.photos.finding import EXTENSIONS, find_photos
+from annotator.photos.reading import PhotoError
 
 
 class JournalError(ValueError):

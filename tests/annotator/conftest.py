@@ -114,7 +114,7 @@ def _model() -> onnx.ModelProto:
         helper.make_node("Squeeze", ["greenest", "channel_axis"], ["who"]),
         helper.make_node("Sub", ["who", "half"], ["head"]),
         helper.make_node("Unsqueeze", ["head", "last_axis"], ["head_column"]),
-        helper.make_node("Mul", ["head_column", "sideways"], ["heads"]),
+        helper.make_node("Mul", ["head_column", "sideways"], ["head_vectors"]),
         helper.make_node("MaxPool", ["blue"], ["peaks"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Transpose", ["peaks"], ["peak_column"], perm=[0, 2, 3, 1]),
         helper.make_node("Mul", ["peak_column", "each_keypoint"], ["keypoints"]),
@@ -122,7 +122,7 @@ def _model() -> onnx.ModelProto:
     constants["channel_axis"] = constants.pop("channel_axis").reshape(1)
     h, k = SIDE // DESCRIPTION["output_stride"], SIDE // DESCRIPTION["keypoint_stride"]
     kinds = {"parts": TensorProto.UINT8, "charts": TensorProto.UINT8}
-    shapes = {"heads": ["N", h, h, 2], "keypoints": ["N", k, k, 17]}
+    shapes = {"head_vectors": ["N", h, h, 2], "keypoints": ["N", k, k, 17]}
     names = (
         "person",
         "parts",
@@ -131,7 +131,7 @@ def _model() -> onnx.ModelProto:
         "chart_confidence",
         "u",
         "v",
-        "heads",
+        "head_vectors",
         "keypoints",
     )
     graph = helper.make_graph(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from annotator.coco.encoding import annotation
-from annotator.evaluation.ground_truth import DataSet, Truth, find_data_sets, read_truth
+from annotator.evaluation.ground_truth import DataSet, GroundTruth, find_data_sets, read_ground_truth
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person
@@ -60,7 +60,7 @@ def write_data(
     return find_data_sets([folder])[0]
 
 
-def one(source: DataSet) -> Truth:
+def one(source: DataSet) -> GroundTruth:
     """The only image of a data set."""
-    (truth,) = read_truth(source)
-    return truth
+    (ground_truth,) = read_ground_truth(source)
+    return ground_truth

@@ -68,15 +68,17 @@ def test_masks_as_pycocotools_alone_sees_them(tmp_path: Path):
     """The same masks through COCO's own files and through our similarities."""
     rng = np.random.default_rng(0)
     size = (64, 48)
-    truth, results, images = [], [], []
+    ground_truth, results, images = [], [], []
     for image in range(1, 9):
         people = [block(rng, size) for _ in range(rng.integers(0, 4))]
         found = [shifted(person, rng) for person in people if rng.random() < 0.8]
         found += [block(rng, size) for _ in range(rng.integers(0, 2))]
         for person in people:
             rle = encode_mask(person.mask, person.box, size)
-            truth.append({"id": len(truth) + 1, "image_id": image, "category_id": 1, "segmentation": rle})
-            truth[-1] |= {"area": int(person.mask.sum()), "bbox": list(person.box), "iscrowd": 0}
+            ground_truth.append(
+                {"id": len(ground_truth) + 1, "image_id": image, "category_id": 1, "segmentation": rle}
+            )
+            ground_truth[-1] |= {"area": int(person.mask.sum()), "bbox": list(person.box), "iscrowd": 0}
         for person in found:
             person.score = float(rng.random())
             rle = encode_mask(person.mask, person.box, size)
@@ -88,7 +90,7 @@ def test_masks_as_pycocotools_alone_sees_them(tmp_path: Path):
         images.append(Candidates(scores, similarity, np.zeros(len(found), bool)))
     file = tmp_path / "truth.json"
     records = [{"id": i, "width": size[0], "height": size[1]} for i in range(1, 9)]
-    file.write_text(json.dumps({"images": records, "annotations": truth, "categories": [{"id": 1}]}))
+    file.write_text(json.dumps({"images": records, "annotations": ground_truth, "categories": [{"id": 1}]}))
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(file))
         evaluation = COCOeval(coco, coco.loadRes(results), "segm")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.inference.decoding import Settings
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
+from annotator.inference.settings import Settings
 from annotator.labels.people import Person
 from tests.annotator.conftest import draw_photo
 
@@ -55,16 +55,14 @@ def test_people_come_in_the_order_of_the_photos(photos: list[Path], tiny_network
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-@pytest.mark.parametrize("closer_look", [False, True])
+@pytest.mark.parametrize("zoom_in", [False, True])
 def test_the_batch_size_changes_no_label(
-    photos: list[Path], tiny_network: Network, batch_size: int, closer_look: bool
+    photos: list[Path], tiny_network: Network, batch_size: int, zoom_in: bool
 ):
     alone = [
-        result
-        for path in photos
-        for result in annotate([path], tiny_network, Settings(closer_look=closer_look))
+        result for path in photos for result in annotate([path], tiny_network, Settings(zoom_in=zoom_in))
     ]
-    settings = Settings(batch_size=batch_size, closer_look=closer_look)
+    settings = Settings(batch_size=batch_size, zoom_in=zoom_in)
     assert labels(annotate(photos, tiny_network, settings)) == labels(alone)
 
 
@@ -139,16 +137,16 @@ def test_the_closer_look_looks_closer(tmp_path: Path, tiny_network: Network):
     # At 400 pixels a pixel of the maps is 12.5 pixels of the photo; the second look sees the edges.
     path = draw_photo(tmp_path / "small.png", [(203, 107, 90, 100, 80)], (400, 300))
     errors = []
-    for closer_look in (False, True):
-        settings = Settings(closer_look=closer_look)
+    for zoom_in in (False, True):
+        settings = Settings(zoom_in=zoom_in)
         (result,) = annotate([path], tiny_network, settings)
         (person,) = result.people.people
-        truth = np.zeros((300, 400), bool)
-        truth[107:207, 203:293] = True
+        ground_truth = np.zeros((300, 400), bool)
+        ground_truth[107:207, 203:293] = True
         x, y, w, h = person.box
-        seen = np.zeros_like(truth)
+        seen = np.zeros_like(ground_truth)
         seen[y : y + h, x : x + w] = person.mask
-        errors.append(int((seen != truth).sum()))
+        errors.append(int((seen != ground_truth).sum()))
     coarse, fine = errors
     assert fine < coarse / 2
 

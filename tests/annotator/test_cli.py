@@ -44,12 +44,12 @@ def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path,
 def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
     command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]
-    choices = ["--confidence", "0.2", "--threshold", "0.6", "--votes", "80", "--apart", "0.1"]
-    choices += ["--batch-size", "2", "--no-closer-look"]
+    choices = ["--confidence", "0.2", "--threshold", "0.6", "--vote-threshold", "80", "--min-distance", "0.1"]
+    choices += ["--batch-size", "2", "--no-zoom-in"]
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
     for record in json.loads(out.read_text())["annotations"]:
         assert 0 < len(record["dp_I"]) <= 2 * 14
-    assert main([*command, "--votes", "99999"]) == 0
+    assert main([*command, "--vote-threshold", "99999"]) == 0
     assert json.loads(out.read_text())["annotations"] == []
 
 
@@ -179,8 +179,8 @@ def test_mistakes_are_one_line_and_no_traceback(
     [
         (["--confidence", "7"], "confidence"),
         (["--threshold", "-1"], "threshold"),
-        (["--votes", "0"], "votes"),
-        (["--apart", "-1"], "apart"),
+        (["--vote-threshold", "0"], "votes"),
+        (["--min-distance", "-1"], "apart"),
         (["--batch-size", "0"], "batch_size"),
         (["--points-per-part", "-2"], "per_part"),
     ],
@@ -205,7 +205,7 @@ def test_impossible_options_are_refused(
         [],
         ["annotate"],
         ["annotate", "photos"],
-        ["annotate", "photos", "--out", "o", "--votes", "1.5"],
+        ["annotate", "photos", "--out", "o", "--vote-threshold", "1.5"],
         ["unknown"],
     ],
 )

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.inference.decoding import Settings
 from annotator.inference.network import Network
-from annotator.inference.zoom_in import look_closer
+from annotator.inference.settings import Settings
+from annotator.inference.zoom_in import zoom_in
 from annotator.labels.people import People, Person
 from tests.annotator.conftest import draw_photo
 
@@ -29,7 +29,7 @@ def boxes(people: People) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
 def test_one_small_blob_may_be_two_people(photo: Path, tiny_network: Network, batch_size: int):
     first = People(SIZE, [person((20, 30, 112, 90)), person(RIGHT[:4])], "a.png", 3, {"note": "x"})
-    seen = look_closer(photo, first, tiny_network, Settings(batch_size=batch_size))
+    seen = zoom_in(photo, first, tiny_network, Settings(batch_size=batch_size))
     assert np.abs(boxes(seen) - np.array([LEFT[:4], BESIDE[:4], RIGHT[:4]])).max() <= 3
     assert (seen.size, seen.file_name, seen.id, seen.extra) == (SIZE, "a.png", 3, {"note": "x"})
     scores = [person.score for person in seen.people]
@@ -47,7 +47,7 @@ def test_neighbours_are_seen_together_and_once(photo: Path, tiny_network: Networ
             return tiny_network.run(images)
 
     first = People(SIZE, [person(box[:4]) for box in (LEFT, BESIDE, RIGHT)])
-    seen = look_closer(photo, first, Counting(), Settings(batch_size=8))
+    seen = zoom_in(photo, first, Counting(), Settings(batch_size=8))
     assert calls == [2]
     assert len(seen.people) == 3
 
@@ -55,16 +55,16 @@ def test_neighbours_are_seen_together_and_once(photo: Path, tiny_network: Networ
 def test_people_who_fill_the_photo_stay_as_they_were(photo: Path, tiny_network: Network):
     # One of them is small, but its window is that of both.
     large = [person((0, 0, 300, 290), 0.9), person((290, 180, 90, 100), 0.8)]
-    seen = look_closer(photo, People(SIZE, large), tiny_network, Settings())
+    seen = zoom_in(photo, People(SIZE, large), tiny_network, Settings())
     assert [p is q for p, q in zip(seen.people, large, strict=True)] == [True, True]
 
 
 def test_somebody_whom_the_second_look_does_not_see_stays(photo: Path, tiny_network: Network):
     nobody, right = person((180, 20, 60, 60), score=0.1), person(RIGHT[:4])
-    seen = look_closer(photo, People(SIZE, [right, nobody]), tiny_network, Settings())
+    seen = zoom_in(photo, People(SIZE, [right, nobody]), tiny_network, Settings())
     assert seen.people[1] is nobody
     assert seen.people[0] is not right
 
 
 def test_no_people_no_call(photo: Path, tiny_network: Network):
-    assert look_closer(photo, People(SIZE, []), tiny_network, Settings()).people == []
+    assert zoom_in(photo, People(SIZE, []), tiny_network, Settings()).people == []

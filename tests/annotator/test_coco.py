@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from annotator.coco.encoding import annotation, image_record
-from annotator.coco.reader import (
-    PERSON_CATEGORY,
-    CocoError,
-    CocoWriter,
-    read_coco,
-    read_sections,
-)
+from annotator.coco.reader import PERSON_CATEGORY, CocoError, read_coco, read_sections
 from annotator.coco.surface_points import PointSampling
+from annotator.coco.writer import CocoWriter
 from annotator.labels.people import People, Person
 from tests.annotator.full_disk import full_disk
 from tests.annotator.people_samples import dense_people, dense_person, image, record

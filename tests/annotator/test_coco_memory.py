@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Not getrusage: its maximum begins with the memory of the process that started this one.
 COPY = r"""
 import re, sys
-from annotator.coco.reader import CocoWriter, read_coco, read_sections
+from annotator.coco.reader import read_coco, read_sections
+from annotator.coco.writer import CocoWriter
 with CocoWriter(sys.argv[2], sections=read_sections(sys.argv[1])) as writer:
     for people in read_coco(sys.argv[1]):
         writer.add(people)

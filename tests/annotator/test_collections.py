@@ -19,9 +19,9 @@ from pycocotools.coco import COCO
 from annotator.coco.reader import CocoError
 from annotator.dataset.fields import FieldError
 from annotator.examples import EXAMPLES
-from annotator.inference.decoding import Settings
 from annotator.inference.network import DEFAULT_MODEL
-from annotator.photos.reading import find_photos
+from annotator.inference.settings import Settings
+from annotator.photos.finding import find_photos
 from annotator.runs import dataset as collections
 from annotator.runs.dataset import (
     Annotation,
@@ -330,7 +330,7 @@ def test_one_photo_of_two_samples_is_refused(dataset, sample, tmp_path):
     import fiftyone as fo
 
     dataset.add_sample(fo.Sample(filepath=sample.filepath, dp_people=fo.Detections()))
-    with pytest.raises(FieldError, match=f"{sample.filepath} is the photo of several samples"):
+    with pytest.raises(CocoError, match=f"{sample.filepath} is the photo of several samples"):
         export_samples(dataset, tmp_path / "labels.json")
 
 
@@ -377,10 +377,10 @@ def test_imported_people_have_doubts(dataset, labels, tmp_path):
     labels.write_text(json.dumps(data))
     import_labels(dataset, labels, tmp_path)
     bare, doubtful = (found for (found,) in dataset.values("dp_people.detections"))
-    assert doubtful["doubt"] == pytest.approx(doubtful["doubt_keypoint_outside"], abs=1e-6)
-    assert doubtful["doubt"] > 0.3
+    assert doubtful["issue_score"] == pytest.approx(doubtful["issue_keypoint_outside"], abs=1e-6)
+    assert doubtful["issue_score"] > 0.3
     assert doubtful["reasons"] == ["keypoint outside its part"]
-    assert bare.has_field("doubt") is False or bare["doubt"] is None
+    assert bare.has_field("issue_score") is False or bare["issue_score"] is None
 
 
 @pytest.fixture

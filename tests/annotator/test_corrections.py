@@ -11,7 +11,7 @@ from fiftyone import ViewField
 
 from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.sample_people import replace_predictions
-from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_truth
+from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth
 from annotator.labels.people import People, Provenance
 from annotator.retraining.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
 from model.canvas import paint
@@ -117,8 +117,8 @@ def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     labels = paint(record, SIZE[::-1]).labels
     assert (labels[y : y + h, x : x + w, 0] == IGNORE).all()
     (source,) = find_data_sets([parts[2].folder])
-    (truth,) = read_truth(source)
-    assert not truth.maps().counted[y : y + h, x : x + w].any()
+    (ground_truth,) = read_ground_truth(source)
+    assert not ground_truth.maps().counted[y : y + h, x : x + w].any()
 
 
 def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(dataset, tmp_path):
@@ -130,10 +130,10 @@ def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(
     flaws = Counter(annotation.get("flaw") for annotation in data["annotations"])
     assert flaws == Counter({None: part.photos, BY_MODEL: part.photos, NOT_REVIEWED: part.photos})
     assert all(image["complete"] is False for image in data["images"])
-    for truth in read_truth(
+    for ground_truth in read_ground_truth(
         DataSet("x", part.folder / BY_HUMANS, part.folder / "images", part.folder / "iuv")
     ):
-        assert truth.maps().person.any() == any(map(has_mask, truth.people))
+        assert ground_truth.maps().person.any() == any(map(has_mask, ground_truth.people))
 
 
 def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
@@ -151,8 +151,8 @@ def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
     assert (labels[:10, :, 2] == SOME).all()
     np.testing.assert_array_equal(labels[10:, :, 2], charts[10:])
     (source,) = find_data_sets([last.folder])
-    (truth,) = read_truth(source)
-    maps = truth.maps()
+    (ground_truth,) = read_ground_truth(source)
+    maps = ground_truth.maps()
     np.testing.assert_array_equal(maps.parts[y : y + h, x : x + w], parts)
     assert not maps.charts[y : y + 10, x : x + w].any()
 
@@ -169,9 +169,9 @@ def test_evaluation_reads_them(dataset, tmp_path):
         add(dataset, tmp_path, "approved")
     *_, held_out = write_corrections(dataset, tmp_path / "out")
     (source,) = find_data_sets([held_out.folder])
-    (truth,) = read_truth(source)
-    assert truth.photo.resolve() in {path.resolve() for path in tmp_path.glob("*.png")}
-    assert truth.maps().charts.max() == 24
+    (ground_truth,) = read_ground_truth(source)
+    assert ground_truth.photo.resolve() in {path.resolve() for path in tmp_path.glob("*.png")}
+    assert ground_truth.maps().charts.max() == 24
 
 
 def test_people_without_charts_have_their_parts(dataset, tmp_path):

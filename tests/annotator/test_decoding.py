@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from annotator.geometry.crops import overlap
-from annotator.inference.decoding import Settings, decode
-from annotator.inference.grouping import Split
-from annotator.inference.network import Maps, ModelInfo
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.decoding import decode
+from annotator.inference.network import ModelInfo
+from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.label_space import CHART_TO_PART
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
-from annotator.photos.reading import Letterbox
 
 INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
 SIDE = 128
@@ -26,13 +27,13 @@ def drawn(*people: tuple[tuple[int, int, int, int], tuple[float, float]]) -> Map
         chart_confidence=np.full((HALF, HALF), 0.6, np.float32),
         u=np.tile(np.linspace(0, 1, HALF, dtype=np.float32), (HALF, 1)),
         v=np.full((HALF, HALF), 0.25, np.float32),
-        heads=np.zeros((HALF, HALF, 2), np.float32),
+        head_vectors=np.zeros((HALF, HALF, 2), np.float32),
         keypoints=np.zeros((HALF // 2, HALF // 2, 17), np.float32),
     )
     for (x, y, w, h), head in people:
         box = np.s_[y : y + h, x : x + w]
         maps.person[box] = 0.97
-        maps.heads[box] = head
+        maps.head_vectors[box] = head
         maps.parts[y : y + h // 4, x : x + w] = 14
         maps.charts[y : y + h // 4, x : x + w] = 23
         maps.keypoints[y // 2 + 2, x // 2 + 1, 0] = 0.9
@@ -71,7 +72,7 @@ def test_parts_follow_the_charts():
     maps.parts[:] = 5
     (person,) = decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people
     np.testing.assert_array_equal(person.parts, CHART_TO_PART[person.charts])
-    assert person.doubts["chart_against_part"] == 1
+    assert person.issues["chart_against_part"] == 1
 
 
 def test_nobody_reaches_beyond_what_was_shown():
@@ -161,12 +162,17 @@ def test_confidence_and_size_drop_people():
     letterbox = Letterbox((128, 128), SIDE)
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings()).people) == 1
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings(confidence=0.99)).people) == 0
-    fine = Settings(split=Split(votes=8, least_area=8))
+    fine = Settings(votes=VoteSettings(vote_threshold=8, least_area=8))
     assert len(decode(maps, letterbox, (128, 128), INFO, fine).people) == 2
     # A photo of 32 × 32 pixels, shown at four times its size.
     maps = drawn(((8, 10, 12, 40), (0.0, 0.0)), ((50, 50, 6, 8), (0.3, 0.3)))
-    assert len(decode(maps, letterbox, (128, 128), INFO, Settings(split=Split(votes=8))).people) == 2
-    (person,) = decode(maps, Letterbox((32, 32), SIDE), (32, 32), INFO, Settings(split=Split(votes=8))).people
+    assert (
+        len(decode(maps, letterbox, (128, 128), INFO, Settings(votes=VoteSettings(vote_threshold=8))).people)
+        == 2
+    )
+    (person,) = decode(
+        maps, Letterbox((32, 32), SIDE), (32, 32), INFO, Settings(votes=VoteSettings(vote_threshold=8))
+    ).people
     assert np.count_nonzero(person.mask) >= 64
 
 

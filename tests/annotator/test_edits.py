@@ -28,7 +28,7 @@ def block(x: int, w: int = 20, **changes) -> Person:
         "v": np.full(parts.shape, 0.5, np.float16),
         "keypoints": keypoints,
         "visibility": (keypoints[:, 2] > 0).astype(np.uint8) * 2,
-        "doubts": {"mask_border": 0.25},
+        "issues": {"mask_border": 0.25},
         "provenance": Provenance("lite", "2026-01-01T00:00:00+00:00"),
     }
     return Person(**(values | changes))
@@ -361,8 +361,8 @@ def test_edits_together_see_what_those_before_did(scene):
 
 def test_doubts_are_found_anew_and_the_border_stays(scene):
     person = edit(scene, "set_keypoint", person="a", keypoint=0, visibility=2, x=20, y=48)["a"]
-    assert person.doubts["mask_border"] == 0.25
-    assert person.doubts["keypoint_outside"] > 0.3
+    assert person.issues["mask_border"] == 0.25
+    assert person.issues["keypoint_outside"] > 0.3
 
 
 @pytest.mark.parametrize(

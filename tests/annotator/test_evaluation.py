@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from annotator.cli import main
-from annotator.coco.reader import CocoWriter
 from annotator.coco.rle import encode_mask
+from annotator.coco.writer import CocoWriter
 from annotator.evaluation.evaluate import VIEWS, PersonView, SceneView, _Run, evaluate, match
-from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_truth, usable
-from annotator.evaluation.report import ROWS, figure, share, table
+from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth, usable
+from annotator.evaluation.report import ROWS, metric, share, table
 from annotator.examples import EXAMPLES
-from annotator.inference.decoding import Settings
-from annotator.inference.grouping import Split
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.pipeline import annotate
+from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.label_space import CHART_MIRROR, PART_MIRROR
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
@@ -37,8 +36,8 @@ def surface(tmp_path_factory: pytest.TempPathFactory) -> Surface:
 def measure(source: DataSet, found: list[list[Person]], surface: Surface | None = None) -> dict:
     """Report of the scene view, given what was found on each image."""
     view = SceneView(surface)
-    for truth, people in zip(read_truth(source), found, strict=True):
-        view.add(truth, truth.maps(), people)
+    for ground_truth, people in zip(read_ground_truth(source), found, strict=True):
+        view.add(ground_truth, ground_truth.maps(), people)
     return view.report()
 
 
@@ -46,10 +45,10 @@ def measure_people(source: DataSet, found: list[Person | None], surface: Surface
     """Report of the person view, given what was found for each usable person."""
     view = PersonView(surface)
     people = iter(found)
-    for truth in read_truth(source):
-        maps = truth.maps()
-        for true in filter(usable, truth.people):
-            view.add(truth, maps, true, next(people))
+    for ground_truth in read_ground_truth(source):
+        maps = ground_truth.maps()
+        for true in filter(usable, ground_truth.people):
+            view.add(ground_truth, maps, true, next(people))
     return view.report()
 
 
@@ -262,10 +261,10 @@ def test_images_without_people(tmp_path: Path):
 def test_reading_photos_without_people_takes_no_time_of_the_person_view(
     tmp_path: Path, tiny_network: Network
 ):
-    truths = list(read_truth(write_data(tmp_path, [[], [replace(LEFT, crowd=True)], [LEFT]])))
+    ground_truths = list(read_ground_truth(write_data(tmp_path, [[], [replace(LEFT, crowd=True)], [LEFT]])))
     run = _Run(tiny_network, Settings(), None, VIEWS)
-    for truth, seen in zip(truths, (False, False, True), strict=True):
-        list(run.measure([truth]))
+    for ground_truth, seen in zip(ground_truths, (False, False, True), strict=True):
+        list(run.measure([ground_truth]))
         assert (run.seconds["person"] > 0) == seen
         assert run.seconds["scene"] > 0
     assert (run.images, run.shown) == (3, {"scene": 3, "person": 1})
@@ -304,8 +303,8 @@ def test_every_figure_has_one_shape(tmp_path: Path, surface: Surface):
 
 
 def test_figures():
-    assert figure(0.5, people=2) == {"value": 0.5, "people": 2}
-    assert figure(None, "why", people=0) == {"value": None, "reason": "why", "people": 0}
+    assert metric(0.5, people=2) == {"value": 0.5, "people": 2}
+    assert metric(None, "why", people=0) == {"value": None, "reason": "why", "people": 0}
     assert share(1, 4, images=4)["value"] == 0.25
     assert share(0, 0, images=0)["value"] is None
 
@@ -349,8 +348,8 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
     assert main(command) == 0
     report = json.loads(out.read_text())
     data = report["data"]["examples"]
-    truths = list(read_truth(find_data_sets([own_labels])[0]))
-    people = [person for truth in truths for person in truth.people]
+    ground_truths = list(read_ground_truth(find_data_sets([own_labels])[0]))
+    people = [person for ground_truth in ground_truths for person in ground_truth.people]
     assert people
     assert (data["images"], data["people"], data["failures"]) == (3, len(people), [])
     for name in ("mask.iou", "points.accuracy", "precision.mask", "precision.gps", "keypoints.pck"):
@@ -364,7 +363,7 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
         assert 0 < network <= everything
     assert report["model"]["model_id"] == Network().info.model_id
     assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
-    assert report["settings"]["split"]["blur"] == Split().blur
+    assert report["settings"]["split"]["blur"] == VoteSettings().blur
     assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
     printed = capsys.readouterr()
     assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
@@ -385,7 +384,7 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
         "--report",
         str(out),
     ]
-    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--apart", "0"]
+    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--min-distance", "0"]
     assert main([*command, "--view", "scene"]) == 0
     report = json.loads(out.read_text())
     data = report["data"]["labels"]
@@ -438,7 +437,7 @@ def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
         (["--report", "{tmp}/none/r.json"], "none: no such folder"),
         (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
         (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
-        (["--votes", "0"], "votes must be above 0"),
+        (["--vote-threshold", "0"], "votes must be above 0"),
         (["--images", "{tmp}/none"], "none: no such folder"),
     ],
 )

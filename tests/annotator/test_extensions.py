@@ -7,7 +7,7 @@ import pytest
 
 from annotator.coco.reader import CocoError
 from annotator.coco.rle import encode_mask
-from annotator.evaluation.ground_truth import DataSet, check_data_set, read_truth
+from annotator.evaluation.ground_truth import DataSet, check_data_set, read_ground_truth
 from model.sources import DataError, Source, read_source
 
 from .labelled_photos import SIZE, figure_at, write_data
@@ -63,5 +63,5 @@ def test_a_bad_field_is_named_with_its_file(tmp_path: Path, image: dict, person:
 )
 def test_good_fields(tmp_path: Path, image: dict, person: dict, complete: bool):
     data = write_data(tmp_path, [[figure_at(10, 20)]], image=image, people=[person])
-    (truth,), (record,) = read_truth(data), read_source(in_training(data))
-    assert truth.complete == record.complete == complete
+    (ground_truth,), (record,) = read_ground_truth(data), read_source(in_training(data))
+    assert ground_truth.complete == record.complete == complete

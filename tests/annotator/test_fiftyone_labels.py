@@ -316,9 +316,9 @@ def test_a_human_may_label_whom_a_human_deleted(sample, maps):
 
 
 def test_a_doubt_that_nobody_has_looked_for_is_not_known(sample, maps):
-    write(sample, block(2), block(40, doubts={"mask_border": 0.0}), maps=maps)
-    assert [attribute(label, "doubt") for label in sample[FIELDS.people].detections] == [None, 0.0]
-    assert sample[FIELDS.doubt] == 0.0
+    write(sample, block(2), block(40, issues={"mask_border": 0.0}), maps=maps)
+    assert [attribute(label, "issue_score") for label in sample[FIELDS.people].detections] == [None, 0.0]
+    assert sample[FIELDS.issue_score] == 0.0
 
 
 def test_after_the_field_is_cleared_everything_starts_afresh(sample, maps):

@@ -58,12 +58,12 @@ def test_a_changed_label_is_written_and_seen_by_those_who_hold_the_sample(sample
 
 def test_of_two_who_read_the_same_the_first_saves(sample):
     first, second = (StoredSample.load(sample.dataset, sample.id, FIELDS) for _ in range(2))
-    first.sample[FIELDS.doubt] = 0.25
-    second.sample[FIELDS.doubt] = 0.75
+    first.sample[FIELDS.issue_score] = 0.25
+    second.sample[FIELDS.issue_score] = 0.75
     assert first.save(sample.dataset, FIELDS, []) is not None
     assert second.save(sample.dataset, FIELDS, []) is None
     sample.reload(hard=True)
-    assert sample[FIELDS.doubt] == 0.25
+    assert sample[FIELDS.issue_score] == 0.25
 
 
 @pytest.mark.parametrize("sample_id", ["0" * 24, "x"])

@@ -3,7 +3,7 @@
 import pytest
 
 from annotator.coco.file_names import file_names
-from annotator.dataset.fields import FieldError
+from annotator.coco.parsing import CocoError
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_names_are_relative_to_one_folder(photos, folder, names):
 
 
 def test_one_photo_has_one_name():
-    with pytest.raises(FieldError, match="is the photo of several samples"):
+    with pytest.raises(CocoError, match="is the photo of several samples"):
         file_names({"a": ("/p/1.jpg", None), "b": ("/p/1.jpg", None)}, None)

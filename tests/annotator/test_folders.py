@@ -11,8 +11,8 @@ from pycocotools.coco import COCO
 
 from annotator.coco.reader import read_coco
 from annotator.coco.surface_points import PointSampling
-from annotator.inference.decoding import Settings
 from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import JournalError, annotate_folder
 from tests.annotator.conftest import draw_photo
@@ -195,7 +195,7 @@ def test_another_batch_size_may_go_on(folder: Path, out: Path, whole: bytes, tin
 @pytest.mark.parametrize(
     "other",
     [
-        {"settings": Settings(closer_look=False)},
+        {"settings": Settings(zoom_in=False)},
         {"settings": Settings(threshold=0.4)},
         {"sampling": PointSampling(per_part=5)},
     ],

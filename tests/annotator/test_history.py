@@ -28,7 +28,7 @@ def test_people_come_back_as_they_were(tmp_path):
     person = dense_person(
         1,
         id=7,
-        doubts={"two_people": 0.5},
+        issues={"two_people": 0.5},
         corrections=np.array([[1, 2, 3, 0.4, 0.5]], np.float32),
         extra={"note": [1]},
     )

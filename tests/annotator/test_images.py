@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from annotator.photos.reading import PADDING, Letterbox, PhotoError, find_photos, photo_size, read_photo, warp
+from annotator.geometry.letterbox import PADDING, Letterbox, warp
+from annotator.photos.finding import find_photos
+from annotator.photos.reading import PhotoError, photo_size, read_photo
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (20, 40, 210)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.inference.left_right import settle_sides, weigh_joints
-from annotator.inference.network import Maps
+from annotator.inference.left_right import resolve_sides, weigh_joints
 from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, KEYPOINTS, PARTS, mirror_uv
+from annotator.labels.maps import Maps
 
 SIDE = 48
 CHART = {part: int(np.flatnonzero(PARTS.index(part) == CHART_TO_PART)[0]) for part in PARTS[1:]}
@@ -35,7 +35,7 @@ def body(**sides: str) -> Maps:
         chart_confidence=empty,
         u=np.tile(ramp[:, None], (1, SIDE)),
         v=np.tile(1 - ramp, (SIDE, 1)),
-        heads=np.zeros((SIDE, SIDE, 2), np.float32),
+        head_vectors=np.zeros((SIDE, SIDE, 2), np.float32),
         keypoints=np.zeros((SIDE // 2, SIDE // 2, 17), np.float32),
     )
 
@@ -55,7 +55,7 @@ EVERYWHERE = np.ones((SIDE, SIDE), bool)
 )
 def test_what_hangs_on_a_limb_has_its_side(wrong):
     right, given = body(), body(**wrong)
-    settled = settle_sides(given, EVERYWHERE)
+    settled = resolve_sides(given, EVERYWHERE)
     np.testing.assert_array_equal(settled.charts, right.charts)
     turned = given.charts != right.charts
     u, v = mirror_uv(given.charts, given.u, given.v)
@@ -73,7 +73,7 @@ def test_what_touches_both_limbs_alike_stays():
         charts[10:20, 22:] = 0
         charts[10:20, 22 : 22 + width] = CHART["right upper arm"]
         given = replace(body(), charts=charts)
-        settled = settle_sides(given, EVERYWHERE)
+        settled = resolve_sides(given, EVERYWHERE)
         assert (settled.charts[25, 22] == CHART["right lower arm"]) == turned, width
 
 
@@ -81,11 +81,11 @@ def test_sides_of_other_people_and_of_loose_pieces_stay():
     given = body(left_hand="right")
     person = np.zeros((SIDE, SIDE), bool)
     person[:, : SIDE // 2] = True
-    np.testing.assert_array_equal(settle_sides(given, person).charts, given.charts)
+    np.testing.assert_array_equal(resolve_sides(given, person).charts, given.charts)
     loose = body()
     loose.charts[:] = CHART["head"]
     loose.charts[40:44, 40:44] = CHART_MIRROR[CHART["left hand"]]
-    np.testing.assert_array_equal(settle_sides(loose, EVERYWHERE).charts, loose.charts)
+    np.testing.assert_array_equal(resolve_sides(loose, EVERYWHERE).charts, loose.charts)
 
 
 def peak(heatmap: np.ndarray) -> tuple[int, int]:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.inference.flip_augmentation import look, mean, mirror
-from annotator.inference.network import Maps, Network
+from annotator.geometry.letterbox import Letterbox
+from annotator.inference.flip_augmentation import mean, mirror, predict
+from annotator.inference.network import Network
 from annotator.labels.label_space import CHART_TO_PART
-from annotator.photos.reading import Letterbox, find_photos, read_photo
+from annotator.labels.maps import Maps
+from annotator.photos.finding import find_photos
+from annotator.photos.reading import read_photo
 
 
 def maps(seed: int) -> Maps:
@@ -18,9 +21,9 @@ def maps(seed: int) -> Maps:
     shape = (2, 16, 16)
     charts = rng.integers(1, 25, shape).astype(np.uint8)
     person, part, chart, u, v = rng.random((5, *shape), np.float32)
-    heads = rng.normal(0, 1, (*shape, 4)).astype(np.float32)
+    head_vectors = rng.normal(0, 1, (*shape, 4)).astype(np.float32)
     keypoints = rng.random((2, 8, 8, 17), np.float32)
-    return Maps(person, CHART_TO_PART[charts], part, charts, chart, u, v, heads, keypoints)
+    return Maps(person, CHART_TO_PART[charts], part, charts, chart, u, v, head_vectors, keypoints)
 
 
 def test_mirroring_twice_changes_nothing():
@@ -35,12 +38,12 @@ def test_a_mirrored_person_has_the_other_side(tmp_path):
     plain = maps(1)
     plain.parts[0, 3, 2], plain.charts[0, 3, 2] = 2, 3  # a right hand at the left of the image
     plain.u[0, 3, 2], plain.v[0, 3, 2] = 0.1, 0.7
-    plain.heads[0, 3, 2] = 0.5, -0.25, 0.125, 1.0
+    plain.head_vectors[0, 3, 2] = 0.5, -0.25, 0.125, 1.0
     plain.keypoints[0, 4, 1, 9] = 2.0  # the left wrist
     flipped = mirror(plain)
     assert (flipped.parts[0, 3, 13], flipped.charts[0, 3, 13]) == (3, 4)
     assert (flipped.u[0, 3, 13], flipped.v[0, 3, 13]) == pytest.approx((0.9, 0.7))
-    np.testing.assert_allclose(flipped.heads[0, 3, 13], [-0.5, -0.25, -0.125, 1.0])
+    np.testing.assert_allclose(flipped.head_vectors[0, 3, 13], [-0.5, -0.25, -0.125, 1.0])
     assert flipped.keypoints[0, 4, 6, 10] == 2.0
 
 
@@ -63,11 +66,11 @@ def test_a_mirrored_photo_gets_mirrored_labels():
     network = Network()
     photo = read_photo(find_photos(EXAMPLES)[0])
     square = Letterbox((photo.shape[1], photo.shape[0]), network.side).apply(photo)[None]
-    plain = look(network, square, mirrored=True)
-    other = mirror(look(network, np.ascontiguousarray(square[:, :, ::-1]), mirrored=True))
+    plain = predict(network, square, flip_augment=True)
+    other = mirror(predict(network, np.ascontiguousarray(square[:, :, ::-1]), flip_augment=True))
     np.testing.assert_allclose(plain.person, other.person, atol=1e-5)
     np.testing.assert_allclose(plain.keypoints, other.keypoints, atol=1e-5)
-    np.testing.assert_allclose(plain.heads, other.heads, atol=1e-4)
+    np.testing.assert_allclose(plain.head_vectors, other.head_vectors, atol=1e-4)
     people = plain.person > 0.5
     assert (plain.charts == other.charts)[people].mean() > 0.999
-    assert np.abs(look(network, square, mirrored=False).person - plain.person).max() > 0.01
+    assert np.abs(predict(network, square, flip_augment=False).person - plain.person).max() > 0.01

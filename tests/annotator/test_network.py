@@ -10,8 +10,10 @@ import onnx
 import pytest
 
 from annotator.examples import EXAMPLES
+from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import DEFAULT_MODEL, METADATA_KEY, ModelError, Network
-from annotator.photos.reading import Letterbox, find_photos, read_photo
+from annotator.photos.finding import find_photos
+from annotator.photos.reading import read_photo
 from tests.annotator.conftest import DESCRIPTION, SIDE
 
 
@@ -54,7 +56,7 @@ def test_axes_and_ranges(network):
     side = network.side // network.info.output_stride
     assert maps.person.shape == maps.u.shape == maps.charts.shape == (2, side, side)
     # Head and pelvis, x and y.
-    assert maps.heads.shape == (2, side, side, 4)
+    assert maps.head_vectors.shape == (2, side, side, 4)
     for values in (maps.person, maps.u, maps.v, maps.part_confidence, maps.keypoints):
         assert 0 <= values.min() <= values.max() <= 1
     np.testing.assert_array_equal(maps[1].charts, maps.charts[1])
@@ -112,7 +114,9 @@ def test_heads_are_measured_by_the_side_whatever_the_file_measures_them_by(tmp_p
     images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
     network = Network(path)
     assert network.side == SIDE
-    np.testing.assert_allclose(network.run(images).heads, Network(tiny_model).run(images).heads / 2)
+    np.testing.assert_allclose(
+        network.run(images).head_vectors, Network(tiny_model).run(images).head_vectors / 2
+    )
 
 
 def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):

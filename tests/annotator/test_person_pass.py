@@ -5,8 +5,8 @@ import pytest
 
 from annotator.examples import EXAMPLES
 from annotator.inference.box_prompt import label_boxes
-from annotator.inference.decoding import Settings
 from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.labels.label_space import KEYPOINT_MIRROR
 from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo

@@ -1,19 +1,19 @@
-"""Doubts: nothing to say of right labels, and each kind of error is named."""
+"""Issues: nothing to say of right labels, and each kind of error is named."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from annotator.inference.network import Maps
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
-from annotator.labels.quality import DOUBTS, doubts, map_doubts, overall
+from annotator.labels.quality import ISSUES, find_issues, find_map_issues, overall
 
 TORSO, HEAD = 1, 14
 
 
-def figure() -> Person:
+def metric() -> Person:
     """Somebody who faces us, made of blocks: their left is at our right."""
     parts = np.zeros((100, 60), np.uint8)
     parts[:15, 22:38] = HEAD
@@ -48,63 +48,63 @@ def figure() -> Person:
 
 
 def test_right_labels_raise_no_doubt():
-    found = doubts(figure())
-    assert set(found) == set(DOUBTS) - {"mask_border"}
+    found = find_issues(metric())
+    assert set(found) == set(ISSUES) - {"mask_border"}
     assert max(found.values()) == 0
 
 
 def test_swapped_keypoints_are_doubted():
-    person = figure()
+    person = metric()
     swapped = replace(person, keypoints=person.keypoints[KEYPOINT_MIRROR])
-    found = doubts(swapped)
+    found = find_issues(swapped)
     assert found["sides_swapped"] > 0.8
     assert found["keypoint_outside"] == 0
 
 
 def test_swapped_parts_are_doubted():
-    person = figure()
-    assert doubts(replace(person, parts=PART_MIRROR[person.parts]))["sides_swapped"] > 0.8
+    person = metric()
+    assert find_issues(replace(person, parts=PART_MIRROR[person.parts]))["sides_swapped"] > 0.8
 
 
 def test_each_stray_keypoint_adds_to_the_doubt():
-    person = figure()
+    person = metric()
     values = []
     for count in range(3):
         keypoints = person.keypoints.copy()
         keypoints[[0, 9][:count], :2] = (130, 260)
-        values.append(doubts(replace(person, keypoints=keypoints))["keypoint_outside"])
+        values.append(find_issues(replace(person, keypoints=keypoints))["keypoint_outside"])
     assert values == pytest.approx([0, 0.4, 0.64])
 
 
 def test_charts_of_other_parts_are_doubted():
-    person = figure()
+    person = metric()
     charts = person.charts.copy()
     charts[15:50, 20:40] = 24
     share = (35 * 20) / np.count_nonzero(person.mask)
-    assert doubts(replace(person, charts=charts))["chart_against_part"] == pytest.approx(share, abs=0.01)
+    assert find_issues(replace(person, charts=charts))["chart_against_part"] == pytest.approx(share, abs=0.01)
 
 
 def test_noise_in_u_is_doubted():
-    person = figure()
+    person = metric()
     noise = np.random.default_rng(0).random(person.u.shape).astype(np.float16)
-    assert doubts(replace(person, u=noise))["surface_jump"] > 0.9
+    assert find_issues(replace(person, u=noise))["surface_jump"] > 0.9
 
 
 def test_a_second_head_is_doubted():
-    person = figure()
+    person = metric()
     parts = person.parts.copy()
     parts[60:75, 20:36] = HEAD
-    assert doubts(replace(person, parts=parts))["two_people"] > 0.9
+    assert find_issues(replace(person, parts=parts))["two_people"] > 0.9
 
 
 def test_a_mask_in_two_pieces_hints_at_two_people():
     mask = np.zeros((100, 60), bool)
     mask[:40], mask[60:] = True, True
-    assert doubts(Person((0, 0, 60, 100), mask=mask)) == {"two_people": pytest.approx(0.5)}
+    assert find_issues(Person((0, 0, 60, 100), mask=mask)) == {"two_people": pytest.approx(0.5)}
 
 
 def test_doubts_do_not_depend_on_the_size_of_the_photo():
-    person = figure()
+    person = metric()
     parts = person.parts.copy()
     parts[60:75, 20:36] = HEAD
     small = replace(person, parts=parts)
@@ -115,12 +115,12 @@ def test_doubts_do_not_depend_on_the_size_of_the_photo():
     large = replace(
         small, box=(0, 0, 360, 600), keypoints=np.column_stack([at, small.keypoints[:, 2]]), **arrays
     )
-    a, b = doubts(small), doubts(large)
+    a, b = find_issues(small), find_issues(large)
     assert a == pytest.approx(b, abs=0.05)
 
 
 def test_a_person_without_labels_has_nothing_to_doubt():
-    assert doubts(Person((0, 0, 5, 5))) == {}
+    assert find_issues(Person((0, 0, 5, 5))) == {}
 
 
 def maps_of(person: np.ndarray, parts: np.ndarray, charts: np.ndarray) -> Maps:
@@ -133,10 +133,10 @@ def test_what_the_maps_doubt():
     region[10:30, 10:30] = True
     left_legs = np.full(region.shape, 7, np.uint8), np.full(region.shape, 8, np.uint8)
     assert CHART_TO_PART[8] == 7
-    sure = map_doubts(maps_of(region.astype(np.float32), *left_legs), region)
+    sure = find_map_issues(maps_of(region.astype(np.float32), *left_legs), region)
     assert sure == {"mask_border": 0, "chart_against_part": 0}
     left_legs[0][10:15] = 6
-    unsure = map_doubts(maps_of(np.full(region.shape, 0.5, np.float32), *left_legs), region)
+    unsure = find_map_issues(maps_of(np.full(region.shape, 0.5, np.float32), *left_legs), region)
     assert unsure == {"mask_border": 1, "chart_against_part": 0.25}
 
 

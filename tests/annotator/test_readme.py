@@ -8,7 +8,7 @@ import pytest
 
 from annotator.coco.reader import read_coco
 from annotator.examples import EXAMPLES
-from annotator.photos.reading import find_photos
+from annotator.photos.finding import find_photos
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
 

@@ -10,9 +10,9 @@ import pytest
 from annotator.cli import main
 from annotator.dataset.fields import FieldError
 from annotator.examples import EXAMPLES
-from annotator.inference.decoding import Settings
 from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.photos.reading import find_photos
+from annotator.inference.settings import Settings
+from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
 from annotator.runs.dataset import annotate_samples, import_labels
 from model.config import check_config, make_config

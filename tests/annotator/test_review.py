@@ -18,7 +18,7 @@ from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
 from annotator.examples import EXAMPLES
 from annotator.labels.people import People, Provenance
-from annotator.photos.reading import find_photos
+from annotator.photos.finding import find_photos
 from annotator.review import undo as history
 from annotator.review.edits import EditError
 from annotator.review.panel_data import person_data, version_of
@@ -66,13 +66,13 @@ def planes(person: dict) -> np.ndarray:
 def test_the_panel_gets_what_the_database_has(review, sample):
     opened = review.open(sample.id)
     assert opened["size"] == list(SIZE)
-    first, truth = opened["people"][0], saved(sample)[0]
-    assert first["box"] == list(truth.box)
+    first, ground_truth = opened["people"][0], saved(sample)[0]
+    assert first["box"] == list(ground_truth.box)
     parts, charts, u, _ = planes(first)
-    np.testing.assert_array_equal(parts & 127, truth.parts)
-    np.testing.assert_array_equal(parts >= 128, truth.mask)
-    np.testing.assert_array_equal(charts, truth.charts)
-    np.testing.assert_allclose(u / 255, truth.u, atol=0.003)
+    np.testing.assert_array_equal(parts & 127, ground_truth.parts)
+    np.testing.assert_array_equal(parts >= 128, ground_truth.mask)
+    np.testing.assert_array_equal(charts, ground_truth.charts)
+    np.testing.assert_allclose(u / 255, ground_truth.u, atol=0.003)
     assert first["keypoints"][0] == pytest.approx([20, 14, 0.8, 2], abs=0.01)
     json.dumps(opened)
 
@@ -303,7 +303,7 @@ def test_what_could_not_be_saved_is_not_kept(review, sample):
     # Of the edit that was done there is what was before, of the other one nothing.
     assert len(list((history.history_folder(review.folder) / sample.id).iterdir())) == 1
     # The one who was not approved is still to be looked at.
-    assert sample[FIELDS.doubt] == 0.25
+    assert sample[FIELDS.issue_score] == 0.25
 
 
 def test_an_edit_that_was_saved_without_an_answer_can_be_undone(review, sample, monkeypatch):
@@ -550,12 +550,12 @@ def test_a_wrong_edit_changes_nothing(review, sample):
 
 
 def test_a_clone_without_some_of_the_fields_gets_them(dataset, sample, tmp_path):
-    clone = dataset.exclude_fields([FIELDS.doubt, FIELDS.failure]).clone()
+    clone = dataset.exclude_fields([FIELDS.issue_score, FIELDS.failure]).clone()
     try:
         review = Review(clone, maps_dir=tmp_path / "maps")
         key = review.open(clone.first().id)["people"][0]["key"]
         review.edit(clone.first().id, {"kind": "decide", "person": key, "state": "approved"}, {})
-        assert clone.first()[FIELDS.doubt] == 0.25
+        assert clone.first()[FIELDS.issue_score] == 0.25
     finally:
         clone.delete()
 
@@ -596,16 +596,16 @@ def test_a_box_is_labelled_by_the_network_and_exported(dataset, tmp_path):
 
 @pytest.fixture
 def collection(dataset, tmp_path):
-    """Four photos with one person each, of doubts 0, 0.2, 0.5 and 0.9, and one without people."""
+    """Four photos with one person each, of issues 0, 0.2, 0.5 and 0.9, and one without people."""
     import fiftyone as fo
 
     declare_fields(dataset, FIELDS)
-    for number, doubt in enumerate((0.5, 0.0, 0.9, 0.2, None)):
+    for number, issue_score in enumerate((0.5, 0.0, 0.9, 0.2, None)):
         path = tmp_path / f"{number}.png"
         cv2.imwrite(str(path), np.zeros((*SIZE[::-1], 3), np.uint8))
         sample = fo.Sample(filepath=str(path))
         dataset.add_sample(sample)
-        people = [] if doubt is None else [block(10, doubts={"two_people": doubt})]
+        people = [] if issue_score is None else [block(10, issues={"two_people": issue_score})]
         replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
         sample.save()
     return dataset
@@ -626,24 +626,24 @@ def test_the_queue_begins_with_the_most_doubtful(collection):
 
 def test_many_doubtful_people_come_before_one_who_is_a_little_more_so(collection, tmp_path):
     sample = collection.last()
-    people = [block(x, doubts={"two_people": 0.7}) for x in (10, 40)]
+    people = [block(x, issues={"two_people": 0.7}) for x in (10, 40)]
     replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
     sample.save()
-    assert sample[FIELDS.doubt] == pytest.approx(0.91)
+    assert sample[FIELDS.issue_score] == pytest.approx(0.91)
     assert names(queue(collection, FIELDS, Filter())) == ["4", "2", "0", "3", "1"]
 
 
 def test_doubts_of_people_who_are_decided_count_where_they_are_asked_for(collection, tmp_path):
     sample = collection.last()
     people = [
-        block(10, doubts={"two_people": 0.95}, provenance=Provenance("lite", state="approved")),
-        block(40, doubts={"two_people": 0.1}),
+        block(10, issues={"two_people": 0.95}, provenance=Provenance("lite", state="approved")),
+        block(40, issues={"two_people": 0.1}),
     ]
     replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
     sample.save()
     found = queue(collection, FIELDS, Filter())
     assert names(found) == ["2", "0", "3", "4", "1"]
-    assert found["items"][3]["doubt"] == pytest.approx(sample[FIELDS.doubt]) == pytest.approx(0.1)
+    assert found["items"][3]["issue_score"] == pytest.approx(sample[FIELDS.issue_score]) == pytest.approx(0.1)
     assert names(queue(collection, FIELDS, Filter(reasons=("two people in one",)))) == ["2", "0", "4"]
     both = queue(collection, FIELDS, Filter(states=("approved", "predicted")))
     assert names(both) == ["4", "2", "0", "3", "1"]
@@ -663,21 +663,21 @@ def test_the_queue_is_filtered(collection, tmp_path):
     assert names(queue(collection, FIELDS, Filter())) == ["2", "3", "1", "4", "0"]
     assert names(queue(collection, FIELDS, Filter(states=("predicted",)))) == ["2", "3", "1"]
     sample.reload()
-    assert sample[FIELDS.doubt] == 0
+    assert sample[FIELDS.issue_score] == 0
     with pytest.raises(ValueError, match="'done' is none of"):
         Filter(states=("done",))
 
 
 def test_the_table_of_scores_begins_with_the_worst(collection, tmp_path):
     sample = collection.last()
-    people = [block(x, quality={"charts": sure}, doubts={}) for x, sure in ((10, 0.9), (40, 0.3))]
+    people = [block(x, quality={"charts": sure}, issues={}) for x, sure in ((10, 0.9), (40, 0.3))]
     replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
     sample.save()
     table = score_table(collection, FIELDS)
     assert [column["name"] for column in table["columns"]] == list(SCORES)
-    doubt, charts = (list(SCORES).index(name) for name in ("doubt", "quality_charts"))
-    assert [row["scores"][doubt] for row in table["rows"]] == [0.9, 0.5, 0.2, 0, None, None]
-    assert (table["people"], sum(table["columns"][doubt]["histogram"])) == (6, 4)
+    issue_score, charts = (list(SCORES).index(name) for name in ("issue_score", "quality_charts"))
+    assert [row["scores"][issue_score] for row in table["rows"]] == [0.9, 0.5, 0.2, 0, None, None]
+    assert (table["people"], sum(table["columns"][issue_score]["histogram"])) == (6, 4)
     table = score_table(collection, FIELDS, "quality_charts")
     assert [row["scores"][charts] for row in table["rows"]] == [0.3, 0.9, None, None, None, None]
     assert [(row["sample"], row["number"]) for row in table["rows"][:2]] == [(sample.id, 2), (sample.id, 1)]
@@ -692,10 +692,10 @@ def test_the_table_of_scores_begins_with_the_worst(collection, tmp_path):
 
 @pytest.fixture
 def approve(collection, tmp_path):
-    """Approve with the rest up to a doubt, and how many on each image."""
+    """Approve with the rest up to an issue score, and how many on each image."""
 
-    def approve(doubt: float, samples=collection, name=NAME) -> list[int]:
-        return list(approve_below(samples, FIELDS, doubt, "Ada", tmp_path / "maps", name))
+    def approve(issue_score: float, samples=collection, name=NAME) -> list[int]:
+        return list(approve_below(samples, FIELDS, issue_score, "Ada", tmp_path / "maps", name))
 
     return approve
 
@@ -716,17 +716,17 @@ def test_all_below_a_doubt_are_approved(collection, approve):
 
 def test_what_was_approved_with_the_rest_is_taken_back(collection, approve, tmp_path):
     paths = [f"{FIELDS.people}.detections.{name}" for name in ("review", "author", "time")]
-    untouched = collection.values([*paths, FIELDS.doubt])
+    untouched = collection.values([*paths, FIELDS.issue_score])
     first = collection.first()
     assert approve(0.5) == [1, 1, 1]
     assert first[FIELDS.people].detections[0].review == "approved"
-    assert collection.values(FIELDS.doubt) == [0, 0, pytest.approx(0.9), 0, 0]
+    assert collection.values(FIELDS.issue_score) == [0, 0, pytest.approx(0.9), 0, 0]
     with pytest.raises(ValueError, match="16 hexadecimal digits"):
         next(take_back(collection, FIELDS, tmp_path / "maps", "../etc"))
     # One that never reached the server.
     assert list(take_back(collection, FIELDS, tmp_path / "maps", OTHER_NAME)) == []
     assert sum(take_back(collection, FIELDS, tmp_path / "maps", NAME)) == 3
-    assert collection.values([*paths, FIELDS.doubt]) == untouched
+    assert collection.values([*paths, FIELDS.issue_score]) == untouched
     # Who was changed since stays approved.
     assert approve(0.5, name=OTHER_NAME) == [1, 1, 1]
     sample = collection.first()
@@ -753,7 +753,7 @@ def test_approving_the_rest_leaves_everything_else(collection, approve):
     approve(1.0)
     for was, now in zip(before, documents.find(), strict=True):
         for document in (was, now):
-            del document["last_modified_at"], document[FIELDS.doubt]
+            del document["last_modified_at"], document[FIELDS.issue_score]
             for person in document[FIELDS.people]["detections"]:
                 for name in ("review", "author", "time"):
                     person.pop(name, None)
@@ -797,7 +797,7 @@ def test_who_is_hidden_by_a_view_is_not_approved_with_the_rest(dataset, sample, 
     assert [person.provenance.state for person in saved(sample)] == ["approved", "predicted"]
 
 
-@pytest.mark.parametrize("shown", [[], ["dp_people"], ["dp_people.detections.doubt"]])
+@pytest.mark.parametrize("shown", [[], ["dp_people"], ["dp_people.detections.issue score"]])
 def test_fields_that_a_view_hides_are_read(collection, approve, shown):
     view = collection.limit(3).select_fields(shown)
     assert approve(0.5, view) == [1, 1]

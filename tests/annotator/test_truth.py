@@ -15,7 +15,7 @@ from annotator.evaluation.ground_truth import (
     find_data_sets,
     has_mask,
     labelled_keypoints,
-    read_truth,
+    read_ground_truth,
 )
 from annotator.geometry.boxes import around, shared_slices
 from annotator.geometry.label_maps import LabelMaps
@@ -34,8 +34,8 @@ def everything_but(x: int, y: int, w: int, h: int) -> np.ndarray:
 
 
 def test_a_complete_image_counts_everywhere(tmp_path: Path):
-    truth = one(write_data(tmp_path, [[figure_at(10, 20)]]))
-    maps = truth.maps()
+    ground_truth = one(write_data(tmp_path, [[figure_at(10, 20)]]))
+    maps = ground_truth.maps()
     assert maps.counted.all()
     assert maps.person.sum() == 30 * 60
     assert box(maps.person, 10, 20, 30, 60).all()
@@ -45,9 +45,9 @@ def test_a_complete_image_counts_everywhere(tmp_path: Path):
 
 def test_an_incomplete_image_counts_around_people_with_a_mask(tmp_path: Path):
     people = [figure_at(10, 20), figure_at(80, 20, mask=None)]
-    truth = one(write_data(tmp_path, [people], image={"complete": False}))
+    ground_truth = one(write_data(tmp_path, [people], image={"complete": False}))
     # A tenth of the width and of the height on each side.
-    assert (truth.maps().counted == ~everything_but(7, 14, 36, 72)).all()
+    assert (ground_truth.maps().counted == ~everything_but(7, 14, 36, 72)).all()
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_incomplete_image_counts_around_people_with_a_mask(tmp_path: Path):
 )
 def test_unknown_regions_do_not_count(tmp_path: Path, changes: dict, fields: dict, uncounted: tuple):
     people = [figure_at(10, 20), figure_at(70, 20, **changes)]
-    truth = one(write_data(tmp_path, [people], people=[{}, fields]))
-    maps = truth.maps()
+    ground_truth = one(write_data(tmp_path, [people], people=[{}, fields]))
+    maps = ground_truth.maps()
     assert (maps.counted == everything_but(*uncounted)).all()
     assert maps.person.sum() == 30 * 60
 
@@ -82,8 +82,8 @@ def test_what_is_carried_counts_neither_as_person_nor_as_background(tmp_path: Pa
 
 def test_dense_labels_go_before_part_masks(tmp_path: Path):
     person = figure_at(10, 20)
-    truth = one(write_data(tmp_path, [[person]], dense=True))
-    maps = truth.maps()
+    ground_truth = one(write_data(tmp_path, [[person]], dense=True))
+    maps = ground_truth.maps()
     assert (box(maps.charts, *person.box) == person.charts).all()
     assert (box(maps.parts, *person.box) == CHART_TO_PART[person.charts]).all()
     assert box(maps.u, *person.box) == pytest.approx(person.u, abs=1e-4)
@@ -99,9 +99,9 @@ def test_a_person_without_parts_has_unknown_ones(tmp_path: Path):
 @pytest.mark.parametrize("dense", [False, True])
 def test_one_person_alone(tmp_path: Path, dense: bool):
     people = [figure_at(10, 20), figure_at(40, 20)]
-    truth = one(write_data(tmp_path, [people], dense=dense))
-    maps = truth.maps()
-    alone = maps.only(truth.people[0], (20, 10, 60, 40))
+    ground_truth = one(write_data(tmp_path, [people], dense=dense))
+    maps = ground_truth.maps()
+    alone = maps.only(ground_truth.people[0], (20, 10, 60, 40))
     assert alone.person.shape == (40, 60)
     assert (alone.person == (np.mgrid[:40, :60][1] < 20) & (np.mgrid[:40, :60][0] >= 10)).all()
     assert (alone.parts[alone.person] == maps.parts[10:50, 20:80][alone.person]).all()
@@ -116,17 +116,17 @@ def test_keypoints_of_a_teacher_are_not_labelled(tmp_path: Path):
     visibility = np.array([2, 1, 0] * 5 + [2, 0], np.uint8)
     keypoints = figure_at(10, 20).keypoints * (visibility[:, None] > 0)
     person = figure_at(10, 20, keypoints=keypoints, visibility=visibility)
-    truth = one(write_data(tmp_path, [[person]], people=[{"keypoints_pseudo": flags}]))
-    assert labelled_keypoints(truth.people[0]).tolist() == [
+    ground_truth = one(write_data(tmp_path, [[person]], people=[{"keypoints_pseudo": flags}]))
+    assert labelled_keypoints(ground_truth.people[0]).tolist() == [
         v > 0 and i >= 5 for i, v in enumerate(visibility)
     ]
 
 
 def test_area_is_the_files_else_the_masks(tmp_path: Path):
     fields = [{"area": 99.5}, {"area": None}, {"area": None, "segmentation": []}]
-    truth = one(write_data(tmp_path, [[figure_at(10, 20)] * 3], people=fields))
-    assert [area(person) for person in truth.people] == [99.5, 1800, 1800]
-    assert [has_mask(person) for person in truth.people] == [True, True, False]
+    ground_truth = one(write_data(tmp_path, [[figure_at(10, 20)] * 3], people=fields))
+    assert [area(person) for person in ground_truth.people] == [99.5, 1800, 1800]
+    assert [has_mask(person) for person in ground_truth.people] == [True, True, False]
 
 
 def test_windows_may_lie_apart():
@@ -206,7 +206,7 @@ def test_the_limit(tmp_path: Path):
     source = write_data(tmp_path, [[], [], [figure_at(10, 20)]])
     assert check_data_set(source) == 3
     assert check_data_set(source, 2) == 2
-    assert [truth.photo.name for truth in read_truth(source, 2)] == ["0.png", "1.png"]
+    assert [ground_truth.photo.name for ground_truth in read_ground_truth(source, 2)] == ["0.png", "1.png"]
 
 
 def test_no_images(tmp_path: Path):

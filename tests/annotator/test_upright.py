@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
+from annotator.geometry.letterbox import Letterbox
 from annotator.inference.box_prompt import label_boxes
-from annotator.inference.decoding import Settings
-from annotator.inference.flip_augmentation import look
-from annotator.inference.network import Maps, Network
-from annotator.inference.upright import decode_upright, look_upright, quarter_turns, turn
-from annotator.photos.reading import Letterbox, read_photo
+from annotator.inference.flip_augmentation import predict
+from annotator.inference.network import Network
+from annotator.inference.settings import Settings
+from annotator.inference.upright import decode_upright, predict_upright, quarter_turns, turn
+from annotator.labels.maps import Maps
+from annotator.photos.reading import read_photo
 from tests.annotator.test_mirroring import maps
 
 UP, RIGHT, DOWN, LEFT = (0, -1), (1, 0), (0, 1), (-1, 0)
@@ -21,11 +23,11 @@ BOX = (64, 40, 320, 420)
 def lying(direction: tuple[int, int], votes: int = 2) -> Maps:
     """Maps of one person whose head lies in a direction (x, y) from the pelvis."""
     one = maps(0)[0]
-    one.heads[..., :2] = (
+    one.head_vectors[..., :2] = (
         0.1 + 0.2 * np.array(direction) + np.random.default_rng(1).normal(0, 0.05, (16, 16, 2))
     )
-    one.heads[..., 2:] = 0.1
-    return dataclasses.replace(one, heads=one.heads[..., : 2 * votes])
+    one.head_vectors[..., 2:] = 0.1
+    return dataclasses.replace(one, head_vectors=one.head_vectors[..., : 2 * votes])
 
 
 @pytest.mark.parametrize(("direction", "turns"), [(UP, 0), (RIGHT, 1), (DOWN, 2), (LEFT, 3)])
@@ -44,16 +46,16 @@ def test_nobody_and_models_without_a_pelvis_are_not_turned():
 def test_only_the_region_counts():
     one, region = lying(DOWN), np.zeros((16, 16), bool)
     region[4:8, 4:8] = True
-    one.heads[region] = lying(LEFT).heads[region]
+    one.head_vectors[region] = lying(LEFT).head_vectors[region]
     assert quarter_turns(one, region) == 3
 
 
 def test_a_quarter_turn_moves_pixels_and_votes():
     one = maps(1)[0]
-    one.charts[2, 15], one.heads[2, 15] = 7, (0.5, -0.25, 0.125, 1.0)
+    one.charts[2, 15], one.head_vectors[2, 15] = 7, (0.5, -0.25, 0.125, 1.0)
     turned = turn(one, 1)
     assert turned.charts[0, 2] == 7
-    np.testing.assert_allclose(turned.heads[0, 2], [-0.25, -0.5, 1.0, -0.125])
+    np.testing.assert_allclose(turned.head_vectors[0, 2], [-0.25, -0.5, 1.0, -0.125])
     for turns in range(-2, 6):
         back = turn(turn(one, turns), -turns)
         for field in dataclasses.fields(Maps):
@@ -65,12 +67,12 @@ def test_a_person_upside_down_gets_the_labels_of_one_who_stands(turns):
     network = Network()
     photo = read_photo(EXAMPLES / "astronaut.jpg")[: BOX[1] + BOX[3], : BOX[0] + BOX[2]]
     square = Letterbox(photo.shape[1::-1], network.side).apply(photo)
-    upright = look(network, square[None], False)[0]
+    upright = predict(network, square[None], False)[0]
     tilted = np.ascontiguousarray(np.rot90(square, -turns))
-    seen = look(network, tilted[None], False)[0]
+    seen = predict(network, tilted[None], False)[0]
     region = seen.person >= 0.5
     assert quarter_turns(seen, region) == turns
-    again = turn(look_upright(network, tilted, seen, region, False), turns)
+    again = turn(predict_upright(network, tilted, seen, region, False), turns)
     for field in dataclasses.fields(Maps):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(upright, field.name))
 
@@ -80,7 +82,7 @@ def test_a_view_without_people_is_not_turned(monkeypatch):
     square = read_photo(EXAMPLES / "astronaut.jpg")[:448, :448]
     box = Letterbox(square.shape[1::-1], network.side)
     square = np.ascontiguousarray(box.apply(square)[::-1, ::-1])
-    seen = look(network, square[None], False)[0]
+    seen = predict(network, square[None], False)[0]
     looks, run = [], network.run
     monkeypatch.setattr(network, "run", lambda images: looks.append(1) or run(images))
     size = box.size

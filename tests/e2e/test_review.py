@@ -49,7 +49,7 @@ def body_person(x: int, y: int, **changes) -> Person:
         "keypoints": keypoints,
         "visibility": (keypoints[:, 2] > 0).astype(np.uint8) * 2,
         "score": 0.9,
-        "doubts": {"mask_border": 0.0},
+        "issues": {"mask_border": 0.0},
         "provenance": Provenance("lite", "2026-01-01T00:00:00+00:00"),
     }
     return Person(**(values | changes))
@@ -62,8 +62,8 @@ def samples(dataset, tmp_path) -> list:
 
     declare_fields(dataset, FIELDS)
     scenes = [
-        [body_person(40, 80), body_person(460, 80, doubts={"two_people": 0.2})],
-        [body_person(250, 60, doubts={"sides_swapped": 0.9})],
+        [body_person(40, 80), body_person(460, 80, issues={"two_people": 0.2})],
+        [body_person(250, 60, issues={"sides_swapped": 0.9})],
         [],
     ]
     noise = np.random.default_rng(0).integers(60, 120, (*SIZE[::-1], 3), np.uint8)
@@ -617,8 +617,10 @@ def test_images_and_decisions_by_mouse_alone(panel):
 def test_approve_the_rest(panel):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="Approve the rest").click()
-    doubt = panel.page.locator(".dp-dialog input").first.bounding_box()
-    panel.page.mouse.click(doubt["x"] + doubt["width"] / 2, doubt["y"] + doubt["height"] / 2)
+    issue_score = panel.page.locator(".dp-dialog input").first.bounding_box()
+    panel.page.mouse.click(
+        issue_score["x"] + issue_score["width"] / 2, issue_score["y"] + issue_score["height"] / 2
+    )
     panel.page.get_by_text("Predicted people: 2, images: 1").wait_for(timeout=MINUTE)
     panel.page.get_by_role("button", name="Approve 2").click()
     panel.page.get_by_text("2 people approved.").wait_for(timeout=MINUTE)
@@ -1357,8 +1359,8 @@ def crowd(dataset, samples, tmp_path) -> list[Person]:
     """Twenty people on a photo of 4K, the last of the queue."""
     import fiftyone as fo
 
-    size, figure = (3840, 2160), body_person(0, 0)
-    people = [enlarged(figure, 2, 10 + 347 * (i % 10), 80 + 1080 * (i // 10)) for i in range(20)]
+    size, metric = (3840, 2160), body_person(0, 0)
+    people = [enlarged(metric, 2, 10 + 347 * (i % 10), 80 + 1080 * (i // 10)) for i in range(20)]
     noise = np.random.default_rng(1).integers(0, 255, (*size[::-1], 3), np.uint8)
     path = tmp_path / "photo3.jpg"
     cv2.imwrite(str(path), cv2.GaussianBlur(noise, (0, 0), 3))

@@ -12,15 +12,15 @@ import yaml
 
 from annotator.examples import EXAMPLES
 from annotator.inference.network import DEFAULT_MODEL
-from annotator.photos.reading import find_photos
+from annotator.photos.finding import find_photos
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "@densepose/annotator"
 ANNOTATE = {
     "model": str(DEFAULT_MODEL),
     "prefix": "dp",
-    "closer_look": True,
-    "mirrored": False,
+    "zoom_in": True,
+    "flip_augment": False,
     "confidence": 0.05,
     "overwrite": "skip",
 }
@@ -319,7 +319,7 @@ def test_the_rest_is_approved_and_taken_back(dataset, photos):
     execute("annotate_people", dataset, **ANNOTATE)
     count = dataset.count("dp_people.detections")
     named = {"prefix": "dp", "name": "0123456789abcdef"}
-    done = execute("review_approve_below", dataset, **named, doubt=1.0, author="Ada").result
+    done = execute("review_approve_below", dataset, **named, issue_score=1.0, author="Ada").result
     assert done == {"approved": count}
     assert dataset.count_values("dp_people.detections.review") == {"approved": count}
     back = execute("review_take_back", dataset, **named).result

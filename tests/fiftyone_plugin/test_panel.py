@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from annotator.dataset.fields import LEAST_DOUBT, PERSON_COLOURS
+from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON_COLOURS
 from annotator.dataset.sample_people import DECIDED
 from annotator.labels import label_space as densepose
 from annotator.review.edits import LEAST_SIDE
@@ -35,7 +35,7 @@ def test_the_labels_are_those_of_the_package():
     assert labels["personColours"] == list(PERSON_COLOURS)
     assert labels["decided"] == list(DECIDED)
     assert (labels["leastDoubt"], labels["leastSide"], labels["maskBit"]) == (
-        LEAST_DOUBT,
+        MIN_ISSUE_SCORE,
         LEAST_SIDE,
         MASK_BIT,
     )

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.inference.network import Maps, ModelError, Network
-from annotator.photos.reading import PhotoError, find_photos
+from annotator.inference.network import ModelError, Network
+from annotator.labels.maps import Maps
+from annotator.photos.finding import find_photos
+from annotator.photos.reading import PhotoError
 from model.cascade import PRESETS, SECOND_THOUGHTS, Cascade
 from model.export import LIMITS, ExportError, compare, export_onnx, read_images
 
@@ -69,7 +71,7 @@ def test_batch_is_dynamic_and_types_are_the_contract(exported, images):
         "chart_confidence": "float32",
         "u": "float32",
         "v": "float32",
-        "heads": "float32",
+        "head_vectors": "float32",
         "keypoints": "float32",
     }
     assert three.person.shape == (3, 64, 64)
@@ -134,7 +136,7 @@ def test_comparison_leaves_out_values_of_flipped_labels_and_where_nobody_is():
         for name in ("person", "u", "v", "part_confidence", "chart_confidence")
     }
     maps |= {"parts": np.ones(shape, np.uint8), "charts": np.ones(shape, np.uint8)}
-    maps["heads"] = np.zeros((*shape, 4), np.float32)
+    maps["head_vectors"] = np.zeros((*shape, 4), np.float32)
     maps["person"][:] = 0.9
     maps["person"][0, 1, 0] = 0.01
     other = {name: value.copy() for name, value in maps.items()}
@@ -142,12 +144,12 @@ def test_comparison_leaves_out_values_of_flipped_labels_and_where_nobody_is():
     other["u"][0, 0, 0] = 0.9
     other["u"][0, 1, 0] = 0.9
     other["v"][0, 1, 1] = 0.1
-    other["heads"][0, 1, 0] = 0.9
-    other["heads"][0, 0, 0, 3] = 0.2
+    other["head_vectors"][0, 1, 0] = 0.9
+    other["head_vectors"][0, 0, 0, 3] = 0.2
     parity = compare(maps, other)
     assert parity.flipped == {"parts": 0.0, "charts": 0.25}
     assert parity.differences["u"] == 0
     assert parity.differences["v"] == pytest.approx(0.1)
-    assert parity.differences["heads"] == pytest.approx(0.2)
+    assert parity.differences["head_vectors"] == pytest.approx(0.2)
     with pytest.raises(ExportError, match="v"):
         parity.check("float32")

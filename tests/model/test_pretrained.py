@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from annotator.examples import EXAMPLES
-from annotator.inference.decoding import Settings
+from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import decode as decode_people
 from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.photos.reading import Letterbox, find_photos, read_photo
+from annotator.inference.settings import Settings
+from annotator.photos.finding import find_photos
+from annotator.photos.reading import read_photo
 from model.cascade import STAGE_NETS
 from model.export import decode, read_images
 from model.pretrained import LITE
@@ -28,7 +30,7 @@ def test_keras_weights_and_onnx_file_agree():
     # Both files round the weights to 16 bits, one after batch norm is folded into them: near, not equal.
     people = maps["person"] > 0.5
     assert people.mean() > 0.05
-    for name in ("person", "part_confidence", "chart_confidence", "u", "v", "heads"):
+    for name in ("person", "part_confidence", "chart_confidence", "u", "v", "head_vectors"):
         gap = np.abs(maps[name] - getattr(actual, name))[people]
         assert gap.mean() < 0.01, name
     for name in ("parts", "charts"):

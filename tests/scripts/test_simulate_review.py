@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_loader
 import numpy as np
 import pytest
 
-from annotator.evaluation.ground_truth import read_truth
+from annotator.evaluation.ground_truth import read_ground_truth
 from annotator.labels.label_space import KEYPOINT_MIRROR
 
 from ..annotator.labelled_photos import figure_at, write_data
@@ -27,86 +27,86 @@ def simulate():
 
 
 @pytest.fixture
-def truth(tmp_path):
+def ground_truth(tmp_path):
     """An image with one person."""
-    (truth,) = read_truth(write_data(tmp_path / "data", [[figure_at(20, 10)]]))
-    return truth
+    (ground_truth,) = read_ground_truth(write_data(tmp_path / "data", [[figure_at(20, 10)]]))
+    return ground_truth
 
 
 def nobody(box):
     return None
 
 
-def work(simulate, truth, people, label=nobody) -> Counter:
-    return simulate.image_work(truth, people, label)[0]
+def work(simulate, ground_truth, people, label=nobody) -> Counter:
+    return simulate.image_work(ground_truth, people, label)[0]
 
 
-def test_right_labels_take_no_work(simulate, truth):
-    assert work(simulate, truth, [figure_at(20, 10)]).total() == 0
+def test_right_labels_take_no_work(simulate, ground_truth):
+    assert work(simulate, ground_truth, [figure_at(20, 10)]).total() == 0
 
 
-def test_a_false_person_is_deleted(simulate, truth):
-    assert work(simulate, truth, [figure_at(20, 10), figure_at(80, 10)]) == Counter(delete=1)
+def test_a_false_person_is_deleted(simulate, ground_truth):
+    assert work(simulate, ground_truth, [figure_at(20, 10), figure_at(80, 10)]) == Counter(delete=1)
 
 
-def test_two_pieces_are_merged(simulate, truth):
+def test_two_pieces_are_merged(simulate, ground_truth):
     whole = figure_at(20, 10)
     upper = replace(whole, box=(20, 10, 30, 40), mask=whole.mask[:40])
     lower = replace(whole, box=(20, 50, 30, 20), mask=whole.mask[40:], keypoints=None, visibility=None)
-    assert work(simulate, truth, [upper, lower]) == Counter(merge=1)
+    assert work(simulate, ground_truth, [upper, lower]) == Counter(merge=1)
 
 
-def test_swapped_sides_take_one_action(simulate, truth):
+def test_swapped_sides_take_one_action(simulate, ground_truth):
     right = figure_at(20, 10)
     swapped = replace(right, keypoints=right.keypoints[KEYPOINT_MIRROR])
-    assert work(simulate, truth, [swapped]) == Counter(swap=1)
+    assert work(simulate, ground_truth, [swapped]) == Counter(swap=1)
 
 
-def test_a_swapped_pair_takes_one_action(simulate, truth):
+def test_a_swapped_pair_takes_one_action(simulate, ground_truth):
     person = figure_at(20, 10)
     knees, one_side = [13, 14], person.keypoints.copy()
     person.keypoints[knees] = person.keypoints[knees[::-1]]
-    assert work(simulate, truth, [person]) == Counter(swap=1)
+    assert work(simulate, ground_truth, [person]) == Counter(swap=1)
     # Both on one side is no swap.
     one_side[13] = one_side[14]
-    assert work(simulate, truth, [replace(person, keypoints=one_side)]) == Counter(keypoint=1)
+    assert work(simulate, ground_truth, [replace(person, keypoints=one_side)]) == Counter(keypoint=1)
 
 
-def test_a_moved_keypoint_takes_one(simulate, truth):
+def test_a_moved_keypoint_takes_one(simulate, ground_truth):
     person = figure_at(20, 10)
     person.keypoints[3, :2] += 20
-    assert work(simulate, truth, [person]) == Counter(keypoint=1)
+    assert work(simulate, ground_truth, [person]) == Counter(keypoint=1)
 
 
-def test_a_missing_person_is_boxed_or_outlined(simulate, truth):
-    assert work(simulate, truth, [], lambda box: figure_at(20, 10)) == Counter(add=1)
-    found, nothing, *_ = simulate.image_work(truth, [], nobody)
+def test_a_missing_person_is_boxed_or_outlined(simulate, ground_truth):
+    assert work(simulate, ground_truth, [], lambda box: figure_at(20, 10)) == Counter(add=1)
+    found, nothing, *_ = simulate.image_work(ground_truth, [], nobody)
     # One stroke of a broad brush, or four corners; and every keypoint.
     assert found == nothing
     assert 1 <= found["mask"] <= 4
     assert found["keypoint"] == 17
 
 
-def test_starting_again_is_the_most_it_takes(simulate, truth):
-    nothing = work(simulate, truth, []).total()
+def test_starting_again_is_the_most_it_takes(simulate, ground_truth):
+    nothing = work(simulate, ground_truth, []).total()
     far = figure_at(35, 25, 60, 30)
     far.keypoints[:, :2] = 0
-    assert work(simulate, truth, [far]).total() <= nothing + 1
+    assert work(simulate, ground_truth, [far]).total() <= nothing + 1
 
 
 @pytest.mark.parametrize("width", [16, 20, 24, 27])
-def test_a_mask_that_is_too_narrow_is_painted(simulate, truth, width):
+def test_a_mask_that_is_too_narrow_is_painted(simulate, ground_truth, width):
     person = figure_at(20, 10)
     narrow = replace(person, box=(20, 10, width, 60), mask=person.mask[:, :width])
-    found = work(simulate, truth, [narrow])
+    found = work(simulate, ground_truth, [narrow])
     assert set(found) <= {"mask"}
     assert (found["mask"] > 0) == (width < 27)
 
 
-def test_together_some_keypoints_may_be_off(simulate, truth):
+def test_together_some_keypoints_may_be_off(simulate, ground_truth):
     person = figure_at(20, 10)
     person.keypoints[3, :2] += 20
-    with_labels, nothing, together, nothing_together = simulate.image_work(truth, [person], nobody)
+    with_labels, nothing, together, nothing_together = simulate.image_work(ground_truth, [person], nobody)
     assert (with_labels, together) == (Counter(keypoint=1), Counter())
     # Nine of ten of the 17 are 16 of them.
     assert (nothing["keypoint"], nothing_together["keypoint"]) == (17, 16)
@@ -114,19 +114,19 @@ def test_together_some_keypoints_may_be_off(simulate, truth):
 
 def test_two_people_in_one_are_split_by_their_heads(simulate, tmp_path):
     first, second = figure_at(20, 10), figure_at(50, 10)
-    (truth,) = read_truth(write_data(tmp_path / "data", [[first, second]]))
-    found = work(simulate, truth, [figure_at(20, 10, 60, keypoints=second.keypoints)])
+    (ground_truth,) = read_ground_truth(write_data(tmp_path / "data", [[first, second]]))
+    found = work(simulate, ground_truth, [figure_at(20, 10, 60, keypoints=second.keypoints)])
     assert (found["split"], found["keypoint"]) == (2, 17)
     assert found["mask"] <= 1
 
 
 def test_what_is_painted_of_one_is_the_neighbours_no_longer(simulate, tmp_path):
     first, second = figure_at(20, 10), figure_at(50, 10)
-    (truth,) = read_truth(write_data(tmp_path / "data", [[first, second]]))
+    (ground_truth,) = read_ground_truth(write_data(tmp_path / "data", [[first, second]]))
     narrow = replace(first, box=(20, 10, 20, 60), mask=first.mask[:, :20])
     wide = replace(second, box=(40, 10, 40, 60), mask=np.hstack([first.mask[:, 20:], second.mask]))
-    alone = work(simulate, truth, [narrow, second])
-    assert work(simulate, truth, [narrow, wide]) == alone
+    alone = work(simulate, ground_truth, [narrow, second])
+    assert work(simulate, ground_truth, [narrow, wide]) == alone
 
 
 def test_early_errors(simulate):

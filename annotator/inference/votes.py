@@ -10,12 +10,11 @@ of the people and breaks fewer into pieces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from annotator.geometry.boxes import box_iou, extent
+from annotator.inference.settings import VoteSettings
 
 GRID = 128
 """Cells in which votes are counted, along a side of the square that the network sees."""
@@ -27,44 +26,16 @@ BETTER = 0.02
 """Least gain of IoU with the box for which a piece is added."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """How people are told apart. Lengths are in units of the side of the square that the network sees, areas in its
-    pixels.
-
-    Raises:
-        ValueError: a value out of range.
-    """
-
-    reach: float = 0.07
-    """A vote for a point this far away counts 1/e of one for the pixel's own place."""
-    blur: float = 0.02
-    """Standard deviation of the Gaussian that smooths the votes."""
-    votes: int = 100
-    """So many pixels' worth of votes make a head, or a pelvis."""
-    apart: float = 0.065
-    """Heads, and pelvises, are farther from each other than this."""
-    stray: float = 0.25
-    """A connected region most of whose votes are farther than this from all heads is somebody by itself."""
-    least_area: int = 64
-    """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
-
-    def __post_init__(self) -> None:
-        for name in ("reach", "blur", "votes", "stray"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        if not 0 <= self.apart < 1:
-            raise ValueError(f"apart must be between 0 and 1, not {self.apart}")
-
-
-def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int) -> np.ndarray:
+def group_by_votes(
+    mask: np.ndarray, head_vectors: np.ndarray, settings: VoteSettings, stride: int
+) -> np.ndarray:
     """Label the pixels of each person.
 
     Args:
         mask: (h, w) bool, pixels of people.
-        heads: (h, w, 2·points) float: x, y of the head that each pixel votes for, from the square's centre in
+        head_vectors: (h, w, 2·points) float: x, y of the head that each pixel votes for, from the square's centre in
             units of its side, then the same for other points.
-        split: parameters.
+        settings: thresholds of the vote.
         stride: input pixels per map pixel and axis.
 
     Returns:
@@ -78,29 +49,29 @@ def split_people(mask: np.ndarray, heads: np.ndarray, split: Split, stride: int)
     if not len(rows):
         return labels
     pixel = stride**2
-    votes = heads[rows, columns].astype(np.float32)
+    votes = head_vectors[rows, columns].astype(np.float32)
     side = max(mask.shape)
     places = (np.column_stack([columns, rows]) + 0.5 - np.array(mask.shape[::-1]) / 2) / side
     points = np.split(votes, votes.shape[1] // 2, axis=1)
-    weights = [np.exp(-np.linalg.norm(point - places, axis=1) / split.reach) for point in points]
-    found = peaks(points[0], weights[0], split, split.votes / pixel)
+    weights = [np.exp(-np.linalg.norm(point - places, axis=1) / settings.reach) for point in points]
+    found = peaks(points[0], weights[0], settings, settings.vote_threshold / pixel)
     stray = np.ones(len(votes), bool)
     if len(found):
         gaps = np.linalg.norm(votes[:, None, :2] - found[None], axis=-1)
-        stray = gaps.min(axis=1) > split.stray
+        stray = gaps.min(axis=1) > settings.stray
         person = gaps.argmin(axis=1)
         for point, weight in zip(points[1:], weights[1:], strict=True):
-            _divide(person, point, weight, split, split.votes / pixel)
+            _divide(person, point, weight, settings, settings.vote_threshold / pixel)
         labels[rows, columns] = 1 + _nearest_person(votes, weights[0], person)
-    _number_strays(labels, mask, (rows[stray], columns[stray]), split.votes / pixel)
-    return _drop_small(labels, split.least_area / pixel)
+    _number_strays(labels, mask, (rows[stray], columns[stray]), settings.vote_threshold / pixel)
+    return _drop_small(labels, settings.least_area / pixel)
 
 
 def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray | None:
     """The pixels of the person that a box was drawn around.
 
     Args:
-        labels: (h, w) of :func:`split_people`.
+        labels: (h, w) of :func:`group_by_votes`.
         box: x, y, w, h in map pixels.
 
     Returns:
@@ -139,13 +110,13 @@ def window(shape: tuple[int, int], box: tuple[float, float, float, float]) -> np
     return down[:, None] & across
 
 
-def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> np.ndarray:
+def peaks(points: np.ndarray, weights: np.ndarray, settings: VoteSettings, least: float) -> np.ndarray:
     """Where weighted points pile up.
 
     Args:
         points: (n, 2) x, y from the square's centre, in units of its side.
         weights: (n,) of the points.
-        split: :attr:`Split.blur` and :attr:`Split.apart`.
+        settings: :attr:`VoteSettings.blur` and :attr:`VoteSettings.min_distance`.
         least: weight that a peak needs, as if all of it were within a standard deviation of the blur.
 
     Returns:
@@ -154,10 +125,10 @@ def peaks(points: np.ndarray, weights: np.ndarray, split: Split, least: float) -
     cells = round(GRID * (1 + 2 * BEYOND))
     at = np.clip(((points + 0.5 + BEYOND) * GRID).astype(int), 0, cells - 1)
     pile = np.bincount(at[:, 1] * cells + at[:, 0], weights, cells**2).reshape(cells, cells)
-    deviation = split.blur * GRID
+    deviation = settings.blur * GRID
     # The Gaussian's peak is 1: a pile within its width keeps its weight.
     pile = cv2.GaussianBlur(pile, (0, 0), deviation) * (2 * np.pi * deviation**2)
-    x, y = _summits(pile, least, round(split.apart * GRID))
+    x, y = _summits(pile, least, round(settings.min_distance * GRID))
     return (np.column_stack([x, y]) + 0.5) / GRID - 0.5 - BEYOND
 
 
@@ -177,7 +148,9 @@ def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
-def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: Split, least: float) -> None:
+def _divide(
+    person: np.ndarray, points: np.ndarray, weights: np.ndarray, settings: VoteSettings, least: float
+) -> None:
     """Make several people, in place, of those whose votes for another point than the head pile up at several places.
 
     A pile makes somebody new only if it is nobody's yet: two heads and two pelvises are two people, not four.
@@ -186,7 +159,7 @@ def _divide(person: np.ndarray, points: np.ndarray, weights: np.ndarray, split: 
         person: (n,) indices from 0.
         points, weights, least: as of :func:`peaks`.
     """
-    found = peaks(points, weights, split, least)
+    found = peaks(points, weights, settings, least)
     if len(found) < 2:
         return
     pile = np.linalg.norm(points[:, None] - found[None], axis=-1).argmin(axis=1)
