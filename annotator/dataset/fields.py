@@ -99,7 +99,7 @@ class Fields:
     @property
     def issue_score(self) -> str:
         """How much looks wrong on the photo, 0..1: the issues of the people that nobody has decided, together."""
-        return f"{self.prefix}_doubt"
+        return f"{self.prefix}_issue_score"
 
     @property
     def source(self) -> str:
@@ -155,43 +155,17 @@ def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
     import fiftyone as fo
 
     check_fields(dataset, fields)
-    schema = dataset.get_field_schema(flat=True)
-    is_new = fields.people not in schema
-    for name, kind in _types(fields).items():
-        if name in schema:
-            continue
-        if issubclass(kind, fo.Label):
-            dataset.add_sample_field(name, fo.EmbeddedDocumentField, embedded_doc_type=kind)
-        else:
-            dataset.add_sample_field(name, kind)
-    person = f"{fields.people}.detections"
-    attributes = {
-        "review": fo.StringField,
-        "model": fo.StringField,
-        "time": fo.StringField,
-        "author": fo.StringField,
-        "comment": fo.StringField,
-        "edited": fo.BooleanField,
-        "annotation_id": fo.IntField,
-        "crowd": fo.BooleanField,
-        **{f"quality_{task}": fo.FloatField for task in TASKS},
-        **{f"issue_{name}": fo.FloatField for name in ISSUES},
-        "issue_score": fo.FloatField,
-        "reasons": fo.ListField,
-    }
-    for name, kind in attributes.items():
-        if f"{person}.{name}" not in schema:
-            subfield = {"subfield": fo.StringField} if kind is fo.ListField else {}
-            dataset.add_sample_field(f"{person}.{name}", kind, **subfield)
-    points = f"{fields.keypoints}.keypoints.visibility"
-    if points not in schema:
-        dataset.add_sample_field(points, fo.ListField, subfield=fo.IntField)
+    known = dataset.get_field_schema(flat=True)
+    # All at once: ``add_sample_field`` reads the dataset anew for each field.
+    dataset.add_dynamic_sample_fields(
+        {path: field for path, field in _schema(fields).items() if path not in known}
+    )
 
     dataset.mask_targets = {fields.charts: dict(enumerate(CHARTS[1:], 1)), **dataset.mask_targets}
     skeleton = fo.KeypointSkeleton(labels=list(KEYPOINTS), edges=[list(limb) for limb in SKELETON])
     dataset.skeletons = {fields.keypoints: skeleton, **dataset.skeletons}
     _add_colours(dataset, fields)
-    if is_new:
+    if fields.people not in known:
         # The App draws parts and charts in the colours of their values only with this setting.
         dataset.app_config.color_scheme.color_by = "value"
         _hide_surface(dataset, fields)
@@ -213,6 +187,33 @@ def _types(fields: Fields) -> dict[str, type]:
         fields.issue_score: fo.FloatField,
         fields.source: fo.DictField,
     }
+
+
+def _schema(fields: Fields) -> dict[str, fo.Field]:
+    """Of all fields and of the attributes of people and keypoints, by their paths."""
+    import fiftyone as fo
+
+    schema = {
+        name: fo.EmbeddedDocumentField(kind) if issubclass(kind, fo.Label) else kind()
+        for name, kind in _types(fields).items()
+    }
+    attributes = {
+        "review": fo.StringField(),
+        "model": fo.StringField(),
+        "time": fo.StringField(),
+        "author": fo.StringField(),
+        "comment": fo.StringField(),
+        "edited": fo.BooleanField(),
+        "annotation_id": fo.IntField(),
+        "crowd": fo.BooleanField(),
+        **{f"quality_{task}": fo.FloatField() for task in TASKS},
+        **{f"issue_{name}": fo.FloatField() for name in ISSUES},
+        "issue_score": fo.FloatField(),
+        "reasons": fo.ListField(fo.StringField()),
+    }
+    schema |= {f"{fields.people}.detections.{name}": field for name, field in attributes.items()}
+    schema[f"{fields.keypoints}.keypoints.visibility"] = fo.ListField(fo.IntField())
+    return schema
 
 
 def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
