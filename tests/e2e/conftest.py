@@ -1,9 +1,10 @@
-"""Chromium for the tests that walk as users do."""
+"""One App server and one Chromium for all tests that walk as users do; each test has a dataset and a browser
+profile of its own."""
 
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -19,7 +20,8 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@pytest.fixture
+# Of this package, not of the session: while Playwright runs, FiftyOne's operators find an event loop that is not theirs.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -31,21 +33,45 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser) -> Page:
-    return new_page(browser)
+def new_page(browser: Browser, dataset) -> Iterator[Callable[[], Page]]:
+    """Opens pages with storage of their own, which are closed before the dataset is deleted."""
+    contexts = []
 
+    def open_page() -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1500, "height": 950}))
+        page = contexts[-1].new_page()
+        # The App's own switch: without its advertisement, which comes at any time and swallows the clicks.
+        page.add_init_script("window.IS_PLAYWRIGHT = true")
+        return page
 
-def new_page(browser: Browser) -> Page:
-    """A page with storage of its own."""
-    page = browser.new_page(viewport={"width": 1500, "height": 950})
-    # The App's own switch: without its advertisement, which comes at any time and swallows the clicks.
-    page.add_init_script("window.IS_PLAYWRIGHT = true")
-    return page
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
-def port() -> int:
-    """Of the App's server: one that is free."""
+def page(new_page) -> Page:
+    return new_page()
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[str]:
+    """The address of an App's server for all datasets."""
+    from fiftyone.core.service import ServerService
+
+    port = free_port()
+    service = ServerService(port, address="127.0.0.1", do_not_track=True)
+    yield f"http://127.0.0.1:{port}"
+    service.stop()
+
+
+@pytest.fixture
+def url(server: str, dataset) -> str:
+    """Where the App shows the dataset."""
+    return f"{server}/datasets/{dataset.name}"

@@ -117,17 +117,15 @@ def photos(shared, tmp_path) -> list[Path]:
 
 
 @pytest.fixture
-def app(dataset, photos, page, port, tmp_path) -> Iterator[App]:
+def app(dataset, photos, url, page, tmp_path) -> Iterator[App]:
     """What it showed last stays in the test's folder as ``last.png``."""
     import fiftyone as fo
 
     dataset.add_samples([fo.Sample(filepath=str(path)) for path in photos])
-    session = fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)
-    app = App(page, f"http://127.0.0.1:{port}/datasets/{dataset.name}")
+    app = App(page, url)
     app.open()
     yield app
     page.screenshot(path=tmp_path / "last.png")
-    session.close()
 
 
 def change_in_app(app: App, dataset, sample, label_id: str, operations: list[dict[str, Any]]) -> None:

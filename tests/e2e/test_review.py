@@ -20,7 +20,7 @@ from annotator.review.session import Review
 from annotator.runs.dataset import export_samples
 from annotator.surface.body import load_body
 
-from .conftest import new_page
+from .conftest import free_port
 
 FIELDS = Fields()
 SIZE = (900, 600)
@@ -158,22 +158,9 @@ class Panel:
 
 
 @pytest.fixture
-def app(dataset, samples, port):
-    """The address of the App's server on the dataset, and what starts it again after it was closed."""
-    import fiftyone as fo
-
-    def launch():
-        return fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)
-
-    session = launch()
-    yield f"http://127.0.0.1:{port}/datasets/{dataset.name}", session, launch
-    session.close()
-
-
-@pytest.fixture
-def panel(app, page, samples, tmp_path) -> Iterator[Panel]:
+def panel(samples, url, page, tmp_path) -> Iterator[Panel]:
     """On the image with two people; what it showed last stays in the test's folder as ``last.png``."""
-    panel = Panel(page, app[0], samples)
+    panel = Panel(page, url, samples)
     panel.open("Ada")
     panel.show(0)
     yield panel
@@ -694,9 +681,9 @@ def test_merging_by_mouse_and_by_keys_alone(panel, dataset, tmp_path):
     assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
-def in_conflict(panel: Panel, browser) -> tuple[Panel, np.ndarray]:
+def in_conflict(panel: Panel, new_page) -> tuple[Panel, np.ndarray]:
     """Bob's panel, in which he has moved the nose to the left after Ada moved it to the right; where it was."""
-    other = Panel(new_page(browser), panel.url, panel.samples)
+    other = Panel(new_page(), panel.url, panel.samples)
     other.open("Bob")
     other.show(0)
     nose = panel.people()[0].keypoints[0, :2]
@@ -708,9 +695,9 @@ def in_conflict(panel: Panel, browser) -> tuple[Panel, np.ndarray]:
     return other, nose
 
 
-def test_two_browsers(panel, browser, dataset, tmp_path):
+def test_two_browsers(panel, new_page, dataset, tmp_path):
     second = panel.people()[1]
-    other, nose = in_conflict(panel, browser)
+    other, nose = in_conflict(panel, new_page)
     assert "Ada changed person 1 meanwhile" in other["conflict"].inner_text()
     ada = panel.people()[0]
     assert ada.keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
@@ -733,8 +720,8 @@ def test_two_browsers(panel, browser, dataset, tmp_path):
     assert_exported(panel, dataset, tmp_path / "labels.json")
 
 
-def test_an_edit_of_somebody_who_was_deleted_is_told(panel, browser):
-    other = Panel(new_page(browser), panel.url, panel.samples)
+def test_an_edit_of_somebody_who_was_deleted_is_told(panel, new_page):
+    other = Panel(new_page(), panel.url, panel.samples)
     other.open("Bob")
     for one in (panel, other):
         one.show(0)
@@ -749,26 +736,37 @@ def test_an_edit_of_somebody_who_was_deleted_is_told(panel, browser):
     assert len(panel.people()) == 1
 
 
-def test_a_killed_server_loses_nothing(panel, app):
-    _, session, launch = app
+def test_a_killed_server_loses_nothing(dataset, samples, page):
+    import fiftyone as fo
+
+    port = free_port()
+
+    def launch():
+        return fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)
+
+    session = launch()
+    panel = Panel(page, f"http://127.0.0.1:{port}/datasets/{dataset.name}", samples)
+    panel.open("Ada")
+    panel.show(0)
     nose = panel.people()[0].keypoints[0, :2]
     panel.click(nose[0], nose[1] + 30)
     panel.press("k")
     # The App leaves the page as soon as it misses its server: first only the panel does not reach it.
-    panel.page.route("**/operators/execute", lambda route: route.abort())
+    page.route("**/operators/execute", lambda route: route.abort())
     panel.drag(tuple(nose), (nose[0] + 20, nose[1]))
     panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
     session.close()
-    panel.page.get_by_text("you are not connected to a session").wait_for(timeout=MINUTE)
-    panel.page.unroute("**/operators/execute")
-    launch()
+    page.get_by_text("you are not connected to a session").wait_for(timeout=MINUTE)
+    page.unroute("**/operators/execute")
+    session = launch()
     panel.open("")
     panel.show(0)
     assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    session.close()
 
 
-def test_edits_behind_a_conflict_share_its_fate(panel, browser):
-    other = Panel(new_page(browser), panel.url, panel.samples)
+def test_edits_behind_a_conflict_share_its_fate(panel, new_page):
+    other = Panel(new_page(), panel.url, panel.samples)
     other.open("Bob")
     other.show(0)
     nose, shoulder = panel.people()[0].keypoints[[0, 5], :2]
@@ -917,9 +915,9 @@ def test_leaving_is_asked_about_while_an_edit_waits(panel):
     panel.page.reload()  # nothing waits, nothing is asked
 
 
-def test_a_conflict_is_there_after_a_reload(panel, browser):
+def test_a_conflict_is_there_after_a_reload(panel, new_page):
     shoulder = panel.people()[0].keypoints[5, :2]
-    other, nose = in_conflict(panel, browser)
+    other, nose = in_conflict(panel, new_page)
     other["conflict"].wait_for(timeout=MINUTE)
     other.page.once("dialog", lambda dialog: dialog.accept())
     other.page.reload()
@@ -1295,12 +1293,12 @@ def test_the_body_shows_where_the_pointer_is_with_every_tool(panel):
         panel.page.get_by_text("torso front, U").wait_for()
 
 
-def test_labels_of_another_prefix(dataset, app, page, samples, tmp_path):
+def test_labels_of_another_prefix(dataset, url, page, samples, tmp_path):
     other = Fields("second")
     declare_fields(dataset, other)
     replace_predictions(samples[1], People(SIZE, [body_person(500, 90)]), other, tmp_path / "maps")
     samples[1].save()
-    panel = Panel(page, app[0], samples)
+    panel = Panel(page, url, samples)
     panel.open("Ada")
     assert panel["prefix"].input_value() == "dp"
     # Not the image that is loaded ahead.
