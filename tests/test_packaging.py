@@ -204,11 +204,3 @@ def test_ci_runs_the_test_command():
     lines = (ROOT / ".ci/run").read_text().splitlines()
     assert lines[-1].endswith('/scripts/test"')
     assert os.access(ROOT / ".ci/run", os.X_OK)
-
-
-@pytest.mark.parametrize("name", ["README.md", "fiftyone_plugin/README.md", "annotator/models/README.md"])
-def test_relative_links_of_the_readmes_exist(name):
-    page = ROOT / name
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    assert links
-    assert [link for link in links if not (page.parent / link).exists()] == []
