@@ -1,4 +1,4 @@
-"""Augmentation: its strengths, and one affine map for geometry; :mod:`model.photometric` changes the look.
+"""Augmentation: one affine map for geometry, imgaug for the look of the photo.
 
 Geometry is drawn here as a single matrix from image to sample, so that photo and labels are resampled once
 and a horizontal flip swaps left and right in every label (:mod:`model.samples` does the swap).
@@ -6,7 +6,9 @@ and a horizontal flip swaps left and right in every label (:mod:`model.samples` 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -83,3 +85,36 @@ def coarse_side(size: int, augmentation: Augmentation | None, rng: np.random.Gen
     if augmentation is None or rng.random() >= augmentation.coarse:
         return size
     return round(size / np.exp(rng.uniform(0, np.log(COARSEST))))
+
+
+def change_look(image: np.ndarray, look: str, rng: np.random.Generator) -> np.ndarray:
+    """The same picture through another camera. image: uint8 [h, w, 3] RGB."""
+    augmenter = _augmenter(look, threading.get_ident())
+    augmenter.seed_(int(rng.integers(2**31)))
+    return augmenter(image=image)
+
+
+@cache
+def _augmenter(look: str, thread: int):
+    """One augmenter per thread, because each carries its own random state."""
+    import imgaug.augmenters as iaa
+
+    thesis = [
+        iaa.Sometimes(0.2, iaa.GaussianBlur((0.1, 2.0))),
+        iaa.Add((-10, 10), per_channel=True),
+    ]
+    if look == "thesis":
+        return iaa.Sequential(thesis)
+    if look != "strong":
+        raise ValueError(f"augmentation.look is {look!r}: use 'thesis' or 'strong'")
+    return iaa.Sequential(
+        [
+            *thesis,
+            iaa.Sometimes(0.6, iaa.Multiply((0.6, 1.5))),
+            iaa.Sometimes(0.5, iaa.LinearContrast((0.6, 1.5))),
+            iaa.Sometimes(0.4, iaa.Multiply((0.75, 1.25), per_channel=True)),
+            iaa.Sometimes(0.15, iaa.Grayscale((0.5, 1.0))),
+            iaa.Sometimes(0.3, iaa.AdditiveGaussianNoise(scale=(2, 12))),
+            iaa.Sometimes(0.3, iaa.JpegCompression((30, 80))),
+        ]
+    )

