@@ -66,7 +66,7 @@ class App:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Path], App]]:
+def start(tmp_path: Path, database) -> Iterator[Callable[[Path], App]]:
     """Starts the command on a folder; what still runs after the test is ended."""
     apps = []
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, CHARTS, mirror_uv
@@ -62,7 +62,6 @@ def interior() -> np.ndarray:
 
 
 @given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
-@settings(max_examples=25)
 def test_locate_is_the_inverse_of_positions_inside_of_charts(body, interior, right, down):
     chart, row, column = np.nonzero(interior)
     assert np.unique(chart).size == 24
@@ -76,7 +75,6 @@ def test_locate_is_the_inverse_of_positions_inside_of_charts(body, interior, rig
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=25)
 def test_what_is_located_is_near_everywhere(body, seed):
     rng = np.random.default_rng(seed)
     charts = np.repeat(np.arange(1, len(CHARTS)), 20)

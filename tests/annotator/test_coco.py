@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
@@ -37,7 +37,6 @@ def exact(fields) -> str:
 
 
 @given(st.integers(0, 1000), st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
 def test_people_to_file_to_people_to_file(tmp_path_factory, seed, count):
     folder = tmp_path_factory.mktemp("coco")
     images = [dense_people(seed + i, count) for i in range(3)]

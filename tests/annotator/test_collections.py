@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fiftyone import Detections, ViewField
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import CocoError
@@ -277,10 +276,17 @@ def read(path) -> dict:
     return json.loads(path.read_text())
 
 
+def heads(dataset):
+    """A view of no part but the heads."""
+    from fiftyone import ViewField
+
+    return dataset.filter_labels("dp_parts", ViewField("label") == "head")
+
+
 @pytest.mark.parametrize(
     "view",
     [
-        lambda dataset: dataset.filter_labels("dp_parts", ViewField("label") == "head"),
+        heads,
         lambda dataset: dataset.select_fields("dp_people"),
         lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
     ],
@@ -300,6 +306,8 @@ def test_the_export_has_edits_that_a_sample_in_memory_does_not_know(dataset, sam
 
 
 def test_people_whom_a_view_filters_out_are_not_written(dataset, sample, tmp_path):
+    from fiftyone import ViewField
+
     export_samples(dataset, tmp_path / "whole.json")
     summary = export_samples(
         dataset.filter_labels("dp_people", ViewField("confidence") > 0.75), tmp_path / "view.json"
@@ -399,6 +407,8 @@ def import_one(dataset, folder: Path, name: str, **sections) -> None:
 
 def names_in(dataset, path: Path, **changes) -> list[str]:
     """All file names of an export."""
+    from fiftyone import Detections
+
     dataset.set_values("dp_people", [Detections() if p is None else p for p in dataset.values("dp_people")])
     export_samples(dataset, path, **changes)
     return sorted(image["file_name"] for image in read(path)["images"])

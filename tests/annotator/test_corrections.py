@@ -7,20 +7,24 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from fiftyone import ViewField
 
 from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.sample_people import replace_predictions
 from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth
 from annotator.labels.people import People, Provenance
 from annotator.retraining.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
-from model.canvas import paint
-from model.losses import IGNORE, SOME
-from model.sources import Source, read_source
+from model.sources import Record, Source, read_source
 
 from .labelled_photos import SIZE, figure_at
 
 FIELDS = Fields()
+
+
+def painted(record: Record):
+    """What training reads."""
+    from model.canvas import paint
+
+    return paint(record, SIZE[::-1])
 
 
 def add(dataset, folder, *states: str, **changes):
@@ -89,7 +93,7 @@ def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
     person = figure_at(5, 10)
     x, y, w, h = person.box
     for sample in samples:
-        canvas = paint(records[sample.id], SIZE[::-1])
+        canvas = painted(records[sample.id])
         np.testing.assert_array_equal(canvas.labels[y : y + h, x : x + w, 2], person.charts)
         np.testing.assert_allclose(canvas.uv[y : y + h, x : x + w, 0] / 255, person.u, atol=0.003)
 
@@ -97,6 +101,8 @@ def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):
 def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     """Also where such a person stands in the surroundings of one who was."""
     import fiftyone as fo
+
+    from model.losses import IGNORE
 
     for _ in range(3):
         path = tmp_path / f"{len(dataset)}.png"
@@ -114,7 +120,7 @@ def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     assert [part.people for part in parts] == [1, 1, 1]
     (record,) = records_of(parts[0]).values()
     x, y, w, h = predicted.box
-    labels = paint(record, SIZE[::-1]).labels
+    labels = painted(record).labels
     assert (labels[y : y + h, x : x + w, 0] == IGNORE).all()
     (source,) = find_data_sets([parts[2].folder])
     (ground_truth,) = read_ground_truth(source)
@@ -137,6 +143,8 @@ def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(
 
 
 def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
+    from model.losses import SOME
+
     """Where the charts say another part, or nothing, the parts count."""
     whole = figure_at(5, 10)
     parts, charts = whole.parts.copy(), whole.charts.copy()
@@ -146,7 +154,7 @@ def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
     first, _, last = write_corrections(dataset, tmp_path / "out")
     (record,) = records_of(first).values()
     x, y, w, h = whole.box
-    labels = paint(record, SIZE[::-1]).labels[y : y + h, x : x + w]
+    labels = painted(record).labels[y : y + h, x : x + w]
     np.testing.assert_array_equal(labels[..., 1], parts)
     assert (labels[:10, :, 2] == SOME).all()
     np.testing.assert_array_equal(labels[10:, :, 2], charts[10:])
@@ -180,7 +188,7 @@ def test_people_without_charts_have_their_parts(dataset, tmp_path):
     part, *_ = write_corrections(dataset, tmp_path / "out")
     record = next(iter(records_of(part).values()))
     assert record.iuv is None
-    assert paint(record, SIZE[::-1]).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
+    assert painted(record).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
 
 
 def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
@@ -207,10 +215,17 @@ def test_photos_that_are_moved_stay_in_their_parts(dataset, tmp_path):
     assert [read(part)["images"] for part in again] == [read(part)["images"] for part in parts]
 
 
+def heads(dataset):
+    """A view of no part but the heads."""
+    from fiftyone import ViewField
+
+    return dataset.filter_labels("dp_parts", ViewField("label") == "head")
+
+
 @pytest.mark.parametrize(
     "view",
     [
-        lambda dataset: dataset.filter_labels("dp_parts", ViewField("label") == "head"),
+        heads,
         lambda dataset: dataset.select_fields("dp_people"),
         lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
     ],

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.geometry import regions
@@ -20,7 +20,6 @@ def centres(box=BOX) -> np.ndarray:
     return np.stack([columns, rows], axis=-1)
 
 
-@settings(max_examples=50)
 @given(st.lists(POINT, min_size=1, max_size=5), st.floats(0.6, 12))
 def test_a_stroke_is_all_within_its_radius(points, radius):
     points = np.array(points)

@@ -1,4 +1,4 @@
-"""From corrected people to a new model: a real dataset, a short real training of the package's model."""
+"""From corrected people to a new model: what comes of a short real training."""
 
 import csv
 import json
@@ -13,52 +13,13 @@ from annotator.examples import EXAMPLES
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
-from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
-from annotator.runs.dataset import annotate_samples, import_labels
-from model.config import check_config, make_config
+from annotator.retraining.fine_tuning import FineTuning, Retraining
+from annotator.runs.dataset import annotate_samples
 from model.sources import Source
 
 from ..model.conftest import write_source
+from ..retraining_run import SHORT
 from .full_disk import full_disk
-
-SHORT = FineTuning(epochs=2, steps=1, batch=2, size=64, held_out=0.4)
-
-
-@pytest.fixture(scope="module")
-def reviewed(tmp_path_factory):
-    """A dataset of eight photos, six of which are approved."""
-    import fiftyone as fo
-
-    folder = tmp_path_factory.mktemp("reviewed")
-    name = f"reviewed {folder}"
-    import_labels(name, write_source(folder / "data"), folder / "data" / "images")
-    dataset = fo.load_dataset(name)
-    for sample in dataset[:6]:
-        for person in sample.dp_people.detections:
-            person["review"] = "approved"
-        sample.save()
-    yield dataset
-    dataset.delete()
-
-
-@pytest.fixture(scope="module")
-def retrained(reviewed, tmp_path_factory) -> Retraining:
-    """A run that was stopped after the first epoch and started again."""
-    out = tmp_path_factory.mktemp("retraining") / "spring"
-    first = Retraining(reviewed, out, plan=SHORT)
-    assert losses(out) == []
-    assert next(iter(first)) == 1
-    # Who looks at the dataset meanwhile finds the run and its losses.
-    assert last_run(reviewed) == out
-    assert [row["epoch"] for row in losses(out)] == [1]
-    for sample in reviewed[6:]:
-        for person in sample.dp_people.detections:
-            person["review"] = "approved"
-        sample.save()
-    again = Retraining(reviewed, out, plan=SHORT)
-    assert list(again) == [2, 3, 4, 5]
-    assert len(again) == 5
-    return again
 
 
 def test_a_new_model_beside_the_old_one(retrained):
@@ -136,7 +97,7 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, cap
     old = {person.id for person in photo.dp_people.detections}
     corrected = {d.id for row in reviewed[:-1].values("dp_people.detections") for d in row}
     files = {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()}
-    short = ["--epochs", "2", "--steps", "1", "--batch", "2", "--size", "64", "--held-out", "0.4"]
+    short = ["--epochs", "2", "--steps", "1", "--size", "64"]
     assert main(["retrain", reviewed.name, "--out", str(retrained.out), *short, "--relabel"]) == 0
     assert {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()} == files
     photo.reload()
@@ -151,6 +112,8 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, cap
 def test_sources_of_the_first_training_without_weight_count_by_their_images(
     retrained, tmp_path, weights, shares
 ):
+    from model.config import check_config, make_config
+
     files = [write_source(tmp_path / f"{count}", count) for count in (2, 6)]
     sources = [
         Source(str(file), str(file.parent / "images"), weight)
@@ -194,6 +157,6 @@ def test_wrong_plans_are_refused(wrong):
         FineTuning(**wrong)
 
 
-def test_the_command_names_a_dataset_that_is_not_there(tmp_path, capsys):
+def test_the_command_names_a_dataset_that_is_not_there(database, tmp_path, capsys):
     assert main(["retrain", "no such", "--out", str(tmp_path)]) == 1
     assert "there is no dataset 'no such'" in capsys.readouterr().err

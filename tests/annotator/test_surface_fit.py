@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINTS
@@ -205,7 +205,6 @@ def test_no_points_change_nothing(person, body):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
-@settings(max_examples=15)
 def test_refit_keeps_its_promises(person, body, seed, count):
     """Points are met, other pieces and the input stay, and every label is one of its part."""
     rng = np.random.default_rng(seed)

@@ -61,7 +61,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="package")
-def server() -> Iterator[str]:
+def server(database) -> Iterator[str]:
     """The address of an App's server for all datasets."""
     from fiftyone.core.service import ServerService
 

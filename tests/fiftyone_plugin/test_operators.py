@@ -14,6 +14,8 @@ from annotator.examples import EXAMPLES
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.finding import find_photos
 
+from ..retraining_run import SHORT, approve
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "@densepose/annotator"
 ANNOTATE = {
@@ -183,7 +185,7 @@ def test_a_confirmed_file_is_replaced(dataset):
 
 
 @pytest.mark.parametrize("name", ["annotate_people", "model_info"])
-def test_without_onnxruntime_the_form_names_the_extras(name):
+def test_without_onnxruntime_the_form_names_the_extras(database, name):
     code = (
         "import sys\n"
         "sys.modules['onnxruntime'] = None\n"
@@ -208,13 +210,6 @@ def test_model_info_says_what_and_where(dataset):
     assert facts["device"]
     assert facts["label_space"] == "coco-densepose"
     assert facts["charts"] == "24"
-
-
-def approve(dataset) -> None:
-    for sample in dataset:
-        for person in sample.dp_people.detections:
-            person["review"] = "approved"
-        sample.save()
 
 
 def test_the_form_of_retraining_says_what_there_is_to_learn_from(dataset, photos, tmp_path):
@@ -254,26 +249,28 @@ def test_a_model_whose_weights_are_not_there(dataset, photos, tmp_path):
     assert "other.npz" in found.error_message
 
 
-def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, tmp_path):
+def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, retraining_run, tmp_path):
+    """It goes on with a run that has trained; with any other plan than this the run would be refused."""
     execute("annotate_people", dataset, **ANNOTATE)
     approve(dataset)
     values = {
         "prefix": "dp",
         "model": str(DEFAULT_MODEL),
         "folder": str(tmp_path / "run"),
-        "epochs": 1,
-        "steps": 1,
-        "size": 64,
-        "learning_rate": 1e-6,
+        "epochs": SHORT.epochs,
+        "steps": SHORT.steps,
+        "size": SHORT.size,
+        "learning_rate": SHORT.learning_rate,
         "relabel": False,
     }
+    retraining_run.restore(SHORT.epochs, tmp_path / "run")
     assert "finished" not in form("retrain_model", dataset, folder=values["folder"])
     done = run_scheduled("retrain_model", dataset, values)
     assert done.run_state == "completed", done.result.error
     result = done.result.result
     assert result["model"] == str(tmp_path / "run" / "model.onnx")
     assert Path(result["model"]).is_file()
-    assert [len(curve["y"]) for curve in result["losses"]] == [1, 1]
+    assert [len(curve["y"]) for curve in result["losses"]] == [2, 2]
     assert "| person mask IoU, mean |" in result["comparison"]
     assert result["relabelled"].startswith("All labels are as they were. To accept")
     # The comparison is seen first; then the same run is asked to label again.

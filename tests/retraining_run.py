@@ -1,0 +1,90 @@
+"""One short real training of the package's model, for all tests that are about a retraining."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
+from annotator.runs.dataset import import_labels
+
+from .model.conftest import write_source
+
+SHORT = FineTuning(epochs=2, steps=1, size=64)
+
+
+@dataclass
+class RetrainingRun:
+    """A finished run, and copies of its folder as it was while it trained."""
+
+    run: Retraining
+    stages: dict[int, Path] = field(default_factory=dict)
+    """By the number of epochs that were done."""
+
+    def keep(self, epochs: int) -> None:
+        self.stages[epochs] = self.run.out.with_name(f"after epoch {epochs}")
+        shutil.copytree(self.run.out, self.stages[epochs])
+
+    def restore(self, epochs: int, folder: Path) -> None:
+        """Make a folder with the run as it was after so many epochs, which goes on from there."""
+        shutil.copytree(self.stages[epochs], folder)
+        config = folder / "run" / "config.json"
+        config.write_text(config.read_text().replace(str(self.run.out), str(folder)))
+
+    def replay(self, name: str, folder: Path, epochs: int | None = None) -> None:
+        """Put one file of the run, finished or as it was after so many epochs, into a folder, at once."""
+        source = (self.stages[epochs] if epochs else self.run.out) / name
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(shutil.copy(source, target.with_suffix(".new")), target)
+
+
+@pytest.fixture(scope="session")
+def reviewed(database, tmp_path_factory):
+    """A dataset of eight photos, six of which are approved."""
+    import fiftyone as fo
+
+    folder = tmp_path_factory.mktemp("reviewed")
+    name = f"reviewed {folder}"
+    import_labels(name, write_source(folder / "data"), folder / "data" / "images")
+    dataset = fo.load_dataset(name)
+    approve(dataset[:6])
+    yield dataset
+    dataset.delete()
+
+
+def approve(samples) -> None:
+    for sample in samples:
+        for person in sample.dp_people.detections:
+            person["review"] = "approved"
+        sample.save()
+
+
+@pytest.fixture(scope="session")
+def retraining_run(reviewed, tmp_path_factory) -> RetrainingRun:
+    """A run that was stopped after the first epoch and started again."""
+    out = tmp_path_factory.mktemp("retraining") / "spring"
+    first = Retraining(reviewed, out, plan=SHORT)
+    assert losses(out) == []
+    assert next(iter(first)) == 1
+    # Who looks at the dataset meanwhile finds the run and its losses.
+    assert last_run(reviewed) == out
+    assert [row["epoch"] for row in losses(out)] == [1]
+    kept = RetrainingRun(first)
+    kept.keep(1)
+    approve(reviewed[6:])
+    kept.run = again = Retraining(reviewed, out, plan=SHORT)
+    rest = iter(again)
+    assert next(rest) == 2
+    kept.keep(2)
+    assert list(rest) == [3, 4, 5]
+    assert len(again) == 5
+    return kept
+
+
+@pytest.fixture(scope="session")
+def retrained(retraining_run) -> Retraining:
+    """The finished run."""
+    return retraining_run.run
