@@ -73,8 +73,8 @@ class AnnotatePeople(foo.Operator):
         inputs.bool(
             "flip_augment",
             default=False,
-            label="Mirror image, too",
-            description="Take the mean with what the model sees in the mirror image: twice the time",
+            label="Flip augmentation",
+            description="Take the mean of the predictions for the photo and its mirror image: twice the time",
         )
         inputs.float(
             "confidence",

@@ -198,7 +198,7 @@ def _relabel_input(ctx: Context, inputs: types.Object) -> None:
     inputs.bool(
         "relabel",
         default=False,
-        label="Label the people whom no human has touched again, with the new model",
+        label="Label the people that nobody reviewed again, with the new model",
         description=text,
     )
 
