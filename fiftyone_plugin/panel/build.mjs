@@ -2,11 +2,14 @@
 // whether the bundle that is committed is that of the sources.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { build } from "esbuild";
 
 const digest = createHash("sha256");
-for (const name of readdirSync("src").sort()) digest.update(name).update(readFileSync(`src/${name}`));
+const sources = readdirSync("src", { recursive: true }).map((path) => path.replaceAll("\\", "/"));
+for (const path of sources.sort()) {
+    if (statSync(`src/${path}`).isFile()) digest.update(path).update(readFileSync(`src/${path}`));
+}
 
 await build({
     entryPoints: ["src/index.tsx"],

@@ -1,7 +1,7 @@
-import { register } from "./host";
-import { Review } from "./review";
+import { registerPanel } from "./api/host";
+import { Review } from "./views/review";
 
-register({
+registerPanel({
     name: "densepose_review",
     label: "Review people",
     component: Review,

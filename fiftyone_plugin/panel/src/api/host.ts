@@ -1,0 +1,66 @@
+// What the panel uses of the App that hosts it. The App puts its modules on `window` for plugins.
+
+interface OperatorResponse {
+    result?: unknown;
+    error?: string | null;
+    error_message?: string;
+}
+
+interface Host {
+    recoil: { useRecoilValue<T>(state: unknown): T };
+    __fos__: {
+        datasetName: unknown;
+        view: unknown;
+        nullableModalSampleId: unknown;
+        getSampleSrc(path: string): string;
+    };
+    __foo__: {
+        executeOperator(uri: string, params: object, options?: object): void;
+    };
+    __fou__: {
+        getFetchFunction(): (method: string, path: string, body: object) => Promise<OperatorResponse>;
+    };
+    __fop__: {
+        registerComponent(registration: object): void;
+        PluginComponentType: { Panel: number };
+    };
+}
+
+const host = window as unknown as Host;
+
+export const useDatasetName = () => host.recoil.useRecoilValue<string | null>(host.__fos__.datasetName);
+
+/** Id of the sample that is open in the App's modal, null if none is. */
+export const useModalSample = () => host.recoil.useRecoilValue<string | null>(host.__fos__.nullableModalSampleId);
+
+/** What the grid shows: the stages of a view, none for the whole dataset. */
+export const useView = () => host.recoil.useRecoilValue<unknown[]>(host.__fos__.view);
+
+export const photoUrl = (filepath: string) => host.__fos__.getSampleSrc(filepath);
+
+export const registerPanel = (registration: object) =>
+    host.__fop__.registerComponent({ type: host.__fop__.PluginComponentType.Panel, ...registration });
+
+/** The server answered, and refused: asking again would not help. Every other error may pass. */
+export class RefusedError extends Error {}
+
+/**
+ * Run an operator of the plugin; rejects with a RefusedError, or with another error if no answer came.
+ *
+ * Posted directly and not through the App's `executeOperator`: that one breaks the whole page as long as the App
+ * has not loaded its list of operators, and so whenever it restores this panel.
+ */
+export async function runOperator<T>(uri: string, params: object, dataset: string, view: unknown[]): Promise<T> {
+    const body = { operator_uri: uri, params, dataset_name: dataset, view };
+    const response = await host.__fou__.getFetchFunction()("POST", "/operators/execute", body);
+    if (response.error) throw new RefusedError(response.error_message || response.error.trim().split("\n").at(-1));
+    if (!response.result) throw new Error("no answer");
+    return response.result as T;
+}
+
+/** Open an operator's form. */
+export const promptOperator = (uri: string) =>
+    host.__foo__.executeOperator("prompt_user_for_operation", { operator_uri: uri, params: {} });
+
+/** Let the App show what was saved meanwhile. */
+export const reloadSamples = () => host.__foo__.executeOperator("reload_samples", {});

@@ -1,0 +1,56 @@
+// The plugin's operators as functions, see fiftyone_plugin/review.py.
+
+import { RefusedError, runOperator } from "./host";
+import type {
+    Edit, EditHeader, EditResult, OpenedImage, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
+} from "./types";
+
+/** The labels that the operators work on. */
+export interface Scope {
+    dataset: string;
+    /** Stages of a view, none for the whole dataset. */
+    view: unknown[];
+    /** Of the label fields. */
+    prefix: string;
+}
+
+async function call<T>(scope: Scope, name: string, params: object): Promise<T> {
+    const uri = `@densepose/annotator/review_${name}`;
+    const values = { prefix: scope.prefix, ...params };
+    type Failure = { error?: string; unavailable?: string };
+    const result = await runOperator<T & Failure>(uri, values, scope.dataset, scope.view);
+    if (result.error) throw new RefusedError(result.error);
+    // It will pass: worth another try.
+    if (result.unavailable) throw new Error(result.unavailable);
+    return result;
+}
+
+export const fetchSetup = (scope: Scope) => call<Setup>(scope, "setup", {});
+
+export const fetchQueue = (scope: Scope, query: QueueQuery) => call<QueueResult>(scope, "queue", query);
+
+export const fetchScores = (scope: Scope, order: string) => call<ScoreTable>(scope, "scores", { order });
+
+export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(scope, "open", { sample });
+
+export const sendEdit = (scope: Scope, sample: string, edit: Edit, header: EditHeader) =>
+    call<EditResult>(scope, "edit", { sample, edit, ...header });
+
+/** Restore people to what an undo token stands for. */
+export const restore = (scope: Scope, sample: string, token: string, header: EditHeader) =>
+    call<EditResult>(scope, "restore", { sample, token, ...header });
+
+export const spotCheck = (scope: Scope, doubt: number, share: number, seed: number) =>
+    call<SpotCheckResult>(scope, "spot_check", { doubt, share, seed });
+
+export const approveBelow = (scope: Scope, doubt: number, author: string, name: string) =>
+    call<{ approved: number }>(scope, "approve_below", { doubt, author, name });
+
+/** Undo the `approveBelow` of this request name. */
+export const takeBack = (scope: Scope, name: string) => call<{ predicted: number }>(scope, "take_back", { name });
+
+/** 16 hexadecimal digits: what is asked for twice under one name is done once. */
+export function newRequestName(): string {
+    const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
+    return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

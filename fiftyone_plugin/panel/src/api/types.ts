@@ -1,0 +1,126 @@
+// What the plugin's operators take and return, see fiftyone_plugin/review.py.
+
+export type PersonState = "predicted" | "edited" | "approved" | "rejected";
+
+/** x, y in image pixels, confidence 0..1, and COCO's visibility: 0 missing, 1 hidden, 2 visible. */
+export type Keypoint = [x: number, y: number, confidence: number, visibility: number];
+
+/** A pixel whose place on the body a human has set: x, y in image pixels, chart, U, V. */
+export type SurfaceCorrection = [x: number, y: number, chart: number, u: number, v: number];
+
+/** x, y, width, height in image pixels. */
+export type Box = [x: number, y: number, width: number, height: number];
+
+export interface PersonData {
+    key: string;
+    version: string;
+    box: Box;
+    /** Mask, parts, charts, U and V inside of the box: zlib in base64. */
+    planes: string;
+    has_mask: boolean;
+    keypoints: Keypoint[] | null;
+    corrections: SurfaceCorrection[];
+    quality: Record<string, number>;
+    doubts: Record<string, number>;
+    state: PersonState;
+    model: string;
+    author: string;
+    comment: string;
+    /** Whether a human has changed the labels, whatever was decided since. */
+    edited: boolean;
+}
+
+export interface OpenedImage {
+    sample: string;
+    filepath: string;
+    size: [width: number, height: number];
+    people: PersonData[];
+}
+
+/** What an edit has changed. */
+export interface EditResult {
+    people: PersonData[];
+    removed: string[];
+    /** Keys of everybody who is there. */
+    order: string[];
+    /** Token that restores the people as they were. */
+    undo?: string | null;
+    /** Keys of the people whom somebody else has changed meanwhile: nothing was done. */
+    conflict?: string[];
+}
+
+export interface QueueItem {
+    id: string;
+    filepath: string;
+    doubt: number;
+    people: number;
+    /** People to decide; 1 where there is nobody and nobody has said so. */
+    open: number;
+}
+
+/** See annotator/review_queue.py. */
+export interface QueueQuery {
+    states: string[];
+    reasons: string[];
+    order: string;
+    /** The only samples to be listed, empty for all. */
+    samples: string[];
+}
+
+export interface QueueResult {
+    items: QueueItem[];
+    found: number;
+    images: number;
+    done: number;
+    states: Record<PersonState, number>;
+    reasons: Record<string, number>;
+    histogram: number[];
+}
+
+export interface Setup {
+    prefixes: string[];
+    /** Description of each issue by its name. */
+    doubts: Record<string, string>;
+    body: { views: string; count: number; height: number; width: number };
+}
+
+export interface ScoreColumn {
+    name: string;
+    words: string;
+    is_doubt: boolean;
+    histogram: number[];
+}
+
+/** See annotator/score_table.py. */
+export interface ScoreTable {
+    columns: ScoreColumn[];
+    people: number;
+    rows: { sample: string; filepath: string; key: string; number: number; scores: (number | null)[] }[];
+}
+
+export interface SpotCheckResult {
+    images: number;
+    people: number;
+    /** Ids of the samples to look at. */
+    check: string[];
+}
+
+export type Edit = { kind: string; [name: string]: unknown };
+
+/** Version of each person by key. */
+export type Versions = Record<string, string>;
+
+/** What comes with an edit: the versions it was made on, who made it, and its request name. */
+export interface EditHeader {
+    versions: Versions;
+    author: string;
+    name: string;
+}
+
+/** Several edits as one: done, refused and undone together. */
+export const combineEdits = (edits: Edit[]): Edit => (edits.length === 1 ? edits[0] : { kind: "together", edits });
+
+export const singleEdits = (edit: Edit): Edit[] => (edit.kind === "together" ? (edit.edits as Edit[]) : [edit]);
+
+/** Keys of the people that an edit names; a merge merges the others into the first. */
+export const personKeys = ({ person, people }: Edit) => (people ?? (person ? [person] : [])) as string[];

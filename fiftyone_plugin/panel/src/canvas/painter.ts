@@ -1,0 +1,98 @@
+// When the canvas is drawn, and at which size. The element's data attributes tell what was drawn last, and how fast.
+
+import type { Image } from "../state/image_loader";
+import type { Session } from "../state/session";
+import { drawFrame, type ToolOverlay } from "./frame";
+import { Tiles } from "./tiles";
+import type { Viewport } from "./viewport";
+
+export class Painter {
+    /** Whether the pointer moves the photo, or would. */
+    isPanning = false;
+    private readonly tiles = new Tiles();
+    private readonly context: CanvasRenderingContext2D;
+    private readonly observer = new ResizeObserver(() => this.resize());
+    private readonly unsubscribers: (() => void)[];
+    private drawn: Image | null = null;
+    private animationFrame = 0;
+    /** The slowest frame of the image. */
+    private slowestMs = 0;
+    /** Who was selected when the last frame was drawn. */
+    private followed: string | null = null;
+    /** Changes when the window moves to a screen of another density, which changes no size. */
+    private density!: MediaQueryList;
+
+    constructor(
+        private readonly element: HTMLCanvasElement,
+        private readonly session: Session,
+        private readonly view: Viewport,
+        private readonly tool: ToolOverlay,
+    ) {
+        this.context = element.getContext("2d", { alpha: false })!;
+        this.unsubscribers = [session.subscribe(this.redraw), session.subscribeToHover(this.redraw)];
+        this.observer.observe(element);
+        this.watchDensity();
+    }
+
+    close() {
+        for (const unsubscribe of this.unsubscribers) unsubscribe();
+        this.observer.disconnect();
+        this.density.removeEventListener("change", this.onDensity);
+        cancelAnimationFrame(this.animationFrame);
+    }
+
+    readonly redraw = () => {
+        this.animationFrame ||= requestAnimationFrame(this.frame);
+    };
+
+    /** Do not move the view to whoever is selected now: that was done by the pointer. */
+    keepView() {
+        this.followed = this.session.selected;
+    }
+
+    private readonly frame = () => {
+        this.animationFrame = 0;
+        const begun = performance.now();
+        const { element, session, view } = this;
+        const { image, person, selected } = session;
+        const isNew = image !== null && this.drawn !== image;
+        if (isNew) {
+            this.drawn = image;
+            this.tiles.clear();
+            view.image = image.size;
+            view.fit();
+        }
+        if (view.follows && person && (isNew || selected !== this.followed)) view.fit(person.box);
+        this.keepView();
+        drawFrame(this.context, session, view, this.tiles, this.tool);
+        if (isNew) element.dataset.openMs = (performance.now() - session.requestedAt).toFixed(0);
+        if (this.tiles.isStale) this.redraw();
+        this.slowestMs = isNew ? 0 : Math.max(this.slowestMs, performance.now() - begun);
+        element.dataset.frameMs = this.slowestMs.toFixed(1);
+        element.dataset.sample = image?.sample ?? "";
+        element.dataset.view = [view.x, view.y, view.scale].map((value) => value.toFixed(4)).join(" ");
+        element.style.cursor = this.isPanning ? "grab" : this.tool.cursor;
+    };
+
+    private resize() {
+        const { element, view } = this;
+        const { width, height } = element.getBoundingClientRect();
+        view.width = width;
+        view.height = height;
+        element.width = Math.round(width * devicePixelRatio);
+        element.height = Math.round(height * devicePixelRatio);
+        if (view.isWhole) view.fit();
+        this.frame();
+    }
+
+    private watchDensity() {
+        this.density = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+        this.density.addEventListener("change", this.onDensity);
+    }
+
+    private readonly onDensity = () => {
+        this.density.removeEventListener("change", this.onDensity);
+        this.watchDensity();
+        this.resize();
+    };
+}

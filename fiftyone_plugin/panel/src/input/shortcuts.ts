@@ -1,0 +1,144 @@
+// Every key of the panel: one table that is both what they do and what help shows.
+
+import type { Viewport } from "../canvas/viewport";
+import { COMMENT_FIELD } from "../state/comment_field";
+import { PARTS } from "../state/labels";
+import { FILLS } from "../state/overlay";
+import type { ToolName } from "../state/review_state";
+import type { Session } from "../state/session";
+import { cycleKeypoint } from "../tools/keypoints";
+import { decide, decideAll, remove, reopen, setKeypoint, setVisibility, swap, swapKeypoint } from "../tools/person_edits";
+import { TOOLS, undo } from "../tools/tools";
+import { findInPanel, focusSoon, toggleFullScreen } from "./panel_element";
+
+export interface ShortcutContext {
+    session: Session;
+    view: Viewport;
+}
+
+export interface Shortcut {
+    /** Each of them does it. Named as in "Shift+Tab", "Ctrl+z", "?". */
+    keys: string[];
+    description: string;
+    group: string;
+    /** Whether it runs again and again while the key is held. */
+    repeats?: boolean;
+    /** `name` is which of the keys was pressed. */
+    run(context: ShortcutContext, event: KeyboardEvent, name: string): void;
+}
+
+const tool = (name: ToolName, description: string): Shortcut => ({
+    keys: [TOOLS[name].key],
+    description,
+    group: "Tools",
+    run: ({ session }) => session.useTool(name),
+});
+
+const ARROWS: Record<string, [number, number]> = {
+    ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+};
+
+function nudge({ session }: ShortcutContext, event: KeyboardEvent) {
+    const { point } = session;
+    if (!point) return;
+    const [dx, dy] = ARROWS[event.key].map((value) => value * (event.shiftKey ? 10 : 1));
+    setKeypoint(session, session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
+}
+
+/** All but background, which is painted by erasing. */
+const PAINTED_PARTS = PARTS.map((_, number) => number).slice(1);
+
+/** The entry so many steps on, round and round. */
+function cycle<T>(list: readonly T[], current: T, by: number): T {
+    return list[(list.indexOf(current) + by + list.length) % list.length];
+}
+
+function cyclePeople({ session }: ShortcutContext, by: number) {
+    const keys = session.people.map((person) => person.key);
+    if (keys.length) session.select(cycle(keys, session.selected ?? keys[keys.length - 1], by));
+}
+
+function erase({ session }: ShortcutContext) {
+    if (session.tool === "polygon") return session.set({ erase: !session.erase });
+    session.useTool("brush", { erase: true });
+}
+
+/** What covers the panel goes first, then what is being drawn. */
+function escape({ session }: ShortcutContext) {
+    if (session.helpOpen || session.scoresOpen) return session.set({ helpOpen: false, scoresOpen: false });
+    if (session.drawing.isActive) session.drawing.abandon();
+    else session.set({ keypoint: null });
+    session.edits.setRefusal("");
+    session.set({ wrongPixel: null, message: "" });
+}
+
+function changeOpacity({ session }: ShortcutContext, event: KeyboardEvent) {
+    const opacity = session.opacity + (event.key === "<" ? -0.1 : 0.1);
+    session.set({ opacity: Math.min(Math.max(opacity, 0), 1) });
+}
+
+export const SHORTCUTS: Shortcut[] = [
+    { keys: ["a"], description: "approve the person, or that nobody is here, and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
+    { keys: ["Shift+A"], description: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
+    { keys: ["r"], description: "reject the person and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
+    { keys: ["o"], description: "take the decision back", group: "Decide", run: ({ session }) => reopen(session) },
+    { keys: ["c"], description: "comment", group: "Decide", run: (_, event) => findInPanel(event.target as Element, COMMENT_FIELD)?.focus() },
+    { keys: ["d", "PageDown"], description: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
+    { keys: ["Shift+D", "PageUp"], description: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
+    { keys: [".", ","], description: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: ["/"], description: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
+        session.set({ queueOpen: true });
+        focusSoon(event.target as Element, ".dp-chip");
+    } },
+    { keys: ["j"], description: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scoresOpen: !session.scoresOpen, helpOpen: false }) },
+    tool("select", "select and move"),
+    tool("keypoints", "keypoints"),
+    tool("brush", "brush"),
+    { keys: ["e"], description: "eraser; with the polygon: cut away, or add again", group: "Tools", run: erase },
+    tool("polygon", "polygon"),
+    tool("bucket", "fill an area with a part"),
+    tool("split", "split by a line"),
+    tool("heads", "split by clicking the heads"),
+    { keys: [TOOLS.merge.key], description: "merge with another person: click, or Tab and Enter", group: "Tools", run({ session }, event) {
+        session.useTool("merge");
+        focusSoon(event.target as Element, "[data-testid=dp-merge]");
+    } },
+    tool("add", "add a person by a box"),
+    tool("surface", "correct the place on the body"),
+    { keys: ["l"], description: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
+    { keys: ["{", "}"], description: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, event.key === "{" ? -1 : 1) }) },
+    { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
+    { keys: ["]"], description: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
+    { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, view }) => { TOOLS[session.tool].finish?.(session, 1 / view.scale); session.notify(); } },
+    { keys: ["Backspace"], description: "take back the last corner", group: "Painting", run: ({ session }) => { TOOLS[session.tool].back?.(session); session.notify(); } },
+    { keys: ["Escape"], description: "give up what is being drawn; select nothing", group: "Painting", run: escape },
+    { keys: ["Tab", "Shift+Tab"], description: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
+    { keys: ["v"], description: "visible, hidden", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] === 2 ? 1 : 2) },
+    { keys: ["s"], description: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
+    { keys: Object.keys(ARROWS), description: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
+    { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), description: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
+    { keys: ["Delete"], description: "remove the selected keypoint; with other tools the person", group: "Keypoints", run({ session }) {
+        if (session.tool !== "keypoints") remove(session);
+        else if (session.keypoint !== null) setVisibility(session, 0);
+        else session.set({ message: "Choose a keypoint; with another tool, Delete removes the person." });
+    } },
+    { keys: ["Shift+S"], description: "swap left and right of the person", group: "Surface", run: ({ session }) => swap(session, ["swap_sides"]) },
+    { keys: ["Shift+F"], description: "swap front and back", group: "Surface", run: ({ session }) => swap(session, ["swap_depth"]) },
+    { keys: ["Shift+L", "Shift+B"], description: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, _, name) => swap(session, [name === "Shift+L" ? "swap_sides" : "swap_depth"], true) },
+    { keys: ["Shift+T"], description: "turn the person round: both", group: "Surface", run: ({ session }) => swap(session, ["swap_sides", "swap_depth"]) },
+    { keys: ["t", "y"], description: "next overlay, overlay before", group: "View", run: ({ session }, _, name) => session.set({ overlay: { ...session.overlay, fill: cycle(FILLS, session.overlay.fill, name === "y" ? -1 : 1) } }) },
+    { keys: ["i"], description: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ overlay: { ...session.overlay, contours: !session.overlay.contours } }) },
+    { keys: ["w"], description: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
+    { keys: ["Shift+W"], description: "the photo without labels, and with them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
+    { keys: ["<", ">"], description: "labels fainter, stronger", group: "View", repeats: true, run: changeOpacity },
+    { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.set({ onlySelected: !session.onlySelected }) },
+    { keys: ["z"], description: "zoom to the person, and from now on to whoever is next", group: "View", run: ({ session, view }) => { view.follows = true; view.fit(session.person?.box); session.notify(); } },
+    { keys: ["0"], description: "whole photo, and of those that are next", group: "View", run: ({ session, view }) => { view.follows = false; view.fit(); session.notify(); } },
+    { keys: ["1"], description: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
+    { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
+    { keys: ["-"], description: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
+    { keys: ["Ctrl+z"], description: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], description: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
+    { keys: ["Shift+M"], description: "the panel on all of the screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
+    { keys: ["?"], description: "this table", group: "View", run: ({ session }) => session.set({ helpOpen: !session.helpOpen, scoresOpen: false }) },
+];

@@ -1,0 +1,277 @@
+// Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
+
+import { newRequestName, restore, sendEdit } from "../api/operators";
+import { type Box, type Edit, type EditResult, personKeys, singleEdits, type Versions } from "../api/types";
+import { focusedCommentField } from "./comment_field";
+import { type Conflict, Conflicts } from "./conflicts";
+import { History, type HistoryAction } from "./history";
+import type { Image, ImageLoader } from "./image_loader";
+import type { ImageQueue } from "./image_queue";
+import { applyPending } from "./optimistic_updates";
+import { unpackPerson } from "./people";
+import type { ReviewState } from "./review_state";
+import { type Job, Saver } from "./saver";
+
+/** Drawn over the photo until the edit is saved: a stroke as it was painted, say. */
+export type Preview = (context: CanvasRenderingContext2D, scale: number) => void;
+
+/** What the queue has to show otherwise. */
+interface QueueUpdates {
+    onSaved(): void;
+    onRefused(): void;
+}
+
+export class Edits {
+    /** What the server refused to save last: stays until somebody has seen it. */
+    refusal = "";
+    previews: { job: Job; draw: Preview }[] = [];
+    /** Whether anything was edited. */
+    any = false;
+    readonly conflicts: Conflicts;
+
+    /** Of the open image. */
+    private history: History | null = null;
+    private readonly saver: Saver;
+
+    constructor(
+        private readonly state: ReviewState,
+        private readonly queue: ImageQueue,
+        private readonly loader: ImageLoader,
+        private readonly updates: QueueUpdates,
+    ) {
+        const { dataset } = state.scope;
+        this.conflicts = new Conflicts(dataset, () => state.notify());
+        window.addEventListener("beforeunload", (event) => {
+            if (this.saver.jobs.length || this.conflicts.any) event.preventDefault();
+        });
+        this.saver = new Saver(dataset, {
+            send: (job) => this.send(job),
+            onSaved: (job, result) => state.reportErrors(() => this.onSaved(job, result)),
+            onRefused: (job, reason) => state.reportErrors(() => this.onRefused(job, reason)),
+            onChange: () => state.notify(),
+        });
+    }
+
+    /** Send what was not saved before the page was loaded anew. */
+    resume() {
+        void this.saver.run();
+    }
+
+    get saving(): "saved" | "saving" | "failing" {
+        if (!this.saver.jobs.length) return "saved";
+        return this.saver.failing ? "failing" : "saving";
+    }
+
+    get isPending(): boolean {
+        return this.saver.jobs.length > 0;
+    }
+
+    /** Begin with an image, null if none is open. */
+    openHistory(image: Image | null) {
+        this.history = image && new History(image.sample, image.prefix);
+        this.previews = [];
+    }
+
+    /** Make an edit of the open image; `draw` is shown until it is saved. */
+    make(edit: Edit, draw?: Preview) {
+        const { state } = this;
+        if (!state.image) return;
+        const job = this.newJob(state.image, edit, this.versionsFor(edit));
+        if (draw) this.previews.push({ job, draw });
+        this.any = true;
+        state.cameFrom = null;
+        this.saver.add(job);
+        this.applyPending(state.image);
+        state.set({ message: "", emptyBox: null });
+    }
+
+    /** Whether there is anything to undo, or to redo, of the open image. */
+    can(action: HistoryAction): boolean {
+        return this.nextStep(action) !== undefined;
+    }
+
+    /** Undo or redo the next step of the open image. */
+    step(action: HistoryAction) {
+        const { image } = this.state;
+        if (!image) return;
+        const target = this.nextStep(action);
+        if (target) this.saver.add({ ...this.newJob(image, action, {}), target });
+        this.state.set({ message: target ? "" : `There is nothing to ${action}.` });
+    }
+
+    /** Show an image's people as they will be once all pending edits are saved. */
+    applyPending(image: Image) {
+        const { state } = this;
+        applyPending(image.people, this.pendingOf(image));
+        if (image === state.image && !state.person) state.select(null);
+    }
+
+    /** Bring an image to what the server has, with the pending edits. */
+    async reload(image: Image) {
+        await this.loader.reloadPeople(image);
+        this.applyPending(image);
+        this.state.notify();
+    }
+
+    /** Do the edits of the first conflict after all. */
+    overwrite() {
+        const { image } = this.state;
+        for (const job of this.conflicts.takeFirst()) {
+            const isHere = this.isShown(job) && typeof job.edit !== "string";
+            const versions = isHere ? this.versionsFor(job.edit as Edit) : {};
+            this.saver.add({ ...job, versions, force: true });
+        }
+        if (image) this.applyPending(image);
+        this.state.notify();
+    }
+
+    /** Drop the edits of the first conflict. */
+    discard() {
+        for (const job of this.conflicts.takeFirst()) {
+            // A step that cannot be undone any more as it was.
+            if (typeof job.edit === "string") this.historyOf(job).drop(job.edit, job.target!);
+        }
+        this.state.notify();
+    }
+
+    setRefusal(refusal: string) {
+        this.refusal = refusal;
+        this.state.notify();
+    }
+
+    private pendingOf(image: Image): Job[] {
+        return this.saver.jobs.filter((job) => isOf(image, job));
+    }
+
+    private nextStep(action: HistoryAction): string | undefined {
+        const { image } = this.state;
+        return image && this.history ? this.history.next(action, this.pendingOf(image)) : undefined;
+    }
+
+    private newJob({ sample, prefix }: Image, edit: Job["edit"], versions: Versions): Job {
+        return { name: newRequestName(), sample, prefix, edit, versions, selected: this.state.selected };
+    }
+
+    private isShown(job: Job): boolean {
+        const { image } = this.state;
+        return image !== null && isOf(image, job);
+    }
+
+    private versionsFor(edit: Edit): Versions {
+        const keys = singleEdits(edit).flatMap(personKeys);
+        const people = keys.flatMap((key) => this.state.image?.people.get(key) ?? []);
+        return versionsOf(people);
+    }
+
+    private historyOf(job: Job): History {
+        return this.isShown(job) && this.history ? this.history : new History(job.sample, job.prefix);
+    }
+
+    private dropPreviews(jobs: Job[]) {
+        this.previews = this.previews.filter(({ job }) => !jobs.includes(job));
+    }
+
+    private async send(job: Job): Promise<EditResult | null> {
+        const { sample, edit, name, versions } = job;
+        const scope = { ...this.state.scope, prefix: job.prefix };
+        const header = { name, versions, author: this.state.author };
+        if (typeof edit !== "string") return sendEdit(scope, sample, edit, header);
+        const step = this.historyOf(job).find(edit, job.target!);
+        if (!step) return null; // the edit that was to make it was not done
+        return restore(scope, sample, step.token, { ...header, versions: job.force ? {} : step.versions });
+    }
+
+    private async onSaved(job: Job, result: EditResult | null) {
+        const { state } = this;
+        this.dropPreviews([job]);
+        if (!result) {
+            state.set({ message: `There is nothing to ${job.edit}.` });
+            return;
+        }
+        this.loader.countAnswer(job.sample);
+        this.updates.onSaved();
+        if (result.conflict) return this.onConflict(job, result);
+        await this.showResult(job, result);
+        this.saver.updateVersions(result.people);
+        if (result.undo) {
+            const step = { name: job.name, token: result.undo, versions: versionsOf(result.people) };
+            const history = this.historyOf(job);
+            if (typeof job.edit === "string") history.restored(job.edit, job.target!, step);
+            else history.push(step);
+            state.notify();
+        } else if (this.isShown(job)) await this.reload(state.image!); // nothing was done: what was shown is not so
+    }
+
+    /** Take over the people whom an edit has changed, as the server has them. */
+    private async showResult(job: Job, result: EditResult) {
+        const { state } = this;
+        if (!this.isShown(job)) return;
+        const known = state.image!.people;
+        const people = await Promise.all(result.people.map((data) => unpackPerson(data, known.get(data.key))));
+        if (!this.isShown(job)) return;
+        const image = state.image!; // the same may have been opened anew
+        const added = people.filter((person) => !image.people.has(person.key));
+        const all = new Map([...image.people, ...people.map((person) => [person.key, person] as const)]);
+        image.people = new Map(result.order.flatMap((key) => (all.has(key) ? [[key, all.get(key)!] as const] : [])));
+        this.applyPending(image);
+        // Whoever was added, or restored, is selected, unless the user is busy with somebody else by now.
+        const isRestore = typeof job.edit === "string";
+        const adds = isRestore || (job.edit as Edit).kind.startsWith("add");
+        const next = added[0] ?? (isRestore ? people[0] : undefined);
+        const isIdle = job.selected === state.selected && !state.drawing.isActive && !focusedCommentField();
+        if (adds && isIdle && next && !people.some(({ key }) => key === state.selected)) state.select(next.key);
+        state.notify();
+    }
+
+    /** Somebody else was faster: nothing was done. */
+    private async onConflict(job: Job, result: EditResult) {
+        // Before the people are shown, who would else be shown as these edits would leave them.
+        const jobs = [job, ...this.saver.withdraw(job, result.conflict!)];
+        this.dropPreviews(jobs);
+        await this.showResult(job, result);
+        const conflict: Conflict = { jobs, text: this.describe(job, result), isGone: isGone(result) };
+        this.conflicts.add(conflict);
+        if (!this.isShown(job)) return;
+        await this.reload(this.state.image!);
+        // People who were shown as deleted have a number again.
+        this.conflicts.setText(conflict, this.describe(job, result));
+    }
+
+    private describe(job: Job, result: EditResult): string {
+        const file = this.fileOf(job);
+        if (isGone(result)) {
+            return `${file}: your last edit is not saved: somebody has deleted that person meanwhile, or labelled the photo anew.`;
+        }
+        const who = result.people[0]?.author || "Somebody";
+        if (!this.isShown(job)) return `${who} changed ${file} meanwhile.`;
+        const keys = this.state.people.map((person) => person.key);
+        const numbers = result.conflict!.map((key) => keys.indexOf(key) + 1);
+        return `${who} changed person ${numbers.join(" and ")} meanwhile.`;
+    }
+
+    private fileOf({ sample }: Job): string {
+        const { image } = this.state;
+        const shown = image?.sample === sample ? image : this.queue.find(sample);
+        return shown?.filepath.split("/").pop() ?? "another image";
+    }
+
+    private async onRefused(job: Job, reason: string) {
+        const { state } = this;
+        this.dropPreviews([job]);
+        const { kind, box } = typeof job.edit === "string" ? { kind: job.edit } : job.edit;
+        // A box without anybody in it is no loss, and the panel can do something about it.
+        if (kind === "add" && this.isShown(job)) return state.set({ message: reason, emptyBox: box as Box });
+        this.setRefusal(`${this.fileOf(job)}: not saved: ${reason}`);
+        this.updates.onRefused();
+        // What was shown is not so.
+        if (this.isShown(job)) await this.reload(state.image!);
+    }
+}
+
+const versionsOf = (people: { key: string; version: string }[]): Versions =>
+    Object.fromEntries(people.map(({ key, version }) => [key, version]));
+
+/** Whether somebody whom a conflict is about is not there any more. */
+const isGone = ({ conflict, removed }: EditResult) => !!conflict?.some((key) => removed.includes(key));
+
+const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;

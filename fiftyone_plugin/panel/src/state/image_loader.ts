@@ -1,0 +1,90 @@
+// Loads images with their photos and people, the next one ahead of time.
+
+import { fetchImage, type Scope } from "../api/operators";
+import type { ImageQueue } from "./image_queue";
+import { type Person, unpackPerson } from "./people";
+import { closePhoto, loadPhoto, type Photo } from "./photo";
+
+export interface Image {
+    sample: string;
+    prefix: string;
+    filepath: string;
+    size: [width: number, height: number];
+    people: Map<string, Person>;
+    photo: Photo;
+    /** How many of its edits had been answered when its people were asked for. */
+    answeredEdits: number;
+}
+
+export class ImageLoader {
+    private prefetched: { sample: string; image: Promise<Image> } | null = null;
+    /** By sample: how many edits were answered. People who were asked for before may be as they were before the edit. */
+    private readonly answeredEdits = new Map<string, number>();
+
+    constructor(private readonly scope: Scope, private readonly queue: ImageQueue) {}
+
+    /** An image; if it was prefetched, somebody may have changed it since. */
+    get(sample: string): { image: Promise<Image>; isPrefetched: boolean } {
+        if (this.prefetched?.sample !== sample) return { image: this.load(sample), isPrefetched: false };
+        const { image } = this.prefetched;
+        this.prefetched = null;
+        return { image, isPrefetched: true };
+    }
+
+    prefetch(sample: string) {
+        if (sample === this.prefetched?.sample) return;
+        this.dropPrefetched();
+        const prefetched = (this.prefetched = { sample, image: this.load(sample) });
+        // The error is shown if the image is opened and does not load then either.
+        prefetched.image.catch(() => {
+            if (this.prefetched === prefetched) this.prefetched = null;
+        });
+    }
+
+    dropPrefetched() {
+        this.prefetched?.image.then(({ photo }) => closePhoto(photo), () => undefined);
+        this.prefetched = null;
+    }
+
+    /** An edit of an image was answered. */
+    countAnswer(sample: string) {
+        this.answeredEdits.set(sample, this.countOf(sample) + 1);
+    }
+
+    /** Whether an image has all edits that were answered. */
+    isCurrent({ sample, answeredEdits }: Image): boolean {
+        return answeredEdits === this.countOf(sample);
+    }
+
+    /** Replace the people of an image by those of the server. */
+    async reloadPeople(image: Image) {
+        let count: number, people: Person[];
+        do {
+            count = this.countOf(image.sample);
+            const opened = await fetchImage({ ...this.scope, prefix: image.prefix }, image.sample);
+            people = await Promise.all(opened.people.map((data) => unpackPerson(data, image.people.get(data.key))));
+        } while (count !== this.countOf(image.sample));
+        image.people = byKey(people);
+    }
+
+    private async load(sample: string): Promise<Image> {
+        const { prefix } = this.scope;
+        const answeredEdits = this.countOf(sample);
+        // Where the queue knows the file, the photo need not wait for the labels.
+        const known = this.queue.find(sample)?.filepath;
+        const early = known === undefined ? null : loadPhoto(known);
+        early?.catch(() => undefined); // awaited below
+        const { filepath, size, people: data } = await fetchImage(this.scope, sample);
+        const [photo, people] = await Promise.all([
+            early ?? loadPhoto(filepath),
+            Promise.all(data.map((person) => unpackPerson(person))),
+        ]);
+        return { sample, prefix, filepath, size, people: byKey(people), photo, answeredEdits };
+    }
+
+    private countOf(sample: string): number {
+        return this.answeredEdits.get(sample) ?? 0;
+    }
+}
+
+const byKey = (people: Person[]) => new Map(people.map((person) => [person.key, person]));

@@ -1,0 +1,130 @@
+// "Approve the rest": everything up to a doubt at once, after a look at some of it.
+
+import { RefusedError } from "../api/host";
+import { approveBelow, newRequestName, spotCheck, takeBack } from "../api/operators";
+import type { SpotCheckResult } from "../api/types";
+import { focusPanel } from "../input/panel_element";
+import type { Session } from "../state/session";
+
+export function BulkApproval({ session }: { session: Session }) {
+    const [isOpen, setOpen] = React.useState(false);
+    const [doubt, setDoubt] = React.useState(0.1);
+    const [share, setShare] = React.useState(10);
+    /** What the sliders stand for; null until the server has counted. */
+    const [counts, setCounts] = React.useState<SpotCheckResult | null>(null);
+    const [isBusy, setBusy] = React.useState(false);
+    // One draw for one dialog: moving the sliders must not choose the images anew each time.
+    const [seed] = React.useState(() => Math.floor(Math.random() * 2 ** 31));
+
+    React.useEffect(() => {
+        if (!isOpen) return;
+        setCounts(null);
+        let isWanted = true;
+        const timer = setTimeout(() => {
+            spotCheck(session.scope, doubt, share / 100, seed).then(
+                (result) => isWanted && setCounts(result),
+                (error) => session.set({ message: error.message }),
+            );
+        }, 200);
+        return () => {
+            isWanted = false;
+            clearTimeout(timer);
+        };
+    }, [session, isOpen, doubt, share, seed]);
+
+    if (!isOpen) {
+        return (
+            <div className="dp-row">
+                <button className="dp-button" onClick={() => setOpen(true)}>
+                    Approve the rest…
+                </button>
+                <TakeBack session={session} />
+            </div>
+        );
+    }
+    const close = () => {
+        focusPanel(document.activeElement);
+        setOpen(false);
+        void session.filter({ check: null });
+    };
+    const approve = async () => {
+        if (isBusy) return; // not disabled, which would take the focus from it
+        setBusy(true);
+        const before = session.bulkApproval;
+        const approval = { name: newRequestName(), prefix: session.scope.prefix, approved: null };
+        session.setBulkApproval(approval);
+        try {
+            const { approved } = await approveBelow(session.scope, doubt, session.author, approval.name);
+            // If there was nobody, what can be taken back is what was approved before.
+            session.setBulkApproval(approved ? { ...approval, approved } : before);
+            close();
+            if (session.image) await session.openImage(session.image.sample);
+            session.set({ message: `${approved} people approved.` });
+        } catch (error) {
+            if (error instanceof RefusedError) session.setBulkApproval(before);
+            session.set({ message: (error as Error).message });
+        } finally {
+            setBusy(false);
+        }
+    };
+    return (
+        <div className="dp-dialog">
+            <label>
+                Doubt up to {doubt.toFixed(2)}
+                <input autoFocus type="range" min="0" max="1" step="0.01" value={doubt} onChange={(e) => setDoubt(+e.target.value)} />
+            </label>
+            <label>
+                Look at {share} % first
+                <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
+            </label>
+            <span className="dp-dim">
+                {counts ? `Predicted people: ${counts.people}, images: ${counts.images}` : "Counting…"}
+            </span>
+            <div className="dp-row">
+                <button
+                    className="dp-button"
+                    disabled={!counts?.check.length}
+                    onClick={async () => {
+                        await session.filter({ check: counts!.check, states: [], reasons: [] });
+                        if (session.queue.items[0]) await session.openImage(session.queue.items[0].id);
+                    }}
+                >
+                    Look at {counts?.check.length}
+                </button>
+                <button className="dp-button dp-approved" disabled={!counts?.people} onClick={approve}>
+                    {isBusy ? "Approving…" : `Approve ${counts?.people ?? "…"}`}
+                </button>
+                <button className="dp-button" onClick={close}>
+                    Close
+                </button>
+            </div>
+        </div>
+    );
+}
+
+/** Undoes the last "approve the rest". */
+function TakeBack({ session }: { session: Session }) {
+    const { bulkApproval } = session;
+    if (bulkApproval?.prefix !== session.scope.prefix) return null;
+    const undo = async () => {
+        session.setBulkApproval(null);
+        try {
+            const { predicted } = await takeBack(session.scope, bulkApproval.name);
+            await session.filter({});
+            if (session.image) await session.openImage(session.image.sample);
+            session.set({
+                message: predicted
+                    ? `${predicted} people are to be decided again.`
+                    : "There is nobody left whose approval could be taken back.",
+            });
+        } catch (error) {
+            session.setBulkApproval(bulkApproval);
+            session.set({ message: (error as Error).message });
+        }
+    };
+    return (
+        <button className="dp-button" onClick={undo} title="People whom somebody has changed since stay as they are">
+            Take back {bulkApproval.approved ?? "approval"}
+        </button>
+    );
+}

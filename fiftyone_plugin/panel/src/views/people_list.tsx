@@ -1,0 +1,146 @@
+// Right column: the people of the image, the issues of each, and the decision.
+
+import { focusPanel } from "../input/panel_element";
+import { personColour } from "../state/labels";
+import { isDecided, type Person, worstIssue } from "../state/people";
+import type { Session } from "../state/session";
+import { decide, decideAll, merge, remove, reopen } from "../tools/person_edits";
+
+export function PeopleList({ session }: { session: Session }) {
+    return (
+        <div className="dp-people" data-testid="dp-people">
+            {session.people.map((person) => (
+                <PersonRow key={person.key} session={session} person={person} />
+            ))}
+            {session.image && !session.people.length && (
+                <>
+                    <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
+                    <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A; O opens the image again">
+                        Nobody is here
+                    </button>
+                </>
+            )}
+            {session.people.length > 1 && (
+                <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided (Shift+A)">
+                    Approve all
+                </button>
+            )}
+        </div>
+    );
+}
+
+function PersonRow({ session, person }: { session: Session; person: Person }) {
+    const index = session.indexOf(person);
+    const isOpen = person.key === session.selected;
+    const doubt = Math.max(worstIssue(person), 0);
+    const row = React.useRef<HTMLDivElement>(null);
+    React.useEffect(() => {
+        if (isOpen) row.current!.scrollIntoView({ block: "nearest" });
+    }, [isOpen]);
+    return (
+        <div
+            ref={row}
+            className={`dp-person ${isOpen ? "dp-on" : ""}`}
+            // Whoever is open is selected: a click on Approve leads away from there.
+            onClick={isOpen ? undefined : () => session.select(person.key)}
+            data-testid="dp-person"
+            data-state={person.state}
+            data-key={person.key}
+        >
+            <div className="dp-row">
+                <span className="dp-dot" style={{ background: personColour(index) }}>
+                    {index + 1}
+                </span>
+                <span className={`dp-state dp-${person.state}`}>{person.state}</span>
+                {person.author && <span className="dp-dim">by {person.author}</span>}
+                <div className="dp-bar dp-doubt" title={`doubt ${doubt.toFixed(2)}`}>
+                    <div style={{ width: `${100 * doubt}%` }} />
+                </div>
+            </div>
+            {!isOpen && session.tool === "merge" && session.person && (
+                <button
+                    className="dp-button"
+                    data-testid="dp-merge"
+                    onClick={(event) => {
+                        event.stopPropagation(); // a click on a row selects
+                        focusPanel(event.currentTarget);
+                        merge(session, person.key);
+                    }}
+                >
+                    Same person as {session.indexOf(session.person) + 1}
+                </button>
+            )}
+            {isOpen && <PersonDetails session={session} person={person} />}
+        </div>
+    );
+}
+
+function PersonDetails({ session, person }: { session: Session; person: Person }) {
+    const descriptions = session.setup?.doubts ?? {};
+    const doubts = Object.entries(person.doubts).filter(([, value]) => value >= 0.05);
+    doubts.sort((a, b) => b[1] - a[1]);
+    return (
+        <div className="dp-details">
+            <div className="dp-row">
+                <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A">
+                    Approve
+                </button>
+                <button className="dp-button dp-rejected" onClick={() => decide(session, "rejected")} title="R">
+                    Reject
+                </button>
+                {isDecided(person) && (
+                    <button className="dp-button" onClick={() => reopen(session)} title="O">
+                        Open again
+                    </button>
+                )}
+                <button className="dp-button" onClick={() => remove(session)} title="Delete the person (Del)">
+                    Delete
+                </button>
+            </div>
+            <Comment key={person.key} session={session} person={person} />
+            {doubts.map(([name, value]) => (
+                <ScoreBar key={name} name={descriptions[name] ?? name} value={value} className="dp-doubt" />
+            ))}
+            <div className="dp-quality" title="How sure the model is of the person's labels">
+                {Object.entries(person.quality).map(([name, value]) => (
+                    <ScoreBar key={name} name={name} value={value} className="dp-sure" />
+                ))}
+            </div>
+            {person.model && <span className="dp-dim">labelled by {person.model}</span>}
+        </div>
+    );
+}
+
+function ScoreBar({ name, value, className }: { name: string; value: number; className: string }) {
+    return (
+        <div className="dp-figure">
+            <span>{name}</span>
+            <div className={`dp-bar ${className}`}>
+                <div style={{ width: `${100 * value}%` }} />
+            </div>
+            <span className="dp-number">{value.toFixed(2)}</span>
+        </div>
+    );
+}
+
+function Comment({ session, person }: { session: Session; person: Person }) {
+    /** What is being written, which no answer of the server replaces; null if nothing is. */
+    const [draft, setDraft] = React.useState<string | null>(null);
+    const save = () => {
+        if (draft !== null && draft !== person.comment) decide(session, person.state, draft, person);
+        setDraft(null);
+    };
+    return (
+        <input
+            className="dp-input"
+            placeholder="Comment"
+            value={draft ?? person.comment}
+            // Whoever begins to write while another image is loading would be cut off by it.
+            disabled={session.loading !== null}
+            data-testid="dp-comment"
+            onChange={(event) => setDraft(event.target.value)}
+            onBlur={save}
+            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+        />
+    );
+}

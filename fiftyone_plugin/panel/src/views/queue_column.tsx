@@ -1,0 +1,130 @@
+// Left column: how far the work has come, filters, and the images in order.
+
+import type { PersonState, QueueItem } from "../api/types";
+import type { Session } from "../state/session";
+import { BulkApproval } from "./bulk_approval";
+import { FileName } from "./file_name";
+import { Histogram } from "./histogram";
+
+const STATES: PersonState[] = ["predicted", "edited", "approved", "rejected"];
+
+function toggled<T>(list: T[], value: T): T[] {
+    return list.includes(value) ? list.filter((other) => other !== value) : [...list, value];
+}
+
+export function QueueColumn({ session }: { session: Session }) {
+    const { result, filters, items } = session.queue;
+    const show = React.useCallback(
+        (sample: string) => {
+            if (sample !== session.image?.sample) void session.openImage(sample);
+            else session.set({ queueOpen: false });
+        },
+        [session],
+    );
+    if (!result) return <div className="dp-column dp-left" />;
+    const doneShare = result.images ? result.done / result.images : 0;
+    return (
+        <div className={`dp-column dp-left ${session.queueOpen ? "dp-wanted" : ""}`} data-testid="dp-queue">
+            <div className="dp-progress" title="Images on which every person is approved or rejected">
+                <span data-testid="dp-done">
+                    {result.done} of {result.images} images done
+                </span>
+                <div className="dp-bar">
+                    <div style={{ width: `${100 * doneShare}%` }} />
+                </div>
+            </div>
+            <div title="People to decide by doubt: certain ones left, doubtful ones right">
+                <Histogram counts={result.histogram} />
+            </div>
+            <div className="dp-chips">
+                {STATES.map((state) => (
+                    <button
+                        key={state}
+                        className={`dp-chip dp-${state} ${filters.states.includes(state) ? "dp-on" : ""}`}
+                        aria-pressed={filters.states.includes(state)}
+                        onClick={() => session.filter({ states: toggled(filters.states, state) })}
+                    >
+                        {state} {result.states[state]}
+                    </button>
+                ))}
+                {Object.entries(result.reasons).map(([reason, count]) => (
+                    <button
+                        key={reason}
+                        className={`dp-chip ${filters.reasons.includes(reason) ? "dp-on" : ""}`}
+                        aria-pressed={filters.reasons.includes(reason)}
+                        onClick={() => session.filter({ reasons: toggled(filters.reasons, reason) })}
+                    >
+                        {reason} {count}
+                    </button>
+                ))}
+            </div>
+            <div className="dp-row">
+                <select
+                    value={filters.order}
+                    onChange={(event) => session.filter({ order: event.target.value })}
+                    title="Order of the queue"
+                >
+                    <option value="doubt">most doubtful first</option>
+                    <option value="file">by file name</option>
+                </select>
+                <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title="All people and their scores (J)">
+                    Scores
+                </button>
+                <span className="dp-dim">{filters.check ? `${items.length} to check` : `${result.found} images`}</span>
+            </div>
+            <ImageList items={items} open={session.image?.sample} show={show} />
+            <BulkApproval session={session} />
+        </div>
+    );
+}
+
+/** Height of a row with the gap to the next one, as in styles.ts. */
+const ROW_HEIGHT = 44;
+
+/** A queue may have thousands of images: only those in sight are rendered, and only if the queue has changed. */
+const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; open?: string; show(sample: string): void }) {
+    const { items, open, show } = props;
+    const list = React.useRef<HTMLDivElement>(null);
+    const [scrollTop, setScrollTop] = React.useState(0);
+    const [height, setHeight] = React.useState(600);
+    const openIndex = items.findIndex((item) => item.id === open);
+    React.useEffect(() => {
+        const observer = new ResizeObserver(([{ contentRect }]) => setHeight(contentRect.height));
+        observer.observe(list.current!);
+        return () => observer.disconnect();
+    }, []);
+    React.useEffect(() => {
+        const element = list.current!;
+        if (openIndex < 0) return;
+        if (openIndex * ROW_HEIGHT < element.scrollTop) element.scrollTop = openIndex * ROW_HEIGHT;
+        const below = (openIndex + 1) * ROW_HEIGHT - element.clientHeight;
+        if (below > element.scrollTop) element.scrollTop = below;
+    }, [openIndex]);
+    const first = Math.max(Math.floor(scrollTop / ROW_HEIGHT) - 3, 0);
+    const shown = items.slice(first, first + Math.ceil(height / ROW_HEIGHT) + 6);
+    return (
+        <div className="dp-list" ref={list} onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}>
+            <div style={{ height: items.length * ROW_HEIGHT, position: "relative", flex: "none" }}>
+                {shown.map((item, i) => (
+                    <button
+                        key={item.id}
+                        className={`dp-item ${item.id === open ? "dp-on" : ""}`}
+                        style={{ top: (first + i) * ROW_HEIGHT }}
+                        tabIndex={item.id === open ? 0 : -1}
+                        onClick={() => show(item.id)}
+                        title={item.filepath}
+                        data-testid="dp-item"
+                    >
+                        <FileName path={item.filepath} />
+                        <span className="dp-dim" title="people to decide / people">
+                            {item.open ? (item.people ? `${item.open}/${item.people}` : "nobody?") : "✓"}
+                        </span>
+                        <div className="dp-bar dp-doubt" title={`doubt ${item.doubt.toFixed(2)}`}>
+                            <div style={{ width: `${100 * item.doubt}%` }} />
+                        </div>
+                    </button>
+                ))}
+            </div>
+        </div>
+    );
+});

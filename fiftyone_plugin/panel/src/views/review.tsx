@@ -1,0 +1,164 @@
+// The panel as a whole.
+
+import { promptOperator, useDatasetName, useModalSample, useView } from "../api/host";
+import { Viewport } from "../canvas/viewport";
+import { handleKey } from "../input/keyboard";
+import { type Session, sessionOf } from "../state/session";
+import { TOOLS } from "../tools/tools";
+import { Banners } from "./banners";
+import { BodyMap } from "./body_map";
+import { Help } from "./help";
+import { PeopleList } from "./people_list";
+import { QueueColumn } from "./queue_column";
+import { ScoreTable } from "./score_table";
+import { Stage } from "./stage";
+import { STYLES } from "./styles";
+import { ToolSettings } from "./tool_settings";
+import { Toolbar } from "./toolbar";
+
+export function Review() {
+    const dataset = useDatasetName();
+    const sample = useModalSample();
+    // Another dataset is another review.
+    return dataset ? <DatasetReview key={dataset} dataset={dataset} sample={sample} /> : <p className="dp-dim">Open a dataset first.</p>;
+}
+
+function DatasetReview({ dataset, sample }: { dataset: string; sample: string | null }) {
+    // The App makes a new list at every render: only what it says counts.
+    const stages = JSON.stringify(useView() ?? []);
+    const session = sessionOf(dataset);
+    const [view] = React.useState(() => new Viewport());
+    const [, rerender] = React.useReducer((count: number) => count + 1, 0);
+    const root = React.useRef<HTMLDivElement>(null);
+
+    React.useEffect(() => session.subscribe(rerender), [session]);
+    React.useEffect(() => {
+        void session.start(JSON.parse(stages), sample);
+    }, [session, stages, sample]);
+    React.useEffect(() => () => session.close(), [session]);
+
+    React.useEffect(() => {
+        // A button that is gone takes the focus with it; keys are still for the panel under the pointer.
+        if (document.activeElement === document.body && root.current?.matches(":hover")) root.current.focus();
+    });
+
+    const onKeyDown = (event: React.KeyboardEvent) => {
+        const target = event.target as HTMLElement;
+        const isSlider = target.matches("input[type=range]");
+        // What was clicked or dragged gives the keys back; what was reached by keys goes on with them.
+        const isReached = isSlider ? target.matches(":focus-visible") : target.matches("button, tr");
+        if (isReached && /^(Tab$|Enter$| $|Escape$)/.test(event.key)) {
+            if (event.key !== "Escape") return event.stopPropagation();
+            session.set({ queueOpen: false });
+            root.current?.focus();
+        }
+        if (isSlider && isReached && /^(Arrow|Home$|End$)/.test(event.key)) {
+            event.stopPropagation();
+            return;
+        }
+        if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !isSlider) {
+            // Typing is not for the App's shortcuts either.
+            event.stopPropagation();
+            if (event.key === "Enter" || event.key === "Escape") root.current?.focus();
+            return;
+        }
+        if (handleKey({ session, view }, event.nativeEvent)) {
+            event.preventDefault();
+            event.stopPropagation();
+            event.nativeEvent.stopImmediatePropagation();
+        }
+    };
+    const { setup, image, loading } = session;
+    return (
+        <div
+            ref={root}
+            className="dp-review"
+            tabIndex={0}
+            data-testid="dp-review"
+            onKeyDown={onKeyDown}
+            onChange={(event) => {
+                // A list that keeps the focus would take the next key for itself.
+                if (event.target instanceof HTMLSelectElement) root.current?.focus();
+            }}
+            onClick={(event) => {
+                const isByPointer = event.detail > 0;
+                if (isByPointer && (event.target as Element).closest("button")) root.current?.focus();
+            }}
+            onMouseEnter={() => {
+                session.refreshQueueSoon(); // the App may have labelled or deleted meanwhile
+                const { activeElement } = document;
+                const isTyping = activeElement?.matches("input, textarea, select, [contenteditable=true]");
+                if (!isTyping && !root.current?.contains(activeElement)) root.current?.focus();
+            }}
+        >
+            <style>{STYLES}</style>
+            {setup && !session.scope.prefix ? (
+                <EmptyDataset retry={() => void session.start(JSON.parse(stages), sample)} />
+            ) : (
+                <>
+                    <Toolbar session={session} />
+                    <div className="dp-columns">
+                        <QueueColumn session={session} />
+                        <div className="dp-middle">
+                            <div className="dp-strip">
+                                <ToolSettings session={session} />
+                                <Hint session={session} />
+                            </div>
+                            <div className="dp-photo">
+                                <Stage session={session} view={view} />
+                                {(loading || !setup) && <div className="dp-loading">Loading…</div>}
+                                {setup && !image && !loading && !session.message && (
+                                    <div className="dp-loading">No image in the queue. Change the filters.</div>
+                                )}
+                                <Banners session={session} />
+                            </div>
+                        </div>
+                        <div className="dp-column dp-right">
+                            <PeopleList session={session} />
+                            {setup && <BodyMap session={session} view={view} />}
+                            <Author session={session} />
+                        </div>
+                    </div>
+                    {session.scoresOpen && <ScoreTable session={session} />}
+                    {session.helpOpen && <Help session={session} />}
+                </>
+            )}
+        </div>
+    );
+}
+
+function EmptyDataset({ retry }: { retry(): void }) {
+    return (
+        <div className="dp-loading">
+            <p>This dataset has no labelled people yet.</p>
+            <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/annotate_people")}>
+                Annotate people
+            </button>
+            <button className="dp-button" onClick={retry}>
+                Look again
+            </button>
+        </div>
+    );
+}
+
+/** What the tool expects. */
+function Hint({ session }: { session: Session }) {
+    const text = session.wrongPixel ? "Now click the place on the body where that pixel belongs. Esc gives up." : TOOLS[session.tool].hint;
+    return (
+        <span className={session.wrongPixel ? "dp-next" : "dp-dim"} title={text} data-testid="dp-hint">
+            {text}
+        </span>
+    );
+}
+
+function Author({ session }: { session: Session }) {
+    return (
+        <input
+            className={`dp-input ${session.author ? "" : "dp-asked"}`}
+            placeholder="Your name, for the record"
+            value={session.author}
+            data-testid="dp-author"
+            onChange={(event) => session.setAuthor(event.target.value)}
+        />
+    );
+}

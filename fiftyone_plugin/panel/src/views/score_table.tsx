@@ -1,0 +1,98 @@
+// The scores of all people who are to be decided: a histogram above each column, the worst people first.
+
+import { fetchScores } from "../api/operators";
+import type { ScoreColumn, ScoreTable as Table } from "../api/types";
+import { focusPanel } from "../input/panel_element";
+import { LEAST_DOUBT } from "../state/labels";
+import type { Session } from "../state/session";
+import { FileName } from "./file_name";
+import { Histogram } from "./histogram";
+
+export function ScoreTable({ session }: { session: Session }) {
+    const [order, setOrder] = React.useState("doubt");
+    const [table, setTable] = React.useState<Table | null>(null);
+    React.useEffect(() => {
+        let isWanted = true;
+        fetchScores(session.scope, order).then(
+            (result) => isWanted && setTable(result),
+            (error) => session.set({ message: error.message }),
+        );
+        return () => void (isWanted = false);
+    }, [session, order]);
+    const close = () => {
+        focusPanel(document.activeElement);
+        session.set({ scoresOpen: false });
+    };
+    return (
+        <div className="dp-scores" data-testid="dp-scores">
+            <div className="dp-row">
+                <b>{table ? `${table.people} people to decide` : "Loading…"}</b>
+                <span className="dp-dim">Click a score to see who is worst, a person to go there.</span>
+                <button autoFocus className="dp-button dp-end" onClick={close} title="J">
+                    Close
+                </button>
+            </div>
+            {table && (
+                <table>
+                    <thead>
+                        <tr>
+                            <th>person</th>
+                            {table.columns.map((column) => (
+                                <ColumnHeader key={column.name} column={column} isOn={column.name === order} sortBy={setOrder} />
+                            ))}
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {table.rows.map((row) => (
+                            <tr
+                                tabIndex={0}
+                                onKeyDown={(event) => event.key === "Enter" && event.currentTarget.click()}
+                                key={row.key}
+                                className={row.key === session.selected ? "dp-on" : ""}
+                                title={row.filepath}
+                                data-testid="dp-score-row"
+                                onClick={() => {
+                                    close();
+                                    void session.openPerson(row.sample, row.key);
+                                }}
+                            >
+                                <td>
+                                    <div className="dp-row">
+                                        <FileName path={row.filepath} /> · {row.number}
+                                    </div>
+                                </td>
+                                {row.scores.map((value, i) => (
+                                    <Cell key={table.columns[i].name} column={table.columns[i]} value={value} />
+                                ))}
+                            </tr>
+                        ))}
+                    </tbody>
+                </table>
+            )}
+        </div>
+    );
+}
+
+function ColumnHeader({ column, isOn, sortBy }: { column: ScoreColumn; isOn: boolean; sortBy(name: string): void }) {
+    return (
+        <th>
+            <button className={`dp-button ${isOn ? "dp-on" : ""}`} onClick={() => sortBy(column.name)}>
+                {column.words}
+            </button>
+            <Histogram counts={column.histogram} />
+        </th>
+    );
+}
+
+function Cell({ column, value }: { column: ScoreColumn; value: number | null }) {
+    if (value === null) return <td className="dp-dim">–</td>;
+    const isWrong = column.is_doubt && value >= LEAST_DOUBT;
+    return (
+        <td className={isWrong ? "dp-wrong" : ""}>
+            <div className={`dp-bar ${column.is_doubt ? "dp-doubt" : "dp-sure"}`}>
+                <div style={{ width: `${100 * value}%` }} />
+            </div>
+            <span className="dp-number">{value.toFixed(2)}</span>
+        </td>
+    );
+}

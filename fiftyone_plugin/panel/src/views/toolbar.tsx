@@ -1,0 +1,133 @@
+// Top: tools, overlays, undo, and whether everything is saved.
+
+import { toggleFullScreen } from "../input/panel_element";
+import { type Fill, FILLS } from "../state/overlay";
+import type { Session } from "../state/session";
+import { TOOL_NAMES, TOOLS, undo } from "../tools/tools";
+import { Toggle } from "./toggle";
+
+const SAVING_TEXTS = { saved: "saved", saving: "saving…", failing: "not saved yet" };
+
+export function Toolbar({ session }: { session: Session }) {
+    const { edits, overlay, drawing } = session;
+    const canUndo = drawing.isActive || edits.can("undo") || session.cameFrom !== null;
+    return (
+        <div className="dp-toolbar">
+            <button
+                className="dp-button dp-for-narrow"
+                onClick={() => session.set({ queueOpen: !session.queueOpen })}
+            >
+                Queue
+            </button>
+            <div className="dp-group">
+                <button className="dp-button" title="Image before (Shift+D)" onClick={() => void session.move(-1)}>
+                    ‹
+                </button>
+                <button className="dp-button" title="Next image (D)" onClick={() => void session.move(1)}>
+                    ›
+                </button>
+            </div>
+            <div className="dp-group dp-end">
+                <button
+                    className="dp-button"
+                    title="Undo; take back the last corner (Ctrl+Z)"
+                    aria-label="Undo"
+                    disabled={!canUndo}
+                    onClick={() => undo(session)}
+                >
+                    <Icon path="M4 1 1 4l3 3M1 4h6a3 3 0 0 1 0 6H4" />
+                </button>
+                <button
+                    className="dp-button"
+                    title="Do again (Ctrl+Shift+Z)"
+                    aria-label="Redo"
+                    disabled={!edits.can("redo")}
+                    onClick={() => void session.undo("redo")}
+                >
+                    <Icon path="m7 1 3 3-3 3M10 4H4a3 3 0 0 0 0 6h3" />
+                </button>
+                <span
+                    className={`dp-saving dp-${edits.saving}`}
+                    title="What is not saved yet is tried again until it is"
+                    data-testid="dp-saving"
+                >
+                    {SAVING_TEXTS[edits.saving]}
+                </span>
+                <button
+                    className="dp-button"
+                    title="The panel on all of the screen, and back (Shift+M)"
+                    aria-label="Full screen"
+                    onClick={(event) => toggleFullScreen(event.currentTarget)}
+                >
+                    <Icon path="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" />
+                </button>
+                <button className="dp-button" title="All keys (?)" onClick={() => session.set({ helpOpen: true })}>
+                    ?
+                </button>
+            </div>
+            <div className="dp-group">
+                {TOOL_NAMES.map((tool) => {
+                    const { name, hint } = TOOLS[tool];
+                    const key = TOOLS[tool].key.toUpperCase();
+                    return (
+                        <button
+                            key={tool}
+                            className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
+                            title={`${hint} (${key})`}
+                            data-testid={`dp-tool-${tool}`}
+                            aria-pressed={session.tool === tool}
+                            onClick={() => session.useTool(tool)}
+                        >
+                            {name} <kbd>{key}</kbd>
+                        </button>
+                    );
+                })}
+            </div>
+            {(session.setup?.prefixes ?? []).length > 1 && (
+                <select
+                    value={session.scope.prefix}
+                    title="Label fields to review"
+                    data-testid="dp-prefix"
+                    onChange={(event) => void session.usePrefix(event.target.value)}
+                >
+                    {(session.setup?.prefixes ?? []).map((prefix) => (
+                        <option key={prefix}>{prefix}</option>
+                    ))}
+                </select>
+            )}
+            <div className="dp-group">
+                <select
+                    value={overlay.fill}
+                    title="Overlay (T)"
+                    data-testid="dp-fill"
+                    onChange={(event) => session.set({ overlay: { ...overlay, fill: event.target.value as Fill } })}
+                >
+                    {FILLS.map((fill) => (
+                        <option key={fill}>{fill}</option>
+                    ))}
+                </select>
+                <input
+                    type="range"
+                    min="0"
+                    max="1"
+                    step="0.05"
+                    value={session.opacity}
+                    title="Opacity of the overlay (< and >)"
+                    onChange={(event) => session.set({ opacity: +event.target.value })}
+                />
+                <Toggle on={overlay.contours} label="U, V lines" title="Lines of equal U (white) and V (black) (I)" set={(contours) => session.set({ overlay: { ...overlay, contours } })} />
+                <Toggle on={session.skeleton} label="Skeleton" title="Skeletons (W)" set={(skeleton) => session.set({ skeleton })} />
+                <Toggle on={session.onlySelected} label="Focus" title="Only the selected person (F)" set={(onlySelected) => session.set({ onlySelected })} />
+            </div>
+        </div>
+    );
+}
+
+/** 11 pixels each way. */
+function Icon({ path }: { path: string }) {
+    return (
+        <svg width="11" height="11" viewBox="0 0 11 11" fill="none" stroke="currentColor" strokeWidth="1.5">
+            <path d={path} />
+        </svg>
+    );
+}
