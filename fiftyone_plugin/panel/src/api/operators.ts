@@ -40,11 +40,11 @@ export const sendEdit = (scope: Scope, sample: string, edit: Edit, header: EditH
 export const restore = (scope: Scope, sample: string, token: string, header: EditHeader) =>
     call<EditResult>(scope, "restore", { sample, token, ...header });
 
-export const spotCheck = (scope: Scope, doubt: number, share: number, seed: number) =>
-    call<SpotCheckResult>(scope, "spot_check", { doubt, share, seed });
+export const spotCheck = (scope: Scope, issueScore: number, share: number, seed: number) =>
+    call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
 
-export const approveBelow = (scope: Scope, doubt: number, author: string, name: string) =>
-    call<{ approved: number }>(scope, "approve_below", { doubt, author, name });
+export const approveBelow = (scope: Scope, issueScore: number, author: string, name: string) =>
+    call<{ approved: number }>(scope, "approve_below", { issue_score: issueScore, author, name });
 
 /** Undo the `approveBelow` of this request name. */
 export const takeBack = (scope: Scope, name: string) => call<{ predicted: number }>(scope, "take_back", { name });

@@ -21,7 +21,7 @@ export interface PersonData {
     keypoints: Keypoint[] | null;
     corrections: SurfaceCorrection[];
     quality: Record<string, number>;
-    doubts: Record<string, number>;
+    issues: Record<string, number>;
     state: PersonState;
     model: string;
     author: string;
@@ -52,7 +52,7 @@ export interface EditResult {
 export interface QueueItem {
     id: string;
     filepath: string;
-    doubt: number;
+    issue_score: number;
     people: number;
     /** People to decide; 1 where there is nobody and nobody has said so. */
     open: number;
@@ -80,14 +80,14 @@ export interface QueueResult {
 export interface Setup {
     prefixes: string[];
     /** Description of each issue by its name. */
-    doubts: Record<string, string>;
+    issues: Record<string, string>;
     body: { views: string; count: number; height: number; width: number };
 }
 
 export interface ScoreColumn {
     name: string;
     words: string;
-    is_doubt: boolean;
+    is_issue: boolean;
     histogram: number[];
 }
 

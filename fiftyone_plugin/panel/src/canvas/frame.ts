@@ -26,23 +26,23 @@ export interface ToolOverlay {
 export function drawFrame(
     context: CanvasRenderingContext2D,
     session: Session,
-    view: Viewport,
+    viewport: Viewport,
     tiles: Tiles,
     tool: ToolOverlay,
 ) {
     const { image } = session;
     // Not devicePixelRatio, which may have changed since the canvas got its size.
-    const ratio = context.canvas.width / view.width;
+    const ratio = context.canvas.width / viewport.width;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = "#16181a";
-    context.fillRect(0, 0, view.width, view.height);
+    context.fillRect(0, 0, viewport.width, viewport.height);
     if (!image) return;
-    context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
-    drawPhoto(context, image.photo, ...image.size, view.scale);
-    const pixel = 1 / view.scale;
+    context.setTransform(ratio * viewport.scale, 0, 0, ratio * viewport.scale, ratio * viewport.x, ratio * viewport.y);
+    drawPhoto(context, image.photo, ...image.size, viewport.scale);
+    const pixel = 1 / viewport.scale;
     tiles.beginFrame();
-    if (!session.labelsHidden) drawLabels(context, session, view, tiles);
-    for (const { draw } of session.edits.previews) draw(context, view.scale);
+    if (!session.labelsHidden) drawLabels(context, session, viewport, tiles);
+    for (const { draw } of session.edits.previews) draw(context, viewport.scale);
     tool.draw(context, pixel);
 }
 
@@ -54,13 +54,13 @@ function drawPhoto(context: CanvasRenderingContext2D, photo: Photo, width: numbe
     context.drawImage(level, 0, 0, width, height);
 }
 
-function drawLabels(context: CanvasRenderingContext2D, session: Session, view: Viewport, tiles: Tiles) {
-    const pixel = 1 / view.scale;
+function drawLabels(context: CanvasRenderingContext2D, session: Session, viewport: Viewport, tiles: Tiles) {
+    const pixel = 1 / viewport.scale;
     context.imageSmoothingEnabled = false;
     const { people } = session;
     const scale = context.getTransform().a;
     for (const [index, person] of people.entries()) {
-        if (!isInView(person, view)) continue;
+        if (!isInView(person, viewport)) continue;
         const isSelected = person.key === session.selected;
         context.globalAlpha = session.opacity * (isSelected || !session.onlySelected ? 1 : DIMMED);
         tiles.draw(context, person, index, session.overlay, scale);
@@ -78,9 +78,9 @@ function drawLabels(context: CanvasRenderingContext2D, session: Session, view: V
     }
 }
 
-function isInView({ box: [x, y, w, h] }: Person, view: Viewport): boolean {
-    const [left, top] = view.toImage(0, 0);
-    const [right, bottom] = view.toImage(view.width, view.height);
+function isInView({ box: [x, y, w, h] }: Person, viewport: Viewport): boolean {
+    const [left, top] = viewport.toImage(0, 0);
+    const [right, bottom] = viewport.toImage(viewport.width, viewport.height);
     return x < right && y < bottom && x + w > left && y + h > top;
 }
 

@@ -25,7 +25,7 @@ export class Painter {
     constructor(
         private readonly element: HTMLCanvasElement,
         private readonly session: Session,
-        private readonly view: Viewport,
+        private readonly viewport: Viewport,
         private readonly tool: ToolOverlay,
     ) {
         this.context = element.getContext("2d", { alpha: false })!;
@@ -45,43 +45,43 @@ export class Painter {
         this.animationFrame ||= requestAnimationFrame(this.frame);
     };
 
-    /** Do not move the view to whoever is selected now: that was done by the pointer. */
-    keepView() {
+    /** Do not move the viewport to whoever is selected now: that was done by the pointer. */
+    keepViewport() {
         this.followed = this.session.selected;
     }
 
     private readonly frame = () => {
         this.animationFrame = 0;
         const begun = performance.now();
-        const { element, session, view } = this;
+        const { element, session, viewport } = this;
         const { image, person, selected } = session;
         const isNew = image !== null && this.drawn !== image;
         if (isNew) {
             this.drawn = image;
             this.tiles.clear();
-            view.image = image.size;
-            view.fit();
+            viewport.image = image.size;
+            viewport.fit();
         }
-        if (view.follows && person && (isNew || selected !== this.followed)) view.fit(person.box);
-        this.keepView();
-        drawFrame(this.context, session, view, this.tiles, this.tool);
+        if (viewport.followsSelection && person && (isNew || selected !== this.followed)) viewport.fit(person.box);
+        this.keepViewport();
+        drawFrame(this.context, session, viewport, this.tiles, this.tool);
         if (isNew) element.dataset.openMs = (performance.now() - session.requestedAt).toFixed(0);
         if (this.tiles.isStale) this.redraw();
         this.slowestMs = isNew ? 0 : Math.max(this.slowestMs, performance.now() - begun);
         element.dataset.frameMs = this.slowestMs.toFixed(1);
         element.dataset.sample = image?.sample ?? "";
-        element.dataset.view = [view.x, view.y, view.scale].map((value) => value.toFixed(4)).join(" ");
+        element.dataset.view = [viewport.x, viewport.y, viewport.scale].map((value) => value.toFixed(4)).join(" ");
         element.style.cursor = this.isPanning ? "grab" : this.tool.cursor;
     };
 
     private resize() {
-        const { element, view } = this;
+        const { element, viewport } = this;
         const { width, height } = element.getBoundingClientRect();
-        view.width = width;
-        view.height = height;
+        viewport.width = width;
+        viewport.height = height;
         element.width = Math.round(width * devicePixelRatio);
         element.height = Math.round(height * devicePixelRatio);
-        if (view.isWhole) view.fit();
+        if (viewport.isWhole) viewport.fit();
         this.frame();
     }
 

@@ -13,7 +13,7 @@ export class Viewport {
     /** Whether all of the image is shown, and shall be when the panel changes its size. */
     isWhole = true;
     /** Whether whoever is selected by a key or with a new image is zoomed to. */
-    follows = false;
+    followsSelection = false;
 
     /** Screen to image. */
     toImage(sx: number, sy: number): [number, number] {

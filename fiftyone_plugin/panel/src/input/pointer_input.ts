@@ -27,7 +27,7 @@ export class PointerInput {
     constructor(
         private readonly element: HTMLCanvasElement,
         private readonly session: Session,
-        private readonly view: Viewport,
+        private readonly viewport: Viewport,
         private readonly painter: Painter,
     ) {
         const { signal } = this.listeners;
@@ -52,8 +52,8 @@ export class PointerInput {
 
     private pointer(event: MouseEvent): Pointer {
         const bounds = this.element.getBoundingClientRect();
-        const at = this.view.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
-        return { at, pixel: 1 / this.view.scale, alt: event.altKey, still: this.still };
+        const at = this.viewport.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
+        return { at, pixel: 1 / this.viewport.scale, alt: event.altKey, still: this.still };
     }
 
     private isOther({ pointerId }: PointerEvent): boolean {
@@ -87,7 +87,7 @@ export class PointerInput {
         const here = this.pointer(event);
         session.drawing.pointer = here.at;
         // Not movementX, which some browsers count in pixels of the screen.
-        if (this.panning) this.view.pan(event.clientX - last.x, event.clientY - last.y);
+        if (this.panning) this.viewport.pan(event.clientX - last.x, event.clientY - last.y);
         else if (this.usesTool) {
             const { drag } = TOOLS[session.tool];
             // Between two frames the pointer may have moved through several points.
@@ -111,7 +111,7 @@ export class PointerInput {
 
     /** After a click: there may be something to undo now. */
     private settle() {
-        this.painter.keepView();
+        this.painter.keepViewport();
         this.painter.isPanning = this.panning || this.space;
         this.session.notify();
     }
@@ -123,21 +123,21 @@ export class PointerInput {
     }
 
     private onDouble() {
-        TOOLS[this.session.tool].finish?.(this.session, 1 / this.view.scale);
+        TOOLS[this.session.tool].finish?.(this.session, 1 / this.viewport.scale);
         this.session.notify();
     }
 
     private onWheel(event: WheelEvent) {
-        const { session, view } = this;
+        const { session, viewport } = this;
         event.preventDefault();
         const bounds = this.element.getBoundingClientRect();
         // Two fingers on a trackpad come as Ctrl + wheel, too.
         if (event.ctrlKey && session.tool === "brush") {
             session.setRadius(session.radius * Math.exp(-event.deltaY * BRUSH_SPEED));
-        } else if (event.shiftKey) view.pan(-event.deltaX || -event.deltaY, event.deltaX ? -event.deltaY : 0);
+        } else if (event.shiftKey) viewport.pan(-event.deltaX || -event.deltaY, event.deltaX ? -event.deltaY : 0);
         else {
-            const scale = view.scale * Math.exp(-event.deltaY * ZOOM_SPEED);
-            view.zoomTo(scale, event.clientX - bounds.left, event.clientY - bounds.top);
+            const scale = viewport.scale * Math.exp(-event.deltaY * ZOOM_SPEED);
+            viewport.zoomTo(scale, event.clientX - bounds.left, event.clientY - bounds.top);
         }
         this.painter.redraw();
     }

@@ -13,7 +13,7 @@ import { findInPanel, focusSoon, toggleFullScreen } from "./panel_element";
 
 export interface ShortcutContext {
     session: Session;
-    view: Viewport;
+    viewport: Viewport;
 }
 
 export interface Shortcut {
@@ -109,7 +109,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["{", "}"], description: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, event.key === "{" ? -1 : 1) }) },
     { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
     { keys: ["]"], description: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
-    { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, view }) => { TOOLS[session.tool].finish?.(session, 1 / view.scale); session.notify(); } },
+    { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, viewport }) => { TOOLS[session.tool].finish?.(session, 1 / viewport.scale); session.notify(); } },
     { keys: ["Backspace"], description: "take back the last corner", group: "Painting", run: ({ session }) => { TOOLS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], description: "give up what is being drawn; select nothing", group: "Painting", run: escape },
     { keys: ["Tab", "Shift+Tab"], description: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
@@ -132,11 +132,11 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["Shift+W"], description: "the photo without labels, and with them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
     { keys: ["<", ">"], description: "labels fainter, stronger", group: "View", repeats: true, run: changeOpacity },
     { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.set({ onlySelected: !session.onlySelected }) },
-    { keys: ["z"], description: "zoom to the person, and from now on to whoever is next", group: "View", run: ({ session, view }) => { view.follows = true; view.fit(session.person?.box); session.notify(); } },
-    { keys: ["0"], description: "whole photo, and of those that are next", group: "View", run: ({ session, view }) => { view.follows = false; view.fit(); session.notify(); } },
-    { keys: ["1"], description: "one pixel for one pixel", group: "View", run: ({ session, view }) => { view.zoomTo(1); session.notify(); } },
-    { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale * 1.25); session.notify(); } },
-    { keys: ["-"], description: "zoom out", group: "View", repeats: true, run: ({ session, view }) => { view.zoomTo(view.scale / 1.25); session.notify(); } },
+    { keys: ["z"], description: "zoom to the person, and from now on to whoever is next", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit(session.person?.box); session.notify(); } },
+    { keys: ["0"], description: "whole photo, and of those that are next", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.notify(); } },
+    { keys: ["1"], description: "one pixel for one pixel", group: "View", run: ({ session, viewport }) => { viewport.zoomTo(1); session.notify(); } },
+    { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale * 1.25); session.notify(); } },
+    { keys: ["-"], description: "zoom out", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], description: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], description: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
     { keys: ["Shift+M"], description: "the panel on all of the screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },

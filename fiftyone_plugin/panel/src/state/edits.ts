@@ -91,7 +91,7 @@ export class Edits {
     }
 
     /** Undo or redo the next step of the open image. */
-    step(action: HistoryAction) {
+    undoOrRedo(action: HistoryAction) {
         const { image } = this.state;
         if (!image) return;
         const target = this.nextStep(action);

@@ -2,7 +2,7 @@
 
 import { fetchQueue, type Scope } from "../api/operators";
 import type { PersonState, QueueItem, QueueResult } from "../api/types";
-import { LEAST_DOUBT } from "./labels";
+import { MIN_ISSUE_SCORE } from "./labels";
 import type { Person } from "./people";
 
 export interface Filters {
@@ -16,7 +16,7 @@ export interface Filters {
 export class ImageQueue {
     /** What the server answered last. */
     result: QueueResult | null = null;
-    filters: Filters = { states: [], reasons: [], order: "doubt", check: null };
+    filters: Filters = { states: [], reasons: [], order: "issue_score", check: null };
     /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
     current = "";
     /** Images that could not be shown. */
@@ -66,11 +66,11 @@ export class ImageQueue {
     }
 
     /** Whether a person matches the filters; `descriptions` are those of the issues, by name. */
-    matches({ state, doubts }: Person, descriptions: Record<string, string>): boolean {
+    matches({ state, issues }: Person, descriptions: Record<string, string>): boolean {
         const { states, reasons } = this.filters;
         const isReason = ([name, value]: [string, number]) =>
-            value >= LEAST_DOUBT && reasons.includes(descriptions[name] ?? name);
-        return (!states.length || states.includes(state)) && (!reasons.length || Object.entries(doubts).some(isReason));
+            value >= MIN_ISSUE_SCORE && reasons.includes(descriptions[name] ?? name);
+        return (!states.length || states.includes(state)) && (!reasons.length || Object.entries(issues).some(isReason));
     }
 
     private get position(): number {

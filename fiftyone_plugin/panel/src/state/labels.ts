@@ -14,10 +14,10 @@ export const CHART_COLOURS: string[] = data.chartColours;
 export const PERSON_COLOURS: string[] = data.personColours;
 /** States of people whose issues no longer count. */
 export const DECIDED = data.decided as PersonState[];
-/** A doubt from here on is a reason. */
-export const LEAST_DOUBT: number = data.leastDoubt;
+/** An issue score from here on is a reason. */
+export const MIN_ISSUE_SCORE: number = data.minIssueScore;
 /** Pixels that the box of a person who is added has at least each way. */
-export const LEAST_SIDE: number = data.leastSide;
+export const MIN_BOX_SIDE: number = data.minBoxSide;
 /** Of a byte that holds a part: set where the mask is. */
 export const MASK_BIT: number = data.maskBit;
 

@@ -94,5 +94,5 @@ export const isDecided = ({ state }: Person) => DECIDED.includes(state);
 
 /** The largest issue of a person, −1 if somebody has decided about it. */
 export function worstIssue(person: Person): number {
-    return isDecided(person) ? -1 : Math.max(0, ...Object.values(person.doubts));
+    return isDecided(person) ? -1 : Math.max(0, ...Object.values(person.issues));
 }

@@ -182,14 +182,14 @@ export class Session extends ReviewState {
         if (!image || (back && image.sample !== back)) return;
         // The decision was that nobody is there.
         if (back && !image.people.size) this.edits.make({ kind: "nobody", nobody: false });
-        else this.edits.step(action);
+        else this.edits.undoOrRedo(action);
     }
 
     private showImage(image: Image) {
         if (this.image) closePhoto(this.image.photo);
         this.drawing.abandon(); // what was begun on the other image
         this.edits.applyPending(image);
-        const descriptions = this.setup?.doubts ?? {};
+        const descriptions = this.setup?.issues ?? {};
         const rank = (person: Person) => (this.queue.matches(person, descriptions) ? 2 : 0) + worstIssue(person);
         const selected = [...image.people.values()].sort((a, b) => rank(b) - rank(a))[0]?.key ?? null;
         this.edits.openHistory(image);

@@ -2,7 +2,7 @@
 
 import { drawDots, drawLine } from "../canvas/shapes";
 import { boxBetween, simplifyLine, withoutRepeats } from "../state/geometry";
-import { LEAST_SIDE } from "../state/labels";
+import { MIN_BOX_SIDE } from "../state/labels";
 import { personAt } from "../state/people";
 import { merge } from "./person_edits";
 import {
@@ -71,7 +71,7 @@ export const addTool: Tool = {
         if (session.drawing.points.length < 2) return;
         const [start, end] = session.drawing.finish();
         const box = boxBetween(start, end);
-        if (Math.min(box[2], box[3]) < LEAST_SIDE) return session.set({ message: "Drag a box around the whole person." });
+        if (Math.min(box[2], box[3]) < MIN_BOX_SIDE) return session.set({ message: "Drag a box around the whole person." });
         session.edits.make({ kind: "add", box }, (context, scale) => {
             context.lineWidth = 2 / scale;
             context.strokeStyle = "#fff";

@@ -8,12 +8,12 @@ import type { Session } from "../state/session";
 import { correctSurface, swap } from "../tools/person_edits";
 
 /** The corner that is farthest from the pixel in question, which must stay in sight. */
-function cornerAwayFrom(pixel: [number, number], view: Viewport) {
-    const [x, y] = view.toScreen(pixel);
-    return { [x > view.width / 2 ? "left" : "right"]: 8, [y > view.height / 2 ? "top" : "bottom"]: 8 };
+function cornerAwayFrom(pixel: [number, number], viewport: Viewport) {
+    const [x, y] = viewport.toScreen(pixel);
+    return { [x > viewport.width / 2 ? "left" : "right"]: 8, [y > viewport.height / 2 ? "top" : "bottom"]: 8 };
 }
 
-export function BodyMap({ session, view }: { session: Session; view: Viewport }) {
+export function BodyMap({ session, viewport }: { session: Session; viewport: Viewport }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
     const [body, setBody] = React.useState<Body | null>(null);
     const [, rerender] = React.useReducer((count: number) => count + 1, 0);
@@ -56,7 +56,7 @@ export function BodyMap({ session, view }: { session: Session; view: Viewport })
                     width={body?.width ?? 1}
                     height={body?.height ?? 1}
                     className={session.wrongPixel ? "dp-asked" : ""}
-                    style={session.wrongPixel ? cornerAwayFrom(session.wrongPixel, view) : {}}
+                    style={session.wrongPixel ? cornerAwayFrom(session.wrongPixel, viewport) : {}}
                     onMouseMove={(event) => session.setHover({ bodyHover: placeUnder(event) })}
                     onMouseLeave={() => session.setHover({ bodyHover: null })}
                     onClick={(event) => {

@@ -1,4 +1,4 @@
-// "Approve the rest": everything up to a doubt at once, after a look at some of it.
+// "Approve the rest": everybody up to an issue score at once, after a look at some of the images.
 
 import { RefusedError } from "../api/host";
 import { approveBelow, newRequestName, spotCheck, takeBack } from "../api/operators";
@@ -8,7 +8,7 @@ import type { Session } from "../state/session";
 
 export function BulkApproval({ session }: { session: Session }) {
     const [isOpen, setOpen] = React.useState(false);
-    const [doubt, setDoubt] = React.useState(0.1);
+    const [issueScore, setIssueScore] = React.useState(0.1);
     const [share, setShare] = React.useState(10);
     /** What the sliders stand for; null until the server has counted. */
     const [counts, setCounts] = React.useState<SpotCheckResult | null>(null);
@@ -21,7 +21,7 @@ export function BulkApproval({ session }: { session: Session }) {
         setCounts(null);
         let isWanted = true;
         const timer = setTimeout(() => {
-            spotCheck(session.scope, doubt, share / 100, seed).then(
+            spotCheck(session.scope, issueScore, share / 100, seed).then(
                 (result) => isWanted && setCounts(result),
                 (error) => session.set({ message: error.message }),
             );
@@ -30,7 +30,7 @@ export function BulkApproval({ session }: { session: Session }) {
             isWanted = false;
             clearTimeout(timer);
         };
-    }, [session, isOpen, doubt, share, seed]);
+    }, [session, isOpen, issueScore, share, seed]);
 
     if (!isOpen) {
         return (
@@ -54,7 +54,7 @@ export function BulkApproval({ session }: { session: Session }) {
         const approval = { name: newRequestName(), prefix: session.scope.prefix, approved: null };
         session.setBulkApproval(approval);
         try {
-            const { approved } = await approveBelow(session.scope, doubt, session.author, approval.name);
+            const { approved } = await approveBelow(session.scope, issueScore, session.author, approval.name);
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             close();
@@ -70,8 +70,8 @@ export function BulkApproval({ session }: { session: Session }) {
     return (
         <div className="dp-dialog">
             <label>
-                Doubt up to {doubt.toFixed(2)}
-                <input autoFocus type="range" min="0" max="1" step="0.01" value={doubt} onChange={(e) => setDoubt(+e.target.value)} />
+                Issue score up to {issueScore.toFixed(2)}
+                <input autoFocus type="range" min="0" max="1" step="0.01" value={issueScore} onChange={(e) => setIssueScore(+e.target.value)} />
             </label>
             <label>
                 Look at {share} % first

@@ -32,7 +32,7 @@ export function PeopleList({ session }: { session: Session }) {
 function PersonRow({ session, person }: { session: Session; person: Person }) {
     const index = session.indexOf(person);
     const isOpen = person.key === session.selected;
-    const doubt = Math.max(worstIssue(person), 0);
+    const issueScore = Math.max(worstIssue(person), 0);
     const row = React.useRef<HTMLDivElement>(null);
     React.useEffect(() => {
         if (isOpen) row.current!.scrollIntoView({ block: "nearest" });
@@ -53,8 +53,8 @@ function PersonRow({ session, person }: { session: Session; person: Person }) {
                 </span>
                 <span className={`dp-state dp-${person.state}`}>{person.state}</span>
                 {person.author && <span className="dp-dim">by {person.author}</span>}
-                <div className="dp-bar dp-doubt" title={`doubt ${doubt.toFixed(2)}`}>
-                    <div style={{ width: `${100 * doubt}%` }} />
+                <div className="dp-bar dp-issue" title={`issue score ${issueScore.toFixed(2)}`}>
+                    <div style={{ width: `${100 * issueScore}%` }} />
                 </div>
             </div>
             {!isOpen && session.tool === "merge" && session.person && (
@@ -76,9 +76,9 @@ function PersonRow({ session, person }: { session: Session; person: Person }) {
 }
 
 function PersonDetails({ session, person }: { session: Session; person: Person }) {
-    const descriptions = session.setup?.doubts ?? {};
-    const doubts = Object.entries(person.doubts).filter(([, value]) => value >= 0.05);
-    doubts.sort((a, b) => b[1] - a[1]);
+    const descriptions = session.setup?.issues ?? {};
+    const issues = Object.entries(person.issues).filter(([, value]) => value >= 0.05);
+    issues.sort((a, b) => b[1] - a[1]);
     return (
         <div className="dp-details">
             <div className="dp-row">
@@ -98,12 +98,12 @@ function PersonDetails({ session, person }: { session: Session; person: Person }
                 </button>
             </div>
             <Comment key={person.key} session={session} person={person} />
-            {doubts.map(([name, value]) => (
-                <ScoreBar key={name} name={descriptions[name] ?? name} value={value} className="dp-doubt" />
+            {issues.map(([name, value]) => (
+                <ScoreBar key={name} name={descriptions[name] ?? name} value={value} className="dp-issue" />
             ))}
             <div className="dp-quality" title="How sure the model is of the person's labels">
                 {Object.entries(person.quality).map(([name, value]) => (
-                    <ScoreBar key={name} name={name} value={value} className="dp-sure" />
+                    <ScoreBar key={name} name={name} value={value} className="dp-confidence" />
                 ))}
             </div>
             {person.model && <span className="dp-dim">labelled by {person.model}</span>}
@@ -113,7 +113,7 @@ function PersonDetails({ session, person }: { session: Session; person: Person }
 
 function ScoreBar({ name, value, className }: { name: string; value: number; className: string }) {
     return (
-        <div className="dp-figure">
+        <div className="dp-score-bar">
             <span>{name}</span>
             <div className={`dp-bar ${className}`}>
                 <div style={{ width: `${100 * value}%` }} />

@@ -33,7 +33,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     <div style={{ width: `${100 * doneShare}%` }} />
                 </div>
             </div>
-            <div title="People to decide by doubt: certain ones left, doubtful ones right">
+            <div title="People to decide by issue score: 0 left, 1 right">
                 <Histogram counts={result.histogram} />
             </div>
             <div className="dp-chips">
@@ -64,7 +64,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     onChange={(event) => session.filter({ order: event.target.value })}
                     title="Order of the queue"
                 >
-                    <option value="doubt">most doubtful first</option>
+                    <option value="issue_score">most issues first</option>
                     <option value="file">by file name</option>
                 </select>
                 <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title="All people and their scores (J)">
@@ -119,8 +119,8 @@ const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; ope
                         <span className="dp-dim" title="people to decide / people">
                             {item.open ? (item.people ? `${item.open}/${item.people}` : "nobody?") : "✓"}
                         </span>
-                        <div className="dp-bar dp-doubt" title={`doubt ${item.doubt.toFixed(2)}`}>
-                            <div style={{ width: `${100 * item.doubt}%` }} />
+                        <div className="dp-bar dp-issue" title={`issue score ${item.issue_score.toFixed(2)}`}>
+                            <div style={{ width: `${100 * item.issue_score}%` }} />
                         </div>
                     </button>
                 ))}

@@ -27,7 +27,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     // The App makes a new list at every render: only what it says counts.
     const stages = JSON.stringify(useView() ?? []);
     const session = sessionOf(dataset);
-    const [view] = React.useState(() => new Viewport());
+    const [viewport] = React.useState(() => new Viewport());
     const [, rerender] = React.useReducer((count: number) => count + 1, 0);
     const root = React.useRef<HTMLDivElement>(null);
 
@@ -62,7 +62,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
             if (event.key === "Enter" || event.key === "Escape") root.current?.focus();
             return;
         }
-        if (handleKey({ session, view }, event.nativeEvent)) {
+        if (handleKey({ session, viewport }, event.nativeEvent)) {
             event.preventDefault();
             event.stopPropagation();
             event.nativeEvent.stopImmediatePropagation();
@@ -105,7 +105,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                                 <Hint session={session} />
                             </div>
                             <div className="dp-photo">
-                                <Stage session={session} view={view} />
+                                <Stage session={session} viewport={viewport} />
                                 {(loading || !setup) && <div className="dp-loading">Loading…</div>}
                                 {setup && !image && !loading && !session.message && (
                                     <div className="dp-loading">No image in the queue. Change the filters.</div>
@@ -115,7 +115,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                         </div>
                         <div className="dp-column dp-right">
                             <PeopleList session={session} />
-                            {setup && <BodyMap session={session} view={view} />}
+                            {setup && <BodyMap session={session} viewport={viewport} />}
                             <Author session={session} />
                         </div>
                     </div>

@@ -3,13 +3,13 @@
 import { fetchScores } from "../api/operators";
 import type { ScoreColumn, ScoreTable as Table } from "../api/types";
 import { focusPanel } from "../input/panel_element";
-import { LEAST_DOUBT } from "../state/labels";
+import { MIN_ISSUE_SCORE } from "../state/labels";
 import type { Session } from "../state/session";
 import { FileName } from "./file_name";
 import { Histogram } from "./histogram";
 
 export function ScoreTable({ session }: { session: Session }) {
-    const [order, setOrder] = React.useState("doubt");
+    const [order, setOrder] = React.useState("issue_score");
     const [table, setTable] = React.useState<Table | null>(null);
     React.useEffect(() => {
         let isWanted = true;
@@ -86,10 +86,10 @@ function ColumnHeader({ column, isOn, sortBy }: { column: ScoreColumn; isOn: boo
 
 function Cell({ column, value }: { column: ScoreColumn; value: number | null }) {
     if (value === null) return <td className="dp-dim">–</td>;
-    const isWrong = column.is_doubt && value >= LEAST_DOUBT;
+    const isWrong = column.is_issue && value >= MIN_ISSUE_SCORE;
     return (
         <td className={isWrong ? "dp-wrong" : ""}>
-            <div className={`dp-bar ${column.is_doubt ? "dp-doubt" : "dp-sure"}`}>
+            <div className={`dp-bar ${column.is_issue ? "dp-issue" : "dp-confidence"}`}>
                 <div style={{ width: `${100 * value}%` }} />
             </div>
             <span className="dp-number">{value.toFixed(2)}</span>

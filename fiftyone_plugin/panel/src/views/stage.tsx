@@ -7,7 +7,7 @@ import { PointerInput } from "../input/pointer_input";
 import type { Session } from "../state/session";
 import { TOOLS } from "../tools/tools";
 
-export function Stage({ session, view }: { session: Session; view: Viewport }) {
+export function Stage({ session, viewport }: { session: Session; viewport: Viewport }) {
     const canvas = React.useRef<HTMLCanvasElement>(null);
     React.useEffect(() => {
         const tool: ToolOverlay = {
@@ -16,12 +16,12 @@ export function Stage({ session, view }: { session: Session; view: Viewport }) {
             },
             draw: (context, pixel) => TOOLS[session.tool].draw?.(session, context, pixel),
         };
-        const painter = new Painter(canvas.current!, session, view, tool);
-        const input = new PointerInput(canvas.current!, session, view, painter);
+        const painter = new Painter(canvas.current!, session, viewport, tool);
+        const input = new PointerInput(canvas.current!, session, viewport, painter);
         return () => {
             input.close();
             painter.close();
         };
-    }, [session, view]);
+    }, [session, viewport]);
     return <canvas ref={canvas} className="dp-canvas" data-testid="dp-canvas" />;
 }

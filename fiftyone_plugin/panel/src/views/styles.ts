@@ -1,4 +1,4 @@
-// The panel's look, close to the App's dark theme.
+// The panel's styles, close to the App's dark theme.
 
 export const STYLES = `
 .dp-review { position: relative; width: 100%; height: 100%; container-type: size; display: flex; flex-direction: column; overflow: hidden; outline: none;
@@ -32,7 +32,7 @@ export const STYLES = `
 .dp-input { width: 100%; } .dp-review input[type=range] { width: 90px; accent-color: #ff6d04; }
 .dp-dim { color: #9aa0a6; font-size: 12px; }
 .dp-bar { height: 5px; border-radius: 3px; background: #34393e; overflow: hidden; flex: 1; min-width: 30px; }
-.dp-bar > div { height: 100%; background: #4cae6d; } .dp-doubt > div { background: #ff8f3d; } .dp-sure > div { background: #5b8def; }
+.dp-bar > div { height: 100%; background: #4cae6d; } .dp-issue > div { background: #ff8f3d; } .dp-confidence > div { background: #5b8def; }
 .dp-progress { display: flex; flex-direction: column; gap: 4px; } .dp-progress .dp-bar { flex: none; }
 .dp-histogram { display: flex; align-items: flex-end; gap: 1px; height: 34px; }
 .dp-histogram > div { flex: 1; background: #5f676e; min-height: 1px; }
@@ -51,9 +51,9 @@ export const STYLES = `
 .dp-state.dp-rejected, .dp-chip.dp-rejected { color: #ff7a7a; } .dp-state.dp-edited, .dp-chip.dp-edited { color: #6fb0ff; }
 .dp-button.dp-approved { background: #24633b; border-color: #2f7d4b; } .dp-button.dp-rejected { background: #6d2a2a; border-color: #8d3838; }
 .dp-details { display: flex; flex-direction: column; gap: 5px; padding-top: 6px; } .dp-details .dp-button { padding: 3px 6px; }
-.dp-figure { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
+.dp-score-bar { display: grid; grid-template-columns: 1fr 60px 30px; gap: 6px; align-items: center; font-size: 12px; }
 .dp-quality { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 8px; }
-.dp-quality .dp-figure { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
+.dp-quality .dp-score-bar { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
 @container (max-width: 1000px) { .dp-quality { grid-template-columns: 1fr; } }
 .dp-settings { flex: none; flex-wrap: nowrap; }
 .dp-settings .dp-dim { min-width: 4em; }
