@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.photos.atomic_files import whole_file
 from annotator.retraining.corrections import BY_HUMANS, Subset, write_corrections
+from model.pretrained import weights_of
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
     from annotator.runs.dataset import Samples, Summary
     from model.config import RunConfig
-    from model.sources import Record, Source
+    from model.sources import Record
 
 REPORT, REPORT_BY_HUMANS = "report.json", "report-by-humans.json"
 
@@ -207,72 +207,33 @@ class Retraining:
 
     def _config(self) -> tuple[RunConfig, list[list[Record]]]:
         """How to train, and the records of its data."""
-        from model.config import make_config, read_config
-        from model.sources import Source, read_source
-        from model.training import shares_of
-        from model.weights import open_cascade
+        from model.fine_tuning import fine_tuning_config
 
-        preset = open_cascade(self.weights).config.preset
-        base = read_config(self.plan.base) if self.plan.base else make_config(preset)
-        if base.preset != preset:
-            raise ValueError(f"{self.plan.base}: preset is {base.preset!r}, that of the weights {preset!r}")
-        records = [read_source(source) for source in base.data]
-        shares = shares_of(base.data, records)
-        rest = tuple(
-            replace(source, weight=(1 - self.plan.share) * share / sum(shares))
-            for source, share in zip(base.data, shares, strict=True)
+        return fine_tuning_config(
+            self.weights,
+            self.outcome.trained_on.folder,
+            self.outcome.validation.folder,
+            epochs=self.plan.epochs,
+            steps=self.plan.steps,
+            batch=self.plan.batch,
+            size=self.plan.size,
+            learning_rate=self.plan.learning_rate,
+            share=self.plan.share,
+            base=self.plan.base,
         )
-
-        def own(subset: Subset, weight: float = 0.0) -> Source:
-            annotations, images, iuv = (
-                str(subset.folder / name) for name in ("annotations.json", "images", "iuv")
-            )
-            return Source(annotations, images, weight, iuv)
-
-        plan, short = self.plan, {"batch": self.plan.batch, "size": self.plan.size, "growth": ()}
-        last = replace(
-            base.stages[2],
-            **short,
-            epochs=plan.epochs,
-            steps=plan.steps,
-            learning_rate=plan.learning_rate,
-            schedule="cosine",
-            patience=0,
-            frozen_epochs=0,
-            # The statistics of a few images are worse than those the weights bring.
-            settled_epochs=plan.epochs,
-        )
-        before = tuple(replace(stage, **short, epochs=0) for stage in base.stages[:2])
-        corrections = own(self.outcome.trained_on, plan.share if rest else 1.0)
-        config = replace(
-            base,
-            data=(corrections, *rest),
-            # Beside much base data the corrections would hardly count.
-            validation=(own(self.outcome.validation),),
-            backbone_weights=None,
-            backbone_share=0.0,
-            start_weights=str(self.weights),
-            stages=(*before, last),
-        )
-        return config, [read_source(corrections), *records]
 
     def _export(self) -> None:
         from annotator.photos.finding import find_photos
-        from model.export import export_onnx, read_images
-        from model.weights import open_cascade
+        from model.fine_tuning import export_fine_tuned
 
-        weights, report = self.out / "run" / "stage3.npz", self.out / "run" / "report.json"
-        photos = find_photos(self.outcome.trained_on.folder / "images")[:8]
-        export_onnx(
-            open_cascade(weights),
+        export_fine_tuned(
+            self.out / "run",
             self.outcome.model,
-            read_images(photos, self.old.side),
+            find_photos(self.outcome.trained_on.folder / "images"),
+            side=self.old.side,
             model_id=self.model_id,
-            report=report.read_bytes(),
             weights_license=self.old.info.license,
         )
-        with whole_file(self.outcome.model.with_suffix(".npz")) as temporary:
-            shutil.copyfile(weights, temporary)
 
     def _measure(self, network: Network) -> None:
         from annotator.evaluation.evaluate import evaluate
@@ -320,12 +281,3 @@ def _remember_run(dataset: fo.Dataset, folder: Path) -> None:
 def finished_report(folder: Path) -> Path:
     """Where a finished run's comparison is, in Markdown; one that is not finished has none."""
     return folder / "report.md"
-
-
-def weights_of(model: Path) -> Path:
-    """Where the weights of an ONNX file are by convention."""
-    if model == DEFAULT_MODEL:
-        from model.pretrained import LITE
-
-        return LITE
-    return model.with_suffix(".npz")

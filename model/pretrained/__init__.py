@@ -1,6 +1,13 @@
-"""Weights that come with the package, in the form of :mod:`model.weights`."""
+"""Weights that come with the package, in the form of :mod:`model.weights`. Imports neither Keras nor ONNX Runtime."""
 
 from pathlib import Path
 
+from annotator.inference.network import DEFAULT_MODEL
+
 LITE = Path(__file__).resolve().parent / "lite.npz"
 """The default model: start a training from it with ``--start``."""
+
+
+def weights_of(model: Path) -> Path:
+    """Where the weights of an ONNX file are by convention: beside it, or here for the package's model."""
+    return LITE if model == DEFAULT_MODEL else model.with_suffix(".npz")

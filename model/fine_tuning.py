@@ -1,0 +1,127 @@
+"""Fine-tuning: train on from finished weights on corrected labels, and export the result.
+
+This is what :mod:`annotator.retraining` calls; it decides what is corrected and compares the models.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from annotator.photos.atomic_files import whole_file
+from model.config import RunConfig, make_config, read_config
+from model.export import export_onnx, read_images
+from model.sources import Record, Source, read_source
+from model.training import shares_of
+from model.weights import open_cascade
+
+CHECKED_PHOTOS = 8
+"""Photos on which an export is compared with Keras."""
+
+
+def fine_tuning_config(
+    weights: str | Path,
+    corrections: Path,
+    validation: Path,
+    *,
+    epochs: int,
+    steps: int,
+    batch: int,
+    size: int,
+    learning_rate: float,
+    share: float = 0.5,
+    base: Path | None = None,
+) -> tuple[RunConfig, list[list[Record]]]:
+    """The configuration of a fine-tuning and the records of its ``data``, for :class:`model.training.Run`.
+
+    Only the third training stage is run, on all nets, with batch norm frozen.
+
+    Args:
+        weights: ``.npz`` to go on from.
+        corrections: folder with ``annotations.json``, ``images/`` and ``iuv/``.
+        validation: the same, of the photos that say which epoch is best.
+        epochs: of the third stage.
+        steps: batches per epoch.
+        batch: samples per batch.
+        size: side of the samples in pixels.
+        learning_rate: at its highest; it falls along a cosine.
+        share: of the samples that are corrections, where there is a base.
+        base: config of a training run whose data are the rest of the samples and whose other settings hold here, too;
+            None for the corrections alone and the recipe of the weights' preset.
+
+    Raises:
+        ValueError: the base is of another preset than the weights.
+        DataError, WeightsError: a file that cannot be used; names it.
+    """
+    preset = open_cascade(weights).config.preset
+    run = read_config(base) if base else make_config(preset)
+    if run.preset != preset:
+        raise ValueError(f"{base}: preset is {run.preset!r}, that of the weights {preset!r}")
+    records = [read_source(source) for source in run.data]
+    shares = shares_of(run.data, records)
+    rest = tuple(
+        replace(source, weight=(1 - share) * each / sum(shares))
+        for source, each in zip(run.data, shares, strict=True)
+    )
+    short = {"batch": batch, "size": size, "growth": ()}
+    last = replace(
+        run.stages[2],
+        **short,
+        epochs=epochs,
+        steps=steps,
+        learning_rate=learning_rate,
+        schedule="cosine",
+        patience=0,
+        frozen_epochs=0,
+        # The statistics of a few images are worse than those the weights bring.
+        settled_epochs=epochs,
+    )
+    before = tuple(replace(stage, **short, epochs=0) for stage in run.stages[:2])
+    corrected = _source(corrections, share if rest else 1.0)
+    config = replace(
+        run,
+        data=(corrected, *rest),
+        # Beside much base data the corrections would hardly count.
+        validation=(_source(validation),),
+        backbone_weights=None,
+        backbone_share=0.0,
+        start_weights=str(weights),
+        stages=(*before, last),
+    )
+    return config, [read_source(corrected), *records]
+
+
+def _source(folder: Path, weight: float = 0.0) -> Source:
+    annotations, images, iuv = (str(folder / name) for name in ("annotations.json", "images", "iuv"))
+    return Source(annotations, images, weight, iuv)
+
+
+def export_fine_tuned(
+    run: Path, onnx: Path, photos: Sequence[Path], *, side: int, model_id: str, weights_license: str = ""
+) -> None:
+    """Write a finished run's model as an ONNX file, and its weights as an ``.npz`` beside it.
+
+    Args:
+        run: folder of the run.
+        onnx: file to write.
+        photos: for the comparison with Keras; the first :data:`CHECKED_PHOTOS` count.
+        side: of the graph's input in pixels, a multiple of 32.
+        model_id: under which labels made by the file are known.
+        weights_license: for the file's description.
+
+    Raises:
+        ExportError: Keras and ONNX Runtime disagree.
+    """
+    weights = run / "stage3.npz"
+    export_onnx(
+        open_cascade(weights),
+        onnx,
+        read_images(photos[:CHECKED_PHOTOS], side),
+        model_id=model_id,
+        report=(run / "report.json").read_bytes(),
+        weights_license=weights_license,
+    )
+    with whole_file(onnx.with_suffix(".npz")) as temporary:
+        shutil.copyfile(weights, temporary)
