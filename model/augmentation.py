@@ -1,4 +1,4 @@
-"""Augmentation: one affine map for geometry, imgaug for the look of the photo.
+"""Augmentation: one affine map for geometry, imgaug for the colours and noise of the pixels.
 
 Geometry is drawn here as a single matrix from image to sample, so that photo and labels are resampled once
 and a horizontal flip swaps left and right in every label (:mod:`model.samples` does the swap).
@@ -7,40 +7,46 @@ and a horizontal flip swaps left and right in every label (:mod:`model.samples` 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+from typing import Literal
 
 import numpy as np
+from pydantic import NonNegativeFloat
+from pydantic.dataclasses import dataclass
 
-from model.pasting import Pasting
+from model.copy_paste import CopyPaste
+from model.fields import CHECKED, Range, Share
 
-COARSEST = 5.0
+Photometric = Literal["thesis", "strong"]
+"""``"thesis"``: blur and brightness; ``"strong"``: also contrast, colour, noise and JPEG."""
+
+MAX_COARSENESS = 5.0
 """Sample pixels per pixel of the photo, at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Augmentation:
     """Strengths; the defaults of geometry, blur and brightness are the thesis's."""
 
-    geometry: float = 0.75
+    geometry: Share = 0.75
     """Probability of scale, shift, rotation and shear."""
-    scale: tuple[float, float] = (0.8, 1.4)
-    shift: float = 0.2
+    scale: Range = (0.8, 1.4)
+    shift: NonNegativeFloat = 0.2
     """Of the sample's side, each way."""
-    rotation: float = 35.0
+    rotation: NonNegativeFloat = 35.0
     """Degrees each way."""
-    upturned: float = 0.0
+    upturned: Share = 0.0
     """Probability of a rotation by any angle instead: people lie, dive and stand on their hands."""
-    shear: float = 4.0
+    shear: NonNegativeFloat = 4.0
     """Degrees each way."""
-    flip: float = 0.5
+    flip: Share = 0.5
     """Probability of a horizontal flip; the thesis has none."""
-    coarse: float = 0.0
+    coarse: Share = 0.0
     """Probability of fewer pixels, enlarged to the sample's size, as small people in a photo are."""
-    look: str = "strong"
-    """``"thesis"``: blur and brightness; ``"strong"``: also contrast, colour, noise and JPEG."""
-    pasting: Pasting = field(default_factory=Pasting)
-    """People and things from other photos."""
+    photometric: Photometric = "strong"
+    copy_paste: CopyPaste = field(default_factory=CopyPaste)
+    """People and occluders from other photos."""
 
 
 def sample_matrix(
@@ -84,18 +90,18 @@ def coarse_side(size: int, augmentation: Augmentation | None, rng: np.random.Gen
     """Side in pixels of the square that is enlarged to a sample of side ``size``: that itself, if nothing is."""
     if augmentation is None or rng.random() >= augmentation.coarse:
         return size
-    return round(size / np.exp(rng.uniform(0, np.log(COARSEST))))
+    return round(size / np.exp(rng.uniform(0, np.log(MAX_COARSENESS))))
 
 
-def change_look(image: np.ndarray, look: str, rng: np.random.Generator) -> np.ndarray:
-    """The same picture through another camera. image: uint8 [h, w, 3] RGB."""
-    augmenter = _augmenter(look, threading.get_ident())
+def augment_pixels(image: np.ndarray, strength: Photometric, rng: np.random.Generator) -> np.ndarray:
+    """A photo with other blur, brightness, colours and noise. image: uint8 [h, w, 3] RGB."""
+    augmenter = _augmenter(strength, threading.get_ident())
     augmenter.seed_(int(rng.integers(2**31)))
     return augmenter(image=image)
 
 
 @cache
-def _augmenter(look: str, thread: int):
+def _augmenter(strength: Photometric, thread: int):
     """One augmenter per thread, because each carries its own random state."""
     import imgaug.augmenters as iaa
 
@@ -103,10 +109,10 @@ def _augmenter(look: str, thread: int):
         iaa.Sometimes(0.2, iaa.GaussianBlur((0.1, 2.0))),
         iaa.Add((-10, 10), per_channel=True),
     ]
-    if look == "thesis":
+    if strength == "thesis":
         return iaa.Sequential(thesis)
-    if look != "strong":
-        raise ValueError(f"augmentation.look is {look!r}: use 'thesis' or 'strong'")
+    if strength != "strong":
+        raise ValueError(f"augmentation.photometric is {strength!r}: use 'thesis' or 'strong'")
     return iaa.Sequential(
         [
             *thesis,

@@ -8,8 +8,8 @@ import keras
 from keras import layers, ops
 
 MOMENTUM = 0.97
-"""Of batch norm's running statistics: Keras's 0.99 lags behind a stage of a few hundred steps, and then the
-network answers otherwise than it was trained."""
+"""Of batch norm's running statistics: Keras's 0.99 lags behind in a stage of a few hundred steps, and the network then
+predicts otherwise than in training."""
 
 
 @keras.saving.register_keras_serializable("densepose")
@@ -100,10 +100,9 @@ def dilated_unet(
     return conv(x, features, 1, f"{name}_features", norm=norm)
 
 
-def look_around(x, name: str, width: int, dilation: int):
-    """A residual block that sees the whole map: a dilated 3×3 convolution whose result, pooled over all of the
-    map by mean and maximum, is told to every place (Hu et al., "Squeeze-and-Excitation Networks", 2018, who
-    multiply where this adds).
+def global_context(x, name: str, width: int, dilation: int):
+    """A residual block with global context: a dilated 3×3 convolution whose result, pooled over the whole map by mean
+    and maximum, is added at every pixel (Hu et al., "Squeeze-and-Excitation Networks", 2018, who multiply).
 
     Args:
         x: [N, h, w, width].
@@ -111,15 +110,15 @@ def look_around(x, name: str, width: int, dilation: int):
     Returns:
         [N, h, w, width], after ReLU.
     """
-    seen = conv(x, width, 3, f"{name}_in", norm=True, dilation=dilation)
+    local = conv(x, width, 3, f"{name}_in", norm=True, dilation=dilation)
     pooled = layers.Concatenate(name=f"{name}_pooled")(
         [
-            layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(seen),
-            layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_max")(seen),
+            layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(local),
+            layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_max")(local),
         ]
     )
-    told = layers.Dense(width, use_bias=False, name=f"{name}_told")(pooled)
-    here = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_out_conv")(seen)
-    both = layers.Add(name=f"{name}_join")([here, told])
+    overall = layers.Dense(width, use_bias=False, name=f"{name}_global")(pooled)
+    local = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_out_conv")(local)
+    both = layers.Add(name=f"{name}_join")([local, overall])
     both = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_out_bn")(both)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, both]))

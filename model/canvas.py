@@ -21,8 +21,8 @@ from annotator.photos.reading import PhotoError, read_photo
 from model.losses import IGNORE, SOME
 from model.sources import DataError, Record
 
-MOST_OWNERS = 255
-"""People on an image of whom each pixel knows whose it is; others have no head vectors."""
+MAX_OWNERS = 255
+"""People of an image whose pixels are told apart; further ones have no head vectors."""
 PERSON, PART, CHART, OWNER = range(4)
 """Channels of :attr:`Canvas.labels`."""
 
@@ -104,7 +104,7 @@ def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
     """Parts count where part labels and mask agree (thesis); elsewhere on the person they are unknown."""
     mask = person.mask
     labels[mask, PERSON] = 1
-    labels[mask, OWNER] = index + 1 if index < MOST_OWNERS else 0
+    labels[mask, OWNER] = index + 1 if index < MAX_OWNERS else 0
     labels[mask, CHART] = SOME
     if person.parts is None:
         labels[mask, PART] = SOME

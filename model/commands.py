@@ -7,6 +7,7 @@ import dataclasses
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 
 def add_commands(commands) -> None:
@@ -88,7 +89,7 @@ def prepare_keras(backend: str | None = None) -> None:
 
 def run_train(arguments: argparse.Namespace) -> int:
     prepare_keras(arguments.backend)
-    from model.config import make_config, read_config
+    from model.config import config_from_dict, make_config, read_config
     from model.sources import DataError
     from model.training import train
 
@@ -96,20 +97,22 @@ def run_train(arguments: argparse.Namespace) -> int:
     if arguments.config:
         if arguments.preset:
             raise DataError(f"--preset: {arguments.config} says it: leave it out")
-        config = dataclasses.replace(read_config(arguments.config), **changes)
+        config = read_config(arguments.config)
     elif arguments.data:
-        config = make_config(arguments.preset or "lite", **changes)
+        config = make_config(arguments.preset or "lite")
     else:
         raise DataError("train needs --config, or --data with --images")
-    stages = [_change_stage(plan, i, arguments) for i, plan in enumerate(config.stages)]
-    train(dataclasses.replace(config, stages=tuple(stages)), arguments.out)
+    given = dataclasses.asdict(config)
+    stages = [plan | _stage_changes(arguments, i) for i, plan in enumerate(given["stages"])]
+    train(config_from_dict(given | changes | {"stages": stages}), arguments.out)
     print((arguments.out / "report.md").read_text(encoding="utf-8"))
     print(f"weights: {arguments.out / 'stage3.npz'}")
     return 0
 
 
-def _changes(arguments: argparse.Namespace) -> dict:
-    from model.sources import DataError, Source
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fields of the config that the options set."""
+    from model.sources import DataError
 
     changes = {}
     if len(arguments.data) != len(arguments.images):
@@ -120,12 +123,15 @@ def _changes(arguments: argparse.Namespace) -> dict:
         raise DataError("give --iuv for every --data or for none")
     iuv = arguments.iuv or [""] * len(arguments.data)
     if arguments.data:
-        triples = zip(arguments.data, arguments.images, iuv, strict=True)
-        changes["data"] = tuple(Source(str(a), str(i), weight=0.0, iuv=str(d)) for a, i, d in triples)
+        changes["data"] = [
+            {"annotations": str(annotations), "images": str(images), "weight": 0.0, "iuv": str(dense)}
+            for annotations, images, dense in zip(arguments.data, arguments.images, iuv, strict=True)
+        ]
     if arguments.validation:
         if not arguments.validation_images:
             raise DataError("--validation needs --validation-images")
-        changes["validation"] = (Source(str(arguments.validation), str(arguments.validation_images)),)
+        source = {"annotations": str(arguments.validation), "images": str(arguments.validation_images)}
+        changes["validation"] = [source]
     if arguments.backbone:
         changes["backbone_weights"] = None if arguments.backbone == "none" else arguments.backbone
     if arguments.start:
@@ -135,12 +141,11 @@ def _changes(arguments: argparse.Namespace) -> dict:
     return changes
 
 
-def _change_stage(plan, index: int, arguments: argparse.Namespace):
+def _stage_changes(arguments: argparse.Namespace, index: int) -> dict[str, Any]:
+    """Fields of a stage, counted from 0, that the options set."""
     given = {name: getattr(arguments, name) for name in ("steps", "batch", "size")}
-    changes = {name: value for name, value in given.items() if value is not None}
-    if arguments.epochs:
-        changes["epochs"] = arguments.epochs[index]
-    return dataclasses.replace(plan, **changes)
+    given["epochs"] = arguments.epochs and arguments.epochs[index]
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def run_export(arguments: argparse.Namespace) -> int:

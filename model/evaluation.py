@@ -46,7 +46,7 @@ def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8)
         ``chart_accuracy``: share of labelled chart pixels and points that are right (from stage 2).
     """
     config = cascade.config
-    view = View(size, config.output_stride, config.input_size, config.votes, person_view=0.0)
+    view = View(size, config.output_stride, config.input_size, config.head_vector_targets, person_view=0.0)
     both = np.zeros(15)
     either = np.zeros(15)
     right = seen = 0
@@ -100,7 +100,7 @@ def write_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None
     lines += [
         f"| chart accuracy | {' | '.join(cells)} | – |",
         "",
-        "The thesis's figures are of other images: COCO.",
+        "The thesis's results are of other images: COCO.",
     ]
     with whole_file(out / "report.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

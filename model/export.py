@@ -20,7 +20,8 @@ from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import FORMAT_VERSION, METADATA_KEY, Network
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.reading import PhotoError, read_photo
-from model.cascade import STAGE_NETS, Cascade
+from model.cascade import Cascade
+from model.presets import STAGE_NETS
 
 OPSET = 18
 KEYPOINT_STRIDE = 4
@@ -31,7 +32,7 @@ GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_con
 """Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
 
 SOMEBODY = 0.1
-"""Probability of a person from which these and the head embeddings are compared: elsewhere nobody reads them."""
+"""Probability of a person from which these and the head vectors are compared: elsewhere nobody reads them."""
 
 PRECISIONS = ("float32", "float16-weights", "float16")
 """``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
@@ -46,18 +47,17 @@ class ExportError(ValueError):
 
 
 def decode(raw: dict, config) -> dict:
-    """The graph's last part: raw maps to what crosses the bus, as in the ONNX contract.
+    """The graph's last part: raw maps to the outputs of the ONNX file.
 
     Args:
         raw: outputs of :class:`~model.cascade.Cascade`, [N, h, w, C].
-        config: its :class:`~model.cascade.CascadeConfig`.
+        config: its :class:`~model.presets.CascadeConfig`.
 
     Returns:
         ``person``, ``part_confidence``, ``chart_confidence``, ``u``, ``v`` [N, h, w] float32, ``parts`` and
         ``charts`` [N, h, w] uint8 (the most probable that is not background), ``head_vectors``
-        [N, h, w, 2·votes] float32: the head point, and what else is voted for, as (point − image centre) /
-        input_size, ``keypoints``
-        [N, H / 4, W / 4, 17] float32 heatmaps.
+        [N, h, w, 2·targets] float32: where the head, and any other target of the head vectors, is as seen from the
+        pixel, as (target − image centre) / input_size, ``keypoints`` [N, H / 4, W / 4, 17] float32 heatmaps.
     """
     import tensorflow as tf
 
@@ -72,8 +72,8 @@ def decode(raw: dict, config) -> dict:
     chart = ops.one_hot(chosen["charts"], 24)
     for name, channels in (("u", slice(0, 24)), ("v", slice(24, 48))):
         decoded[name] = ops.clip(ops.sum(raw["uv"][..., channels] * chart, axis=-1), 0.0, 1.0)
-    decoded["head_vectors"] = raw["heads"] + ops.tile(
-        _pixel_field(raw["heads"], config), (1, 1, 1, len(config.votes))
+    decoded["head_vectors"] = raw["head_vectors"] + ops.tile(
+        _pixel_field(raw["head_vectors"], config), (1, 1, 1, len(config.head_vector_targets))
     )
     pool = KEYPOINT_STRIDE // config.output_stride
     decoded["keypoints"] = ops.average_pool(ops.sigmoid(raw["keypoints"]), pool, pool)
@@ -103,7 +103,7 @@ class Parity:
 
     differences: dict[str, float]
     """Largest difference of each map, relative where the value is above 1; where a label flipped, its values
-    are left out, and where nobody is, these and the head embeddings."""
+    are left out, and where nobody is, these and the head vectors."""
     flipped: dict[str, float]
     """Share of pixels whose label differs."""
 
@@ -129,7 +129,7 @@ def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> P
     for name, value in expected.items():
         if name in LABEL_MAPS:
             continue
-        # Head embeddings are not bounded: far from their person they may be large.
+        # Head vectors are not bounded: far from their person they may be large.
         gap = np.abs(value.astype(np.float64) - actual[name]) / np.maximum(np.abs(value), 1.0)
         if name in GATHERED:
             gap = gap[~flips[GATHERED[name]] & people]

@@ -76,7 +76,7 @@ def fine_tuning_config(
         patience=0,
         frozen_epochs=0,
         # The statistics of a few images are worse than those the weights bring.
-        settled_epochs=epochs,
+        frozen_batch_norm_epochs=epochs,
     )
     before = tuple(replace(stage, **short, epochs=0) for stage in run.stages[:2])
     corrected = _source(corrections, share if rest else 1.0)

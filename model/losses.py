@@ -7,9 +7,13 @@ pixel counts nowhere (:data:`IGNORE`) or that it belongs to a person whose part 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
 from keras import ops
+from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic.dataclasses import dataclass
+
+from model.fields import CHECKED
 
 IGNORE = 255
 """Label of pixels that no loss may look at."""
@@ -22,7 +26,7 @@ BACKGROUND_CHART_WEIGHT = 1 / 1200
 """Weight of a background pixel in the thesis's chart loss, where labelled points are single pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Term:
     """Weight of one loss and what its sum is divided by.
 
@@ -30,12 +34,12 @@ class Term:
     that count, which makes sparse points and dense labels comparable.
     """
 
-    weight: float
-    over: str = "counted"
-    unit: float = 1.0
+    weight: NonNegativeFloat
+    over: Literal["counted", "all"] = "counted"
+    unit: PositiveFloat = 1.0
     """Of U, V and head vectors: log cosh turns from the square of an error to its size at about one unit. 1 is
     the thesis's: the square for all errors there are, which hardly pulls on the small ones."""
-    balance: float = 0.0
+    balance: NonNegativeFloat = 0.0
     """Of parts and charts: every class counts with its share of the batch to the power of −balance, so that
     hands weigh more than their few pixels; 0 for none, as in the thesis."""
 
@@ -64,7 +68,7 @@ def person_loss(label, logit, over: str = "counted"):
     return _mean(_binary(target, logit[..., 0]), ops.not_equal(label, IGNORE), over)
 
 
-HEAVIEST = 8.0
+MAX_CLASS_WEIGHT = 8.0
 """Balanced classes weigh at most so many times the mean, and at least its inverse: a class of ten pixels
 should not decide a step."""
 
@@ -74,7 +78,7 @@ def _balance(known, balance: float):
     count = ops.sum(known, axis=(0, 1, 2))
     there = ops.cast(count > 0, "float32")
     share = count * ops.sum(there) / ops.maximum(ops.sum(count), 1.0)
-    return ops.clip(ops.power(ops.maximum(share, 1e-6), -balance), 1 / HEAVIEST, HEAVIEST)
+    return ops.clip(ops.power(ops.maximum(share, 1e-6), -balance), 1 / MAX_CLASS_WEIGHT, MAX_CLASS_WEIGHT)
 
 
 def label_loss(label, logits, over: str = "counted", background: float = 1.0, balance: float = 0.0):
@@ -130,7 +134,7 @@ def keypoint_loss(label, logits, over: str = "counted"):
     return _mean(_binary(target, logits), ops.not_equal(label, IGNORE), over)
 
 
-def head_loss(label, prediction, over: str = "counted", unit: float = 1.0):
+def head_vector_loss(label, prediction, over: str = "counted", unit: float = 1.0):
     """log cosh of head vectors, and of those to other points, summed over the points.
 
     label [N, h, w, 3·points]: x, y of (point − pixel) / input_size, and 1 where known; prediction
@@ -150,9 +154,9 @@ def losses(labels: dict, maps: dict, terms: dict[str, Term]) -> dict:
     Args:
         labels: from :class:`model.samples.Samples`.
         maps: raw outputs of the cascade; missing outputs (early stages) are left out.
-        terms: by ``person``, ``parts``, ``charts``, ``uv``, ``keypoints``, ``heads``.
+        terms: by ``person``, ``parts``, ``charts``, ``uv``, ``keypoints``, ``head_vectors``.
     """
-    integer = {name: ops.cast(label, "int32") for name, label in labels.items() if name != "heads"}
+    integer = {name: ops.cast(label, "int32") for name, label in labels.items() if name != "head_vectors"}
     loss = {}
     for name, term in terms.items():
         if name not in maps:
@@ -169,6 +173,6 @@ def losses(labels: dict, maps: dict, terms: dict[str, Term]) -> dict:
         elif name == "keypoints":
             value = keypoint_loss(integer["keypoints"], maps[name], term.over)
         else:
-            value = head_loss(labels["heads"], maps[name], term.over, term.unit)
+            value = head_vector_loss(labels["head_vectors"], maps[name], term.over, term.unit)
         loss[name] = term.weight * value
     return loss

@@ -1,8 +1,7 @@
 """Batch norm of a pretrained backbone.
 
-Published weights often come with batch norm folded into the convolutions. Trained on like that, nothing holds the
-scale of the activations: within hours nearly all of MobileNetV2's deeper channels end at 0 or 6 for every input,
-and with them what the network knows of whole people.
+Published weights often come with batch norm folded into the convolutions. In further training nothing then normalizes
+the activations: within hours nearly all of MobileNetV2's deeper channels are 0 or 6 for every input.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ def _backbone_norms(cascade: Cascade) -> list[keras.layers.BatchNormalization]:
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
-    """Give the backbone's batch norm the statistics of these images and leave what it computes as it is.
+def recalibrate_batch_norm(cascade: Cascade, images: np.ndarray) -> None:
+    """Set the statistics of the backbone's batch norm to those of these images without changing its outputs.
 
-    Scale and shift change with mean and variance so that every layer answers as before; training can then go
-    on with live statistics from where the pretrained weights are.
+    Scale and shift change with mean and variance so that every layer computes the same; training can then go on with
+    live statistics.
 
     Args:
         images: uint8 or float [N, H, W, 3], RGB 0..255, as they come in training.
@@ -46,7 +45,7 @@ def measure_norms(cascade: Cascade, images: np.ndarray) -> None:
         )
 
 
-def folded(cascade: Cascade) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def folded_convolutions(cascade: Cascade) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Kernel and bias of each of the backbone's convolutions, its batch norm folded into them, by the norm's name."""
     pairs = {}
     for norm in _backbone_norms(cascade):
@@ -57,17 +56,19 @@ def folded(cascade: Cascade) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return pairs
 
 
-def go_back(cascade: Cascade, past: dict[str, tuple[np.ndarray, np.ndarray]], share: float) -> None:
-    """Move the backbone towards what it was before it was trained on.
+def interpolate_backbone(
+    cascade: Cascade, past: dict[str, tuple[np.ndarray, np.ndarray]], share: float
+) -> None:
+    """Set the backbone's weights to the mean of its own and those before it was trained on.
 
-    Half way it often has what it learned since and what it forgot: Wortsman et al., "Robust fine-tuning of zero-shot
-    models" (2022). Its batch norm is left without statistics, for :func:`measure_norms`.
+    The mean often keeps what both have learned: Wortsman et al., "Robust fine-tuning of zero-shot models" (2022). Its
+    batch norm is left without statistics, for :func:`recalibrate_batch_norm`.
 
     Args:
-        past: from :func:`folded`.
+        past: from :func:`folded_convolutions`.
         share: of ``past``, 0..1.
     """
-    for name, now in folded(cascade).items():
+    for name, now in folded_convolutions(cascade).items():
         kernel, bias = (share * old + (1 - share) * new for old, new in zip(past[name], now, strict=True))
         norm = cascade.get_layer(name)
         one = np.ones_like(bias)

@@ -23,15 +23,15 @@ from annotator.labels.label_space import (
     mirror_uv,
 )
 from annotator.labels.people import Person
-from model.augmentation import Augmentation, change_look, coarse_side, sample_matrix
+from model.augmentation import Augmentation, augment_pixels, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
+from model.copy_paste import CopyPasteSources, compose
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
-from model.pasting import Stock, compose
 from model.sources import Record
 
-LEAST_VIEWED = 32
+MIN_VIEWED_SIDE = 32
 """Longer side in pixels of a box that is worth a view of its own."""
-WIDEST_WINDOW = 4.0
+MAX_WINDOW = 4.0
 KEYPOINT_SIGMA = 6.0
 """Of the heatmaps' Gaussians, in input pixels (thesis)."""
 
@@ -45,12 +45,12 @@ class View:
     output_stride: int
     input_size: int
     """Unit of the head vectors in pixels."""
-    votes: tuple[str, ...] = ("head",)
-    """What the head vectors point at, see :attr:`model.cascade.CascadeConfig.votes`."""
+    head_vector_targets: tuple[str, ...] = ("head",)
+    """What the head vectors point at, see :attr:`model.presets.CascadeConfig.head_vector_targets`."""
     person_view: float = 0.5
     """Probability of a person's padded box in place of the whole image, where a person is there."""
     window_view: float = 0.0
-    """Probability of a square window around a person, up to :data:`WIDEST_WINDOW` times its size: what lies
+    """Probability of a square window around a person, up to :data:`MAX_WINDOW` times its size: what lies
     between the two other views."""
 
 
@@ -59,7 +59,7 @@ def make_sample(
     view: View,
     augmentation: Augmentation | None,
     rng: np.random.Generator,
-    stock: Stock | None = None,
+    copy_paste_sources: CopyPasteSources | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One training sample.
 
@@ -68,12 +68,12 @@ def make_sample(
         view: how it is shown.
         augmentation: None for the plain whole image.
         rng: every choice comes from it.
-        stock: people and textures that may be pasted in.
+        copy_paste_sources: people and textures that may be pasted in; None for no pasting.
 
     Returns:
         The photo, uint8 [size, size, 3] RGB, and labels at h = w = size / output_stride: ``person``,
         ``parts``, ``charts`` uint8 [h, w], ``uv`` uint8 [h, w, 2], ``keypoints`` uint8 [h, w, 17],
-        ``heads`` float32 [h, w, 3·votes]; their values are described in :mod:`model.losses`.
+        ``head_vectors`` float32 [h, w, 3·targets]; their values are described in :mod:`model.losses`.
 
     Raises:
         DataError: a photo that cannot be read or has another size than the file says, naming it.
@@ -82,8 +82,8 @@ def make_sample(
     """
     photo = photo_of(record)
     canvas = paint(record, photo.shape[:2])
-    if augmentation is not None and stock is not None:
-        photo = compose(photo, canvas, stock, augmentation.pasting, rng)
+    if augmentation is not None and copy_paste_sources is not None:
+        photo = compose(photo, canvas, copy_paste_sources, augmentation.copy_paste, rng)
     region = _region(canvas, view, augmentation, rng)
     matrix, flip = sample_matrix(region, view.size, augmentation, rng)
     to_output = matrix / view.output_stride
@@ -93,14 +93,14 @@ def make_sample(
     camera = coarse_side(view.size, augmentation, rng)
     image = warp_photo(within(photo, shown), _from(shown, matrix * (camera / view.size)), (camera, camera))
     if augmentation is not None:
-        image = change_look(image, augmentation.look, rng)
+        image = augment_pixels(image, augmentation.photometric, rng)
     image = cv2.resize(image, (view.size, view.size), interpolation=cv2.INTER_LINEAR)
     from_shown = _from(shown, to_output)
     labels = warp(within(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
     uv = warp(within(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
     _paint_points(canvas.people, to_output, charts, uv, owner)
-    keypoints, heads = _paint_keypoints(canvas, shown, to_output, person, owner, view)
+    keypoints, head_vectors = _paint_keypoints(canvas, shown, to_output, person, owner, view)
     if flip:
         parts, charts, uv = _swap_sides(parts, charts, uv)
         keypoints = np.ascontiguousarray(keypoints[..., KEYPOINT_MIRROR])
@@ -110,7 +110,7 @@ def make_sample(
         "charts": charts,
         "uv": uv,
         "keypoints": keypoints,
-        "heads": heads,
+        "head_vectors": head_vectors,
     }
 
 
@@ -120,7 +120,7 @@ def _region(
     """x, y, w, h in image pixels of what is shown."""
     height, width = canvas.labels.shape[:2]
     whole = (0, 0, width, height)
-    boxes = [p.box for p in canvas.people if usable(p) and max(p.box[2:]) >= LEAST_VIEWED]
+    boxes = [p.box for p in canvas.people if usable(p) and max(p.box[2:]) >= MIN_VIEWED_SIDE]
     if not boxes or augmentation is None:
         return whole
     choice = rng.random()
@@ -128,7 +128,7 @@ def _region(
     if choice < view.person_view:
         return padded(box)
     if choice < view.person_view + view.window_view:
-        side = max(w, h) * np.exp(rng.uniform(np.log(1.3), np.log(WIDEST_WINDOW)))
+        side = max(w, h) * np.exp(rng.uniform(np.log(1.3), np.log(MAX_WINDOW)))
         side = min(side, max(width, height))
         # Anywhere as long as the person stays in view, but no further out of the photo than needed.
         low = np.array([x + w - side, y + h - side])
@@ -186,7 +186,7 @@ def pelvis_point(person: Person) -> np.ndarray | None:
     return person.keypoints[HIP_KEYPOINTS, :2].mean(axis=0)
 
 
-VOTE_POINTS = {"head": head_point, "pelvis": pelvis_point}
+TARGET_POINTS = {"head": head_point, "pelvis": pelvis_point}
 
 
 def _paint_keypoints(
@@ -196,7 +196,7 @@ def _paint_keypoints(
     side = person_map.shape[0]
     keypoints = np.zeros((side, side, 17), np.uint8)
     keypoints[person_map == IGNORE] = IGNORE
-    heads = np.zeros((side, side, 3 * len(view.votes)), np.float32)
+    head_vectors = np.zeros((side, side, 3 * len(view.head_vector_targets)), np.float32)
     rows, columns = np.mgrid[:side, :side].astype(np.float32) + 0.5
     sigma = KEYPOINT_SIGMA / view.output_stride
     for index, person in enumerate(canvas.people):
@@ -209,13 +209,13 @@ def _paint_keypoints(
             _fill(keypoints, ~seen, surroundings(person.box, width, height), matrix, IGNORE)
         mine = owner == index + 1
         unit = view.output_stride / view.input_size
-        for i, vote in enumerate(view.votes):
-            point = None if person.crowd else VOTE_POINTS[vote](person)
+        for i, target in enumerate(view.head_vector_targets):
+            point = None if person.crowd else TARGET_POINTS[target](person)
             if point is not None:
                 x, y = _transform(np.asarray(point)[None], matrix)[0]
                 vectors = np.column_stack([x - columns[mine], y - rows[mine]]) * unit
-                heads[mine, 3 * i : 3 * i + 2] = vectors
-                heads[mine, 3 * i + 2] = 1
+                head_vectors[mine, 3 * i : 3 * i + 2] = vectors
+                head_vectors[mine, 3 * i + 2] = 1
     for person in canvas.people:
         if (seen := _seen(person)).any():
             places = person.keypoints[:, :2]
@@ -223,7 +223,7 @@ def _paint_keypoints(
             at = _transform(places, matrix)
             for i in np.flatnonzero(seen):
                 _add_gaussian(keypoints[..., i], at[i], sigma)
-    return keypoints, heads
+    return keypoints, head_vectors
 
 
 def _seen(person: Person) -> np.ndarray:

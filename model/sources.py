@@ -12,22 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import NonNegativeFloat
+from pydantic.dataclasses import dataclass as checked_dataclass
+
 from annotator.coco.extensions import check_image, check_person, is_complete
 from annotator.coco.reader import person_categories
 from annotator.evaluation.ground_truth import DenseLabels
+from model.fields import CHECKED
 
 
 class DataError(ValueError):
     """Training data that cannot be used; the message names file and field."""
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=CHECKED)
 class Source:
     """One annotation file and what goes with it."""
 
     annotations: str
     images: str
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
     """Folder of dense labels, optional: ``<image stem>.png``, see :attr:`annotator.evaluation.ground_truth.DataSet.iuv`.

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from annotator.photos.atomic_files import whole_file
-from model.cascade import Cascade, CascadeConfig
+from model.cascade import Cascade
+from model.presets import CascadeConfig, net_of
 
 CONFIG_KEY = "config"
 
@@ -80,8 +81,8 @@ def mix_weights(first: str | Path, second: str | Path, share: float, path: str |
 def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
     """Fill a cascade from a file, as far as the file goes.
 
-    A file made for other votes has no head vectors to give. Stage nets that read more than those of the file
-    start as if what is new were zero, and so do a context and a pose net that the file does not have.
+    The head vectors of a file made for other targets are left out. Weights for inputs that only the stage nets of the
+    cascade read start at zero, and so do the outputs of a context or pose net that the file does not have.
 
     Returns:
         Names of the stage nets that the file does not have; they keep what they hold.
@@ -92,20 +93,20 @@ def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
     arrays, config, _ = _read(path)
     if not _fits(config, cascade.config):
         raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
-    if config.votes != cascade.config.votes:
-        arrays = {name: array for name, array in arrays.items() if not name.startswith("heads/")}
+    if config.head_vector_targets != cascade.config.head_vector_targets:
+        arrays = {name: array for name, array in arrays.items() if not name.startswith("head_vectors/")}
     missing = []
     for variable in cascade.variables:
         if variable.path in arrays:
             variable.assign(_widened(arrays[variable.path].astype("float32"), variable.shape))
         else:
-            missing.append(variable.path.split("/")[0].split("_")[0])
+            missing.append(net_of(variable.path.split("/")[0]))
     return [name for name in cascade.stage_nets if name in missing]
 
 
 def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:
-    """Whether weights of one shape can fill the other, which may have other votes, stage nets that read more, and a
-    context or pose net where the first has none."""
+    """Whether weights of one shape can fill the other, which may have other targets of its head vectors, stage nets that
+    read more, and a context or pose net where the first has none."""
     stages = {}
     for name, stage in wanted.stages.items():
         reads = given.stages[name].reads if name in given.stages else ()
@@ -113,7 +114,9 @@ def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:
             dataclasses.replace(stage, reads=reads) if reads == stage.reads[: len(reads)] else stage
         )
     nets = {"context": given.context and wanted.context, "pose": given.pose and wanted.pose}
-    return given == dataclasses.replace(wanted, votes=given.votes, stages=stages, **nets)
+    return given == dataclasses.replace(
+        wanted, head_vector_targets=given.head_vector_targets, stages=stages, **nets
+    )
 
 
 def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import csv
 import json
 from copy import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -15,6 +15,7 @@ from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.runs.dataset import annotate_samples
+from model.config import config_from_dict, make_config
 from model.sources import Source
 
 from ..model.conftest import write_source
@@ -112,7 +113,6 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, cap
 def test_sources_of_the_first_training_without_weight_count_by_their_images(
     retrained, tmp_path, weights, shares
 ):
-    from model.config import check_config, make_config
 
     files = [write_source(tmp_path / f"{count}", count) for count in (2, 6)]
     sources = [
@@ -129,7 +129,7 @@ def test_sources_of_the_first_training_without_weight_count_by_their_images(
     own, *rest = settings.data
     assert own.weight == 0.5
     assert [source.weight for source in rest] == pytest.approx(shares)
-    check_config(settings)
+    assert config_from_dict(asdict(settings)) == settings
     (source,) = settings.validation
     assert source.annotations == str(run.outcome.validation.folder / "annotations.json")
 

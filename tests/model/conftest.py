@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as rle
 
+from tests.model.tiny import tiny_config
+
 WIDTH, HEIGHT = 120, 100
 
 
@@ -84,3 +86,13 @@ def write_source(folder: Path, count: int = 8) -> Path:
 def figures(tmp_path_factory) -> Path:
     """Path of an annotation file; its images are in ``images`` beside it."""
     return write_source(tmp_path_factory.mktemp("figures"))
+
+
+@pytest.fixture(scope="session")
+def finished(figures, tmp_path_factory) -> Path:
+    """Folder of a finished run of a tiny network; only read it."""
+    from model.training import train
+
+    out = tmp_path_factory.mktemp("finished") / "run"
+    train(tiny_config(figures), out)
+    return out

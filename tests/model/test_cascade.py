@@ -10,7 +10,7 @@ import pytest
 from model.cascade import (
     OUTPUTS,
     PRESETS,
-    SECOND_THOUGHTS,
+    REFINED_OUTPUTS,
     STAGE_NETS,
     TRAINED_IN_STAGE,
     Cascade,
@@ -24,7 +24,7 @@ THESIS = {
     "charts": (["person", "parts"], 64, 4, 192, (32, 64, 128), (32, 5, 25)),
     "uv": (["charts"], 64, 4, 256, (192, 192, 192), (64, 5, 48)),
     "keypoints": (["parts"], 32, 3, 256, (32, 64, 128), (32, 5, 17)),
-    "heads": (["parts", "charts", "uv", "keypoints"], 128, 4, 256, (128, 128, 128), (32, 3, 2)),
+    "head_vectors": (["parts", "charts", "uv", "keypoints"], 128, 4, 256, (128, 128, 128), (32, 3, 2)),
 }
 
 
@@ -119,12 +119,12 @@ def test_the_context_net_adds_to_charts_and_keypoints_alone():
     for name, value in cascade(image).items():
         np.testing.assert_allclose(value, before[name], atol=1e-5, err_msg=name)
 
-    for name in SECOND_THOUGHTS:
+    for name in REFINED_OUTPUTS:
         cascade.get_layer(f"context_{name}").kernel.assign_add(
             rng.normal(0, 100, (1, 1, 96, OUTPUTS[name])).astype("float32")
         )
     said = {name: np.array(value - before[name]) for name, value in cascade(image).items()}
-    assert {name for name, change in said.items() if np.abs(change).max() > 1e-4} == set(SECOND_THOUGHTS)
+    assert {name for name, change in said.items() if np.abs(change).max() > 1e-4} == set(REFINED_OUTPUTS)
     other = image.copy()
     other[:, :32, :32] = 255 - other[:, :32, :32]
     far = np.array(cascade(other)["charts"] - plain(other)["charts"] - said["charts"])[:, -16:, -16:]

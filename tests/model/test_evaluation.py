@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.cascade import PRESETS
 from model.evaluation import evaluate
+from model.presets import PRESETS
 from model.sources import Source, read_source
 
 SIDE = 64

@@ -9,7 +9,7 @@ from model.losses import (
     KEYPOINT_PEAK,
     SOME,
     Term,
-    head_loss,
+    head_vector_loss,
     keypoint_loss,
     label_loss,
     log_cosh,
@@ -42,7 +42,7 @@ def test_person_loss_is_binary_cross_entropy():
         (person_loss, np.array([[[1, IGNORE]]]), np.zeros((1, 1, 2, 1))),
         (label_loss, np.array([[[3, IGNORE]]]), np.zeros((1, 1, 2, 15))),
         (keypoint_loss, np.stack([np.array([[[KEYPOINT_PEAK, IGNORE]]])] * 17, -1), np.zeros((1, 1, 2, 17))),
-        (head_loss, np.array([[[[0.1, 0.2, 1], [9, 9, 0]]]]), np.zeros((1, 1, 2, 2))),
+        (head_vector_loss, np.array([[[[0.1, 0.2, 1], [9, 9, 0]]]]), np.zeros((1, 1, 2, 2))),
     ],
 )
 def test_ignored_pixels_change_nothing(loss, label, prediction):
@@ -127,4 +127,4 @@ def test_unit_is_where_errors_count_by_their_size():
     for error in (0.02, 0.5):
         prediction = np.array([[[[error, 0.0]]]], np.float32)
         expected = np.log(np.cosh(error / 0.1))
-        assert value(head_loss(label, prediction, unit=0.1)) == pytest.approx(expected, rel=1e-4)
+        assert value(head_vector_loss(label, prediction, unit=0.1)) == pytest.approx(expected, rel=1e-4)

@@ -4,14 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from model.cascade import PRESETS, Cascade
-from model.norms import measure_norms
+from model.cascade import Cascade
+from model.norms import recalibrate_batch_norm
+from tests.model.tiny import tiny_network
 
 
 @pytest.fixture
 def cascade() -> Cascade:
     keras.utils.set_random_seed(1)
-    return Cascade(PRESETS["lite"], ("person",))
+    return Cascade(tiny_network(), ("person",))
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_measured_norms_compute_the_same(cascade, images):
         gamma, beta, mean, variance = norm.get_weights()
         norm.set_weights([gamma * np.sqrt(1 + norm.epsilon), beta + 0.1, 0 * mean, 0 * variance + 1])
     before = keras.ops.convert_to_numpy(cascade(images.astype("float32"), training=False)["person"])
-    measure_norms(cascade, images)
+    recalibrate_batch_norm(cascade, images)
     after = keras.ops.convert_to_numpy(cascade(images.astype("float32"), training=False)["person"])
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4)
     for norm in norms(cascade):
@@ -38,7 +39,7 @@ def test_measured_norms_compute_the_same(cascade, images):
 
 def test_live_batches_then_change_little(cascade, images):
     """Training mode normalizes by the batch: on the measured images it answers as in use."""
-    measure_norms(cascade, images)
+    recalibrate_batch_norm(cascade, images)
     layers = [cascade.get_layer(name).output for name in ("Conv1_relu", "block_3_expand_relu")]
     backbone = keras.Model(cascade.input, layers)
     for live, still in zip(

@@ -10,7 +10,7 @@ import pytest
 
 from annotator.coco.reader import CocoError
 from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
-from model.augmentation import Augmentation, change_look, sample_matrix
+from model.augmentation import Augmentation, augment_pixels, sample_matrix
 from model.canvas import paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.samples import View, make_sample
@@ -18,8 +18,8 @@ from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure
 
 VIEW = View(size=128, output_stride=2, input_size=256, person_view=0.0)
-PLAIN = Augmentation(geometry=0.0, flip=0.0, look="thesis")
-FLIPPED = Augmentation(geometry=0.0, flip=1.0, look="thesis")
+PLAIN = Augmentation(geometry=0.0, flip=0.0, photometric="thesis")
+FLIPPED = Augmentation(geometry=0.0, flip=1.0, photometric="thesis")
 
 
 def record(figures: Path, *annotations: dict, **image) -> Record:
@@ -67,10 +67,12 @@ def test_a_crowd_of_people_is_painted(figures):
 
 def test_head_vectors_point_at_the_head(figures):
     _, labels = sample(figures, person())
-    inside = labels["heads"][..., 2] == 1
+    inside = labels["head_vectors"][..., 2] == 1
     assert (inside == (labels["person"] == 1)).all()
     rows, columns = np.nonzero(inside)
-    head = np.stack([columns + 0.5, rows + 0.5], 1) + labels["heads"][inside][:, :2] * VIEW.input_size / 2
+    head = (
+        np.stack([columns + 0.5, rows + 0.5], 1) + labels["head_vectors"][inside][:, :2] * VIEW.input_size / 2
+    )
     # Mean of nose and eyes, in the square of 120 pixels that the image is padded to.
     expected = np.array([30, 10 + 60 / 8 + 10]) * 64 / WIDTH
     np.testing.assert_allclose(head, np.broadcast_to(expected, head.shape), atol=1e-4)
@@ -138,7 +140,7 @@ def test_views_show_their_region_alone(figures):
         border = round(10 * 64 / 72) - 1
         for edge, shoulder in ((np.s_[:, :border], 5), (np.s_[:, -border:], 6)):
             assert np.ptp(image[::2, ::2][edge], axis=(0, 1)).max() < 30, "padding, blurred a little"
-            for name in ("person", "parts", "charts", "heads"):
+            for name in ("person", "parts", "charts", "head_vectors"):
                 assert not labels[name][edge].any(), name
             assert set(np.unique(labels["keypoints"][edge][..., shoulder])) <= {0, IGNORE}, "the neighbour's"
         assert (labels["keypoints"][..., 0] == KEYPOINT_PEAK).sum() <= 1
@@ -156,17 +158,17 @@ def test_an_unreadable_photo_is_named(figures):
 def test_second_votes_point_at_the_pelvis(figures):
     keypoints = np.array(person()["keypoints"]).reshape(17, 3)
     keypoints[11], keypoints[12] = (20, 50, 2), (40, 54, 1)
-    view = dataclasses.replace(VIEW, votes=("head", "pelvis"))
+    view = dataclasses.replace(VIEW, head_vector_targets=("head", "pelvis"))
     for visible in (2, 0):
         keypoints[11, 2] = visible
         labelled = record(figures, person(keypoints=keypoints.ravel().tolist()))
         _, labels = make_sample(labelled, view, None, np.random.default_rng(0))
         inside = labels["person"] == 1
-        assert (labels["heads"][inside][:, 2] == 1).all()
-        assert (labels["heads"][inside][:, 5] == (visible > 0)).all()
+        assert (labels["head_vectors"][inside][:, 2] == 1).all()
+        assert (labels["head_vectors"][inside][:, 5] == (visible > 0)).all()
         if visible:
             rows, columns = np.nonzero(inside)
-            vectors = labels["heads"][inside][:, 3:5] * VIEW.input_size / VIEW.output_stride
+            vectors = labels["head_vectors"][inside][:, 3:5] * VIEW.input_size / VIEW.output_stride
             at = np.stack([columns + 0.5, rows + 0.5], 1) + vectors
             # The image, 120×100, lies in a square of 120.
             np.testing.assert_allclose(at, np.tile([30, 62], (len(at), 1)) * 64 / WIDTH, atol=1e-3)
@@ -174,12 +176,12 @@ def test_second_votes_point_at_the_pelvis(figures):
 
 def test_no_head_vectors_without_a_head(figures):
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0))
-    assert not labels["heads"].any()
+    assert not labels["head_vectors"].any()
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0) | {"head_points": None})
-    assert not labels["heads"].any()
+    assert not labels["head_vectors"].any()
     points = {"neck": [30.0, 30.0, 2], "head_top": [30.0, 10.0, 2]}
     _, labels = sample(figures, person(keypoints=None, num_keypoints=0, head_points=points))
-    assert (labels["heads"][..., 2] == (labels["person"] == 1)).all()
+    assert (labels["head_vectors"][..., 2] == (labels["person"] == 1)).all()
 
 
 def test_flip_mirrors_every_label(figures):
@@ -205,10 +207,10 @@ def test_flip_mirrors_every_label(figures):
         there = np.unravel_index(flipped["keypoints"][..., KEYPOINT_MIRROR[keypoint]].argmax(), (64, 64))
         assert here[0] == there[0]
         assert abs(here[1] + there[1] - 63) <= 1
-    seen = labels["heads"][..., 2] > 0
-    mirrored = flipped["heads"][:, ::-1]
-    np.testing.assert_allclose(mirrored[seen][:, 0], -labels["heads"][seen][:, 0], atol=1e-3)
-    np.testing.assert_allclose(mirrored[seen][:, 1], labels["heads"][seen][:, 1], atol=1e-3)
+    seen = labels["head_vectors"][..., 2] > 0
+    mirrored = flipped["head_vectors"][:, ::-1]
+    np.testing.assert_allclose(mirrored[seen][:, 0], -labels["head_vectors"][seen][:, 0], atol=1e-3)
+    np.testing.assert_allclose(mirrored[seen][:, 1], labels["head_vectors"][seen][:, 1], atol=1e-3)
 
 
 def test_flipping_twice_is_the_identity_of_the_matrix():
@@ -224,7 +226,7 @@ def test_flipping_twice_is_the_identity_of_the_matrix():
 @pytest.mark.parametrize("coarse", [0.0, 1.0])
 def test_geometry_moves_photo_and_labels_together(figures, coarse):
     """The bright figure stays under its mask at every draw."""
-    augmentation = Augmentation(geometry=1.0, coarse=coarse, look="thesis")
+    augmentation = Augmentation(geometry=1.0, coarse=coarse, photometric="thesis")
     for seed in range(6):
         image, labels = make_sample(
             record(figures, person()), VIEW, augmentation, np.random.default_rng(seed)
@@ -294,10 +296,10 @@ def test_coarse_samples_have_softer_edges(figures):
 
 def test_look_is_repeatable_and_named():
     image = np.full((32, 32, 3), 128, np.uint8)
-    once, again = (change_look(image, "strong", np.random.default_rng(3)) for _ in range(2))
+    once, again = (augment_pixels(image, "strong", np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
     with pytest.raises(ValueError, match="use 'thesis' or 'strong'"):
-        change_look(image, "wild", np.random.default_rng(0))
+        augment_pixels(image, "wild", np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import onnx
 import pytest
 
 from annotator.inference.network import DEFAULT_MODEL
-from model.cascade import PRESETS, Cascade
+from model.cascade import Cascade
 from model.config import make_config
 from model.evaluation import THESIS_IOU, write_report
 from model.export import export_onnx
 from model.plots import plot_run
+from model.presets import PRESETS
 from model.sources import Source
 from model.training import Run
 from model.weights import save_arrays
@@ -33,11 +34,11 @@ def write_weights(run: Run) -> None:
 
 
 def write_state(run: Run) -> None:
-    run._write_state(epoch=1)
+    run.progress.update(epoch=1)
 
 
 def write_log(run: Run) -> None:
-    run._log(1, 0, {"loss": 1.0, "val_loss": 2.0}, 1e-3)
+    run.progress.log(1, 1, 1e-3, {"loss": 1.0, "val_loss": 2.0})
 
 
 def write_plots(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
+import pytest
 
 from annotator.inference.network import Network
-from model.cascade import PRESETS, TAPS, Cascade
+from model.cascade import Cascade
+from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source
+from tests.model.tiny import tiny_network
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -22,6 +26,13 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent), "KERAS_BACKEND": "tensorflow"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def call(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: object) -> int:
+    """Run a script in this process, which has Keras already; returns its exit code."""
+    path = str(SCRIPTS / script)
+    monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
+    return runpy.run_path(path)["main"]()
 
 
 def test_benchmark_prints_a_table_and_writes_json(tmp_path):
@@ -120,15 +131,15 @@ def test_convert_movenet_keeps_the_function(tmp_path):
         np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
 
 
-def test_convert_movenet_refuses_other_files(tmp_path):
+def test_convert_movenet_refuses_other_files(tmp_path, monkeypatch, capsys):
     (tmp_path / "m.json").write_text("{}")
-    result = run("convert-movenet", tmp_path / "m.json", tmp_path / "o.npz")
-    assert result.returncode == 1
-    assert "not MoveNet Lightning" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert call(monkeypatch, "convert-movenet", tmp_path / "m.json", tmp_path / "o.npz") == 1
+    error = capsys.readouterr().err
+    assert "not MoveNet Lightning" in error
+    assert "Traceback" not in error
 
 
-def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
+def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path, monkeypatch, capsys):
     """With no epochs at all: the way, not the result."""
     data = tmp_path / "data"
     for name, count in (("photos", 12), ("more", 12), ("theirs", 2)):
@@ -140,9 +151,10 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
     recipe = {
         "preset": "lite",
+        "network": tiny_network().to_dict(),
         "backbone_weights": None,
         "data": [{"folder": "photos", "weight": 2.0}, {"folder": "more"}, {"folder": "missing"}],
-        "donors": [{"folder": "theirs"}],
+        "copy_paste_sources": [{"folder": "theirs"}],
         "validation": [{"folder": "photos"}],
         "held_out": [{"folder": "more"}],
         "stages": [plan, plan, plan],
@@ -155,9 +167,9 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
     assert result.returncode == 1
     assert "then.json: start_share" in result.stderr
     assert "Traceback" not in result.stderr
-    result = run("train-default", data, out, "--recipe", recipes[0], "--recipe", recipes[1])
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert "missing" in result.stderr
+    given = ("--recipe", recipes[0], "--recipe", recipes[1])
+    assert call(monkeypatch, "train-default", data, out, *given) == 0
+    assert "missing" in capsys.readouterr().err
     config = json.loads((out / "then" / "config.json").read_text())
     assert config["start_weights"] == str(out / "first" / "stage3.npz")
     for name in ("stage3", "mean"):  # nothing was learnt, so that the mean is no other
@@ -165,8 +177,8 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path):
         np.testing.assert_array_equal(*weights)
     assert not (out / "first" / "mean.npz").exists()
     assert [source["weight"] for source in config["data"]] == [2.0, 1.0]
-    # The donors' folder is not validated with, so nothing of it is held out.
-    assert config["donors"][0]["annotations"] == str(data / "theirs" / "annotations.json")
+    # The folder that people are copied from is not validated with, so nothing of it is held out.
+    assert config["copy_paste_sources"][0]["annotations"] == str(data / "theirs" / "annotations.json")
     evaluation = json.loads((out / "evaluation.json").read_text())["data"]
     assert set(evaluation) == {"photos_val", "more_val"}
     # Only where there are dense labels can charts be measured.
@@ -194,8 +206,9 @@ def test_benchmark_training_prints_the_ratio(tmp_path):
         "images": str(tmp_path / "data" / "images"),
     }
     plan = {"epochs": 1, "batch": 2, "size": 64, "learning_rate": 0.001}
-    plan |= {"frozen_epochs": 1, "settled_epochs": 1, "learning": ["heads"]}
+    plan |= {"frozen_epochs": 1, "frozen_batch_norm_epochs": 1, "learning": ["head_vectors"]}
     config = {
+        "network": tiny_network().to_dict(),
         "backbone_weights": None,
         "data": [source],
         "validation": [source],
@@ -204,9 +217,11 @@ def test_benchmark_training_prints_the_ratio(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps(config))
     result = run("benchmark-training", tmp_path / "c.json", "--steps", 1, "--rounds", 1)
     assert result.returncode == 0, result.stderr[-2000:]
-    heads = [layer for layer in Cascade(PRESETS["lite"]).layers if layer.name.startswith("heads")]
+    head_vectors = [layer for layer in Cascade(tiny_network()).layers if net_of(layer.name) == "head_vectors"]
     learning = sum(
-        layer.count_params() for layer in heads if not isinstance(layer, keras.layers.BatchNormalization)
+        layer.count_params()
+        for layer in head_vectors
+        if not isinstance(layer, keras.layers.BatchNormalization)
     )
     assert f"lite, stage 3, batches of 2 at 64×64, {learning:,} weights that learn\n" in result.stdout
     assert "| ratio | " in result.stdout

@@ -11,8 +11,8 @@ from annotator.evaluation.ground_truth import usable
 from annotator.photos.reading import read_photo
 from model.augmentation import Augmentation
 from model.canvas import CHART, OWNER, PART, PERSON, paint
+from model.copy_paste import CopyPaste, CopyPasteSources, _forget_hidden, compose
 from model.losses import IGNORE, SOME
-from model.pasting import Pasting, Stock, _forget_hidden, compose, stock_of
 from model.samples import View, make_sample
 from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure
@@ -34,19 +34,19 @@ def empty(tmp_path) -> Record:
     return Record(image, (), tmp_path / "white.png", None, "empty.json")
 
 
-def pasted(record: Record, stock: Stock, pasting: Pasting, seed: int):
+def pasted(record: Record, sources: CopyPasteSources, copy_paste: CopyPaste, seed: int):
     photo = read_photo(record.path)
     canvas = paint(record, photo.shape[:2])
-    return photo, compose(photo, canvas, stock, pasting, np.random.default_rng(seed)), canvas
+    return photo, compose(photo, canvas, sources, copy_paste, np.random.default_rng(seed)), canvas
 
 
-ALWAYS = Pasting(share=1.0, people=1, height=(0.5, 0.6))
+ALWAYS = CopyPaste(share=1.0, people=1, height=(0.5, 0.6))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_lie_where_the_pixels_are(records, empty, seed):
-    stock = stock_of([records], [1.0], ())
-    before, photo, canvas = pasted(empty, stock, ALWAYS, seed)
+    sources = CopyPasteSources.from_records([records], [1.0], ())
+    before, photo, canvas = pasted(empty, sources, ALWAYS, seed)
     assert (before == 255).all(), "the photo that came in is not changed"
     changed = (photo != 255).any(axis=-1)
     person = canvas.labels[..., PERSON] == 1
@@ -66,7 +66,7 @@ def test_labels_lie_where_the_pixels_are(records, empty, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_points_and_keypoints_move_along(records, empty, seed):
-    _, _, canvas = pasted(empty, stock_of([records], [1.0], ()), ALWAYS, seed)
+    _, _, canvas = pasted(empty, CopyPasteSources.from_records([records], [1.0], ()), ALWAYS, seed)
     person = canvas.people[0]
     nose = person.keypoints[0, :2]
     if person.visibility[0]:
@@ -80,7 +80,7 @@ def test_points_and_keypoints_move_along(records, empty, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_box_is_around_what_is_seen(records, empty, seed):
-    _, _, canvas = pasted(empty, stock_of([records], [1.0], ()), ALWAYS, seed)
+    _, _, canvas = pasted(empty, CopyPasteSources.from_records([records], [1.0], ()), ALWAYS, seed)
     seen = cv2.boundingRect((canvas.labels[..., OWNER] == 1).astype(np.uint8))
     assert canvas.people[0].box == seen
 
@@ -92,35 +92,35 @@ def test_keypoints_behind_something_are_left_behind(records, empty):
     in_front = figure(2, 1, (int(nose[0]) - 10, int(nose[1]) - 10, 20, 20))
     hidden = dataclasses.replace(records[0], annotations=(annotation, in_front))
     for seed in range(6):
-        _, _, canvas = pasted(empty, Stock([[(hidden, 0)]], [1.0]), ALWAYS, seed)
+        _, _, canvas = pasted(empty, CopyPasteSources([[(hidden, 0)]], [1.0]), ALWAYS, seed)
         assert canvas.people[0].visibility[0] == 0
         assert canvas.people[0].visibility[1:].any()
 
 
 def test_a_person_in_front_hides_labels_but_never_all_of_them(records):
-    donors = stock_of([records], [1.0], ())
-    pasting = Pasting(share=1.0, people=3, height=(0.4, 1.0))
+    sources = CopyPasteSources.from_records([records], [1.0], ())
+    copy_paste = CopyPaste(share=1.0, people=3, height=(0.4, 1.0))
     for seed in range(8):
-        _, _, canvas = pasted(records[0], donors, pasting, seed)
+        _, _, canvas = pasted(records[0], sources, copy_paste, seed)
         owners = canvas.labels[..., OWNER]
         assert len(canvas.people) > 1
         assert (owners == 1).any(), "the person who was there"
         _, labels = make_sample(
             records[0],
             View(128, 2, 256, person_view=0.0),
-            Augmentation(geometry=0.0, flip=0.0, look="thesis", pasting=pasting),
+            Augmentation(geometry=0.0, flip=0.0, photometric="thesis", copy_paste=copy_paste),
             np.random.default_rng(seed),
-            donors,
+            sources,
         )
         # Points lie on their own person only; no two people own a pixel.
         assert set(np.unique(labels["charts"])) <= {0, 2, 23, 24, SOME, IGNORE}
 
 
 def test_an_occluder_is_background(records, empty):
-    stock = Stock(backgrounds=[empty])
+    sources = CopyPasteSources(backgrounds=[empty])
     covered = 0
     for seed in range(5):
-        before, photo, canvas = pasted(records[0], stock, Pasting(occluders=1.0), seed)
+        before, photo, canvas = pasted(records[0], sources, CopyPaste(occluders=1.0), seed)
         changed = (photo != before).any(axis=-1)
         assert (photo[changed] == 255).all()
         assert (canvas.labels[changed] == 0).all()
@@ -131,8 +131,11 @@ def test_an_occluder_is_background(records, empty):
 
 
 def test_nothing_happens_without_stock_or_share(records, empty):
-    for stock, pasting in ((Stock(), ALWAYS), (stock_of([records], [1.0], [empty]), Pasting())):
-        before, photo, canvas = pasted(empty, stock, pasting, 0)
+    for sources, copy_paste in (
+        (CopyPasteSources(), ALWAYS),
+        (CopyPasteSources.from_records([records], [1.0], [empty]), CopyPaste()),
+    ):
+        before, photo, canvas = pasted(empty, sources, copy_paste, 0)
         assert (before == photo).all()
         assert not canvas.people
 
@@ -147,25 +150,25 @@ def test_only_people_with_a_sound_mask_are_cut_out(records):
         {"bbox": [1, 1, 9, 47]},
     ):
         doubtful = dataclasses.replace(records[0], annotations=(annotation | change,))
-        assert not stock_of([[doubtful]], [1.0], ()).people, change
+        assert not CopyPasteSources.from_records([[doubtful]], [1.0], ()).people, change
     sound = dataclasses.replace(records[0], annotations=(annotation,))
-    stock = stock_of([[], [sound]], [3.0, 1.0], ())
-    assert list(stock.weights) == [0.0, 1.0]
-    json.dumps(stock.weights)
+    sources = CopyPasteSources.from_records([[], [sound]], [3.0, 1.0], ())
+    assert list(sources.weights) == [0.0, 1.0]
+    json.dumps(sources.weights)
 
 
 def test_the_photo_of_somebody_pasted_has_the_size_that_the_file_says(records, empty):
     wrong = dataclasses.replace(records[0], image=records[0].image | {"width": 50})
     with pytest.raises(DataError, match=rf"image 1: width, height: 50 × {HEIGHT}, but .*0.png has {WIDTH} ×"):
-        pasted(empty, stock_of([[wrong]], [1.0], ()), ALWAYS, 0)
+        pasted(empty, CopyPasteSources.from_records([[wrong]], [1.0], ()), ALWAYS, 0)
 
 
 def test_pasted_people_take_the_points_of_those_whom_they_hide(records, monkeypatch):
-    monkeypatch.setattr("model.pasting.LEAST_SEEN", 0.95)
-    stock = stock_of([records], [1.0], ())
+    monkeypatch.setattr("model.copy_paste.MIN_VISIBLE", 0.95)
+    sources = CopyPasteSources.from_records([records], [1.0], ())
     hidden = 0
     for seed in range(8):
-        _, _, canvas = pasted(records[0], stock, ALWAYS, seed)
+        _, _, canvas = pasted(records[0], sources, ALWAYS, seed)
         hidden += sum(person.extra.get("flaw") == "hidden" for person in canvas.people)
     assert hidden > 0
 
@@ -175,7 +178,7 @@ def test_who_is_hidden_has_no_points_left(records):
     canvas = paint(records[0], photo.shape[:2])
     kept = [person.keypoints is not None for person in canvas.people]
     assert any(kept)
-    compose(photo, canvas, Stock((), (), ()), Pasting(), np.random.default_rng(0))
+    compose(photo, canvas, CopyPasteSources((), (), ()), CopyPaste(), np.random.default_rng(0))
     assert [person.keypoints is not None for person in canvas.people] == kept
 
     areas = [np.bincount(canvas.labels[..., OWNER].ravel(), minlength=len(canvas.people) + 1)]

@@ -1,7 +1,7 @@
-"""New scenes from labelled ones: people cut from one photo and pasted into another, and things in front of them.
+"""Copy-paste augmentation: people cut from one photo and pasted into another, and occluders in front of them.
 
-Renders and cut-outs carry exact masks but few backgrounds; photos carry backgrounds but few labels. Pasting
-gives each what the other has, and crowds that nobody had to label.
+Renders and cut-outs have exact masks but few backgrounds; photos have many backgrounds but few labels. Pasting
+combines the two, and makes labelled crowds.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from annotator.geometry.boxes import within
 from annotator.geometry.letterbox import warp
 from annotator.labels.people import Person
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
+from model.fields import CHECKED, Range, Share
 from model.losses import IGNORE
 from model.sources import Record
 
-LEAST_SIDE = 48
+MIN_SIDE = 48
 """Of a person's box in pixels: smaller ones are not worth cutting out."""
-MOST_ENLARGED = 1.5
+MAX_ENLARGEMENT = 1.5
 """How much larger than in its own photo a pasted person may be."""
-MOST_HIDDEN = 0.6
+MAX_HIDDEN = 0.6
 """Share of the people already there that a pasted one may cover."""
-LEAST_SEEN = 0.2
+MIN_VISIBLE = 0.2
 """Share of a person that must be left for its keypoints and points to count."""
-OFF_THE_BODY = 0.04
+MAX_KEYPOINT_DISTANCE = 0.04
 """Of a box's longer side: a keypoint further than this from its person's own pixels is behind something."""
 TILT = 8.0
 """Standard deviation in degrees of a pasted person's rotation, beside that of the whole sample."""
@@ -35,23 +38,23 @@ TRIES = 4
 """Placements tried before a person that covers too much is left out."""
 
 
+@checked_dataclass(frozen=True, config=CHECKED)
+class CopyPaste:
+    """How often and how many people are pasted."""
+
+    share: Share = 0.0
+    """Share of the samples into which people are pasted."""
+    people: PositiveInt = 3
+    """Most people pasted into a sample."""
+    height: Range = (0.25, 1.1)
+    """Longer side of a pasted person's box relative to the photo's."""
+    occluders: Share = 0.0
+    """Share of the samples with people in which an occluder is pasted in front of one."""
+
+
 @dataclass(frozen=True)
-class Pasting:
-    """How often, and how many."""
-
-    share: float = 0.0
-    """Of the samples that get pasted people."""
-    people: int = 3
-    """At most so many."""
-    height: tuple[float, float] = (0.25, 1.1)
-    """Of a pasted person's box, longer side, relative to the photo's."""
-    occluders: float = 0.0
-    """Share of the samples with people in which something is put in front of one."""
-
-
-@dataclass(frozen=True)
-class Stock:
-    """Where pasted things come from."""
+class CopyPasteSources:
+    """Where pasted people and occluders come from."""
 
     people: Sequence[Sequence[tuple[Record, int]]] = ()
     """By source: records and the index of the annotation on it."""
@@ -60,27 +63,36 @@ class Stock:
     backgrounds: Sequence[Record] = ()
     """Photos without people, whose texture makes occluders."""
 
-
-def stock_of(
-    sources: Sequence[Sequence[Record]], weights: Sequence[float], backgrounds: Sequence[Record]
-) -> Stock:
-    """The people of each source that have a mask of their own and are large enough to cut out."""
-    people = [
-        [(record, index) for record in records for index, a in enumerate(record.annotations) if _cuttable(a)]
-        for records in sources
-    ]
-    total = sum(weight for weight, some in zip(weights, people, strict=True) if some)
-    shares = [weight / total if some else 0.0 for weight, some in zip(weights, people, strict=True)]
-    return Stock(people if any(people) else (), shares, backgrounds)
+    @classmethod
+    def from_records(
+        cls, sources: Sequence[Sequence[Record]], weights: Sequence[float], backgrounds: Sequence[Record]
+    ) -> CopyPasteSources:
+        """The people of each source that have a mask of their own and are large enough to cut out."""
+        people = [
+            [
+                (record, index)
+                for record in records
+                for index, annotation in enumerate(record.annotations)
+                if _cuttable(annotation)
+            ]
+            for records in sources
+        ]
+        total = sum(weight for weight, some in zip(weights, people, strict=True) if some)
+        shares = [weight / total if some else 0.0 for weight, some in zip(weights, people, strict=True)]
+        return cls(people if any(people) else (), shares, backgrounds)
 
 
 def _cuttable(annotation: dict) -> bool:
     doubtful = any(annotation.get(name) for name in ("iscrowd", "flaw", "group"))
-    return bool(annotation.get("segmentation")) and not doubtful and max(annotation["bbox"][2:]) >= LEAST_SIDE
+    return bool(annotation.get("segmentation")) and not doubtful and max(annotation["bbox"][2:]) >= MIN_SIDE
 
 
 def compose(
-    photo: np.ndarray, canvas: Canvas, stock: Stock, pasting: Pasting, rng: np.random.Generator
+    photo: np.ndarray,
+    canvas: Canvas,
+    sources: CopyPasteSources,
+    copy_paste: CopyPaste,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Paste people and occluders into a photo and its canvas.
 
@@ -92,16 +104,16 @@ def compose(
         The new photo.
     """
     areas = [_areas(canvas)]
-    if stock.people and rng.random() < pasting.share:
+    if sources.people and rng.random() < copy_paste.share:
         photo = photo.copy()
-        for _ in range(rng.integers(1, pasting.people + 1)):
-            people = stock.people[rng.choice(len(stock.people), p=stock.weights)]
+        for _ in range(rng.integers(1, copy_paste.people + 1)):
+            people = sources.people[rng.choice(len(sources.people), p=sources.weights)]
             cut = _cut_out(*people[rng.integers(len(people))])
-            _paste_person(photo, canvas, cut, pasting, rng)
+            _paste_person(photo, canvas, cut, copy_paste, rng)
             areas.append(_areas(canvas))
-    if stock.backgrounds and canvas.people and rng.random() < pasting.occluders:
+    if sources.backgrounds and canvas.people and rng.random() < copy_paste.occluders:
         photo = photo.copy()
-        texture = photo_of(stock.backgrounds[rng.integers(len(stock.backgrounds))])
+        texture = photo_of(sources.backgrounds[rng.integers(len(sources.backgrounds))])
         person = canvas.people[rng.integers(len(canvas.people))]
         _occlude(photo, canvas, texture, person.box, rng)
     _forget_hidden(canvas, areas)
@@ -114,7 +126,7 @@ def _areas(canvas: Canvas) -> np.ndarray:
 
 
 def _forget_hidden(canvas: Canvas, areas: list[np.ndarray]) -> None:
-    """Take the points of people of whom little is left: where they were somebody or something else is seen.
+    """Remove the points of people of whom little is still visible.
 
     Args:
         areas: of each person after each step, those of people who came later being longer.
@@ -122,7 +134,7 @@ def _forget_hidden(canvas: Canvas, areas: list[np.ndarray]) -> None:
     left = _areas(canvas)
     most = np.max([np.pad(area, (0, len(left) - len(area))) for area in areas], axis=0)
     for index in range(len(canvas.people)):
-        if left[index + 1] < LEAST_SEEN * most[index + 1]:
+        if left[index + 1] < MIN_VISIBLE * most[index + 1]:
             hidden = {"keypoints": None, "visibility": None, "points": None, "extra": {"flaw": "hidden"}}
             canvas.people[index] = replace(canvas.people[index], **hidden)
 
@@ -146,29 +158,30 @@ def _cut_out(record: Record, index: int) -> _CutOut:
     rows = slice(y, y + h), slice(x, x + w)
     labels = canvas.labels[rows]
     own = labels[..., OWNER] == index + 1
-    return _CutOut(photo[rows], labels, canvas.uv[rows], own, _without_what_hides(person, own))
+    return _CutOut(photo[rows], labels, canvas.uv[rows], own, _without_hidden_keypoints(person, own))
 
 
-def _without_what_hides(person: Person, own: np.ndarray) -> Person:
-    """The person less the keypoints behind somebody or something else, which is not cut out with it: where they
-    were there will be another photo."""
+def _without_hidden_keypoints(person: Person, own: np.ndarray) -> Person:
+    """The person without the keypoints that somebody or something else hides, which is not cut out with it."""
     if person.keypoints is None:
         return person
     height, width = own.shape
     far = cv2.distanceTransform((~own).view(np.uint8), cv2.DIST_L2, 5)
     x, y = np.floor(person.keypoints[:, :2] - person.box[:2]).astype(int).T
-    away = far[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > OFF_THE_BODY * max(height, width)
+    away = far[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > MAX_KEYPOINT_DISTANCE * max(
+        height, width
+    )
     return replace(person, visibility=np.where(away, 0, person.visibility))
 
 
 def _paste_person(
-    photo: np.ndarray, canvas: Canvas, cut: _CutOut, pasting: Pasting, rng: np.random.Generator
+    photo: np.ndarray, canvas: Canvas, cut: _CutOut, copy_paste: CopyPaste, rng: np.random.Generator
 ) -> None:
     height, width = photo.shape[:2]
     w, h = cut.person.box[2:]
-    low, high = np.log(pasting.height)
+    low, high = np.log(copy_paste.height)
     side = np.exp(rng.uniform(low, high)) * max(height, width)
-    scale = min(side / max(w, h), MOST_ENLARGED)
+    scale = min(side / max(w, h), MAX_ENLARGEMENT)
     angle = np.deg2rad(rng.normal(0, TILT))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     there = canvas.labels[..., OWNER] > 0
@@ -180,7 +193,7 @@ def _paste_person(
             continue
         alpha = _opacity(cut.own, matrix, window, scale)
         mine = alpha >= 0.5
-        if mine.any() and (within(there, window) & mine).sum() <= MOST_HIDDEN * there.sum():
+        if mine.any() and (within(there, window) & mine).sum() <= MAX_HIDDEN * there.sum():
             break
     else:
         return
@@ -236,7 +249,7 @@ def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, w
     within(canvas.labels, window)[mine] = labels[mine]
     within(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
     height, width = canvas.labels.shape[:2]
-    # The person's points are in the donor's pixels; the matrix starts at the corner of its box.
+    # The person's points are in the pixels of its own photo; the matrix starts at the corner of its box.
     from_photo = matrix.copy()
     from_photo[:, 2] -= matrix[:, :2] @ cut.person.box[:2]
     x, y, w, h = cv2.boundingRect(mine.view(np.uint8))

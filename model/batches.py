@@ -1,0 +1,142 @@
+"""The samples of a run: which records train and which validate, which of them an epoch shows, and their batches."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from model.augmentation import Augmentation
+from model.config import RunConfig, StagePlan
+from model.copy_paste import CopyPasteSources
+from model.samples import View, make_sample
+from model.sources import DataError, Record, Source, read_source
+
+
+def split(
+    config: RunConfig, data: list[list[Record]] | None = None
+) -> tuple[list[list[Record]], list[Record]]:
+    """Training records by source, and validation records.
+
+    Without validation sources a fixed share of the images is held out, chosen by a hash of file name, so
+    that it stays the same when data is added.
+
+    Args:
+        data: the records of ``config.data``, where they have been read already.
+    """
+    if data is None:
+        data = [read_source(source) for source in config.data]
+    if not any(data):
+        raise DataError("data: no images to train on")
+    if config.validation:
+        validation = [record for source in config.validation for record in read_source(source)]
+        if not validation:
+            raise DataError("validation: no images to measure on")
+        return data, validation
+
+    def held_out(record: Record) -> bool:
+        return zlib.crc32(record.image["file_name"].encode()) / 2**32 < config.validation_share
+
+    validation = [r for records in data for r in records if held_out(r)]
+    data = [[r for r in records if not held_out(r)] for records in data]
+    if not validation:
+        several = [records for records in data if len(records) > 1]
+        if not several:
+            raise DataError("data: too few images to hold some out for validation; give `validation`")
+        validation = [several[0].pop()]
+    return data, validation
+
+
+def shares_of(sources: Sequence[Source], records: Sequence[Sequence[Record]]) -> list[float]:
+    """Relative shares of sources with these records: their weights, or what stands for 0 (:attr:`Source.weight`)."""
+    total = sum(map(len, records))
+    return [source.weight or len(some) / max(total, 1) for source, some in zip(sources, records, strict=True)]
+
+
+def pick(
+    config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int
+) -> list[Record]:
+    """The records of one epoch, sources mixed by their weights."""
+    rng = np.random.default_rng((config.seed, stage, epoch))
+    total = sum(map(len, data))
+    count = plan.steps * plan.batch if plan.steps else total
+    shares = np.array(shares_of(config.data, data), float)
+    shares[[not records for records in data]] = 0
+    if shares.sum() <= 0:
+        raise DataError("data: no images")
+    counts = np.floor(np.cumsum(shares / shares.sum()) * count + 0.5).astype(int)
+    picks = []
+    for records, number in zip(data, np.diff(counts, prepend=0), strict=True):
+        rounds = math.ceil(number / len(records)) if records else 0
+        order = np.concatenate([rng.permutation(len(records)) for _ in range(rounds)]) if rounds else []
+        picks += [records[i] for i in order[:number]]
+    rng.shuffle(picks)
+    return picks
+
+
+def copy_paste_sources(
+    config: RunConfig, data: list[list[Record]], validation: list[Record]
+) -> CopyPasteSources:
+    """People of ``config.copy_paste_sources``, none of them held out for validation, and backgrounds of the training data."""
+    empty = [r for records in data for r in records if r.complete and not r.annotations]
+    apart = set() if config.validation else {record.path.resolve() for record in validation}
+    sources = [
+        [r for r in read_source(source) if r.path.resolve() not in apart]
+        for source in config.copy_paste_sources
+    ]
+    return CopyPasteSources.from_records(sources, shares_of(config.copy_paste_sources, sources), empty)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch)."""
+
+    def __init__(
+        self,
+        picks: list[Record],
+        batch: int,
+        view: View,
+        augmentation: Augmentation | None,
+        seed: tuple[int, ...],
+        workers: int,
+        copy_paste_sources: CopyPasteSources | None = None,
+    ):
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        self.picks = picks
+        self.batch = batch
+        self.view = view
+        self.augmentation = augmentation
+        self.seed = seed
+        self.copy_paste_sources = copy_paste_sources
+        self.error: Exception | None = None
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.picks) / self.batch)
+
+    def _sample(self, index: int):
+        rng = np.random.default_rng((*self.seed, index))
+        return make_sample(self.picks[index], self.view, self.augmentation, rng, self.copy_paste_sources)
+
+    def __getitem__(self, index: int):
+        start = index * self.batch
+        try:
+            samples = [self._sample(i) for i in range(start, min(start + self.batch, len(self.picks)))]
+        except ValueError as error:
+            self.error = error
+            raise
+        images = np.stack([image for image, _ in samples])
+        return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
+
+
+@contextmanager
+def errors_of(batches: Batches) -> Iterator[Batches]:
+    """What went wrong with the data, which Keras hides in errors of its own."""
+    try:
+        yield batches
+    except Exception:
+        if batches.error is not None:
+            raise batches.error from None
+        raise
