@@ -26,7 +26,7 @@ def python_blocks(page: Path) -> list[str]:
 
 
 @pytest.fixture
-def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def labelled(database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The dataset of `scripts/run`, on four of whose photos everybody was approved. Beside it, in the working
     folder, ``photos/`` with the same photos."""
     import fiftyone as fo
@@ -79,6 +79,8 @@ def test_the_readme_labels_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert all(image.people for image in images)
 
 
+# In the process of the other trainings, where TensorFlow is loaded already.
+@pytest.mark.xdist_group("retraining")
 def test_the_plugin_reviews_annotates_exports_imports_and_retrains(labelled):
     import fiftyone as fo
 
@@ -100,10 +102,6 @@ def test_the_plugin_reviews_annotates_exports_imports_and_retrains(labelled):
     assert found["network"].info.model_id in outcome.text()
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page for page in sorted((ROOT / "docs").glob("*.md")) if python_blocks(page)],
-    ids=lambda page: page.name,
-)
-def test_other_pages(page: Path, labelled):
-    run_examples(page)
+def test_pages_in_docs(labelled):
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        run_examples(page)

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, declare_fields
 
@@ -28,6 +27,8 @@ def fields_of_section(title: str) -> set[str]:
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_section_has_all_fields_of_its_form_and_no_others(dataset, title: str):
+    from fiftyone.operators import types
+
     declare_fields(dataset, Fields())
     inputs = form(SECTIONS[title], dataset).values()
     labels = {
