@@ -3,7 +3,7 @@
 import pytest
 
 from annotator.dataset.fields import Fields, declare_fields
-from annotator.labels.quality import DOUBTS
+from annotator.labels.quality import ISSUES
 
 FIELDS = Fields("ours")
 
@@ -49,7 +49,7 @@ def add_one_by_one(dataset) -> None:
     values = {
         "image_id": fo.IntField,
         "failure": fo.StringField,
-        "doubt": fo.FloatField,
+        "issue_score": fo.FloatField,
         "source": fo.DictField,
     }
     for name, kind in values.items():
@@ -62,8 +62,8 @@ def add_one_by_one(dataset) -> None:
         **dict.fromkeys(
             [f"quality_{task}" for task in ("mask", "parts", "charts", "keypoints")], fo.FloatField
         ),
-        **dict.fromkeys([f"doubt_{name}" for name in DOUBTS], fo.FloatField),
-        "doubt": fo.FloatField,
+        **dict.fromkeys([f"issue_{name}" for name in ISSUES], fo.FloatField),
+        "issue_score": fo.FloatField,
     }
     for name, kind in attributes.items():
         add(f"people.detections.{name}", kind)
