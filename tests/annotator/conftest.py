@@ -15,7 +15,7 @@ from annotator.dataset.sample_people import replace_predictions
 from annotator.inference.network import METADATA_KEY, Network
 from annotator.labels.people import People
 
-from .test_edits import SIZE, block
+from .people_samples import SIZE, block
 
 SIDE = 64
 DESCRIPTION = {

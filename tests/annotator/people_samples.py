@@ -5,6 +5,31 @@ import numpy as np
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person, Provenance
 
+SIZE = (80, 60)
+"""Of the photo with the people that :func:`block` makes."""
+
+
+def block(x: int, w: int = 20, **changes) -> Person:
+    """A predicted person of w × 40 pixels from (x, 10): head, torso, right upper leg from top to bottom."""
+    parts = np.repeat(np.array([14, 1, 6], np.uint8), [10, 15, 15])[:, None].repeat(w, axis=1)
+    charts = np.choose(np.searchsorted([1, 6, 14], parts), [2, 9, 24]).astype(np.uint8)
+    keypoints = np.zeros((17, 3), np.float32)
+    keypoints[0] = x + w / 2, 14, 0.8
+    keypoints[12] = x + 2, 38, 0.6
+    values = {
+        "box": (x, 10, w, 40),
+        "mask": parts > 0,
+        "parts": parts,
+        "charts": charts,
+        "u": np.linspace(0, 1, parts.size).reshape(parts.shape).astype(np.float16),
+        "v": np.full(parts.shape, 0.5, np.float16),
+        "keypoints": keypoints,
+        "visibility": (keypoints[:, 2] > 0).astype(np.uint8) * 2,
+        "issues": {"mask_border": 0.25},
+        "provenance": Provenance("lite", "2026-01-01T00:00:00+00:00"),
+    }
+    return Person(**(values | changes))
+
 
 def dense_person(seed: int, size=(64, 48), **changes) -> Person:
     """A person with every label, of random charts in blocks."""

@@ -29,11 +29,10 @@ from annotator.runs.dataset import (
     export_samples,
     import_labels,
 )
+from tests.annotator.conftest import draw_photo
+from tests.annotator.people_samples import image, record
 
-from .conftest import draw_photo
-from .people_samples import image, record
-
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PHOTOS = find_photos(EXAMPLES)[:3]
 SETTINGS = Settings(confidence=0.05)
 

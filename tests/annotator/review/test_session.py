@@ -26,8 +26,7 @@ from annotator.review.queue import Filter, approve_below, queue, spot_check, tak
 from annotator.review.score_table import SCORES, score_table
 from annotator.review.session import _CACHE, Review, ReviewError
 from annotator.runs.dataset import annotate_samples, export_samples
-
-from .test_edits import SIZE, block
+from tests.annotator.people_samples import SIZE, block
 
 FIELDS = Fields()
 NAME, OTHER_NAME = "0123456789abcdef", "fedcba9876543210"

@@ -17,7 +17,7 @@ from annotator.photos.reading import PhotoError
 from annotator.runs.folder import JournalError, annotate_folder
 from tests.annotator.conftest import draw_photo
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
 
 

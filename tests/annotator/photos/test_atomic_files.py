@@ -10,9 +10,8 @@ from annotator.dataset.map_files import SurfaceMaps
 from annotator.evaluation.evaluate import write_report
 from annotator.photos.atomic_files import whole_file
 from annotator.review import undo as history
-
-from .full_disk import full_disk
-from .people_samples import dense_person
+from tests.annotator.full_disk import full_disk
+from tests.annotator.people_samples import dense_person
 
 
 def save_maps(folder: Path) -> None:

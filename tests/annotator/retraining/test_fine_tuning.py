@@ -17,10 +17,9 @@ from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.runs.dataset import annotate_samples
 from model.config import config_from_dict, make_config
 from model.sources import Source
-
-from ..model.conftest import write_source
-from ..retraining_run import SHORT
-from .full_disk import full_disk
+from tests.annotator.full_disk import full_disk
+from tests.model.conftest import write_source
+from tests.retraining_run import SHORT
 
 
 def test_a_new_model_beside_the_old_one(retrained):

@@ -14,8 +14,7 @@ from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask,
 from annotator.labels.people import People, Provenance
 from annotator.retraining.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
 from model.sources import Record, Source, read_source
-
-from .labelled_photos import SIZE, figure_at
+from tests.annotator.labelled_photos import SIZE, figure_at
 
 FIELDS = Fields()
 

@@ -10,8 +10,7 @@ import pytest
 
 from annotator.labels.people import Person
 from annotator.review import undo as history
-
-from .people_samples import dense_person
+from tests.annotator.people_samples import dense_person
 
 
 def assert_same(a: Person, b: Person) -> None:

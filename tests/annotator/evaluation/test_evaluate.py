@@ -21,7 +21,7 @@ from annotator.labels.label_space import CHART_MIRROR, PART_MIRROR
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
 from tests.annotator.labelled_photos import SIZE, figure_at, write_data
-from tests.annotator.test_surface import strip
+from tests.annotator.surface.test_geodesic import strip
 
 LEFT, RIGHT = figure_at(10, 20), figure_at(70, 20)
 

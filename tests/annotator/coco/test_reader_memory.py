@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.annotator.people_samples import image, record
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Not getrusage: its maximum begins with the memory of the process that started this one.
 COPY = r"""
 import re, sys

@@ -9,8 +9,7 @@ from annotator.coco.reader import CocoError
 from annotator.coco.rle import encode_mask
 from annotator.evaluation.ground_truth import DataSet, check_data_set, read_ground_truth
 from model.sources import DataError, Source, read_source
-
-from .labelled_photos import SIZE, figure_at, write_data
+from tests.annotator.labelled_photos import SIZE, figure_at, write_data
 
 BAG = encode_mask(np.ones((20, 20), bool), (30, 40, 20, 20), SIZE)
 NECK = [30.5, 20, 2]

@@ -14,7 +14,7 @@ from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright, predict_upright, quarter_turns, turn
 from annotator.labels.maps import Maps
 from annotator.photos.reading import read_photo
-from tests.annotator.test_mirroring import maps
+from tests.annotator.inference.test_flip_augmentation import maps
 
 UP, RIGHT, DOWN, LEFT = (0, -1), (1, 0), (0, 1), (-1, 0)
 BOX = (64, 40, 320, 420)

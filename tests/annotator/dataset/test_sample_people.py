@@ -11,8 +11,7 @@ from annotator.dataset.person_labels import attribute
 from annotator.dataset.sample_people import find_labels, read_people, replace_predictions
 from annotator.labels.label_space import PARTS
 from annotator.labels.people import People, Person, Provenance
-
-from .people_samples import dense_person, record
+from tests.annotator.people_samples import dense_person, record
 
 SIZE = (64, 48)
 FIELDS = Fields()
