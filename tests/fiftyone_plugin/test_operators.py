@@ -71,7 +71,7 @@ def run_scheduled(operator: str, dataset, params: dict):
     return service.get(scheduled.result["id"])
 
 
-def test_the_operators_are_those_of_the_description():
+def test_the_operators_are_those_of_the_description(database):
     from fiftyone.operators.registry import OperatorRegistry
 
     registry = OperatorRegistry()
@@ -298,7 +298,7 @@ def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
     assert "Traceback" in caplog.text
 
 
-def test_the_panel_is_told_to_ask_again_while_the_database_is_away():
+def test_the_panel_is_told_to_ask_again_while_the_database_is_away(database):
     from pymongo import MongoClient
 
     from fiftyone_plugin.review import _Call

@@ -462,7 +462,7 @@ def test_imported_people_are_never_overwritten(dataset, labels, tmp_path):
     assert import_labels(dataset, labels, tmp_path, overwrite="skip").skipped == 2
 
 
-def test_a_file_becomes_a_new_dataset(labels, tmp_path):
+def test_a_file_becomes_a_new_dataset(database, labels, tmp_path):
     import fiftyone as fo
 
     name = f"imported {tmp_path}"
@@ -477,7 +477,7 @@ def test_a_file_becomes_a_new_dataset(labels, tmp_path):
         dataset.delete()
 
 
-def test_an_import_that_fails_leaves_no_empty_dataset(labels, tmp_path):
+def test_an_import_that_fails_leaves_no_empty_dataset(database, labels, tmp_path):
     import fiftyone as fo
 
     name, good = f"failed {tmp_path}", read(labels)
@@ -492,7 +492,7 @@ def test_an_import_that_fails_leaves_no_empty_dataset(labels, tmp_path):
     fo.delete_dataset(name)
 
 
-def test_an_import_that_fails_keeps_what_it_has_read(labels, tmp_path):
+def test_an_import_that_fails_keeps_what_it_has_read(database, labels, tmp_path):
     import fiftyone as fo
 
     name, broken = f"half {tmp_path}", read(labels)

@@ -113,7 +113,7 @@ def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
     assert {path.stem for path in folder.parent.rglob("*.*")} == set(kept)
 
 
-def test_a_database_that_does_not_start_is_named(tmp_path):
+def test_a_database_that_does_not_start_is_named(database, tmp_path):
     """Its data are of no database; FiftyOne waits for a second, not for its minute."""
     (tmp_path / "WiredTiger").write_text("nothing of the kind")
     (tmp_path / "WiredTiger.turtle").write_text("nothing of the kind")
