@@ -1,4 +1,4 @@
-"""The person pass: boxes that somebody drew, each padded, at full input size, and with its mirror image."""
+"""Box prompt: the person inside a box that somebody drew, predicted in a view of its own."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Box = tuple[float, float, float, float]
 def label_boxes(
     photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
 ) -> list[Person | None]:
-    """The person that each box was drawn around, of what the network sees in it and in its mirror image at full input
-    size; turned upright if that person does not stand.
+    """The person in each box, predicted on the padded box at full input size with flip augmentation, and upright.
 
-    Two looks always, for boxes are few and drawn where the first labels were not good enough.
+    Flip augmentation is always on: boxes are few, and drawn where the first labels were not good enough.
 
     Args:
         photo: uint8 [H, W, 3].
         boxes: x, y, w, h in image pixels, each around one person and with an extent.
 
     Returns:
-        For each box the person of :func:`~annotator.inference.decoding.decode_box`.
+        A person for each box, ``None`` where nobody was found; see
+        :func:`~annotator.inference.decoding.decode_box`.
     """
     size = photo.shape[1::-1]
     people = []
@@ -45,8 +45,8 @@ def label_boxes(
         for i, (box, view) in enumerate(zip(batch, views, strict=True)):
             inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
             region = inside & (maps[i].person >= settings.threshold)
-            seen = predict_upright(network, squares[i], maps[i], region, flip_augment=True)
-            people.append(decode_box(seen, view, size, network.info, settings, box))
+            upright_maps = predict_upright(network, squares[i], maps[i], region, flip_augment=True)
+            people.append(decode_box(upright_maps, view, size, network.info, settings, box))
     return people
 
 

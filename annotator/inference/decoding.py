@@ -7,8 +7,8 @@ import numpy as np
 
 from annotator.geometry.boxes import extent, within
 from annotator.geometry.letterbox import Letterbox, warp
-from annotator.inference.heatmaps import highest
-from annotator.inference.left_right import JOINTS, resolve_sides, weigh_joints
+from annotator.inference.heatmaps import find_peaks
+from annotator.inference.left_right import JOINTS, resolve_sides, weight_joints
 from annotator.inference.network import ModelInfo
 from annotator.inference.settings import Settings
 from annotator.inference.votes import group_by_votes, person_in_box, window
@@ -183,12 +183,12 @@ def _add_keypoints(
     info: ModelInfo,
 ) -> None:
     """The highest point of each heatmap near a person, with its confidence and whether it is seen."""
-    heatmaps = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts] * region)
+    heatmaps = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts] * region)
     step = info.keypoint_stride // info.output_stride
     near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
     near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
     near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
-    at = highest(heatmaps, near)
+    at = find_peaks(heatmaps, near)
     column, row = np.floor(at).astype(int).T
     # A joint that the heatmap of the other side found is as sure as it is there.
     confidence, of_other_side = maps.keypoints[row, column, [np.arange(17), KEYPOINT_MIRROR]]

@@ -1,4 +1,4 @@
-"""Test-time flip: a photo and its mirror image, seen as one."""
+"""Test-time flip augmentation: predictions on an image and on its mirror image, averaged."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from annotator.labels.maps import Maps
 
 
 def predict(network: Network, images: np.ndarray, flip_augment: bool) -> Maps:
-    """The network's maps of uint8 [N, H, W, 3] images; with ``flip_augment`` the mean of both looks, at twice the
-    cost."""
+    """The network's maps of a batch.
+
+    Args:
+        network: the model.
+        images: uint8 [N, side, side, 3] RGB.
+        flip_augment: average the maps with those of the mirrored images, at twice the cost.
+    """
     maps = network.run(images)
     if not flip_augment:
         return maps
-    return mean(maps, mirror(network.run(np.ascontiguousarray(images[:, :, ::-1]))))
+    return average(maps, mirror(network.run(np.ascontiguousarray(images[:, :, ::-1]))))
 
 
 def mirror(maps: Maps) -> Maps:
-    """What the mirror images' maps say of the images themselves. All arrays keep their shapes."""
+    """Maps of mirrored images as maps of the images themselves; all arrays keep their shapes."""
     flipped = Maps(*(getattr(maps, name)[:, :, ::-1] for name in Maps.__slots__))
     u, v = mirror_uv(flipped.charts, flipped.u, flipped.v)
     return Maps(
@@ -36,9 +41,9 @@ def mirror(maps: Maps) -> Maps:
     )
 
 
-def mean(a: Maps, b: Maps) -> Maps:
-    """The mean of two looks; where they see different labels, the more certain one's label and half its
-    certainty."""
+def average(a: Maps, b: Maps) -> Maps:
+    """The mean of two predictions of the same images; where their labels differ, the more confident one's label with
+    half its confidence."""
     part = a.part_confidence >= b.part_confidence
     chart = a.chart_confidence >= b.chart_confidence
     same = a.charts == b.charts

@@ -1,7 +1,7 @@
-"""Where a heatmap is highest, finer than its pixels.
+"""Peaks of heatmaps with sub-pixel precision.
 
-Heatmaps are smoothed first, and near their peak taken for Gaussians, whose logarithm is a parabola: Zhang et al.,
-"Distribution-aware coordinate representation for human pose estimation" (2020).
+Heatmaps are smoothed, then a parabola is fitted to their logarithm around the maximum, which is exact for a Gaussian:
+Zhang et al., "Distribution-aware coordinate representation for human pose estimation" (2020).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 SMOOTH = 1.0
-"""Standard deviation in heatmap pixels; single pixels of an unsure heatmap mean little."""
+"""Standard deviation of the smoothing, in heatmap pixels; single pixels of an unsure heatmap mean little."""
 FLOOR = 1e-4
-"""Lower values count as this: their logarithm says nothing."""
+"""Lower values are raised to this before the logarithm."""
 
 
-def highest(heatmaps: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The highest point of each heatmap within a region.
+def find_peaks(heatmaps: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The peak of each heatmap within a region.
 
     Args:
         heatmaps: float32 (h, w, n).
@@ -39,7 +39,7 @@ def highest(heatmaps: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def _vertex(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Where a parabola through values at −1, 0 and 1 is highest, at most half from 0; 0 where it has no top."""
+    """Position of the maximum of a parabola through values at −1, 0 and 1, within half of 0; 0 where it has none."""
     bend = before - 2 * middle + after
     top = np.divide(0.5 * (before - after), bend, out=np.zeros_like(middle), where=bend < 0)
-    return np.clip(top, -0.49, 0.49)  # not on to the next pixel
+    return np.clip(top, -0.49, 0.49)  # stay on this pixel

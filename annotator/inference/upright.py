@@ -1,4 +1,4 @@
-"""Views turned upright: the network knows people best who stand, and a turned photo makes others stand."""
+"""Predictions on rotated views: the network is best on people who stand, and a rotated view makes others stand."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ def decode_upright(
     size: tuple[int, int],
     settings: Settings,
 ) -> People:
-    """The people of a view, from a turned look if most of them do not stand; arguments as of
-    :func:`~annotator.inference.decoding.decode` and :func:`predict_upright`.
+    """The people of a view, predicted on the rotated view if most of them do not stand.
 
-    A view on which nobody is found is not turned: a second chance would find people where none are.
+    A view on which nobody is found is not rotated: that would find people where there are none. Arguments as of
+    :func:`~annotator.inference.decoding.decode` and :func:`predict_upright`.
     """
     people = decode(maps, letterbox, size, network.info, settings)
     if not people.people:
         return people
-    seen = predict_upright(network, square, maps, maps.person >= settings.threshold, settings.flip_augment)
-    if seen is maps:
+    region = maps.person >= settings.threshold
+    upright_maps = predict_upright(network, square, maps, region, settings.flip_augment)
+    if upright_maps is maps:
         return people
-    turned = decode(seen, letterbox, size, network.info, settings)
-    return turned if turned.people else people
+    upright_people = decode(upright_maps, letterbox, size, network.info, settings)
+    return upright_people if upright_people.people else people
 
 
 def predict_upright(
     network: Network, square: np.ndarray, maps: Maps, region: np.ndarray, flip_augment: bool
 ) -> Maps:
-    """Look again, with the view turned by quarter turns, where people lie or are upside down.
+    """The maps of a view, predicted after quarter turns that make people stand who lie or are upside down.
 
     Args:
         network: that made the maps.
@@ -49,42 +50,42 @@ def predict_upright(
         flip_augment: see :func:`~annotator.inference.flip_augmentation.predict`.
 
     Returns:
-        Maps of the view as it is, from the turned look; those given where people stand or nobody is.
+        Maps of the view in its own orientation; the given ones if people stand already or nobody is there.
     """
     turns = quarter_turns(maps, region)
     if not turns:
         return maps
-    turned = np.ascontiguousarray(np.rot90(square, turns))
-    return turn(predict(network, turned[None], flip_augment)[0], -turns)
+    rotated = np.ascontiguousarray(np.rot90(square, turns))
+    return rotate(predict(network, rotated[None], flip_augment)[0], -turns)
 
 
 def quarter_turns(maps: Maps, region: np.ndarray) -> int:
     """Quarter turns counter-clockwise after which most of the people in a region stand.
 
-    Each pixel says where it takes head and pelvis of its person to be; the line between them is the body's.
+    The line from pelvis to head, as each pixel's head vectors give it, is the direction of the body.
 
     Args:
         maps: of one image.
         region: (h, w) bool.
 
     Returns:
-        0 to 3; 0 also where nobody is, and with a model whose pixels vote for the head alone.
+        0 to 3; 0 also for an empty region, and for a model whose head vectors have no pelvis.
     """
-    votes = maps.head_vectors[region]
-    if not len(votes) or votes.shape[1] < 4:
+    vectors = maps.head_vectors[region]
+    if not len(vectors) or vectors.shape[1] < 4:
         return 0
-    x, y = (votes[:, :2] - votes[:, 2:4]).T
+    x, y = (vectors[:, :2] - vectors[:, 2:4]).T
     turns = np.rint(np.arctan2(x, -y) / (np.pi / 2)).astype(int) % 4
-    # Of a person who is seen from the head down the line is short, and its direction means little.
+    # Weighted by length: of somebody seen from above the line is short and its direction means little.
     return int(np.bincount(turns, np.hypot(x, y), minlength=4).argmax())
 
 
-def turn(maps: Maps, turns: int) -> Maps:
-    """The maps of one image, h = w, as of the image turned by quarter turns counter-clockwise."""
-    turned = {name: np.ascontiguousarray(np.rot90(getattr(maps, name), turns)) for name in Maps.__slots__}
-    head_vectors = turned["head_vectors"]
+def rotate(maps: Maps, turns: int) -> Maps:
+    """The maps of one square image, rotated by quarter turns counter-clockwise."""
+    rotated = {name: np.ascontiguousarray(np.rot90(getattr(maps, name), turns)) for name in Maps.__slots__}
+    head_vectors = rotated["head_vectors"]
     for _ in range(turns % 4):
         # Even channels are x. What was to the right is now above.
         x, y = head_vectors[..., ::2].copy(), head_vectors[..., 1::2].copy()
         head_vectors[..., ::2], head_vectors[..., 1::2] = y, -x
-    return Maps(**turned)
+    return Maps(**rotated)

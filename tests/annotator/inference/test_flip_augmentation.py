@@ -7,7 +7,7 @@ import pytest
 
 from annotator.examples import EXAMPLES
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.flip_augmentation import mean, mirror, predict
+from annotator.inference.flip_augmentation import average, mirror, predict
 from annotator.inference.network import Network
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.maps import Maps
@@ -49,7 +49,7 @@ def test_a_mirrored_person_has_the_other_side(tmp_path):
 
 def test_where_both_looks_disagree_the_more_certain_one_counts():
     a, b = maps(2), maps(3)
-    both = mean(a, b)
+    both = average(a, b)
     sure = a.chart_confidence > b.chart_confidence
     assert (both.charts == np.where(sure, a.charts, b.charts)).all()
     differ = a.charts != b.charts
@@ -58,7 +58,7 @@ def test_where_both_looks_disagree_the_more_certain_one_counts():
     halved = np.maximum(a.chart_confidence, b.chart_confidence) / 2
     np.testing.assert_allclose(both.chart_confidence[differ], halved[differ])
     for field in dataclasses.fields(Maps):
-        np.testing.assert_array_equal(getattr(mean(a, a), field.name), getattr(a, field.name))
+        np.testing.assert_array_equal(getattr(average(a, a), field.name), getattr(a, field.name))
         assert getattr(both, field.name).dtype == getattr(a, field.name).dtype
 
 

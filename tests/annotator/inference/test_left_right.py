@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotator.inference.left_right import resolve_sides, weigh_joints
+from annotator.inference.left_right import resolve_sides, weight_joints
 from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, KEYPOINTS, PARTS, mirror_uv
 from annotator.labels.maps import Maps
 
@@ -101,12 +101,12 @@ def test_a_joint_is_looked_for_on_its_own_side():
     maps.keypoints[(*knees["left"], left)] = 0.4
     maps.keypoints[(*knees["left"], right)] = 0.6
     maps.keypoints[(*knees["right"], right)] = 0.4
-    weighed = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts])
+    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts])
     assert peak(weighed[..., left]) == knees["left"]
     assert peak(weighed[..., right]) == knees["right"]
     # One that only the other side's heatmap found, too.
     maps.keypoints[..., left] = 0
-    weighed = weigh_joints(maps.keypoints, CHART_TO_PART[maps.charts])
+    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts])
     assert peak(weighed[..., left]) == knees["left"]
 
 
@@ -117,6 +117,6 @@ def test_where_no_part_tells_of_a_joint_its_heatmap_decides():
     heatmaps[5, 6, KEYPOINTS.index("nose")] = 0.5
     parts = np.full((SIDE, SIDE), PARTS.index("head"))
     for seen in (parts, np.zeros_like(parts)):
-        weighed = weigh_joints(heatmaps, seen)
+        weighed = weight_joints(heatmaps, seen)
         assert peak(weighed[..., KEYPOINTS.index("left knee")]) == (9, 8)
         assert peak(weighed[..., KEYPOINTS.index("nose")]) == (5, 6)

@@ -11,7 +11,7 @@ from annotator.inference.box_prompt import label_boxes
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
-from annotator.inference.upright import decode_upright, predict_upright, quarter_turns, turn
+from annotator.inference.upright import decode_upright, predict_upright, quarter_turns, rotate
 from annotator.labels.maps import Maps
 from annotator.photos.reading import read_photo
 from tests.annotator.inference.test_flip_augmentation import maps
@@ -35,7 +35,7 @@ def test_the_body_s_line_says_how_to_turn(direction, turns):
     everywhere = np.ones((16, 16), bool)
     tilted = lying(direction)
     assert quarter_turns(tilted, everywhere) == turns
-    assert quarter_turns(turn(tilted, turns), everywhere) == 0
+    assert quarter_turns(rotate(tilted, turns), everywhere) == 0
 
 
 def test_nobody_and_models_without_a_pelvis_are_not_turned():
@@ -53,11 +53,11 @@ def test_only_the_region_counts():
 def test_a_quarter_turn_moves_pixels_and_votes():
     one = maps(1)[0]
     one.charts[2, 15], one.head_vectors[2, 15] = 7, (0.5, -0.25, 0.125, 1.0)
-    turned = turn(one, 1)
+    turned = rotate(one, 1)
     assert turned.charts[0, 2] == 7
     np.testing.assert_allclose(turned.head_vectors[0, 2], [-0.25, -0.5, 1.0, -0.125])
     for turns in range(-2, 6):
-        back = turn(turn(one, turns), -turns)
+        back = rotate(rotate(one, turns), -turns)
         for field in dataclasses.fields(Maps):
             np.testing.assert_array_equal(getattr(back, field.name), getattr(one, field.name))
 
@@ -72,7 +72,7 @@ def test_a_person_upside_down_gets_the_labels_of_one_who_stands(turns):
     seen = predict(network, tilted[None], False)[0]
     region = seen.person >= 0.5
     assert quarter_turns(seen, region) == turns
-    again = turn(predict_upright(network, tilted, seen, region, False), turns)
+    again = rotate(predict_upright(network, tilted, seen, region, False), turns)
     for field in dataclasses.fields(Maps):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(upright, field.name))
 
