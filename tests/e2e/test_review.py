@@ -1301,23 +1301,27 @@ def test_labels_of_another_prefix(dataset, url, page, samples, tmp_path):
     panel = Panel(page, url, samples)
     panel.open("Ada")
     assert panel["prefix"].input_value() == "dp"
-    # Not the image that is loaded ahead.
-    panel.show(2)
-    panel.page.get_by_role("button", name="Queue", exact=True).click()
     held = []
 
     def hold(route):
-        if "review_open" in (route.request.post_data or "") and len(held) < 2:
+        asked = route.request.post_data or ""
+        if "review_open" in asked and str(samples[1].id) in asked and len(held) < 2:
             held.append(route)
         else:
             route.continue_()
 
-    # The same image is still loading with the labels of the first prefix when the other is chosen.
+    # The same image is still loading with the labels of the first prefix when the other is chosen: it is loaded ahead
+    # as the one that is next after the last of the queue.
     panel.page.route("**/operators/execute", hold)
+    panel.show(2)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel["item"].filter(has_text="photo1.").click()
     panel["prefix"].select_option("second")
-    while len(held) < 2:
-        panel.page.wait_for_timeout(50)
+    for _ in range(600):
+        if len(held) == 2:
+            break
+        panel.page.wait_for_timeout(100)
+    assert len(held) == 2
     for route in held:
         with panel.page.expect_response(lambda response: "review_open" in (response.request.post_data or "")):
             route.continue_()
