@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("suite")
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
-SLOW_FOLDERS = ("e2e", "model", "scripts")
+SLOW = ("e2e", "model", "scripts", "test_dependencies.py")
 SLOW_PACKAGES = ("fiftyone", "jax", "keras", "playwright", "tensorflow", "tf2onnx")
 
 
@@ -49,13 +49,13 @@ class NoSlowPackages:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in SLOW_PACKAGES:
             raise AssertionError(
-                f"a quick test imports {name}: move it to a folder of {SLOW_FOLDERS}, or import it inside "
+                f"a quick test imports {name}: move it to a folder of {SLOW}, or import it inside "
                 "the test and use the fixture `database`"
             )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if config.getoption("quick") and collection_path.parent == TESTS and collection_path.name in SLOW_FOLDERS:
+    if config.getoption("quick") and collection_path.parent == TESTS and collection_path.name in SLOW:
         return True
     return None
 
