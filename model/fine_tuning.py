@@ -13,6 +13,7 @@ from pathlib import Path
 from annotator.photos.atomic_files import whole_file
 from model.config import RunConfig, make_config, read_config
 from model.export import export_onnx, read_images
+from model.presets import PRESETS
 from model.sources import Record, Source, read_source
 from model.training import shares_of
 from model.weights import open_cascade
@@ -55,8 +56,10 @@ def fine_tuning_config(
         ValueError: the base is of another preset than the weights.
         DataError, WeightsError: a file that cannot be used; names it.
     """
-    preset = open_cascade(weights).config.preset
-    run = read_config(base) if base else make_config(preset)
+    network = open_cascade(weights).config
+    preset = network.preset
+    own = network if network != PRESETS[preset] else None
+    run = read_config(base) if base else make_config(preset, network=own)
     if run.preset != preset:
         raise ValueError(f"{base}: preset is {run.preset!r}, that of the weights {preset!r}")
     records = [read_source(source) for source in run.data]

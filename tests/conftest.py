@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from .retraining_run import retrained, retraining_run, reviewed  # noqa: F401
+from .retraining_run import old_model, retrained, retraining_run, reviewed  # noqa: F401
 
 # Machines are shared and slow at times: no test may fail for its time.
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=25)

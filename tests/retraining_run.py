@@ -1,16 +1,18 @@
-"""One short real training of the package's model, for all tests that are about a retraining."""
+"""One short real training of a tiny network, for all tests that are about a retraining."""
 
 import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
 from annotator.runs.dataset import import_labels
 
 from .model.conftest import write_source
+from .model.tiny import tiny_network
 
 SHORT = FineTuning(epochs=2, steps=1, size=64)
 
@@ -63,10 +65,27 @@ def approve(samples) -> None:
 
 
 @pytest.fixture(scope="session")
-def retraining_run(reviewed, tmp_path_factory) -> RetrainingRun:
+def old_model(tmp_path_factory) -> Path:
+    """An ONNX file of a tiny network that has learnt nothing; its weights are beside it."""
+    from model.commands import prepare_keras
+
+    prepare_keras("tensorflow")
+    from model.cascade import Cascade
+    from model.export import export_onnx
+    from model.weights import save_weights
+
+    cascade, path = Cascade(tiny_network()), tmp_path_factory.mktemp("old") / "tiny.onnx"
+    save_weights(cascade, path.with_suffix(".npz"))
+    photos = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
+    export_onnx(cascade, path, photos, model_id="tiny-1")
+    return path
+
+
+@pytest.fixture(scope="session")
+def retraining_run(reviewed, old_model, tmp_path_factory) -> RetrainingRun:
     """A run that was stopped after the first epoch and started again."""
     out = tmp_path_factory.mktemp("retraining") / "spring"
-    first = Retraining(reviewed, out, plan=SHORT)
+    first = Retraining(reviewed, out, model=old_model, plan=SHORT)
     assert losses(out) == []
     assert next(iter(first)) == 1
     # Who looks at the dataset meanwhile finds the run and its losses.
@@ -75,7 +94,7 @@ def retraining_run(reviewed, tmp_path_factory) -> RetrainingRun:
     kept = RetrainingRun(first)
     kept.keep(1)
     approve(reviewed[6:])
-    kept.run = again = Retraining(reviewed, out, plan=SHORT)
+    kept.run = again = Retraining(reviewed, out, model=old_model, plan=SHORT)
     rest = iter(again)
     assert next(rest) == 2
     kept.keep(2)

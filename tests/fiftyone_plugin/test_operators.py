@@ -249,13 +249,15 @@ def test_a_model_whose_weights_are_not_there(dataset, photos, tmp_path):
     assert "other.npz" in found.error_message
 
 
-def test_a_scheduled_retraining_compares_and_labels_again(dataset, photos, retraining_run, tmp_path):
+def test_a_scheduled_retraining_compares_and_labels_again(
+    dataset, photos, old_model, retraining_run, tmp_path
+):
     """It goes on with a run that has trained; with any other plan than this the run would be refused."""
     execute("annotate_people", dataset, **ANNOTATE)
     approve(dataset)
     values = {
         "prefix": "dp",
-        "model": str(DEFAULT_MODEL),
+        "model": str(old_model),
         "folder": str(tmp_path / "run"),
         "epochs": SHORT.epochs,
         "steps": SHORT.steps,

@@ -22,9 +22,9 @@ from tests.model.conftest import write_source
 from tests.retraining_run import SHORT
 
 
-def test_a_new_model_beside_the_old_one(retrained):
+def test_a_new_model_beside_the_old_one(retrained, old_model):
     outcome = retrained.outcome
-    assert Network(DEFAULT_MODEL).info.model_id == retrained.old.info.model_id
+    assert Network(old_model).info.model_id == retrained.old.info.model_id
     info = Network(outcome.model).info
     assert info.model_id == outcome.model_id == f"{retrained.old.info.model_id}+spring"
     assert info.license == retrained.old.info.license
@@ -86,7 +86,7 @@ def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
     assert again.model_id.endswith("+spring+x")
 
 
-def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, capsys):
+def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old_model, capsys):
     """The command on the finished run: it trains nothing and labels again."""
     import fiftyone as fo
 
@@ -97,7 +97,7 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, cap
     old = {person.id for person in photo.dp_people.detections}
     corrected = {d.id for row in reviewed[:-1].values("dp_people.detections") for d in row}
     files = {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()}
-    short = ["--epochs", "2", "--steps", "1", "--size", "64"]
+    short = ["--epochs", "2", "--steps", "1", "--size", "64", "--model", str(old_model)]
     assert main(["retrain", reviewed.name, "--out", str(retrained.out), *short, "--relabel"]) == 0
     assert {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()} == files
     photo.reload()
