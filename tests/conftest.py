@@ -1,8 +1,10 @@
 """Fixtures that every test may use, and how the tests are spread over processes."""
 
 import atexit
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -133,7 +135,12 @@ class Mongod:
         }
         command = [str(mongod), "--nounixsocket", *(f"--{name}={value}" for name, value in options.items())]
         # A process group of its own: Ctrl-C ends the tests first and mongod after them.
-        cls.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        cls.process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509
+        )
 
     @classmethod
     def stop(cls) -> None:
@@ -141,6 +148,12 @@ class Mongod:
             cls.process.kill()
             cls.process.wait()
         shutil.rmtree(cls.folder, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process as soon as the tests are gone, even if they are killed."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
