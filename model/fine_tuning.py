@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from annotator.photos.atomic_files import whole_file
+from model.batches import shares_of
 from model.config import RunConfig, make_config, read_config
 from model.export import export_onnx, read_images
 from model.presets import PRESETS
 from model.sources import Record, Source, read_source
-from model.training import shares_of
 from model.weights import open_cascade
 
 CHECKED_PHOTOS = 8
