@@ -88,6 +88,14 @@ def figures(tmp_path_factory) -> Path:
     return write_source(tmp_path_factory.mktemp("figures"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_graphs() -> None:
+    """TensorFlow leaves graphs as they are: for a few steps, optimizing them takes longer than it saves."""
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 @pytest.fixture(scope="session")
 def finished(figures, tmp_path_factory) -> Path:
     """Folder of a finished run of a tiny network; only read it."""

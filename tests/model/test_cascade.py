@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from model.cascade import (
+from model.cascade import Cascade
+from model.presets import (
     OUTPUTS,
     PRESETS,
     REFINED_OUTPUTS,
     STAGE_NETS,
     TRAINED_IN_STAGE,
-    Cascade,
     CascadeConfig,
 )
 

@@ -1,9 +1,12 @@
 """The exported file: same answers as Keras, decoded inside, self-describing, refused when it lies."""
 
 import hashlib
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
 from annotator.examples import EXAMPLES
@@ -11,6 +14,7 @@ from annotator.inference.network import ModelError, Network
 from annotator.labels.maps import Maps
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import PhotoError
+from model import export
 from model.cascade import Cascade
 from model.export import LIMITS, ExportError, compare, export_onnx, read_images
 from model.presets import REFINED_OUTPUTS
@@ -25,6 +29,22 @@ def cascade() -> Cascade:
         kernel = cascade.get_layer(f"context_{name}").kernel
         kernel.assign(np.random.default_rng(0).normal(0, 0.1, kernel.shape))
     return cascade
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traced_once() -> Iterator[None]:
+    """All files here are of one network, and tracing it takes most of the time of an export."""
+    trace, traced = export._trace, {}
+
+    def trace_once(cascade: Cascade, shape: tuple[int, int], *, raw: bool) -> onnx.ModelProto:
+        key = (id(cascade), shape, raw)
+        if key not in traced:
+            traced[key] = trace(cascade, shape, raw=raw)
+        return deepcopy(traced[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "_trace", trace_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +132,6 @@ def test_float16_runs(cascade, images, tmp_path):
 
 
 def test_raw_graph_is_for_evaluation_only(cascade, images, tmp_path):
-    import onnx
-
     path = tmp_path / "raw.onnx"
     assert export_onnx(cascade, path, images, model_id="trial", raw=True) is None
     assert {o.name for o in onnx.load(path).graph.output} == {*cascade.output}

@@ -162,7 +162,7 @@ def test_the_backbone_of_a_start_goes_back_as_far_as_wanted(figures, tmp_path, s
         backbone_weights=str(tmp_path / "past.npz"),
         backbone_share=share,
     )
-    Run(without_epochs(settings), tmp_path / "run").train()
+    list(Run(without_epochs(settings), tmp_path / "run")._stage(1))
     made = Cascade(network, ("person",))
     load_weights(made, tmp_path / "run" / "stage1.npz")
     now, one, other = folded_convolutions(made), folded_convolutions(start), folded_convolutions(past)
@@ -240,7 +240,7 @@ def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
 def test_a_stage_ends_when_it_no_longer_improves(figures, tmp_path, capsys):
     """A validation loss below 0 cannot be beaten."""
     settings = tiny_config(figures)
-    stages = [dataclasses.replace(settings.stages[0], patience=2, epochs=9)]
+    stages = [dataclasses.replace(settings.stages[0], patience=2, epochs=9, growth=())]
     stages += [dataclasses.replace(plan, epochs=0) for plan in settings.stages[1:]]
     settings = dataclasses.replace(settings, stages=tuple(stages))
     out = tmp_path / "run"
