@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from pycocotools import mask as rle
 
-from tests.model.tiny import tiny_config
-
 WIDTH, HEIGHT = 120, 100
 
 
@@ -99,7 +97,10 @@ def quick_graphs() -> None:
 @pytest.fixture(scope="session")
 def finished(figures, tmp_path_factory) -> Path:
     """Folder of a finished run of a tiny network; only read it."""
+    # Keras is in both: who only wants the drawn figures does not load it.
     from model.training import train
+
+    from .tiny import tiny_config
 
     out = tmp_path_factory.mktemp("finished") / "run"
     train(tiny_config(figures), out)
