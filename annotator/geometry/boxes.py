@@ -19,6 +19,15 @@ def within(array: np.ndarray, box: Box) -> np.ndarray:
     return array[y : y + h, x : x + w]
 
 
+def pixels_in_box(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool: pixels of an array of that shape whose centre is in the box."""
+    across, down = (
+        (np.arange(n) + 0.5 >= start) & (np.arange(n) + 0.5 < start + length)
+        for n, start, length in zip(shape[::-1], box[:2], box[2:], strict=True)
+    )
+    return down[:, None] & across
+
+
 def extent(mask: np.ndarray) -> Box | None:
     """The smallest box around the pixels of a (h, w) array that are not 0, in its own pixels; ``None`` without any."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

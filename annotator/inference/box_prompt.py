@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotator.geometry.boxes import padded
+from annotator.geometry.boxes import padded, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import box_on_maps, decode_box
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright
-from annotator.inference.votes import window
 from annotator.labels.people import Person
 
 Box = tuple[float, float, float, float]
@@ -43,7 +42,7 @@ def label_boxes(
         squares = np.stack([view.apply(photo) for view in views])
         maps = predict(network, squares, flip_augment=True)
         for i, (box, view) in enumerate(zip(batch, views, strict=True)):
-            inside = window(maps[i].person.shape, box_on_maps(box, view, network.info))
+            inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
             region = inside & (maps[i].person >= settings.threshold)
             upright_maps = predict_upright(network, squares[i], maps[i], region, flip_augment=True)
             people.append(decode_box(upright_maps, view, size, network.info, settings, box))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import extent, within
+from annotator.geometry.boxes import extent, pixels_in_box, within
 from annotator.geometry.letterbox import Letterbox, warp
+from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.left_right import JOINTS, resolve_sides, weight_joints
 from annotator.inference.network import ModelInfo
 from annotator.inference.settings import Settings
-from annotator.inference.votes import group_by_votes, person_in_box, window
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.labels.maps import Maps
 from annotator.labels.people import People, Person, Provenance
@@ -47,7 +47,7 @@ def decode(
         if maps.person[labels == index].mean() >= settings.confidence:
             person = _person(maps, labels, index, letterbox, size, info, settings)
             # A zoom-in makes much of a speck.
-            if person is not None and np.count_nonzero(person.mask) >= settings.votes.least_area:
+            if person is not None and np.count_nonzero(person.mask) >= settings.min_area:
                 people.append(person)
     people.sort(key=lambda person: -person.score)
     return People(size=size, people=people)
@@ -91,8 +91,8 @@ def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Setting
     # Only what shows the image: the letterbox's border holds no people.
     stride = info.output_stride
     shown = np.concatenate([letterbox.offset, np.multiply(letterbox.size, letterbox.scale)]) / stride
-    mask = (maps.person >= settings.threshold) & window(maps.person.shape, shown)
-    return group_by_votes(mask, maps.head_vectors, settings.votes, stride)
+    mask = (maps.person >= settings.threshold) & pixels_in_box(shown, maps.person.shape)
+    return group_people(mask, maps.head_vectors, settings, stride)
 
 
 def _person(

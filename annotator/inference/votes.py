@@ -1,9 +1,9 @@
-"""Who is who: person pixels split into people by where they say their head is.
+"""Grouping by votes: each pile of head votes is a person.
 
 Every pixel of a person votes for its person's head point (thesis). The votes of one person pile up, those of
 different people at different places: each peak of the pile is somebody's head, and pixels go to the nearest. Votes for
 other points, pelvises, then divide those who share a head.
-The thesis clusters the votes with DBSCAN, which counts a vote from a toe as much as one from a cheek; here
+DBSCAN (:mod:`annotator.inference.dbscan`), the thesis's way, counts a vote from a toe as much as one from a cheek; here
 votes count the less the farther they reach, and scatter is smoothed. Where votes are unsure that finds more
 of the people and breaks fewer into pieces.
 """
@@ -13,17 +13,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import box_iou, extent
 from annotator.inference.settings import VoteSettings
 
 GRID = 128
 """Cells in which votes are counted, along a side of the square that the network sees."""
 BEYOND = 0.25
 """How far outside that square a head is still looked for, in units of its side."""
-MOSTLY = 0.8
-"""Share of its pixels that somebody's piece has inside the box drawn around that person."""
-BETTER = 0.02
-"""Least gain of IoU with the box for which a piece is added."""
 
 
 def group_by_votes(
@@ -39,7 +34,7 @@ def group_by_votes(
         stride: input pixels per map pixel and axis.
 
     Returns:
-        (h, w) int32: 0 outside ``mask`` and on dropped pixels, 1..n per person.
+        (h, w) int32: 0 outside ``mask`` and for nobody, 1..n per person, some of whom may have no pixel.
 
     Each pile of head votes is somebody; where the pixels of one head have several pelvises, they are several people,
     cheek to cheek, say. Which of them a pixel belongs to, all of its votes decide.
@@ -64,50 +59,7 @@ def group_by_votes(
             _divide(person, point, weight, settings, settings.vote_threshold / pixel)
         labels[rows, columns] = 1 + _nearest_person(votes, weights[0], person)
     _number_strays(labels, mask, (rows[stray], columns[stray]), settings.vote_threshold / pixel)
-    return _drop_small(labels, settings.least_area / pixel)
-
-
-def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray | None:
-    """The pixels of the person that a box was drawn around.
-
-    Args:
-        labels: (h, w) of :func:`group_by_votes`.
-        box: x, y, w, h in map pixels.
-
-    Returns:
-        (h, w) bool, or ``None`` where nobody is in the box.
-
-    Whoever has most pixels in its middle (half its width and height) is meant. Votes may have broken a person into pieces: further ones,
-    largest first, are added that lie mostly in the box and bring the whole nearer to its edges. What lies
-    outside is somebody else's.
-    """
-    x, y, w, h = box
-    inside = window(labels.shape, box)
-    middle = window(labels.shape, (x + w / 4, y + h / 4, w / 2, h / 2))
-    if not labels[middle].any():
-        middle = inside
-    if not labels[middle].any():
-        return None
-    meant = 1 + np.bincount(labels[middle])[1:].argmax()
-    chosen = inside & (labels == meant)
-    fit = box_iou(extent(chosen), box)
-    sizes = np.bincount(labels.ravel())
-    within = np.bincount(labels[inside], minlength=len(sizes))
-    for piece in np.argsort(-within):
-        if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
-            more = chosen | (inside & (labels == piece))
-            if (better := box_iou(extent(more), box)) > fit + BETTER:
-                chosen, fit = more, better
-    return chosen
-
-
-def window(shape: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
-    """(h, w) bool: pixels whose centre is in the box."""
-    across, down = (
-        (np.arange(n) + 0.5 >= start) & (np.arange(n) + 0.5 < start + extent)
-        for n, start, extent in zip(shape[::-1], box[:2], box[2:], strict=True)
-    )
-    return down[:, None] & across
+    return labels
 
 
 def peaks(points: np.ndarray, weights: np.ndarray, settings: VoteSettings, least: float) -> np.ndarray:
@@ -194,12 +146,3 @@ def _number_strays(
     sizes, strays = np.bincount(regions.ravel()), np.bincount(regions[stray], minlength=regions.max() + 1)
     for region in np.flatnonzero((strays > sizes / 2) & (sizes >= least)):
         labels[regions == region] = labels.max() + 1
-
-
-def _drop_small(labels: np.ndarray, least: float) -> np.ndarray:
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
-    order = [label for label in range(1, len(counts)) if counts[label] >= max(least, 1)]
-    renumbered = np.zeros(len(counts), np.int32)
-    renumbered[order] = np.arange(1, len(order) + 1)
-    return renumbered[labels]

@@ -42,7 +42,12 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     measured = json.loads(path.read_text())
     speed = measured["speed"]
     assert 0 < speed["ratio"] < 2
-    assert set(measured["milliseconds_per_image"]) == {"read", "network", "instance split", "decode", "write"}
+    assert set(measured["milliseconds_per_image"]) == {"read", "network", "grouping", "decode", "write"}
+    assert set(measured["grouping"]) == {"votes", "dbscan", "plain"}
+    assert measured["grouping"]["plain"]["speed_up"] == 1
+    for name in ("votes", "dbscan"):
+        assert measured["grouping"][name]["speed_up"] > 1
+        assert f"| grouping by {name}, against DBSCAN of all head vectors |" in result.stdout
     assert f"| ratio of one look | {speed['ratio']:.2f} |" in result.stdout
 
 

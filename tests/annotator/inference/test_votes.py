@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from annotator.inference.settings import VoteSettings
-from annotator.inference.votes import GRID, group_by_votes, peaks, person_in_box
+from annotator.inference.votes import GRID, group_by_votes, peaks
 
 
 def scene(centres, noise: float = 0.002, seed: int = 0):
@@ -131,18 +131,3 @@ def test_of_two_piles_the_lower_counts_if_it_is_farther_than_apart(cells, gap, f
     points = np.stack([place, place + np.array(gap) / GRID])
     split = VoteSettings(min_distance=cells / GRID, blur=0.002)
     assert len(peaks(points, np.array([100.0, 60.0]), split, 10)) == found
-
-
-def test_a_box_gathers_its_person_and_nobody_else():
-    labels = np.zeros((100, 100), int)
-    labels[10:50, 20:40] = 1  # a body
-    labels[50:90, 20:30] = 2  # its leg, which the votes broke off
-    labels[30:60, 40:80] = 3  # somebody who reaches into the box
-    labels[20:24, 22:26] = 4  # a crumb that makes no difference to the extent
-    mine = person_in_box(labels, (19.5, 10, 25, 80))
-    assert (mine == ((labels == 1) | (labels == 2))).all()
-    # The box's edges are where the person ends.
-    assert not person_in_box(labels, (19.5, 10, 25, 30))[40:].any()
-    # Without a middle, whoever is in the box; without anybody, nobody.
-    assert person_in_box(labels, (70, 20, 30, 30))[30:50, 70:80].all()
-    assert person_in_box(labels, (85, 5, 10, 10)) is None
