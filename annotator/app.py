@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from annotator.dataset.store import connect
 from annotator.examples import EXAMPLES
+from annotator.inference.settings import Settings
 from annotator.photos.finding import EXTENSIONS, find_photos
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run(
     address: str = "localhost",
     browser: bool = True,
     zoom_in: bool = True,
+    grouping: str = "votes",
 ) -> int:
     """Annotate the photos of a folder and show them until the user presses Ctrl-C; returns the exit status.
 
@@ -47,6 +49,7 @@ def run(
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
         zoom_in: whether to look a second time at people who are small in the photo, lie or are upside down.
+        grouping: how people are told apart, one of :data:`annotator.inference.settings.GROUPINGS`.
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.
@@ -73,7 +76,7 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        _annotate(dataset, zoom_in)
+        _annotate(dataset, Settings(zoom_in=zoom_in, grouping=grouping))
         with _delegated_runs():
             remote = not (browser and _has_display())
             session = fo.launch_app(dataset, port=port, address=address, remote=remote)
@@ -141,13 +144,12 @@ def dataset_name(folder: Path) -> str:
     return f"{folder.name} people {digest}"
 
 
-def _annotate(dataset: fo.Dataset, zoom_in: bool) -> None:
+def _annotate(dataset: fo.Dataset, settings: Settings) -> None:
     from tqdm import tqdm
 
-    from annotator.inference.settings import Settings
     from annotator.runs.dataset import Annotation
 
-    run = Annotation(dataset, settings=Settings(zoom_in=zoom_in))
+    run = Annotation(dataset, settings=settings)
     for _ in tqdm(run, desc="Annotating", unit="photo"):
         pass
     summary = run.summary

@@ -39,6 +39,10 @@ OVERWRITE = {
         "somebody deleted do not come back.",
     ),
 }
+GROUPING = {
+    "votes": ("Votes", "Piles of votes for heads and pelvises."),
+    "dbscan": ("DBSCAN", "Dense clusters of head vectors, as in the thesis that the network comes from."),
+}
 Context = foo.ExecutionContext
 
 
@@ -76,6 +80,7 @@ class AnnotatePeople(foo.Operator):
             label="Flip augmentation",
             description="Take the mean of the predictions for the photo and its mirror image: twice the time",
         )
+        _choice_input(inputs, "grouping", GROUPING, Settings().grouping, "Grouping")
         inputs.float(
             "confidence",
             default=Settings().confidence,
@@ -84,13 +89,13 @@ class AnnotatePeople(foo.Operator):
             label="Confidence",
             description="The least score of a person, 0 to 1",
         )
-        _overwrite_input(inputs, "skip")
+        _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         delegation_notice(inputs, samples)
         return types.Property(inputs, view=types.View(label="Annotate people"))
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        chosen = {name: values[name] for name in ("zoom_in", "flip_augment", "confidence")}
+        chosen = {name: values[name] for name in ("zoom_in", "flip_augment", "grouping", "confidence")}
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),
@@ -217,7 +222,7 @@ class ImportCocoDensePose(foo.Operator):
             if fo.dataset_exists(ctx.params.get("name") or ""):
                 refuse(name, "There is a dataset of that name already")
         prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
-        _overwrite_input(inputs, "replace")
+        _choice_input(inputs, "overwrite", OVERWRITE, "replace", "Photos with labels")
         delegation_notice(inputs, ctx.dataset)
         return types.Property(inputs, view=types.View(label="Import COCO-DensePose"))
 
@@ -282,18 +287,14 @@ def register(plugin: Any) -> None:
         plugin.register(operator)
 
 
-def _overwrite_input(inputs: types.Object, default: str) -> None:
+def _choice_input(
+    inputs: types.Object, name: str, options: dict[str, tuple[str, str]], default: str, label: str
+) -> None:
+    """One of some options, each with a label and a description."""
     choices = types.RadioGroup()
-    for value, (label, description) in OVERWRITE.items():
-        choices.add_choice(value, label=label, description=description)
-    inputs.enum(
-        "overwrite",
-        choices.values(),
-        default=default,
-        required=True,
-        label="Photos with labels",
-        view=choices,
-    )
+    for value, (title, description) in options.items():
+        choices.add_choice(value, label=title, description=description)
+    inputs.enum(name, choices.values(), default=default, required=True, label=label, view=choices)
 
 
 def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:

@@ -36,12 +36,7 @@ def read_photo(path: str | Path) -> np.ndarray:
     Raises:
         PhotoError: the reason in words, without the path.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from None
-    if not data:
-        raise PhotoError("the file is empty")
+    data = _read_bytes(path)
     if data.startswith(b"\xff\xd8") and _is_plain_jpeg(data):
         # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag. Huge ones
         # are not for it: it raises errors of its own, or takes all memory.
@@ -49,6 +44,21 @@ def read_photo(path: str | Path) -> np.ndarray:
         if image is not None:
             return image
     return _read_with_pillow(data)
+
+
+def read_texture(path: str | Path) -> np.ndarray:
+    """An image as :func:`read_photo` gives it, but with its transparency: uint8 [H, W, 4] RGBA where it has any, else
+    [H, W, 3].
+
+    Raises:
+        PhotoError: as :func:`read_photo`.
+    """
+    from PIL import ImageOps
+
+    with _opened(io.BytesIO(_read_bytes(path))) as stored:
+        image = ImageOps.exif_transpose(stored)
+        image.load()
+        return np.array(image.convert("RGBA")) if _has_alpha(image) else _to_rgb(image)
 
 
 def photo_size(path: str | Path) -> tuple[int, int]:
@@ -65,6 +75,16 @@ def photo_size(path: str | Path) -> tuple[int, int]:
             return ImageOps.exif_transpose(image).size
         lies_down = image.getexif().get(ORIENTATION, 1) in range(5, 9)
         return image.size[::-1] if lies_down else image.size
+
+
+def _read_bytes(path: str | Path) -> bytes:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise PhotoError(f"cannot be read: {error.strerror}") from None
+    if not data:
+        raise PhotoError("the file is empty")
+    return data
 
 
 def _is_plain_jpeg(data: bytes) -> bool:
@@ -128,6 +148,10 @@ def _opened(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
         raise PhotoError(f"cannot be read: {error.strerror}" if of_system else f"damaged: {error}") from None
 
 
+def _has_alpha(image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+
+
 def _to_rgb(image) -> np.ndarray:
     from PIL import Image
 
@@ -138,7 +162,7 @@ def _to_rgb(image) -> np.ndarray:
         top = next((top for top in tops if values.max(initial=0) <= top), 65535)
         grey = np.clip(values / top * 255, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if _has_alpha(image):
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)

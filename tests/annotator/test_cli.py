@@ -51,6 +51,11 @@ def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
         assert 0 < len(record["dp_I"]) <= 2 * 14
     assert main([*command, "--vote-threshold", "99999"]) == 0
     assert json.loads(out.read_text())["annotations"] == []
+    dbscan = ["--grouping", "dbscan", "--min-samples"]
+    assert main([*command, *dbscan, "50", "--eps", "0.02"]) == 0
+    assert len(json.loads(out.read_text())["annotations"]) == 3
+    assert main([*command, *dbscan, "99999"]) == 0
+    assert json.loads(out.read_text())["annotations"] == []
 
 
 def test_bad_photos_are_counted(
@@ -98,13 +103,13 @@ def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, tiny_model: Path):
 @pytest.mark.parametrize(
     ("command", "run", "words"),
     [
-        (["info"], "annotator.cli.run_info", "nothing was changed"),
+        (["info"], "annotator.cli.info.run", "nothing was changed"),
         (["export", "run", "m.onnx"], "model.commands.run_export", "nothing was changed"),
         (["train", "--out", "run"], "model.commands.run_train", "the same command goes on from here"),
-        (["tidy", "people"], "annotator.cli.run_tidy", "the same command goes on from here"),
+        (["tidy", "people"], "annotator.cli.tidy.run", "the same command goes on from here"),
         (
             ["evaluate", "--data", "d", "--report", "r"],
-            "annotator.cli.run_evaluate",
+            "annotator.cli.evaluate.run",
             "the report holds the data sets that were done",
         ),
     ],
@@ -179,8 +184,16 @@ def test_mistakes_are_one_line_and_no_traceback(
     [
         (["--confidence", "7"], "confidence"),
         (["--threshold", "-1"], "threshold"),
-        (["--vote-threshold", "0"], "votes"),
-        (["--min-distance", "-1"], "apart"),
+        (["--vote-threshold", "0"], "vote_threshold"),
+        (["--min-distance", "-1"], "min_distance"),
+        (["--grouping", "dbscan", "--eps", "0"], "eps must be between"),
+        (["--grouping", "dbscan", "--min-samples", "0"], "min_samples must be 1 or more"),
+        (["--eps", "0.01"], "--eps needs --grouping dbscan, not votes"),
+        (["--min-samples", "90"], "--min-samples needs --grouping dbscan, not votes"),
+        (
+            ["--grouping", "dbscan", "--min-distance", "0.1"],
+            "--min-distance needs --grouping votes, not dbscan",
+        ),
         (["--batch-size", "0"], "batch_size"),
         (["--points-per-part", "-2"], "per_part"),
     ],
@@ -206,6 +219,7 @@ def test_impossible_options_are_refused(
         ["annotate"],
         ["annotate", "photos"],
         ["annotate", "photos", "--out", "o", "--vote-threshold", "1.5"],
+        ["annotate", "photos", "--out", "o", "--grouping", "kmeans"],
         ["unknown"],
     ],
 )
@@ -224,7 +238,7 @@ def test_version(capsys: pytest.CaptureFixture):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["annotate", "--help"], ["evaluate", "--help"], ["info", "--help"]]
+    "arguments", [["--help"], *([name, "--help"] for name in ("annotate", "texture", "evaluate", "info"))]
 )
 def test_help_needs_no_heavy_package(arguments: list[str]):
     code = (

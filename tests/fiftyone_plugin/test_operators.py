@@ -23,6 +23,7 @@ ANNOTATE = {
     "prefix": "dp",
     "zoom_in": True,
     "flip_augment": False,
+    "grouping": "votes",
     "confidence": 0.05,
     "overwrite": "skip",
 }
@@ -108,6 +109,19 @@ def test_annotate_export_import(dataset, photos, tmp_path):
     imported.delete()
     execute("import_coco_densepose", dataset, into="this", **values)
     assert dataset.count("dp_people.detections") == count
+
+
+def test_people_are_grouped_as_the_form_says(dataset, photos):
+    from annotator.inference.network import Network
+    from annotator.inference.pipeline import annotate
+    from annotator.inference.settings import Settings
+
+    execute("annotate_people", dataset, **ANNOTATE | {"grouping": "dbscan", "zoom_in": False})
+    settings = Settings(grouping="dbscan", zoom_in=False, confidence=ANNOTATE["confidence"])
+    expected = [len(result.people.people) for result in annotate(photos, Network(), settings)]
+    assert [len(people) for people in dataset.values("dp_people.detections")] == expected
+    votes = annotate(photos, Network(), Settings(zoom_in=False, confidence=ANNOTATE["confidence"]))
+    assert [len(result.people.people) for result in votes] != expected
 
 
 def test_only_the_selected_samples(dataset, photos):

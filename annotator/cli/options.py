@@ -1,0 +1,103 @@
+"""Options that several commands have, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator.inference.settings import GROUPINGS, DbscanSettings, Settings, VoteSettings
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The options of :func:`settings_of` and the model's."""
+    parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
+    add_zoom_in(parser)
+    parser.add_argument(
+        "--flip-augment", action="store_true", help="look at the mirror image, too: twice the time"
+    )
+    parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
+    parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
+    add_grouping(parser)
+    parser.add_argument(
+        "--vote-threshold",
+        type=int,
+        help="with --grouping votes: pixels' worth of votes that make a head or a pelvis; fewer people if more",
+    )
+    parser.add_argument(
+        "--min-distance",
+        type=float,
+        help="with --grouping votes: least distance of two heads or pelvises, as a share of the image, 0..1",
+    )
+    parser.add_argument(
+        "--eps",
+        type=float,
+        help="with --grouping dbscan: distance of neighbouring head vectors, as a share of the image",
+    )
+    parser.add_argument(
+        "--min-samples",
+        type=int,
+        help="with --grouping dbscan: pixels, of a 256×256 image, with neighbouring head vectors that make a person",
+    )
+    parser.add_argument("--batch-size", type=int, help="photos per call of the network")
+
+
+def add_zoom_in(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--zoom-in",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look again at people who are small in the photo, at full input size, and at those who lie or are upside "
+        "down, turned upright",
+    )
+
+
+def add_grouping(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--grouping",
+        choices=GROUPINGS,
+        default="votes",
+        help="how people are told apart: piles of votes for heads and pelvises (default), or the thesis's DBSCAN of head "
+        "vectors",
+    )
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """What the options of :func:`add_settings` say.
+
+    Raises:
+        ValueError: a value out of range, or an option of the other grouping.
+    """
+    own = {"votes": ("vote_threshold", "min_distance"), "dbscan": ("eps", "min_samples")}
+    for grouping, names in own.items():
+        if grouping != arguments.grouping and (given := _given(arguments, *names)):
+            option = f"--{next(iter(given)).replace('_', '-')}"
+            raise ValueError(f"{option} needs --grouping {grouping}, not {arguments.grouping}")
+    names = ("zoom_in", "flip_augment", "threshold", "confidence", "grouping", "batch_size")
+    return Settings(
+        **_given(arguments, *names),
+        votes=VoteSettings(**_given(arguments, *own["votes"])),
+        dbscan=DbscanSettings(**_given(arguments, *own["dbscan"])),
+    )
+
+
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
+def load_dataset(name: str) -> fo.Dataset:
+    """
+    Raises:
+        ValueError: there is none of that name.
+    """
+    import fiftyone as fo
+
+    from annotator.dataset.store import connect
+
+    connect()
+    if not fo.dataset_exists(name):
+        raise ValueError(f"there is no dataset {name!r}")
+    return fo.load_dataset(name)
