@@ -9,8 +9,8 @@ import numpy as np
 
 Box = tuple[int, int, int, int]
 BOX_MARGIN = 0.1
-"""Of a box, on each side: how far the surroundings of a labelled person count in an incomplete image, and are
-shown when a person is looked at alone."""
+"""Margin on each side, relative to the box: of the view of one person, and of the region around a labelled person that
+counts in an incomplete image."""
 
 
 def within(array: np.ndarray, box: Box) -> np.ndarray:
@@ -40,15 +40,15 @@ def extent(mask: np.ndarray) -> Box | None:
 def padded(
     box: tuple[float, float, float, float], margin: float = BOX_MARGIN
 ) -> tuple[float, float, float, float]:
-    """A box grown on every side by a share of its longer side, also out of the image: what is shown, in training as at
-    run time, of a person who is looked at alone."""
+    """A box grown on every side by a share of its longer side, also beyond the image: the view of one person, in training
+    as at run time."""
     x, y, w, h = box
     pad = margin * max(w, h)
     return x - pad, y - pad, w + 2 * pad, h + 2 * pad
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:
-    """A box grown by :data:`BOX_MARGIN`, as far as an image of that size has it."""
+    """A box grown by :data:`BOX_MARGIN` on each side and clipped to an image of that size."""
     x, y, w, h = box
     pad_x, pad_y = math.ceil(BOX_MARGIN * w), math.ceil(BOX_MARGIN * h)
     x0, y0 = max(x - pad_x, 0), max(y - pad_y, 0)
@@ -56,7 +56,7 @@ def surroundings(box: Box, width: int, height: int) -> Box:
 
 
 def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Rows and columns, in each of two boxes' own arrays, of the pixels that both cover."""
+    """Slices of the intersection of two boxes in the arrays of each, as ((rows, columns) in a, (rows, columns) in b)."""
     x0, y0 = max(a[0], b[0]), max(a[1], b[1])
     x1 = max(min(a[0] + a[2], b[0] + b[2]), x0)
     y1 = max(min(a[1] + a[3], b[1] + b[3]), y0)
@@ -64,7 +64,7 @@ def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, sli
 
 
 def common_area(a: Sequence[float], b: Sequence[float]) -> float:
-    """Of two boxes (x, y, w, h) in any unit."""
+    """Area of the intersection of two boxes (x, y, w, h) in any unit."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     return max(width, 0) * max(height, 0)
@@ -78,7 +78,7 @@ def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def around(*boxes: Box) -> Box:
-    """The smallest box around all."""
+    """The smallest box around all of them."""
     x0, y0 = min(box[0] for box in boxes), min(box[1] for box in boxes)
     x1, y1 = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
     return x0, y0, x1 - x0, y1 - y0
@@ -87,7 +87,7 @@ def around(*boxes: Box) -> Box:
 def clipped(box: Sequence[float], size: tuple[int, int], slack: float = 0.0) -> Box:
     """The whole pixels that a box touches inside an image of ``size`` (width, height); w or h is 0 if it lies outside.
 
-    Also a box without extent touches one pixel. Overlaps of up to ``slack`` pixels are errors of rounding.
+    A box without extent touches one pixel, too. Overlaps of up to ``slack`` pixels count as rounding errors.
     """
     sides = []
     for start, length, end in zip(box[:2], box[2:], size, strict=True):

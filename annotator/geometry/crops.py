@@ -1,4 +1,4 @@
-"""A person's box-cropped arrays: moved to another box, compared with another's."""
+"""Box-cropped arrays of a person: cropped to another box, and compared with those of another person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels of several people painted into maps of one image, or of a window of it."""
+"""Label maps of an image, or of a window of it, painted from the labels of its people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LabelMaps:
 
     @classmethod
     def paint(cls, people: Iterable[Person], window: Box) -> LabelMaps:
-        """People over each other, the first on top; those without a mask are left out."""
+        """Maps of people, the first on top; people without a mask are left out."""
         shape = window[3], window[2]
         maps = cls(*(np.zeros(shape, kind) for kind in (bool, np.uint8, np.uint8, np.float32, np.float32)))
         for person in people:

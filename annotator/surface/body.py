@@ -1,4 +1,4 @@
-"""The body's surface as reviewing needs it: where a chart's U, V lie on the body, and what lies at a place."""
+"""The surface of a body in rest pose: position of a chart's U, V, and the surface point nearest to a position."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 PATH = Path(__file__).parent / "body.npz"
 """Made by ``scripts/make-body``."""
 GRID = 33
-"""Nodes of each chart's grid each way, at U, V = 0, 1/32, … 1."""
+"""Nodes of each chart's grid along U and along V, at 0, 1/32, … 1."""
 STEPS = 4
-"""Of Gauss and Newton, from the nearest node to the nearest point."""
+"""Gauss-Newton steps from the nearest node to the nearest point."""
 SLICES = 12
-"""Of a part along its longest direction, each of which has one middle between front and back."""
+"""Slices of a part along its longest direction; each has its own middle between front and back."""
 
 
 class Body:
@@ -34,7 +34,7 @@ class Body:
         self._trees: dict[tuple[int, ...], tuple] = {}
 
     def positions(self, charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """(n, 3) float32 of points: charts 0..24, U and V in 0..1; NaN where the chart is 0."""
+        """(n, 3) float32 positions of surface points: charts 0..24, U and V in 0..1; NaN where the chart is 0."""
         places = self._at(charts, u, v)[0]
         places[np.asarray(charts) == 0] = np.nan
         return places
@@ -42,11 +42,11 @@ class Body:
     def locate(
         self, positions: np.ndarray, charts: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The surface points nearest to places.
+        """The surface points nearest to positions.
 
         Args:
             positions: (n, 3) in metres, none of them NaN.
-            charts: those that may be chosen, at least one.
+            charts: allowed charts, at least one.
 
         Returns:
             (n,) uint8 charts, and float32 U and V.
@@ -71,10 +71,10 @@ class Body:
         return found, u.astype(np.float32), v.astype(np.float32)
 
     def turned(self, positions: np.ndarray, charts: tuple[int, ...]) -> np.ndarray:
-        """Places (n, 3) mirrored in depth: as far behind the middle of a part as they were before it.
+        """Positions (n, 3) mirrored in depth about the middle of a part.
 
-        The middle lies halfway between front and back, at each place along the longest direction of the part;
-        on a foot, which is longest from back to front, halfway between heel and toes.
+        The middle is halfway between front and back at each position along the longest direction of the part; on a
+        foot, which is longest from back to front, halfway between heel and toes.
 
         Args:
             positions: (n, 3) in metres.

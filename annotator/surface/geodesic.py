@@ -1,4 +1,4 @@
-"""The body surface that charts, U and V refer to, and distances along it."""
+"""Geodesic distances on the mesh that charts, U and V refer to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from annotator.labels.label_space import CHARTS
 
 DISTANCE_ROWS = 256
-"""Vertices whose distances to all others are computed at a time."""
+"""Vertices whose distances to all others are computed in one call."""
 
 
 class SurfaceError(ValueError):
@@ -25,8 +25,8 @@ class Surface:
     (f, 3), ``chart`` (f,) 1..24, ``u`` and ``v`` (n,) 0..1, ``smpl_vertex`` (n,), which vertices are one on
     the body, and ``position`` (n, 3) in metres in the rest pose.
 
-    Distances run along the edges: a few percent too long. They are computed when first asked for and kept,
-    at most 190 MB for the 6890 vertices of a body.
+    Distances are shortest paths along edges, a few percent longer than the geodesics. They are computed on demand and
+    cached, at most 190 MB for the 6890 vertices of a body.
 
     Raises:
         SurfaceError: no such file, or an array that is missing or does not fit the others.
@@ -69,7 +69,7 @@ class Surface:
     def distances(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """(n,) float32 metres along the body between vertices a and b; inf where either is −1.
 
-        Ask with the vertices that repeat as ``a``: each new one there costs a few milliseconds.
+        Pass the vertices that repeat as ``a``: each new one costs a few milliseconds.
         """
         there = (a >= 0) & (b >= 0)
         self._compute(np.unique(a[there]))

@@ -1,4 +1,4 @@
-"""Where on the body pixels lie, corrected: through points that a human gave, or turned over as a whole."""
+"""Corrections of surface labels: refitted through given points, or swapped left for right or front for back."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from annotator.labels.people import Person
 from annotator.surface.body import Body
 
 NODES = 8192
-"""About as many pixels of a region are looked up on the body; what is smooth between them is interpolated."""
+"""Approximate number of pixels of a region that are located on the body; the rest is interpolated."""
 SMOOTH = 0.05
-"""In U and V: neighbouring nodes that differ by more are not interpolated between."""
+"""Largest difference in U or V of neighbouring nodes between which is interpolated."""
 STILL = 1e-4
-"""Metres: pixels that move less keep their chart, U and V to the last bit."""
+"""In metres: pixels that move less keep their chart, U and V bit for bit."""
 
 Labels = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Charts, U and V of the same shape."""
 
 
 def refit(person: Person, points: np.ndarray, body: Body) -> Person:
-    """Move the surface labels of a person so that they agree with what a human said of single pixels.
+    """A person whose surface labels pass through given surface points.
 
-    Every point moves the connected piece of one part that it lies on, and nothing else: outlines stay. Seen
-    as places on the body in rest pose, the piece is displaced as its points say, smoothly between them, and
-    every pixel gets the surface point that is then the nearest on the part. A point on another part than the
-    piece's makes the piece that part; where the points of a piece name several parts, every pixel follows the
-    nearest of them. Pixels without a chart begin as the nearest pixel of their piece that has one; on a piece
-    without any, two points and more make a surface between them, and one says what all of it is.
+    Each point changes the connected piece of one part that it lies on; outlines stay. The piece's pixels are taken to
+    the body in rest pose, displaced so that its points land where they should (smoothly in between), and projected
+    back onto the nearest surface point of the part. A point of another part than the piece's gives the piece that
+    part; if its points name several, every pixel follows the nearest point. Pixels without a chart start from the
+    nearest pixel of their piece that has one. In a piece without any, one point labels all pixels alike, and two or
+    more span a surface between them.
 
     Args:
         person: with a mask. Without charts it gets them on the pieces that have points.
-        points: (n, 5) x, y in image pixels, chart 1..24, U, V; of several in one pixel the last one counts.
+        points: (n, 5) x, y in image pixels, chart 1..24, U, V; of several in one pixel the last one is used.
 
     Raises:
         ValueError: a point that is not on the mask.
@@ -75,11 +75,11 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
 
 
 def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
-    """Left for right: parts, charts and surface points with U and V mirrored, and keypoints.
+    """A person with left and right swapped: parts, charts, U and V, surface points and keypoints.
 
-    A keypoint goes with the part that ends at it, seen from the torso: elbows with the upper arms, wrists with
-    the lower arms, knees and ankles with the upper and lower legs, shoulders and hips with the torso, and the
-    face with the head. Hands and feet have none.
+    A keypoint belongs to the part that ends at it, seen from the torso: elbows to the upper arms, wrists to the lower
+    arms, knees and ankles to the upper and lower legs, shoulders and hips to the torso, the face to the head. Hands
+    and feet have none.
 
     Args:
         parts: 1..14, each taken with its mirror image; None for the whole person.
@@ -117,10 +117,10 @@ def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
 
 
 def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None) -> Person:
-    """Front for back: every pixel gets the surface point on the other side of its part.
+    """A person with front and back swapped: every pixel gets the surface point on the other side of its part.
 
-    That is the point of the part nearest to its place mirrored in depth, on the torso the nearest on the other
-    of its two charts. Toes become heels. What lies at a side of a part hardly moves.
+    That is the point of the part nearest to the pixel's position mirrored in depth; on the torso, the nearest on the
+    other of its two charts. Toes become heels; points at the side of a part hardly move.
 
     Args:
         person: with charts.
