@@ -6,7 +6,7 @@ import pytest
 
 from annotator.coco.encoding import annotation
 from annotator.coco.parsing import read_person
-from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
+from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.person_labels import attribute
 from annotator.dataset.sample_people import find_labels, read_people, replace_predictions
 from annotator.labels.label_space import PARTS
@@ -14,7 +14,11 @@ from annotator.labels.people import People, Person, Provenance
 from tests.annotator.people_samples import dense_person, record
 
 SIZE = (64, 48)
+
+
 FIELDS = Fields()
+
+
 PREDICTED = Provenance("lite", "2026-01-01T00:00:00Z")
 
 
@@ -366,83 +370,3 @@ def test_of_a_person_moved_away_the_surface_is_not_known(sample, maps):
     (person,) = read_people(sample, FIELDS).people
     assert person.mask.all()
     assert person.parts is person.charts is person.u is person.v is None
-
-
-def test_the_dataset_gets_names_skeleton_and_colours(sample):
-    dataset = sample.dataset
-    dataset.reload()
-    assert dataset.mask_targets[FIELDS.charts][2] == "torso front"
-    assert len(dataset.skeletons[FIELDS.keypoints].labels) == 17
-    scheme = dataset.app_config.color_scheme
-    entries = {entry["path"]: entry for entry in scheme.fields}
-    for path, key, count in ((FIELDS.parts, "valueColors", 14), (FIELDS.charts, "maskTargetsColors", 24)):
-        colours = [entry["color"] for entry in entries[path][key]]
-        assert len(set(colours)) == count
-    assert {scale["path"] for scale in scheme.colorscales} == {FIELDS.u, FIELDS.v}
-
-
-def test_colours_of_other_fields_stay(dataset):
-    import fiftyone as fo
-
-    mine = {"path": "ground_truth", "fieldColor": "#123456"}
-    dataset.app_config.color_scheme = fo.ColorScheme(fields=[mine], color_pool=["#ff0000"], opacity=0.25)
-    dataset.save()
-    for prefix in ("dp", "old", "dp"):
-        declare_fields(dataset, Fields(prefix))
-    scheme = dataset.app_config.color_scheme
-    assert [entry for entry in scheme.fields if entry["path"] == "ground_truth"] == [mine]
-    assert len(scheme.fields) == 1 + 2 * 6
-    assert (scheme.color_pool, scheme.opacity) == (["#ff0000"], 0.25)
-
-
-def test_what_somebody_has_chosen_stays(dataset):
-    declare_fields(dataset, FIELDS)
-    assert dataset.app_config.color_scheme.color_by == "value"
-    scheme = dataset.app_config.color_scheme
-    mine = {"path": FIELDS.people, "fieldColor": "#123456"}
-    scheme.fields = [mine, *(entry for entry in scheme.fields if entry["path"] != FIELDS.people)]
-    scheme.colorscales = [{"path": FIELDS.u, "name": "hot"}]
-    scheme.color_by = "field"
-    dataset.mask_targets = {FIELDS.charts: {1: "back"}}
-    dataset.save()
-    declare_fields(dataset, FIELDS)
-    dataset.reload()
-    scheme = dataset.app_config.color_scheme
-    assert scheme.color_by == "field"
-    assert [entry for entry in scheme.fields if entry["path"] == FIELDS.people] == [mine]
-    assert {scale["path"]: scale["name"] for scale in scheme.colorscales} == {
-        FIELDS.u: "hot",
-        FIELDS.v: "bluered",
-    }
-    assert dataset.mask_targets[FIELDS.charts] == {1: "back"}
-
-
-@pytest.mark.parametrize("prefix", ["", "Dp", "1a", "a-b", "a b", "_a", "a.b", "ä"])
-def test_a_bad_prefix_is_refused(prefix):
-    with pytest.raises(FieldError, match="field prefix"):
-        Fields(prefix)
-
-
-def test_a_field_of_another_type_is_refused(dataset):
-    import fiftyone as fo
-
-    dataset.add_sample_field("dp_people", fo.StringField)
-    with pytest.raises(FieldError, match="'dp_people' of another type"):
-        declare_fields(dataset, FIELDS)
-
-
-def test_a_view_of_patches_is_refused(sample, maps):
-    write(sample, block(2), maps=maps)
-    with pytest.raises(FieldError, match="whole images"):
-        check_fields(sample.dataset.to_patches(FIELDS.people), FIELDS)
-
-
-def test_a_slice_of_groups_is_refused(dataset):
-    """The fields would be those of all slices."""
-    import fiftyone as fo
-
-    dataset.add_group_field("group", default="left")
-    sample = fo.Sample(filepath="/left.png", group=fo.Group().element("left"))
-    dataset.add_sample(sample)
-    with pytest.raises(FieldError, match="holds group samples"):
-        check_fields(dataset.select_group_slices("left"), FIELDS)

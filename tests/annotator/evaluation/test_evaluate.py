@@ -1,79 +1,32 @@
-import json
-from collections.abc import Iterator
+"""None"""
+
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from annotator.cli import main
 from annotator.coco.rle import encode_mask
-from annotator.coco.writer import CocoWriter
-from annotator.evaluation.evaluate import VIEWS, PersonView, SceneView, _Run, evaluate, match
-from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth, usable
-from annotator.evaluation.report import ROWS, metric, share, table
-from annotator.examples import EXAMPLES
-from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.inference.pipeline import annotate
-from annotator.inference.settings import Settings, VoteSettings
+from annotator.evaluation.evaluate import VIEWS, _Run, match
+from annotator.evaluation.ground_truth import read_ground_truth
+from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.labels.label_space import CHART_MIRROR, PART_MIRROR
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
+from tests.annotator.evaluation.conftest import LEFT, RIGHT, measure, measure_people, value
 from tests.annotator.labelled_photos import SIZE, figure_at, write_data
-from tests.annotator.surface.test_geodesic import strip
-
-LEFT, RIGHT = figure_at(10, 20), figure_at(70, 20)
-
-
-@pytest.fixture(scope="module")
-def surface(tmp_path_factory: pytest.TempPathFactory) -> Surface:
-    path = tmp_path_factory.mktemp("surface") / "flat.npz"
-    np.savez(path, **strip())
-    return Surface(path)
-
-
-def measure(source: DataSet, found: list[list[Person]], surface: Surface | None = None) -> dict:
-    """Report of the scene view, given what was found on each image."""
-    view = SceneView(surface)
-    for ground_truth, people in zip(read_ground_truth(source), found, strict=True):
-        view.add(ground_truth, ground_truth.maps(), people)
-    return view.report()
-
-
-def measure_people(source: DataSet, found: list[Person | None], surface: Surface | None = None) -> dict:
-    """Report of the person view, given what was found for each usable person."""
-    view = PersonView(surface)
-    people = iter(found)
-    for ground_truth in read_ground_truth(source):
-        maps = ground_truth.maps()
-        for true in filter(usable, ground_truth.people):
-            view.add(ground_truth, maps, true, next(people))
-    return view.report()
-
-
-def value(report: dict, path: str) -> float | None:
-    for name in path.split("."):
-        report = report[name]
-    assert ("reason" in report) == (report["value"] is None)
-    return report["value"]
-
-
-def every_figure(report: dict) -> Iterator[dict]:
-    for entry in report.values():
-        if isinstance(entry, dict):
-            if "value" in entry:
-                yield entry
-            else:
-                yield from every_figure(entry)
-
 
 LOW = ("points.uv_error", "dense.uv_error", "points.median_distance", "dense.median_distance")
+
+
 SHARES = (
     "mask.iou", "mask.median_iou", "parts.person", "parts.mean", "parts.head", "points.accuracy",
     "dense.accuracy", "points.within_5cm", "dense.within_10cm", "keypoints.oks",
     "keypoints.well_labelled_oks", "keypoints.pck",
 )  # fmt: skip
+
+
 SCENE_SHARES = (
     "precision.mask",
     "precision.gps",
@@ -288,184 +241,6 @@ def test_matching_is_the_best_for_all_together():
     assert match([], [first]) == []
     assert match([left], []) == [None]
     assert match([replace(left, crowd=True), replace(left, mask=None)], [left]) == [None, left]
-
-
-def test_every_figure_has_one_shape(tmp_path: Path, surface: Surface):
-    source = write_data(tmp_path, [[LEFT], []], dense=True)
-    for report in (measure(source, [[LEFT], []], surface), measure_people(source, [None], None)):
-        figures = list(every_figure(report))
-        assert len(figures) > 60
-        for entry in figures:
-            rest = set(entry) - {"value", "reason"}
-            assert rest <= {"images", "people", "points", "pixels", "parts"}
-            assert rest
-            assert (entry["value"] is None) == ("reason" in entry)
-
-
-def test_figures():
-    assert metric(0.5, people=2) == {"value": 0.5, "people": 2}
-    assert metric(None, "why", people=0) == {"value": None, "reason": "why", "people": 0}
-    assert share(1, 4, images=4)["value"] == 0.25
-    assert share(0, 0, images=0)["value"] is None
-
-
-def test_the_table_has_a_line_per_known_figure(tmp_path: Path, surface: Surface):
-    source = write_data(tmp_path, [[LEFT, RIGHT]])
-    report = {"scene": measure(source, [[LEFT, RIGHT]], surface)}
-    lines = table(report).splitlines()
-    assert "person" not in lines[0]
-    assert next(line for line in lines if line.startswith("GPS AP")).split() == [
-        "GPS", "AP", "1.000", "2", "people"
-    ]  # fmt: skip
-    assert not any("dense" in line for line in lines)
-    report["person"] = measure_people(source, [LEFT, RIGHT], surface)
-    lines = table(report).splitlines()
-    assert any(line.split()[-6:] == ["1.000", "1", "images", "1.000", "2", "people"] for line in lines)
-    assert len({label for label, _, _ in ROWS}) == len(ROWS)
-
-
-@pytest.fixture(scope="module")
-def own_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of three example images with the labels that the shipped model gives them, as exported."""
-    folder = tmp_path_factory.mktemp("own") / "examples"
-    (folder / "images").mkdir(parents=True)
-    photos = []
-    for name in ("astronaut.jpg", "meadow.jpg", "wall.jpg"):
-        photos.append(folder / "images" / name)
-        photos[-1].write_bytes((EXAMPLES / name).read_bytes())
-    with CocoWriter(folder / "annotations.json") as writer:
-        for result in annotate(photos, Network(), Settings()):
-            result.people.file_name = result.path.name
-            writer.add(result.people)
-    return folder
-
-
-def test_the_command_measures_a_models_own_labels_as_perfect(
-    own_labels: Path, tmp_path: Path, surface: Surface, capsys: pytest.CaptureFixture
-):
-    out = tmp_path / "report.json"
-    command = ["evaluate", "--data", str(own_labels), "--report", str(out), "--surface", str(surface.path)]
-    assert main(command) == 0
-    report = json.loads(out.read_text())
-    data = report["data"]["examples"]
-    ground_truths = list(read_ground_truth(find_data_sets([own_labels])[0]))
-    people = [person for ground_truth in ground_truths for person in ground_truth.people]
-    assert people
-    assert (data["images"], data["people"], data["failures"]) == (3, len(people), [])
-    for name in ("mask.iou", "points.accuracy", "precision.mask", "precision.gps", "keypoints.pck"):
-        assert value(data["scene"], name) == pytest.approx(1, abs=0.02), name
-    assert value(data["scene"], "keypoints.oks") == pytest.approx(1, abs=1e-3)
-    assert value(data["scene"], "parts.person") == 1
-    assert data["person"]["mask"]["iou"]["people"] == sum(map(has_mask, people))
-    assert 0 < value(data["person"], "mask.iou") <= 1
-    for view in ("scene", "person"):
-        network, everything = (value(data[view], f"speed.{name}") for name in ("network_ms", "all_ms"))
-        assert 0 < network <= everything
-    assert report["model"]["model_id"] == Network().info.model_id
-    assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
-    assert report["settings"]["split"]["blur"] == VoteSettings().blur
-    assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
-    printed = capsys.readouterr()
-    assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
-    assert "person mask IoU, mean" in printed.out
-    assert "3/3" in printed.err
-
-
-def test_options_of_the_command(own_labels: Path, tmp_path: Path):
-    out = tmp_path / "report.json"
-    labels = tmp_path / "labels.json"
-    labels.write_bytes((own_labels / "annotations.json").read_bytes())
-    command = [
-        "evaluate",
-        "--data",
-        str(labels),
-        "--images",
-        str(own_labels / "images"),
-        "--report",
-        str(out),
-    ]
-    command += ["--model", str(DEFAULT_MODEL), "--limit", "1", "--confidence", "0.9", "--min-distance", "0"]
-    assert main([*command, "--view", "scene"]) == 0
-    report = json.loads(out.read_text())
-    data = report["data"]["labels"]
-    assert (data["images"], "scene" in data, "person" in data) == (1, True, False)
-    assert (report["settings"]["confidence"], report["settings"]["split"]["apart"]) == (0.9, 0)
-    assert report["surface"] is None
-    assert main([*command, "--view", "person"]) == 0
-    data = json.loads(out.read_text())["data"]["labels"]
-    assert ("scene" in data, "person" in data) == (False, True)
-
-
-@pytest.mark.parametrize("views", [("scene",), ("person",), ("scene", "person")])
-def test_photos_that_cannot_be_used_are_listed_and_harm_nothing(
-    tmp_path: Path, tiny_network: Network, views: tuple
-):
-    source = write_data(tmp_path, [[LEFT]] * 4)
-    whole = evaluate(source, tiny_network, Settings(), views=views)
-    assert whole["failures"] == []
-    source.images.joinpath("1.png").write_text("no photo")
-    source.images.joinpath("2.png").unlink()
-    assert cv2.imwrite(str(source.images / "3.png"), np.zeros((8, 9, 3), np.uint8))
-    seen = []
-    report = evaluate(source, tiny_network, Settings(), views=views, progress=seen.append)
-    assert seen == [1, 2, 3, 4]
-    assert [failure["file_name"] for failure in report["failures"]] == ["1.png", "2.png", "3.png"]
-    reasons = [failure["reason"] for failure in report["failures"]]
-    assert "not an image" in reasons[0]
-    assert "cannot be read" in reasons[1]
-    assert reasons[2] == "has 9 × 8 pixels, but its labels are of 128 × 96"
-    assert (report["images"], report["people"]) == (4, 1)
-    for view in views:
-        assert report[view]["mask"]["iou"]["value"] == whole[view]["mask"]["iou"]["value"]
-        assert report[view]["speed"]["all_ms"]["value"] > 0
-
-
-def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
-    source = write_data(tmp_path, [[LEFT]])
-    source.images.joinpath("0.png").write_text("no photo")
-    command = ["evaluate", "--data", str(tmp_path), "--model", str(tiny_model)]
-    assert main([*command, "--report", str(tmp_path / "r.json")]) == 1
-    assert json.loads((tmp_path / "r.json").read_text())["data"][tmp_path.name]["failures"]
-
-
-@pytest.mark.parametrize(
-    ("choices", "words"),
-    [
-        (["--data", "{tmp}/nothing"], "nothing: no such annotation file"),
-        (["--limit", "0"], "--limit must be 1 or more images, not 0"),
-        (["--report", "{tmp}"], "is a folder; --report names a file"),
-        (["--report", "{tmp}/none/r.json"], "none: no such folder"),
-        (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
-        (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
-        (["--vote-threshold", "0"], "votes must be above 0"),
-        (["--images", "{tmp}/none"], "none: no such folder"),
-    ],
-)
-def test_mistakes_are_one_line(
-    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture, choices: list[str], words: str
-):
-    write_data(tmp_path / "data", [[LEFT]])
-    chosen = [choice.format(tmp=tmp_path) for choice in choices]
-    command = ["evaluate", "--report", str(tmp_path / "r.json"), "--model", str(tiny_model), *chosen]
-    if "--data" not in choices:
-        command += ["--data", str(tmp_path / "data")]
-    assert main(command) == 1
-    errors = capsys.readouterr().err.strip().splitlines()
-    assert len(errors) == 1
-    assert words in errors[0]
-    assert not (tmp_path / "r.json").exists()
-
-
-def test_a_bad_field_is_found_before_anything_is_measured(
-    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture
-):
-    write_data(tmp_path / "good", [[LEFT]])
-    write_data(tmp_path / "bad", [[LEFT]], people=[{"keypoints_pseudo": [1]}])
-    command = ["evaluate", "--data", str(tmp_path / "good"), "--data", str(tmp_path / "bad")]
-    assert main([*command, "--report", str(tmp_path / "r.json"), "--model", str(tiny_model)]) == 1
-    (error,) = capsys.readouterr().err.strip().splitlines()
-    assert "bad/annotations.json: annotation 1: keypoints_pseudo: [1] is not" in error
-    assert not (tmp_path / "r.json").exists()
 
 
 def test_distances_on_the_real_body(shared: Path, tmp_path: Path):

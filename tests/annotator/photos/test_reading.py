@@ -1,22 +1,15 @@
 """Every photo people have, and the geometry of the letterbox."""
 
-import os
 import struct
 import sys
-import tempfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, features
 
-from annotator.geometry.letterbox import PADDING, Letterbox, warp
-from annotator.photos.finding import find_photos
 from annotator.photos.reading import PhotoError, photo_size, read_photo
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (20, 40, 210)
@@ -72,6 +65,8 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"
+
+
 # Orientation 6, a number of two bytes and one of four.
 SHORT, LONG = (
     b"Exif\0\0MM\0*" + struct.pack(">IHHHI4sI", 8, 1, 0x0112, kind, 1, value, 0)
@@ -205,101 +200,3 @@ def test_bad_photos_say_why(tmp_path, content, reason):
     if content is None or str(content).startswith("huge"):
         with pytest.raises(PhotoError, match=reason):
             photo_size(path)
-
-
-def test_finds_photos_in_folders_in_stable_order(tmp_path):
-    for name in ("b/2.jpg", "b/1.JPG", "a/z/3.png", "a.png", ".hidden/x.jpg", "b/.y.jpg", "b/notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
-    assert found == ["a/z/3.png", "a.png", "b/1.JPG", "b/2.jpg"]
-    with pytest.raises(PhotoError, match="no such folder"):
-        find_photos(tmp_path / "none")
-
-
-@pytest.fixture
-def locked() -> Iterator[Path]:
-    """A folder with one in it that cannot be listed, even where root runs the tests."""
-    user = os.geteuid()
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to all but their owner
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "locked").mkdir(mode=0)
-        if user == 0:
-            os.seteuid(65534)
-        yield folder
-        os.seteuid(user)
-        (folder / "locked").chmod(0o755)
-
-
-def test_a_folder_that_cannot_be_listed_is_named(locked):
-    with pytest.raises(PhotoError, match=r"locked: cannot be read: Permission denied"):
-        find_photos(locked)
-
-
-def test_links_that_go_round_end(tmp_path):
-    for name in ("a", "b", "c"):
-        (tmp_path / "all" / name).mkdir(parents=True)
-        (tmp_path / "all" / name / f"{name}.jpg").write_bytes(b"x")
-    (tmp_path / "all" / "a" / "up").symlink_to("..")
-    (tmp_path / "all" / "b" / "aside").symlink_to("../c")
-    (tmp_path / "all" / "c" / "aside").symlink_to("../b")
-    found = [path.relative_to(tmp_path / "all").as_posix() for path in find_photos(tmp_path / "all")]
-    assert found == ["a/a.jpg", "b/aside/c.jpg", "b/b.jpg", "c/aside/b.jpg", "c/c.jpg"]
-
-
-sizes = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
-sides = st.sampled_from([32, 64, 256, 384])
-coordinates = st.floats(-5000, 5000)
-
-
-@given(sizes, sides, st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates))
-def test_letterbox_there_and_back(size, side, origin, point):
-    letterbox = Letterbox(size, side, origin)
-    back = letterbox.to_image(letterbox.to_square(np.array([point])))[0]
-    np.testing.assert_allclose(back, point, atol=1e-6 * max(size))
-
-
-@given(sizes, sides)
-def test_letterbox_fits_and_centres(size, side):
-    letterbox = Letterbox(size, side)
-    low, high = letterbox.to_square(np.array([[0, 0], size]))
-    assert (low >= -1e-6).all()
-    assert (high <= side + 1e-6).all()
-    np.testing.assert_allclose(low, side - high, atol=1e-6)
-    assert np.isclose(high - low, side).any()
-
-
-@given(sizes, sides, st.tuples(coordinates, coordinates))
-def test_matrix_is_the_same_map(size, side, point):
-    letterbox = Letterbox(size, side, (3.0, 5.0))
-    by_matrix = letterbox.matrix @ np.array([*point, 1.0])
-    np.testing.assert_allclose(by_matrix, letterbox.to_square(np.array([point]))[0], atol=1e-6)
-
-
-@pytest.mark.parametrize("factor", [0.25, 0.5, 1, 2, 3])
-def test_pixels_land_where_points_do(factor):
-    """An edge in the image is where the letterbox maps it to, to a tenth of a pixel, at every scale."""
-    side = 64
-    width, height = int(64 / factor), int(32 / factor)
-    image = np.zeros((height, width, 3), np.uint8)
-    edge = width // 4
-    image[:, edge:] = 255
-    letterbox = Letterbox((width, height), side)
-    row = letterbox.apply(image)[side // 2, :, 0].astype(float) / 255
-    position = side - row.sum()
-    assert position == pytest.approx(letterbox.to_square(np.array([[edge, 0]]))[0, 0], abs=0.1)
-    assert (letterbox.apply(image)[2] == PADDING).all()
-
-
-def test_crop_outside_the_image_is_padded():
-    image = np.full((50, 50, 3), 200, np.uint8)
-    square = Letterbox((40, 40), 32, (30.0, 30.0)).apply(image)
-    assert (square[4, 4] == 200).all()
-    assert (square[28, 28] == PADDING).all()
-
-
-def test_warp_by_the_identity_changes_nothing():
-    image = quarters()
-    identity = np.array([[1.0, 0, 0], [0, 1, 0]])
-    np.testing.assert_array_equal(warp(image, identity, (40, 20), cv2.INTER_LINEAR), image)

@@ -16,8 +16,6 @@ from annotator.review.session import _CACHE, Review
 from tests.annotator.people_samples import SIZE, block
 
 FIELDS = Fields()
-
-
 NAME, OTHER_NAME = "0123456789abcdef", "fedcba9876543210"
 """Of edits and approvals."""
 

@@ -1,0 +1,208 @@
+"""Datasets annotated, exported and imported: with a real MongoDB, ONNX Runtime and pycocotools."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.dataset.fields import FieldError
+from annotator.inference.network import DEFAULT_MODEL
+from annotator.runs import dataset as collections
+from annotator.runs.dataset import (
+    Annotation,
+    annotate_samples,
+    export_samples,
+    import_labels,
+)
+from tests.annotator.conftest import draw_photo
+from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, people
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_photos_are_annotated_and_bad_ones_listed(dataset, photos, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"")
+    add(dataset, [photos[0], bad, *photos[1:]])
+    run = Annotation(dataset, settings=SETTINGS)
+    assert (len(run), list(run)) == (4, [1, 2, 3, 4])
+    summary = run.summary
+    assert summary.samples == 3
+    assert summary.people == len(people(dataset)) > 0
+    assert summary.failures == {str(bad): "the file is empty"}
+    failed = dataset.match({"dp_failure": {"$ne": None}})
+    assert failed.values("filepath") == [str(bad)]
+    assert failed.first().dp_people is None
+    for person in people(dataset):
+        assert person.review == "predicted"
+        assert person.model
+        assert person.time
+        assert 0 <= person.quality_mask <= 1
+
+
+def test_a_view_restricts_the_run(dataset, photos):
+    add(dataset, photos)
+    summary = annotate_samples(dataset[:1], settings=SETTINGS)
+    assert summary.samples == 1
+    assert len(dataset.exists("dp_people")) == 1
+
+
+def test_photos_with_labels_are_skipped(dataset, photos):
+    add(dataset, photos)
+    annotate_samples(dataset[:2], settings=SETTINGS)
+    ids = [person.id for person in people(dataset)]
+    summary = annotate_samples(dataset, settings=SETTINGS)
+    assert (summary.samples, summary.skipped) == (1, 2)
+    assert ids == [person.id for person in people(dataset)][: len(ids)]
+
+
+def test_replacing_leaves_the_people_of_humans(dataset, photos):
+    add(dataset, photos)
+    annotate_samples(dataset, settings=SETTINGS)
+    sample = dataset.first()
+    touched = max(sample.dp_people.detections, key=lambda d: d.bounding_box[2] * d.bounding_box[3])
+    touched.mask = np.ones_like(touched.mask)
+    sample.save()
+    untouched = {d.id for d in people(dataset)} - {touched.id}
+    summary = annotate_samples(dataset, settings=SETTINGS, overwrite="replace")
+    assert summary.kept == 1
+    assert summary.dropped >= 1
+    after = {d.id: d for d in people(dataset)}
+    assert after[touched.id].mask.all()
+    assert after[touched.id].review == "edited"
+    assert not untouched & set(after)
+
+
+def test_an_edit_is_kept_that_a_sample_in_memory_does_not_know(dataset, sample, tiny_model, tmp_path):
+    approved = approve_elsewhere(dataset, sample.id)
+    assert sample.dp_people.detections[0].review == "predicted"
+    summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    assert summary.kept == 1
+    assert [(person.id, person.review) for person in people(dataset)] == [(approved, "approved")]
+
+
+def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
+    dataset, sample, tiny_model, tmp_path, monkeypatch
+):
+    replace_predictions, approved = collections.replace_predictions, []
+
+    def replace_slowly(*args):
+        replaced = replace_predictions(*args)
+        if not approved:
+            approved.append(approve_elsewhere(dataset, sample.id))
+        return replaced
+
+    monkeypatch.setattr(collections, "replace_predictions", replace_slowly)
+    summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    assert (summary.samples, summary.kept) == (1, 1)
+    assert [(person.id, person.review) for person in people(dataset)] == [(approved[0], "approved")]
+
+
+def test_what_is_wrong_with_one_image_stops_no_other(dataset, sample, tiny_model, tmp_path):
+    approve_elsewhere(dataset, sample.id)
+    (lost,) = dataset.values("dp_u.map_path")
+    Path(lost).unlink()
+    good, gone = (draw_photo(tmp_path / f"{name}.png", [(30, 20, 40, 50, 100)]) for name in ("good", "gone"))
+    add(dataset, [gone, good])
+    before = dataset.values("dp_people.detections.id")[0]
+    run = Annotation(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    dataset.delete_samples(dataset.match({"filepath": str(gone)}))
+    assert list(run) == [1, 2, 3]
+    assert run.summary.samples == 1
+    assert list(run.summary.failures) == [sample.filepath, str(gone)]
+    reason = run.summary.failures[sample.filepath]
+    assert reason.startswith(f"{lost}: missing")
+    assert run.summary.failures[str(gone)] == "the sample was deleted meanwhile"
+    assert dataset.values("dp_failure") == [reason, None]
+    now = dataset.values("dp_people.detections.id")
+    assert now[0] == before
+    assert len(now[1]) == 1
+    assert dataset.last().metadata.width == 128
+
+
+def test_two_prefixes_do_not_meet(dataset, photos):
+    add(dataset, photos[:1])
+    for prefix in ("dp", "other"):
+        annotate_samples(dataset, settings=SETTINGS, prefix=prefix)
+    assert len(people(dataset)) == len(people(dataset, "other")) > 0
+    sample = dataset.first()
+    assert Path(sample.dp_charts.mask_path).parent != Path(sample.other_charts.mask_path).parent
+
+
+def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
+    dataset.persistent = True
+    add(dataset, photos)
+    code = (
+        "import sys, fiftyone as fo\n"
+        "from annotator.runs.dataset import Annotation\n"
+        "from annotator.inference.decoding import Settings\n"
+        f"run = Annotation(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
+        "for done in run:\n"
+        "    print(done, flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # FiftyOne may print notices of its own first.
+    while (line := child.stdout.readline()) and line.strip() != "1":
+        pass
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    dataset.reload()
+    assert len(dataset.exists("dp_people")) == 1
+    before = dataset.exists("dp_people").first().to_dict()["dp_people"]
+    summary = annotate_samples(dataset, settings=SETTINGS)
+    assert (summary.samples, summary.skipped) == (2, 1)
+    assert dataset.first().to_dict()["dp_people"] == before
+
+
+def test_errors_name_what_is_wrong(dataset, photos, tmp_path):
+    add(dataset, photos)
+    with pytest.raises(FieldError, match="no field 'dp_people'"):
+        export_samples(dataset, tmp_path / "labels.json")
+    with pytest.raises(ValueError, match="overwrite: 'all'"):
+        annotate_samples(dataset, overwrite="all")
+    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
+        import_labels(dataset, tmp_path / "none.json", tmp_path)
+    assert "dp_people" not in dataset.get_field_schema()
+
+
+def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):
+    add(dataset, photos)
+    run = Annotation(dataset, DEFAULT_MODEL, settings=SETTINGS)
+    assert len(run) == 3
+    steps = iter(run)
+    next(steps)
+    start = time.monotonic()
+    steps.close()
+    assert time.monotonic() - start < 10
+    assert len(dataset.exists("dp_people")) == 1
+
+
+def test_people_added_in_review_are_labelled_by_the_model_that_labelled_the_rest(
+    dataset, photos, tiny_model, tmp_path
+):
+    from annotator.inference.network import DEFAULT_MODEL
+    from annotator.review.session import Review
+
+    mine = Path(shutil.copy(tiny_model, tmp_path / "mine.onnx"))
+    add(dataset, photos)
+    annotate_samples(dataset, mine, maps_dir=tmp_path / "maps")
+    assert Review(dataset).model == mine
+    assert Review(dataset, model=tiny_model).model == tiny_model
+    mine.unlink()
+    assert Review(dataset).model == DEFAULT_MODEL

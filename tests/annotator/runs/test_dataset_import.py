@@ -1,0 +1,195 @@
+"""Import of COCO-DensePose files into real datasets, and what an export makes of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from annotator.coco.reader import CocoError
+from annotator.dataset.fields import FieldError
+from annotator.runs.dataset import (
+    annotate_samples,
+    export_samples,
+    import_labels,
+)
+from tests.annotator.conftest import draw_photo
+from tests.annotator.people_samples import image, record
+from tests.annotator.runs.conftest import SETTINGS, add, people, read
+
+
+@pytest.fixture
+def labels(tmp_path) -> Path:
+    """A file about the photos a.jpg, b.jpg of 64 × 48 pixels, which are there, and c.jpg, which is not."""
+    for name, size in (("a", (64, 48)), ("b", (64, 48)), ("d", (32, 32))):
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), np.zeros((*size[::-1], 3), np.uint8))
+    images = [
+        image(id=id, file_name=f"{name}.jpg", coco_url=f"http://{name}") for id, name in enumerate("abcd", 10)
+    ]
+    annotations = [record(id=5, image_id=11, mood="good"), record(id=3, image_id=11, iscrowd=1)]
+    sections = {"info": {"year": 2018}, "licenses": [{"id": 3}], "categories": [{"id": 1, "name": "person"}]}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(sections | {"images": images, "annotations": annotations, "extra": [1]}))
+    return path
+
+
+def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
+    add(dataset, [tmp_path / "a.jpg"])
+    summary = import_labels(dataset, labels, tmp_path)
+    assert (summary.samples, summary.people) == (2, 2)
+    assert summary.failures == {
+        str(tmp_path / "c.jpg"): "no such photo",
+        str(tmp_path / "d.jpg"): "the photo has 32 × 32 pixels, the labels are for 64 × 48",
+    }
+    assert len(dataset) == 2
+    export_samples(dataset, tmp_path / "again.json")
+    was, now = (json.loads(path.read_text()) for path in (labels, tmp_path / "again.json"))
+    del was["images"][2:]
+    assert now == was
+
+
+def test_imported_people_have_doubts(dataset, labels, tmp_path):
+    """A nose in the lower corner of the box is outside of its part."""
+    parts = [[]] * 14
+    parts[13] = {"size": [256, 256], "counts": [0, 256 * 40, 256 * 216]}
+    x, y, w, h = record()["bbox"]
+    nose = [x + w - 1, y + h - 1, 2] + [0, 0, 0] * 16
+    data = json.loads(labels.read_text())
+    whole = {"segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]]}
+    person = record(id=5, image_id=11, keypoints=nose, num_keypoints=1, dp_masks=parts, **whole)
+    data["annotations"] = [person, {"id": 6, "image_id": 10, "category_id": 1, "bbox": person["bbox"]}]
+    labels.write_text(json.dumps(data))
+    import_labels(dataset, labels, tmp_path)
+    bare, doubtful = (found for (found,) in dataset.values("dp_people.detections"))
+    assert doubtful["issue_score"] == pytest.approx(doubtful["issue_keypoint_outside"], abs=1e-6)
+    assert doubtful["issue_score"] > 0.3
+    assert doubtful["reasons"] == ["keypoint outside its part"]
+    assert bare.has_field("issue_score") is False or bare["issue_score"] is None
+
+
+@pytest.fixture
+def folders(dataset, tmp_path) -> Path:
+    """A folder ``photos`` with a/1.jpg, imported by the name that is given to :func:`import_one`, and a/2.jpg."""
+    draw_photo(tmp_path / "photos" / "a" / "1.jpg", [], (64, 48))
+    add(dataset, [draw_photo(tmp_path / "photos" / "a" / "2.jpg", [], (64, 48))])
+    return tmp_path / "photos"
+
+
+def import_one(dataset, folder: Path, name: str, **sections) -> None:
+    path = folder / "one.json"
+    path.write_text(json.dumps({"images": [image(file_name=name)], "annotations": [record()]} | sections))
+    import_labels(dataset, path, folder)
+
+
+def names_in(dataset, path: Path, **changes) -> list[str]:
+    """All file names of an export."""
+    from fiftyone import Detections
+
+    dataset.set_values("dp_people", [Detections() if p is None else p for p in dataset.values("dp_people")])
+    export_samples(dataset, path, **changes)
+    return sorted(image["file_name"] for image in read(path)["images"])
+
+
+def test_all_file_names_are_relative_to_the_folder_of_the_imported_ones(dataset, folders, tmp_path):
+    import_one(dataset, folders, "./a/1.jpg")
+    assert names_in(dataset, tmp_path / "out.json") == ["./a/1.jpg", "a/2.jpg"]
+    names = names_in(dataset, tmp_path / "out.json", images_dir=tmp_path)
+    assert names == ["photos/a/1.jpg", "photos/a/2.jpg"]
+    # It does not hold all photos any more.
+    add(dataset, [draw_photo(tmp_path / "more" / "1.jpg", [], (64, 48))])
+    names = names_in(dataset, tmp_path / "out.json")
+    assert names == ["more/1.jpg", "photos/a/1.jpg", "photos/a/2.jpg"]
+
+
+def test_file_names_of_two_imported_folders_differ(dataset, folders, tmp_path):
+    draw_photo(folders / "b" / "1.jpg", [], (64, 48))
+    for name in "ab":
+        import_one(dataset, folders / name, "1.jpg")
+    assert names_in(dataset, tmp_path / "out.json") == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+def test_new_people_are_of_the_category_that_is_a_person_in_the_imported_file(
+    dataset, folders, tiny_model, tmp_path
+):
+    categories = [{"id": 1, "name": "bicycle"}, {"id": 5, "name": "person"}]
+    import_one(dataset, folders, "a/1.jpg", annotations=[record(category_id=5)], categories=categories)
+    add(dataset, [draw_photo(folders / "a" / "3.png", [(30, 20, 40, 50, 100)])])
+    annotate_samples(dataset, tiny_model, maps_dir=tmp_path / "maps")
+    export_samples(dataset, tmp_path / "out.json")
+    coco = COCO(tmp_path / "out.json")
+    assert coco.dataset["categories"] == categories
+    assert len(coco.getAnnIds(catIds=coco.getCatIds(catNms=["person"]))) == len(coco.anns) == 2
+
+
+def test_photos_are_found_through_a_link_to_their_folder(dataset, folders, tmp_path):
+    (tmp_path / "link").symlink_to(folders)
+    import_one(dataset, tmp_path / "link", "a/2.jpg")
+    assert dataset.values("filepath") == [str(folders / "a" / "2.jpg")]
+    assert len(people(dataset)) == 1
+
+
+def test_imported_people_are_never_overwritten(dataset, labels, tmp_path):
+    import_labels(dataset, labels, tmp_path)
+    before = dataset.last().to_dict()["dp_people"]
+    for _ in range(2):
+        summary = import_labels(dataset, labels, tmp_path)
+        assert (summary.people, summary.kept, summary.dropped) == (0, 2, 2)
+    annotate_samples(dataset, settings=SETTINGS, overwrite="replace")
+    assert dataset.last().to_dict()["dp_people"]["detections"][:2] == before["detections"]
+    assert import_labels(dataset, labels, tmp_path, overwrite="skip").skipped == 2
+
+
+def test_a_file_becomes_a_new_dataset(database, labels, tmp_path):
+    import fiftyone as fo
+
+    name = f"imported {tmp_path}"
+    assert import_labels(name, labels, tmp_path).people == 2
+    dataset = fo.load_dataset(name)
+    try:
+        assert dataset.persistent
+        assert len(people(dataset)) == 2
+        with pytest.raises(FieldError, match="already"):
+            import_labels(name, labels, tmp_path)
+    finally:
+        dataset.delete()
+
+
+def test_an_import_that_fails_leaves_no_empty_dataset(database, labels, tmp_path):
+    import fiftyone as fo
+
+    name, good = f"failed {tmp_path}", read(labels)
+    # Before the image with people there are only two that cannot be imported.
+    images, annotations = good["images"][::-1], [record(image_id=11, bbox=None)]
+    labels.write_text(json.dumps(good | {"images": images, "annotations": annotations}))
+    with pytest.raises(CocoError, match="bbox"):
+        import_labels(name, labels, tmp_path)
+    assert not fo.dataset_exists(name)
+    labels.write_text(json.dumps(good))
+    assert import_labels(name, labels, tmp_path).people == 2
+    fo.delete_dataset(name)
+
+
+def test_an_import_that_fails_keeps_what_it_has_read(database, labels, tmp_path):
+    import fiftyone as fo
+
+    name, broken = f"half {tmp_path}", read(labels)
+    broken["annotations"].append(record(id=9, image_id=12, bbox=None))
+    labels.write_text(json.dumps(broken))
+    with pytest.raises(CocoError, match="bbox"):
+        import_labels(name, labels, tmp_path)
+    assert len(people(fo.load_dataset(name))) == 2
+    fo.delete_dataset(name)
+
+
+def test_ids_used_twice_are_told_apart(dataset, labels, tmp_path):
+    import_labels(dataset, labels, tmp_path)
+    (tmp_path / "more").mkdir()
+    shutil.copy(tmp_path / "b.jpg", tmp_path / "more" / "b.jpg")
+    import_labels(dataset, labels, tmp_path / "more")
+    export_samples(dataset, tmp_path / "both.json", images_dir=tmp_path)
+    coco = COCO(tmp_path / "both.json")
+    assert sorted(coco.anns) == [3, 5, 6, 7]
+    assert len(coco.imgs) == 3
