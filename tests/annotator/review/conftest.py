@@ -1,6 +1,6 @@
-"""A review of a photo with two people, and a collection to review."""
+"""A review of a photo with two people, edits of it, and a collection to review."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import bson
 import cv2
@@ -10,7 +10,8 @@ import pytest
 from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.store import StoredSample
-from annotator.labels.people import People
+from annotator.labels.people import People, Person
+from annotator.review.edits import Scene, apply_edit
 from annotator.review.panel_data import person_data, version_of
 from annotator.review.session import _CACHE, Review
 from tests.annotator.people_samples import SIZE, block
@@ -91,3 +92,35 @@ def collection(dataset, tmp_path):
 
 def names(found: dict) -> list[str]:
     return [item["filepath"][-5] for item in found["items"]]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(SIZE, {"a": block(10), "b": block(40)})
+
+
+def edit(scene: Scene, kind: str, **values) -> dict[str, Person | None]:
+    before = {key: replace(person) for key, person in scene.people.items()}
+    arrays = {k: {n: getattr(p, n).copy() for n in ("mask", "parts", "charts", "keypoints") if getattr(p, n) is not None}
+              for k, p in scene.people.items()}  # fmt: skip
+    changes = apply_edit(scene, {"kind": kind, **values})
+    for key, person in scene.people.items():
+        assert person.box == before[key].box
+        for name, array in arrays[key].items():
+            np.testing.assert_array_equal(getattr(person, name), array)
+    return changes
+
+
+def full_mask(person: Person) -> np.ndarray:
+    mask = np.zeros(SIZE[::-1], bool)
+    x, y, w, h = person.box
+    mask[y : y + h, x : x + w] = person.mask
+    return mask
+
+
+def assert_whole(person: Person) -> None:
+    """Arrays fit the box, and nothing is labelled off the mask."""
+    for name in ("mask", "parts", "charts", "u", "v"):
+        assert getattr(person, name).shape == person.box[3:1:-1]
+    assert not person.parts[~person.mask].any()
+    assert not person.charts[~person.mask].any()
