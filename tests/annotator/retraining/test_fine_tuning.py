@@ -3,7 +3,6 @@
 import csv
 import json
 from copy import copy
-from dataclasses import asdict, replace
 
 import pytest
 
@@ -15,10 +14,7 @@ from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.runs.dataset import annotate_samples
-from model.config import config_from_dict, make_config
-from model.sources import Source
 from tests.annotator.full_disk import full_disk
-from tests.model.conftest import write_source
 from tests.retraining_run import SHORT
 
 
@@ -106,31 +102,6 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old
     assert {person.model for person in photo.dp_people.detections} <= {retrained.model_id}
     assert corrected <= {d.id for row in reviewed.values("dp_people.detections") for d in row}
     assert f"new model: {retrained.outcome.model}" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("weights", "shares"), [((0, 0), [0.125, 0.375]), ((0, 0.25), [0.25, 0.25])])
-def test_sources_of_the_first_training_without_weight_count_by_their_images(
-    retrained, tmp_path, weights, shares
-):
-
-    files = [write_source(tmp_path / f"{count}", count) for count in (2, 6)]
-    sources = [
-        Source(str(file), str(file.parent / "images"), weight)
-        for file, weight in zip(files, weights, strict=True)
-    ]
-    base = tmp_path / "config.json"
-    with_backbone = {"backbone_weights": "movenet.npz", "backbone_share": 0.4, "validation": (sources[0],)}
-    base.write_text(make_config("lite", data=tuple(sources), **with_backbone).to_json())
-    run = copy(retrained)
-    run.plan = replace(SHORT, base=base)
-    settings, data = run._config()
-    assert [len(records) for records in data] == [run.outcome.trained_on.photos, 2, 6]
-    own, *rest = settings.data
-    assert own.weight == 0.5
-    assert [source.weight for source in rest] == pytest.approx(shares)
-    assert config_from_dict(asdict(settings)) == settings
-    (source,) = settings.validation
-    assert source.annotations == str(run.outcome.validation.folder / "annotations.json")
 
 
 @pytest.mark.parametrize(
