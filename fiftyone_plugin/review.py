@@ -1,7 +1,7 @@
-"""Operators that the review panel calls: each passes its parameters on to one function of the annotator.
+"""The operators of the review panel, each of which calls one function of :mod:`annotator.review`.
 
-They are not listed in the App. What goes wrong comes back as ``error``, for the panel to show; while the database
-does not answer, that comes back as ``unavailable``: to be asked again.
+They are not listed in the App. An error comes back as ``error``, a message for the panel to show; if the database does
+not answer, ``unavailable`` comes back, and the panel repeats the request.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pymongo.errors import ConnectionFailure
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.info import maps_folder
 from annotator.labels.quality import ISSUES
+from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.edits import EditError
 from annotator.review.panel_data import body_data
-from annotator.review.queue import Filter, approve_below, queue, spot_check, take_back
+from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
 from annotator.surface.body import load_body
@@ -28,7 +29,7 @@ Context = foo.ExecutionContext
 
 
 class _Call(foo.Operator):
-    """One function for the panel; subclasses have a name and ``answer(ctx, values)``."""
+    """An operator of the panel; subclasses have a name and ``answer(ctx, values)``, which gives its result."""
 
     name = ""
 
@@ -44,12 +45,12 @@ class _Call(foo.Operator):
         except (ValueError, OSError, ImportError) as error:
             return {"error": str(error)}
         except ConnectionFailure as error:
-            logger.warning("The review panel gets no answer: %s", error)
+            logger.warning("The database does not answer the review panel: %s", error)
             return {"unavailable": "the database does not answer"}
 
 
 class ReviewSetup(_Call):
-    """Prefixes of the dataset, names of the reasons, and the drawing of the body."""
+    """What the panel needs first: prefixes of the dataset, words of the issues, and the drawing of the body."""
 
     name = "review_setup"
 
@@ -59,7 +60,7 @@ class ReviewSetup(_Call):
 
 
 class ReviewQueue(_Call):
-    """See :func:`annotator.review_queue.queue`; of the view that the App shows."""
+    """See :func:`annotator.review.queue.queue`; of the view that the App shows."""
 
     name = "review_queue"
 
@@ -70,7 +71,7 @@ class ReviewQueue(_Call):
 
 
 class ReviewScores(_Call):
-    """See :func:`annotator.score_table.score_table`; of the view that the App shows."""
+    """See :func:`annotator.review.score_table.score_table`; of the view that the App shows."""
 
     name = "review_scores"
 
@@ -110,7 +111,7 @@ class ReviewRestore(_Call):
 
 
 class ReviewSpotCheck(_Call):
-    """See :func:`annotator.review.queue.spot_check`."""
+    """See :func:`annotator.review.approvals.spot_check`; of the view that the App shows."""
 
     name = "review_spot_check"
 
@@ -120,7 +121,7 @@ class ReviewSpotCheck(_Call):
 
 
 class ReviewApproveBelow(_Call):
-    """See :func:`annotator.review.queue.approve_below`."""
+    """See :func:`annotator.review.approvals.approve_below`; of the view that the App shows."""
 
     name = "review_approve_below"
 
@@ -131,7 +132,7 @@ class ReviewApproveBelow(_Call):
 
 
 class ReviewTakeBack(_Call):
-    """See :func:`annotator.review.queue.take_back`."""
+    """See :func:`annotator.review.approvals.take_back`; of the whole dataset."""
 
     name = "review_take_back"
 

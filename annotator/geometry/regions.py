@@ -1,7 +1,7 @@
-"""Pixels that a human points at: strokes of a brush, polygons, areas of one label, sides of a line.
+"""Regions of pixels: strokes of a brush, polygons, areas of one label, sides of a line, nearest pixels.
 
-Points are (n, 2) x, y in image pixels; results are bool arrays over a box (x, y, w, h) of image pixels, of
-those pixels whose centre is inside.
+Unless it says otherwise a function takes points (n, 2), x, y in image pixels, and gives the pixels of a box
+(x, y, w, h) whose centre is inside the region, as a (h, w) bool array.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from annotator.geometry.boxes import Box
 
 GEODESIC_SIDE = 160
-"""Pixels to which the longer side of a mask is thinned out before distances inside it are measured."""
+"""Pixels of the longer side of a mask, to which larger ones are scaled down before distances inside them are measured."""
 BLOCK = 8
-"""Side of the squares of pixels in which the nearest known one is looked for first."""
+"""Side, in pixels, of the squares in which the nearest known pixel is looked for first."""
 
 
 def stroke(points: np.ndarray, radius: float, box: Box) -> np.ndarray:
-    """(h, w): within ``radius`` of the line through the points, or of the one point."""
+    """The pixels within ``radius`` pixels of the line through the points, or of the one point."""
     x, y, w, h = box
     inside = np.zeros((h, w), bool)
     points = points - (x, y)
@@ -31,13 +31,13 @@ def stroke(points: np.ndarray, radius: float, box: Box) -> np.ndarray:
             continue
         columns = np.arange(low[0], high[0]) + 0.5
         rows = np.arange(low[1], high[1])[:, None] + 0.5
-        near = _to_segment(columns, rows, a, b)[0] <= radius**2
+        near = _segment_distance(columns, rows, a, b)[0] <= radius**2
         inside[low[1] : high[1], low[0] : high[0]] |= near
     return inside
 
 
 def polygon(points: np.ndarray, box: Box) -> np.ndarray:
-    """(h, w): inside a closed outline, where it crosses itself by the even-odd rule."""
+    """The pixels inside a closed outline; where it crosses itself, by the even-odd rule."""
     x, y, w, h = box
     corners = points - (x, y)
     rows = np.arange(h) + 0.5
@@ -50,14 +50,18 @@ def polygon(points: np.ndarray, box: Box) -> np.ndarray:
     return crossings.cumsum(axis=1)[:, :w] % 2 > 0
 
 
-def area(labels: np.ndarray, row: int, column: int) -> np.ndarray:
-    """(h, w): the pixels connected to one, along edges, that have its label."""
+def connected_area(labels: np.ndarray, row: int, column: int) -> np.ndarray:
+    """(h, w) bool: the pixels of (h, w) labels that have the label of one pixel and are connected to it along edges."""
     _, pieces = cv2.connectedComponents((labels == labels[row, column]).astype(np.uint8), connectivity=4)
     return pieces == pieces[row, column]
 
 
-def beyond(points: np.ndarray, box: Box) -> np.ndarray:
-    """(h, w): to the right of a line that goes from the first point to the last and on at both ends."""
+def right_of_line(points: np.ndarray, box: Box) -> np.ndarray:
+    """The pixels to the right of a line that goes from the first point to the last and on at both ends.
+
+    Args:
+        points: two or more; no two neighbouring ones are the same.
+    """
     x, y, w, h = box
     points = points - (x, y)
     reach = 4 * (w + h)
@@ -70,7 +74,7 @@ def beyond(points: np.ndarray, box: Box) -> np.ndarray:
     columns, rows = np.arange(w) + 0.5, np.arange(h)[:, None] + 0.5
     nearest, side = np.full((h, w), np.inf), np.zeros((h, w))
     for a, b in pairwise(line):
-        distance, across = _to_segment(columns, rows, a, b)
+        distance, across = _segment_distance(columns, rows, a, b)
         # At a corner two segments are equally near; the one that faces the pixel more squarely knows its side.
         closer = (distance < nearest - 1e-9) | ((distance < nearest + 1e-9) & (np.abs(across) > np.abs(side)))
         nearest, side = np.where(closer, distance, nearest), np.where(closer, across, side)
@@ -78,14 +82,14 @@ def beyond(points: np.ndarray, box: Box) -> np.ndarray:
 
 
 def nearest_seed(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """(h, w) index of the seed that is nearest to each pixel of a mask, on a way inside it.
+    """The index of the seed that is nearest to each pixel of a mask, along paths inside the mask.
 
     Args:
         mask: (h, w) bool.
-        seeds: (n, 2) x, y in the mask's pixels; one off the mask starts at the mask's nearest pixel.
+        seeds: (n, 2) x, y in the mask's pixels; one off the mask is moved to the mask's nearest pixel.
 
     Returns:
-        int64; −1 off the mask. Pieces without a seed go to the nearest one through the air.
+        (h, w) int64; −1 off the mask. Pieces without a seed get the one nearest in a straight line.
     """
     step = max(1.0, max(mask.shape) / GEODESIC_SIDE)
     width, height = (max(round(side / step), 1) for side in mask.shape[::-1])
@@ -93,22 +97,22 @@ def nearest_seed(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero(small)
     scale = np.array(small.shape[::-1]) / mask.shape[::-1]
     centres = np.column_stack([columns, rows]) + 0.5
-    air = np.linalg.norm(centres[:, None] - seeds[None] * scale, axis=2)
-    ways = _ways(small, air.argmin(axis=0))
-    owner = np.where(np.isfinite(ways).any(axis=0), ways.argmin(axis=0), air.argmin(axis=1))
+    straight = np.linalg.norm(centres[:, None] - seeds[None] * scale, axis=2)
+    paths = _path_lengths(small, straight.argmin(axis=0))
+    owner = np.where(np.isfinite(paths).any(axis=0), paths.argmin(axis=0), straight.argmin(axis=1))
     owners = np.full(small.shape, -1)
     owners[rows, columns] = owner
-    there = (np.indices(mask.shape).transpose(1, 2, 0) * scale[::-1]).astype(int)
-    return np.where(mask, owners[there[..., 0], there[..., 1]], -1)
+    pixels = (np.indices(mask.shape).transpose(1, 2, 0) * scale[::-1]).astype(int)
+    return np.where(mask, owners[pixels[..., 0], pixels[..., 1]], -1)
 
 
 def nearest_known(known: np.ndarray, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of the nearest known pixel of each pixel.
+    """The row and column of the nearest known pixel, for each pixel.
 
     Args:
         known: (h, w) bool, somewhere true.
-        where: (h, w) bool, somewhere true: the only pixels that are asked for, which is faster where they are few or
-            close together. The others' rows and columns mean nothing.
+        where: (h, w) bool, somewhere true: the only pixels to find it for, which is faster where they are few or
+            close together. Rows and columns of the others are arbitrary.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -123,7 +127,7 @@ def nearest_known(known: np.ndarray, where: np.ndarray | None = None) -> tuple[n
 
 
 def _window(known: np.ndarray, where: np.ndarray) -> tuple[slice, slice]:
-    """Of rows and columns: all pixels ``where``, with their nearest known ones and those as near."""
+    """Slices of rows and columns that hold all pixels ``where`` and all their nearest known ones."""
     from scipy.ndimage import distance_transform_edt
 
     def blocks(mask: np.ndarray) -> np.ndarray:
@@ -131,14 +135,14 @@ def _window(known: np.ndarray, where: np.ndarray) -> tuple[slice, slice]:
         return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
 
     away = distance_transform_edt(~blocks(known))[blocks(where)].max()
-    # In blocks away the pixels of two of them are farther apart by a block's diagonal at the most.
+    # The pixels of two blocks may be farther apart than the blocks, by a block's diagonal at most.
     reach = int(np.ceil(BLOCK * (away + 2**0.5)))
     sides = (np.flatnonzero(where.any(axis=axis)) for axis in (1, 0))
     return tuple(slice(max(side[0] - reach, 0), side[-1] + reach + 1) for side in sides)
 
 
-def _to_segment(columns, rows, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distance of pixel centres to a segment, and how far to the right of its line they lie."""
+def _segment_distance(columns, rows, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The squared distance of pixel centres to a segment, and how far to the right of its line they lie."""
     along = b - a
     length = float(along @ along)
     px, py = columns - a[0], rows - a[1]
@@ -148,8 +152,8 @@ def _to_segment(columns, rows, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray
     return distance, across
 
 
-def _ways(mask: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """(starts, pixels) lengths of the shortest ways inside a mask, over its pixels in the order of nonzero."""
+def _path_lengths(mask: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(starts, pixels) lengths of the shortest paths inside a mask to its pixels, in the order of ``np.nonzero``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 

@@ -1,1 +1,1 @@
-"""Review: the queue of what is most likely wrong, edits and their undo, and what the panel receives."""
+"""Review: the queue of images, edits and their undo, bulk approval, and what the panel receives."""

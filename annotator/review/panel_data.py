@@ -18,29 +18,29 @@ MASK_BIT = 128
 _BYTES = np.rint(
     np.clip(np.nan_to_num(np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)), 0, 1) * 255
 ).astype(np.uint8)
-"""By the bits of a float16: looking up is faster than rounding."""
+"""Of U and V, by the bits of a float16: looking up is faster than rounding."""
 
 
 def version_of(person: Person) -> str:
-    """Digest of all that can be edited: two people with one version are the same."""
-    # On the arrays of a large photo SHA-1 takes half the time of the others.
+    """A digest of all that can be edited: people of the same version are the same."""
+    # On the arrays of a large photo SHA-1 takes half the time of other digests.
     digest = hashlib.sha1(usedforsecurity=False)
     fixed = (person.box, astuple(person.provenance), person.crowd)
     digest.update(repr(fixed).encode())
     for name in (*ARRAYS, "keypoints", "visibility", "corrections"):
         array = getattr(person, name)
         if name == "keypoints" and array is not None:
-            # The database holds shares of the image's size.
+            # The database has shares of the image's size, so that pixels are not exact.
             array = np.rint(array * 100).astype(np.int32)
         digest.update(name.encode() if array is None else np.ascontiguousarray(array))
     return digest.hexdigest()
 
 
 def person_data(key: str, person: Person) -> dict[str, Any]:
-    """One person.
+    """One person for the panel.
 
-    ``planes`` are bytes: two layers of the box's size, row by row, part 0..14 plus 128 on the mask and chart 0..24;
-    then U and V, times 255, of the pixels with a chart. These are rounded for drawing; edits never send them back.
+    ``planes`` are bytes: two layers of the box's size, row by row, the part 0..14 plus 128 on the mask, and the
+    chart 0..24; then U and V, times 255, of the pixels with a chart. They are for drawing: no edit sends them back.
     """
     h, w = person.box[3], person.box[2]
     blank = np.zeros((h, w), np.uint8)
@@ -73,7 +73,7 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
 
 
 def body_data(body: Body) -> dict[str, Any]:
-    """The drawing of the body: ``views`` are front and back, each chart, U, V as three planes of bytes."""
+    """The drawing of the body: ``views`` are front and back, each of three planes of bytes: chart, U, V."""
     count, height, width, _ = body.views.shape
     return {
         "views": packed(np.moveaxis(body.views, -1, 1)),
@@ -84,8 +84,8 @@ def body_data(body: Body) -> dict[str, Any]:
 
 
 def packed(*arrays: np.ndarray) -> str:
-    """uint8 arrays one after another, deflated (zlib) and in base64."""
-    # Level 1: the panel waits for it.
+    """uint8 arrays, one after another, compressed (zlib), in base64."""
+    # The lowest level: the panel waits for it.
     deflate = zlib.compressobj(1)
     data = [deflate.compress(np.ascontiguousarray(array)) for array in arrays]
     return base64.b64encode(b"".join([*data, deflate.flush()])).decode()

@@ -1,4 +1,4 @@
-"""The scores of everybody who is to be decided: a table of people, worst first, and a histogram of each score."""
+"""The table of scores: people to be decided, worst first, and a histogram of each score."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
 
     Samples = fo.core.collections.SampleCollection
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 """People listed at once."""
 SCORES = {
     "issue_score": "all issues",
     **{f"issue_{name}": words for name, words in ISSUES.items()},
     **{f"quality_{task}": f"sure of {task}" for task in TASKS},
 }
-"""Attributes of a person's label and their words: issues, 0 (none) .. 1, and confidences, 0 .. 1 (sure)."""
+"""Attributes of a person's label and their words: issues, 0 (none) .. 1, and confidences, 0 .. 1 (certain)."""
 
 
 def score_table(samples: Samples, fields: Fields, order: str = "issue_score") -> dict[str, Any]:
-    """The scores of the people whom nobody has approved or rejected.
+    """The scores of the people who are not approved or rejected yet.
 
     Args:
-        order: of :data:`SCORES`. The largest issues come first, and the smallest confidences; people who lack
-            the score come last.
+        order: of :data:`SCORES`. Large issues and small confidences come first, people without the score last.
 
     Returns:
         ``columns``: per score ``name``, ``words``, ``is_issue`` and ``histogram``, numbers of people in
-        :data:`annotator.review.queue.BINS` bins of 0..1; ``people``: how many there are; ``rows``: at most
-        :data:`MOST_ROWS` of ``sample``, ``filepath``, ``key``, ``number`` (of the person on its image, from 1)
+        :data:`annotator.review.queue.BINS` bins of 0..1; ``people``: number of all rows; ``rows``: at most
+        :data:`MAX_ROWS` of ``sample``, ``filepath``, ``key``, ``number`` (of the person on its image, from 1)
         and ``scores``, a number or None per column.
 
     Raises:
@@ -59,7 +58,7 @@ def score_table(samples: Samples, fields: Fields, order: str = "issue_score") ->
         }
         for (name, words), values in zip(SCORES.items(), table.T, strict=True)
     ]
-    return {"columns": columns, "people": len(rows), "rows": [rows[i] for i in worst_first[:MOST_ROWS]]}
+    return {"columns": columns, "people": len(rows), "rows": [rows[i] for i in worst_first[:MAX_ROWS]]}
 
 
 def _is_issue(name: str) -> bool:

@@ -1,4 +1,8 @@
-"""What people were before each edit, on disk, so that every edit can be undone, even after a restart."""
+"""The people as they were before each edit, on disk, so that every edit can be undone, even after a restart.
+
+A folder per image holds one file per edit, named by its token: the time in milliseconds and the request name of the
+edit, as hexadecimal digits.
+"""
 
 from __future__ import annotations
 
@@ -20,33 +24,35 @@ from annotator.labels.people import Person, Provenance
 from annotator.photos.atomic_files import whole_file
 
 KEPT_DAYS = 14
+"""Days for which an edit can be undone."""
 _NAME = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
-# Also half-written ones, as a process that was killed leaves them.
+# Also the half-written ones that a killed process leaves.
 _FILE = re.compile(r"\.?[0-9a-f]{28}\.npz(\.[0-9a-f]{8})?")
 _ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
 
 
 def history_folder(maps: Path) -> Path:
-    """Where the edits of a dataset are, a folder per sample, beside its maps."""
+    """The folder of a dataset's edits, beside its maps; it has a folder per sample."""
     return maps / "history"
 
 
-def remember(
+def save_people(
     folder: Path,
     people: Mapping[str, Person | None],
     name: str | None = None,
     documents: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write people by key, None for one who was not there; returns the token that :func:`recall` takes.
-
-    Edits older than :data:`KEPT_DAYS` are forgotten.
+    """Save the people before an edit, and remove the image's edits that are older than :data:`KEPT_DAYS`.
 
     Args:
         folder: of the image's edits.
-        people: as they were before the edit.
-        name: of the edit, 16 hexadecimal digits, by which :func:`find` finds the token.
+        people: by key, None for one who was not there.
+        name: of the request, 16 hexadecimal digits, by which :func:`find_token` finds the token.
         documents: by key, what else is to come back with a person; of what MongoDB can hold.
+
+    Returns:
+        The token of the edit, for :func:`load_people` and :func:`load_documents`.
     """
     arrays, described = {}, {}
     for number, (key, person) in enumerate(people.items()):
@@ -60,8 +66,8 @@ def remember(
     return _write(folder, arrays, name)
 
 
-def remember_values(folder: Path, values: Any, name: str) -> str:
-    """As :func:`remember`, of what JSON can hold; :func:`recall_values` takes the token."""
+def save_values(folder: Path, values: Any, name: str) -> str:
+    """As :func:`save_people`, for values that JSON can hold. Returns the token for :func:`load_values`."""
     return _write(folder, {"values": np.frombuffer(json.dumps(values).encode(), np.uint8)}, name)
 
 
@@ -69,7 +75,7 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     # Tokens sort by time.
     token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
-    # As NumPy's savez_compressed, but at a level that takes a third of the time: every edit waits for it.
+    # As numpy.savez_compressed, at a level that takes a third of the time: every edit waits for it.
     with (
         whole_file(folder / f"{token}.npz") as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -77,31 +83,32 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> 
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array)
-    for path in forgotten(folder):
+    for path in expired_files(folder):
         path.unlink(missing_ok=True)
     return token
 
 
-def forget(folder: Path, token: str) -> None:
-    """Remove an edit that was not done after all."""
+def remove(folder: Path, token: str) -> None:
+    """Remove an edit that was not made after all."""
     (folder / f"{token}.npz").unlink(missing_ok=True)
 
 
-def find(folder: Path, name: str) -> str | None:
-    """The last token of an edit's name, ``None`` if there is none.
+def find_token(folder: Path, name: str) -> str | None:
+    """The last token of a request name, ``None`` if there is none.
 
     Raises:
-        ValueError: not a name.
+        ValueError: not a request name.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"name: must be 16 hexadecimal digits, not {name!r}")
     return max((path.stem for path in folder.glob(f"*{name}.npz")), default=None)
 
 
-def recall(folder: Path, token: str) -> dict[str, Person | None]:
-    """
+def load_people(folder: Path, token: str) -> dict[str, Person | None]:
+    """The people by key, None for one who was not there.
+
     Raises:
-        KeyError: no such token, or one whose time has passed.
+        KeyError: no such token, or one that is too old.
     """
     with _open(folder, token) as file:
         described = json.loads(file["people"].tobytes())
@@ -111,19 +118,21 @@ def recall(folder: Path, token: str) -> dict[str, Person | None]:
         }
 
 
-def recall_documents(folder: Path, token: str) -> dict[str, Any]:
-    """
+def load_documents(folder: Path, token: str) -> dict[str, Any]:
+    """What else was saved of the people, by key.
+
     Raises:
-        KeyError: as :func:`recall`.
+        KeyError: as :func:`load_people`.
     """
     with _open(folder, token) as file:
         return bson.decode(file["documents"].tobytes())
 
 
-def recall_values(folder: Path, token: str) -> Any:
-    """
+def load_values(folder: Path, token: str) -> Any:
+    """What :func:`save_values` saved.
+
     Raises:
-        KeyError: as :func:`recall`.
+        KeyError: as :func:`load_people`.
     """
     with _open(folder, token) as file:
         return json.loads(file["values"].tobytes())
@@ -155,8 +164,8 @@ def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person
     return Person(**(values | changes | arrays))
 
 
-def forgotten(folder: Path) -> list[Path]:
-    """Files of edits, also half-written ones, that are too old to be undone."""
+def expired_files(folder: Path) -> list[Path]:
+    """Files of edits, also half-written ones, that are older than :data:`KEPT_DAYS`."""
     oldest = f"{(time.time_ns() - KEPT_DAYS * 86_400 * 10**9) // 1_000_000:012x}"
     return [
         path

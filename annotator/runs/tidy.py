@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.map_files import is_map_file
-from annotator.review.undo import forgotten, history_folder
+from annotator.review.undo import expired_files, history_folder
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -44,7 +44,7 @@ def old_edits(folder: Path) -> list[Path]:
     """
     edits = history_folder(folder)
     samples = sorted(path for path in edits.iterdir() if path.is_dir()) if edits.is_dir() else []
-    return [path for sample in samples for path in sorted(forgotten(sample))]
+    return [path for sample in samples for path in sorted(expired_files(sample))]
 
 
 def _stem(path: Path) -> str:

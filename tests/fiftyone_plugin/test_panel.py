@@ -12,7 +12,7 @@ import pytest
 from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON_COLOURS
 from annotator.dataset.sample_people import DECIDED
 from annotator.labels import label_space as densepose
-from annotator.review.edits import LEAST_SIDE
+from annotator.review.edits.add_delete import MIN_BOX_SIDE
 from annotator.review.panel_data import MASK_BIT
 
 PLUGIN = Path(__file__).resolve().parents[2] / "fiftyone_plugin"
@@ -94,6 +94,6 @@ def test_the_labels_are_those_of_the_package():
     assert labels["decided"] == list(DECIDED)
     assert (labels["minIssueScore"], labels["minBoxSide"], labels["maskBit"]) == (
         MIN_ISSUE_SCORE,
-        LEAST_SIDE,
+        MIN_BOX_SIDE,
         MASK_BIT,
     )

@@ -57,20 +57,24 @@ def test_a_polygon_that_crosses_itself_has_a_hole():
 
 def test_an_area_ends_where_the_label_does_and_at_corners():
     labels = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]])
-    assert regions.area(labels, 0, 0).tolist() == [[True, True, False], [False, True, False], [False] * 3]
+    assert regions.connected_area(labels, 0, 0).tolist() == [
+        [True, True, False],
+        [False, True, False],
+        [False] * 3,
+    ]
 
 
 def test_a_straight_line_has_two_sides():
     line = np.array([[30.0, 30.0], [30.0, 40.0]])
-    side = regions.beyond(line, BOX)
+    side = regions.right_of_line(line, BOX)
     # Downwards on the screen, the right-hand side is the smaller x.
     assert (side == (centres()[..., 0] < 30)).all()
-    assert (regions.beyond(line[::-1], BOX) == ~side).all()
+    assert (regions.right_of_line(line[::-1], BOX) == ~side).all()
 
 
 def test_a_bent_line_divides_at_its_bend():
     bend = np.array([[10.0, 30.0], [30.0, 30.0], [30.0, 50.0]])
-    side = regions.beyond(bend, BOX)
+    side = regions.right_of_line(bend, BOX)
     x, y = centres()[..., 0], centres()[..., 1]
     assert (side == ((x < 30) & (y > 30))).all()
 

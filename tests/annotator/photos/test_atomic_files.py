@@ -25,7 +25,7 @@ def save_report(folder: Path) -> None:
 
 
 def save_edit(folder: Path) -> None:
-    history.remember(folder, {"a": dense_person(1)})
+    history.save_people(folder, {"a": dense_person(1)})
 
 
 @pytest.mark.parametrize("save", [save_maps, save_report, save_edit])

@@ -102,10 +102,10 @@ def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
     folder = history.history_folder(maps_folder(dataset, "dp", maps)) / sample.id
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
-    old = history.remember(folder, {"a": None})
+    old = history.save_people(folder, {"a": None})
     (folder / f".{old}.npz.0123abcd").write_bytes(b"half")
     monkeypatch.undo()
-    young = history.remember(folder.parent / "another", {"a": None})
+    young = history.save_people(folder.parent / "another", {"a": None})
     kept = [young, f".{young}.npz", "notes"]
     (folder / f".{young}.npz.0123abcd").write_bytes(b"being written")
     (folder / "notes.npz").write_bytes(b"not an edit")

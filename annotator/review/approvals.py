@@ -1,0 +1,165 @@
+"""Approving at once all predictions up to an issue score, after a spot check, and taking that back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.dataset.fields import Fields
+from annotator.dataset.sample_people import DECIDED
+from annotator.dataset.store import find_document, people_values, update_document
+from annotator.labels.quality import overall
+from annotator.review import undo
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    Samples = fo.core.collections.SampleCollection
+
+DECISION = ("review", "author", "time")
+"""Attributes of a person's label that an approval sets."""
+Decisions = dict[str, list[str | None]]
+"""The values of :data:`DECISION`, by the id of a person's label."""
+
+
+def spot_check(
+    samples: Samples, fields: Fields, issue_score: float, share: float, seed: int
+) -> dict[str, Any]:
+    """A random choice of the images whose people :func:`approve_below` would approve, to be checked before.
+
+    Args:
+        issue_score: 0..1, of :func:`approve_below`.
+        share: 0..1, of the images that are drawn.
+        seed: of the draw.
+
+    Returns:
+        ``images`` and ``people``: how many would be approved; ``check``: ids of the images drawn.
+
+    Raises:
+        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+    """
+    chosen = _predictions_below(samples, fields, issue_score)
+    ids = sorted(chosen)
+    drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
+    people = sum(len(decisions) for decisions in chosen.values())
+    return {"images": len(ids), "people": people, "check": [ids[i] for i in drawn]}
+
+
+def approve_below(
+    samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, name: str
+) -> Iterator[int]:
+    """Approve the predictions that nobody reviewed with at most this issue score, image by image.
+
+    The decisions before are on disk before the first person is approved.
+
+    Args:
+        issue_score: 0..1. People of unknown issue score are not approved.
+        author: who approves.
+        maps: the folder of the dataset's maps, beside which the decisions before are saved.
+        name: of the approval, 16 hexadecimal digits that no other has, by which :func:`take_back` finds it. Under
+            a name that was used before, that approval goes on with the people that it was about.
+
+    Yields:
+        The number of people of an image that were approved.
+
+    Raises:
+        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        ValueError: not a request name.
+    """
+    folder = _approvals(maps)
+    if undo.find_token(folder, name) is None:
+        approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
+        before = _predictions_below(samples, fields, issue_score)
+        undo.save_values(folder, {"approved": approved, "before": before}, name)
+    approved, before = _approval(folder, name)
+    for sample_id, old in before.items():
+        yield _replace_decisions(samples._dataset, sample_id, fields, old, dict.fromkeys(old, approved))
+
+
+def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, name: str) -> Iterator[int]:
+    """Undo :func:`approve_below`, except for people whom somebody has changed since.
+
+    Args:
+        maps: the folder of the dataset's maps.
+        name: of the approval.
+
+    Yields:
+        The number of people of an image who are as they were before. Nothing if there is no approval of that name:
+        the server never heard of it, or it is older than :data:`annotator.review.undo.KEPT_DAYS` days.
+
+    Raises:
+        ValueError: not a request name.
+    """
+    if undo.find_token(_approvals(maps), name) is None:
+        return
+    approved, before = _approval(_approvals(maps), name)
+    for sample_id, old in before.items():
+        yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old)
+
+
+def _approvals(maps: Path) -> Path:
+    return undo.history_folder(maps) / "approvals"
+
+
+def _approval(folder: Path, name: str) -> tuple[list[str], dict[str, Decisions]]:
+    """The decision of an approval, and the decisions before it, by the id of the image."""
+    values = undo.load_values(folder, undo.find_token(folder, name))
+    return values["approved"], values["before"]
+
+
+def _replace_decisions(
+    dataset: fo.Dataset, sample_id: str, fields: Fields, old: Decisions, new: Decisions
+) -> int:
+    """Replace the decisions on some people of one sample, however often somebody else saves it meanwhile.
+
+    An approval is of thousands of samples: no more of them is read than it needs, above all no masks.
+
+    Args:
+        old: the people whose decision is replaced; one who has another decision keeps it.
+        new: what replaces it.
+
+    Returns:
+        The number of people whose decision is the new one now.
+    """
+    field = f"{fields.people}.detections"
+    paths = [f"{field}.{name}" for name in ("_id", "issue_score", *DECISION)]
+    while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", *paths]):
+        people = (document.get(fields.people) or {}).get("detections", [])
+        values = {}
+        for place, person in enumerate(people):
+            key = str(person["_id"])
+            if key in old and _decision(person) == old[key]:
+                decision = dict(zip(DECISION, new[key], strict=True))
+                person.update(decision)
+                values |= {f"{field}.{place}.{name}": value for name, value in decision.items()}
+        open_scores = [
+            person.get("issue_score") or 0.0 for person in people if person.get("review") not in DECIDED
+        ]
+        if not values or update_document(
+            dataset, document, values | {fields.issue_score: overall(open_scores)}
+        ):
+            return sum(_decision(person) == new.get(str(person["_id"])) for person in people)
+    return 0
+
+
+def _decision(person: dict[str, Any]) -> list[str | None]:
+    return [person.get(name) for name in DECISION]
+
+
+def _predictions_below(samples: Samples, fields: Fields, issue_score: float) -> dict[str, Decisions]:
+    """By the id of each image, the predictions that :func:`approve_below` approves."""
+    chosen = {}
+    for sample_id, _, people in people_values(samples, fields, ("id", "issue_score", *DECISION)):
+        decisions = {
+            key: decision
+            for key, score, *decision in people
+            if decision[0] in (None, "predicted") and score is not None and score <= issue_score
+        }
+        if decisions:
+            chosen[sample_id] = decisions
+    return chosen

@@ -1,0 +1,11 @@
+"""Edits: what a reviewer does to the people of an image.
+
+:mod:`.models` lists the edits with their fields, :mod:`.apply` applies one. How each kind is applied: :mod:`.paint`,
+:mod:`.split_merge`, :mod:`.keypoints`, :mod:`.surface`, :mod:`.add_delete`, :mod:`.decide`.
+"""
+
+from annotator.review.edits.apply import apply_edit
+from annotator.review.edits.models import EditError, parse_edit
+from annotator.review.edits.scene import Changes, Scene
+
+__all__ = ["Changes", "EditError", "Scene", "apply_edit", "parse_edit"]

@@ -1,0 +1,53 @@
+"""Adding and deleting people."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+import numpy as np
+
+from annotator.geometry.boxes import Box, clipped
+from annotator.geometry.crops import recrop
+from annotator.labels.people import Person
+from annotator.review.edits.layers import take_pixels, without_pixels
+from annotator.review.edits.models import Add, AddEmpty, Delete, EditError
+from annotator.review.edits.scene import Changes, Scene
+
+MIN_BOX_SIDE = 4
+"""Pixels of the shorter side of a box that can hold a person."""
+
+
+def add(scene: Scene, edit: Add) -> Changes:
+    box = _pixel_box(scene, edit)
+    if scene.label_box is None:
+        raise EditError(edit.kind, "there is no model to label the box", "box")
+    person = scene.label_box(box)
+    if person is None:
+        problem = "nobody found in the box; draw it closer, or add an empty person and paint"
+        raise EditError(edit.kind, problem)
+    mask, rejected = person.mask, scene.rejected
+    for key, other in scene.people.items():
+        if key not in rejected and other.mask is not None and not other.crowd:
+            mask = mask & ~recrop(other, person.box).mask
+    person = without_pixels(person, ~mask)
+    if not person.mask.any():
+        raise EditError(edit.kind, "everybody in the box is labelled already; split a person instead")
+    return {token_hex(12): person} | take_pixels(person, rejected)
+
+
+def add_empty(scene: Scene, edit: AddEmpty) -> Changes:
+    box = _pixel_box(scene, edit)
+    return {token_hex(12): Person(box, mask=np.zeros(box[3:1:-1], bool))}
+
+
+def delete(scene: Scene, edit: Delete) -> Changes:
+    scene.person(edit.kind, edit.person)
+    return {edit.person: None}
+
+
+def _pixel_box(scene: Scene, edit: Add | AddEmpty) -> Box:
+    box = clipped(edit.box, scene.size)
+    if min(box[2:]) < MIN_BOX_SIDE:
+        problem = f"the box must have {MIN_BOX_SIDE} or more pixels each way inside the image"
+        raise EditError(edit.kind, problem, "box")
+    return box

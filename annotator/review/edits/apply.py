@@ -1,0 +1,72 @@
+"""Where an edit is applied: :func:`apply_edit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from annotator.labels.people import Person
+from annotator.labels.quality import find_issues
+from annotator.review.edits import add_delete, keypoints, models, paint, split_merge, surface
+from annotator.review.edits.decide import decide
+from annotator.review.edits.models import Edit, EditError
+from annotator.review.edits.scene import Changes, Scene
+
+
+def apply_edit(scene: Scene, edit: Edit) -> Changes:
+    """The people who are different after an edit.
+
+    A person whose labels were changed is ``edited``, whatever was decided before, and gets new issues. Only a
+    rejected person who has merely lost pixels to another one stays ``rejected``.
+
+    Raises:
+        EditError: it cannot be done to the people of this image.
+    """
+    if isinstance(edit, models.Nobody):
+        raise EditError(edit.kind, "is said of an image without people, and not together with other edits")
+    changes = _APPLY[type(edit)](scene, edit)
+    if isinstance(edit, models.Decide | models.Together):
+        return changes
+    bystanders = scene.rejected.keys() - set(edit.keys)
+    return {
+        key: None if person is None else _edited(person, "rejected" if key in bystanders else "edited")
+        for key, person in changes.items()
+    }
+
+
+def _edited(person: Person, state: str) -> Person:
+    # Issues that only the network's maps show stay.
+    border = {name: value for name, value in person.issues.items() if name == "mask_border"}
+    return replace(
+        person,
+        issues=border | find_issues(person),
+        provenance=replace(person.provenance, state=state, edited=True),
+    )
+
+
+def _together(scene: Scene, edit: models.Together) -> Changes:
+    changes: Changes = {}
+    for single in edit.edits:
+        people = {key: person for key, person in {**scene.people, **changes}.items() if person is not None}
+        changes |= apply_edit(replace(scene, people=people), single)
+    return changes
+
+
+_APPLY: dict[type, Callable[[Scene, Any], Changes]] = {
+    models.SetKeypoint: keypoints.set_keypoint,
+    models.Paint: paint.paint,
+    models.Fill: paint.fill,
+    models.FillArea: paint.fill_area,
+    models.SplitByLine: split_merge.split_by_line,
+    models.SplitByHeads: split_merge.split_by_heads,
+    models.Merge: split_merge.merge,
+    models.Delete: add_delete.delete,
+    models.Add: add_delete.add,
+    models.AddEmpty: add_delete.add_empty,
+    models.CorrectSurface: surface.correct_surface,
+    models.SwapSides: surface.swap_sides,
+    models.SwapDepth: surface.swap_depth,
+    models.Decide: decide,
+    models.Together: _together,
+}

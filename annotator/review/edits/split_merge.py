@@ -1,0 +1,101 @@
+"""Splitting one person into several, and merging several into one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any
+
+import numpy as np
+
+from annotator.geometry import regions
+from annotator.geometry.boxes import around
+from annotator.geometry.crops import recrop
+from annotator.labels.people import Person
+from annotator.review.edits.keypoints import copied_keypoints
+from annotator.review.edits.layers import SURFACE_ROWS, pixels_of, with_mask, without_pixels
+from annotator.review.edits.models import EditError, Merge, SplitByHeads, SplitByLine
+from annotator.review.edits.scene import Changes, Scene
+
+
+def split_by_line(scene: Scene, edit: SplitByLine) -> Changes:
+    points = np.array(edit.points)
+    if not np.linalg.norm(np.diff(points, axis=0), axis=1).all():
+        raise EditError(edit.kind, "two neighbouring points are the same", "points")
+    person = _with_pixels(scene, edit)
+    return _split(edit, person, regions.right_of_line(points, person.box).astype(int), 2)
+
+
+def split_by_heads(scene: Scene, edit: SplitByHeads) -> Changes:
+    person = _with_pixels(scene, edit)
+    seeds = np.array(edit.points) - person.box[:2]
+    return _split(edit, person, regions.nearest_seed(person.mask, seeds), len(seeds))
+
+
+def _with_pixels(scene: Scene, edit: SplitByLine | SplitByHeads) -> Person:
+    person = scene.person(edit.kind, edit.person)
+    if person.mask is None or not person.mask.any():
+        raise EditError(edit.kind, "this person has no mask to split", "person")
+    return person
+
+
+def _split(edit: SplitByLine | SplitByHeads, person: Person, owner: np.ndarray, count: int) -> Changes:
+    """``owner`` (h, w) says which of the ``count`` new people each pixel of the box belongs to.
+
+    The largest keeps the key.
+    """
+    pieces = [without_pixels(person, owner != i) for i in range(count)]
+    if not all(piece.mask.any() for piece in pieces):
+        problem = "one side would be left without pixels: go through the middle of the person"
+        raise EditError(edit.kind, problem, "points")
+    pieces = [_with_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
+    largest = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
+    return {
+        edit.person if i == largest else token_hex(12): piece
+        if i == largest
+        else replace(piece, id=None, extra={})
+        for i, piece in enumerate(pieces)
+    }
+
+
+def _with_own_keypoints(piece: Person, person: Person, owner: np.ndarray, index: int) -> Person:
+    """A keypoint goes with the piece whose pixels are nearest to it."""
+    if person.keypoints is None:
+        return piece
+    keypoints, visibility = copied_keypoints(person)
+    rows, columns = pixels_of(keypoints, person.box)
+    asked = np.zeros(person.mask.shape, bool)
+    asked[rows, columns] = True
+    nearest = regions.nearest_known(person.mask, asked)
+    other = owner[nearest[0][rows, columns], nearest[1][rows, columns]] != index
+    keypoints[other], visibility[other] = 0, 0
+    return replace(piece, keypoints=keypoints, visibility=visibility)
+
+
+def merge(scene: Scene, edit: Merge) -> Changes:
+    first, *others = edit.people
+    merged, *added = (scene.person(edit.kind, key, "people") for key in edit.people)
+    for person in added:
+        merged = _merged(merged, person)
+    return {first: merged} | dict.fromkeys(others)
+
+
+def _merged(person: Person, other: Person) -> Person:
+    """One person with the pixels of both; where both have labels, those of the first."""
+    box = around(person.box, other.box)
+    person, other = recrop(with_mask(person), box), recrop(with_mask(other), box)
+    added = other.mask & ~person.mask
+    changes: dict[str, Any] = {"mask": person.mask | other.mask}
+    for name in ("parts", "charts", "u", "v"):
+        ours, theirs = getattr(person, name), getattr(other, name)
+        if theirs is not None:
+            changes[name] = np.where(added, theirs, theirs.dtype.type(0) if ours is None else ours)
+    if other.keypoints is not None:
+        (ours, seen), (theirs, theirs_seen) = copied_keypoints(person), copied_keypoints(other)
+        better = (theirs_seen > 0) & ((seen == 0) | (theirs[:, 2] > ours[:, 2]))
+        changes["keypoints"] = np.where(better[:, None], theirs, ours)
+        changes["visibility"] = np.where(better, theirs_seen, seen)
+    for name in SURFACE_ROWS:
+        rows = [rows for rows in (getattr(person, name), getattr(other, name)) if rows is not None]
+        changes[name] = np.concatenate(rows) if rows else None
+    return replace(person, **changes)
