@@ -1,9 +1,10 @@
-"""The review panel's files: the bundle is that of the sources, which import each other one way only, and the labels are
-those of the package."""
+"""The review panel's files: the bundle is that of the sources, which import each other one way only; labels and types of
+edits are those of the package."""
 
 import hashlib
 import json
 import re
+import runpy
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -78,6 +79,12 @@ def test_each_source_is_in_a_folder_of_the_order():
     folders = {path.parent.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*") if path.is_file()}
     assert folders == {".", *FOLDERS}
     assert [path.name for path in SOURCES.iterdir() if path.is_file()] == ["index.tsx"]
+
+
+def test_the_types_of_edits_are_those_of_the_models():
+    script = runpy.run_path(str(PLUGIN.parent / "scripts" / "make-panel-types"))
+    committed = (SOURCES / "api" / "edit_types.ts").read_text("utf-8")
+    assert committed == script["edit_types"](), "run scripts/make-panel-types"
 
 
 def test_the_labels_are_those_of_the_package():

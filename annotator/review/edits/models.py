@@ -45,11 +45,15 @@ class EditError(ValueError):
 
 
 class Point(NamedTuple):
+    """In image pixels."""
+
     x: Coordinate
     y: Coordinate
 
 
 class Box(NamedTuple):
+    """In image pixels."""
+
     x: Coordinate
     y: Coordinate
     width: Coordinate
@@ -57,6 +61,8 @@ class Box(NamedTuple):
 
 
 class SurfaceCorrection(NamedTuple):
+    """A pixel, in image pixels, and its place on the body: chart 1..24, U and V 0..1."""
+
     x: Coordinate
     y: Coordinate
     chart: Chart

@@ -1,15 +1,13 @@
 // What the plugin's operators take and return, see fiftyone_plugin/review.py.
 
+import type { Box, Edit, SurfaceCorrection } from "./edit_types";
+
+export type { Box, Edit, SurfaceCorrection };
+
 export type PersonState = "predicted" | "edited" | "approved" | "rejected";
 
 /** x, y in image pixels, confidence 0..1, and COCO's visibility: 0 missing, 1 hidden, 2 visible. */
 export type Keypoint = [x: number, y: number, confidence: number, visibility: number];
-
-/** A pixel whose place on the body a human has set: x, y in image pixels, chart, U, V. */
-export type SurfaceCorrection = [x: number, y: number, chart: number, u: number, v: number];
-
-/** x, y, width, height in image pixels. */
-export type Box = [x: number, y: number, width: number, height: number];
 
 export interface PersonData {
     key: string;
@@ -105,8 +103,6 @@ export interface SpotCheckResult {
     check: string[];
 }
 
-export type Edit = { kind: string; [name: string]: unknown };
-
 /** Version of each person by key. */
 export type Versions = Record<string, string>;
 
@@ -120,7 +116,8 @@ export interface EditHeader {
 /** Several edits as one: done, refused and undone together. */
 export const combineEdits = (edits: Edit[]): Edit => (edits.length === 1 ? edits[0] : { kind: "together", edits });
 
-export const singleEdits = (edit: Edit): Edit[] => (edit.kind === "together" ? (edit.edits as Edit[]) : [edit]);
+export const singleEdits = (edit: Edit): Edit[] => (edit.kind === "together" ? edit.edits : [edit]);
 
 /** Keys of the people that an edit names; a merge merges the others into the first. */
-export const personKeys = ({ person, people }: Edit) => (people ?? (person ? [person] : [])) as string[];
+export const personKeys = (edit: Edit): string[] =>
+    "people" in edit ? edit.people : "person" in edit ? [edit.person] : [];

@@ -1,7 +1,7 @@
 // Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
 
 import { newRequestName, restore, sendEdit } from "../api/operators";
-import { type Box, type Edit, type EditResult, personKeys, singleEdits, type Versions } from "../api/types";
+import { type Edit, type EditResult, personKeys, singleEdits, type Versions } from "../api/types";
 import { focusedCommentField } from "./comment_field";
 import { type Conflict, Conflicts } from "./conflicts";
 import { History, type HistoryAction } from "./history";
@@ -117,8 +117,7 @@ export class Edits {
     overwrite() {
         const { image } = this.state;
         for (const job of this.conflicts.takeFirst()) {
-            const isHere = this.isShown(job) && typeof job.edit !== "string";
-            const versions = isHere ? this.versionsFor(job.edit as Edit) : {};
+            const versions = this.isShown(job) && typeof job.edit !== "string" ? this.versionsFor(job.edit) : {};
             this.saver.add({ ...job, versions, force: true });
         }
         if (image) this.applyPending(image);
@@ -216,7 +215,7 @@ export class Edits {
         this.applyPending(image);
         // Whoever was added, or restored, is selected, unless the user is busy with somebody else by now.
         const isRestore = typeof job.edit === "string";
-        const adds = isRestore || (job.edit as Edit).kind.startsWith("add");
+        const adds = typeof job.edit === "string" || job.edit.kind.startsWith("add");
         const next = added[0] ?? (isRestore ? people[0] : undefined);
         const isIdle = job.selected === state.selected && !state.drawing.isActive && !focusedCommentField();
         if (adds && isIdle && next && !people.some(({ key }) => key === state.selected)) state.select(next.key);
@@ -258,9 +257,11 @@ export class Edits {
     private async onRefused(job: Job, reason: string) {
         const { state } = this;
         this.dropPreviews([job]);
-        const { kind, box } = typeof job.edit === "string" ? { kind: job.edit } : job.edit;
+        const { edit } = job;
         // A box without anybody in it is no loss, and the panel can do something about it.
-        if (kind === "add" && this.isShown(job)) return state.set({ message: reason, emptyBox: box as Box });
+        if (typeof edit !== "string" && edit.kind === "add" && this.isShown(job)) {
+            return state.set({ message: reason, emptyBox: edit.box });
+        }
         this.setRefusal(`${this.fileOf(job)}: not saved: ${reason}`);
         this.updates.onRefused();
         // What was shown is not so.

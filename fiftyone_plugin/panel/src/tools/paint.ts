@@ -88,9 +88,8 @@ export const bucketTool: Tool = {
     cursor: "cell",
     down(session, { at, alt }) {
         if (alt) return pickPart(session, at);
-        if (isOnSelected(session, at)) {
-            const { selected: person, part } = session;
-            session.edits.make({ kind: "fill_area", person, x: at[0], y: at[1], part });
-        } else selectAt(session, at);
+        const { person, part } = session;
+        if (!person || !isOnSelected(session, at)) return selectAt(session, at);
+        session.edits.make({ kind: "fill_area", person: person.key, x: at[0], y: at[1], part });
     },
 };

@@ -1,0 +1,147 @@
+// Written by scripts/make-panel-types, from annotator/review/edits/models.py: do not change it by hand.
+
+export type Edit =
+    | SetKeypoint
+    | Paint
+    | Fill
+    | FillArea
+    | SplitByLine
+    | SplitByHeads
+    | Merge
+    | Delete
+    | Add
+    | AddEmpty
+    | CorrectSurface
+    | SwapSides
+    | SwapDepth
+    | Decide
+    | Together
+    | Nobody;
+
+/** Add the person in a box, labelled by the network. */
+export interface Add {
+    kind: "add";
+    box: Box;
+}
+
+/** Add a person without labels in a box. */
+export interface AddEmpty {
+    kind: "add_empty";
+    box: Box;
+}
+
+/** In image pixels. */
+export type Box = [x: number, y: number, width: number, height: number];
+
+/** Say where on the body pixels lie. Corrections of other pixels, made before, still hold. */
+export interface CorrectSurface {
+    person: string;
+    kind: "correct_surface";
+    corrections: SurfaceCorrection[];
+}
+
+/** Set the review state of a person and, where given, the comment. */
+export interface Decide {
+    person: string;
+    kind: "decide";
+    state: "predicted" | "edited" | "approved" | "rejected";
+    comment?: string;
+}
+
+/** Delete a person. */
+export interface Delete {
+    person: string;
+    kind: "delete";
+}
+
+/** Paint the mask or a part inside a polygon, or erase them there. */
+export interface Fill {
+    person: string;
+    layer: "mask" | "part";
+    erase?: boolean;
+    part?: number;
+    kind: "fill";
+    points: Point[];
+}
+
+/** Give another part to the connected pixels that have the part of the pixel at x, y. */
+export interface FillArea {
+    person: string;
+    kind: "fill_area";
+    x: number;
+    y: number;
+    part: number;
+}
+
+/** Merge the other people into the first. */
+export interface Merge {
+    kind: "merge";
+    people: string[];
+}
+
+/** Of an image without people: whether the reviewer has seen that nobody is there. */
+export interface Nobody {
+    kind: "nobody";
+    nobody: boolean;
+}
+
+/** Paint the mask or a part with a brush along the points, or erase them there. */
+export interface Paint {
+    person: string;
+    layer: "mask" | "part";
+    erase?: boolean;
+    part?: number;
+    kind: "paint";
+    points: Point[];
+    radius: number;
+}
+
+/** In image pixels. */
+export type Point = [x: number, y: number];
+
+/** Set a keypoint. Visibility is COCO's: 0 removes the keypoint, 1 hidden, 2 visible need x and y. */
+export interface SetKeypoint {
+    person: string;
+    kind: "set_keypoint";
+    keypoint: number;
+    visibility: number;
+    x?: number;
+    y?: number;
+}
+
+/** Split a person into as many as there are points, one on each head. */
+export interface SplitByHeads {
+    person: string;
+    kind: "split_by_heads";
+    points: Point[];
+}
+
+/** Split a person into two along a line, which goes on at both ends. */
+export interface SplitByLine {
+    person: string;
+    kind: "split_by_line";
+    points: Point[];
+}
+
+/** A pixel, in image pixels, and its place on the body: chart 1..24, U and V 0..1. */
+export type SurfaceCorrection = [x: number, y: number, chart: number, u: number, v: number];
+
+/** Swap front and back of a person, or of some parts. */
+export interface SwapDepth {
+    person: string;
+    kind: "swap_depth";
+    parts?: number[];
+}
+
+/** Swap left and right of a person, or of some parts. */
+export interface SwapSides {
+    person: string;
+    kind: "swap_sides";
+    parts?: number[];
+}
+
+/** Make several edits, each on what the one before left; if one cannot be done, none is. */
+export interface Together {
+    kind: "together";
+    edits: Edit[];
+}
