@@ -29,7 +29,7 @@ TASKS = ("mask", "parts", "charts", "keypoints")
 MIN_ISSUE_SCORE = 0.3
 """An issue score from here on is among a person's ``reasons``."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
-"""Of the people of an image by their index, from 1; the ninth has the first one's colour."""
+"""Colours of the people of an image by their index, from 1; the ninth has the first one's."""
 SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
 """Names of plotly's colour scales."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -98,22 +98,23 @@ class Fields:
 
     @property
     def issue_score(self) -> str:
-        """How much looks wrong on the photo, 0..1: the issues of the people that nobody has decided, together."""
+        """The combined issue score, 0..1, of the people who are not approved or rejected."""
         return f"{self.prefix}_issue_score"
 
     @property
     def source(self) -> str:
-        """A dict of what the labels were when they were written, see :mod:`annotator.dataset.sample_people`."""
+        """A dict that says what the labels were when they were written, see :mod:`annotator.dataset.sample_people`."""
         return f"{self.prefix}_source"
 
     @property
     def names(self) -> list[str]:
-        """Of all fields."""
+        """The names of all fields."""
         return list(_types(self))
 
 
 def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
-    """
+    """Check that samples can hold people in these fields.
+
     Raises:
         FieldError: not single images, a view of patches or frames, or a field of that name and another type.
     """
@@ -146,8 +147,9 @@ def find_prefixes(dataset: fo.Dataset) -> list[str]:
 
 
 def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
-    """Give the dataset the fields, the skeleton, names and colours; what is there already stays, save that the
-    first fields of a prefix have the App colour labels by their values.
+    """Give the dataset the fields, the skeleton, names and colours.
+
+    What is there already stays, with one exception: the first fields of a prefix let the App colour labels by value.
 
     Raises:
         FieldError: as :func:`check_fields`.
@@ -190,7 +192,7 @@ def _types(fields: Fields) -> dict[str, type]:
 
 
 def _schema(fields: Fields) -> dict[str, fo.Field]:
-    """Of all fields and of the attributes of people and keypoints, by their paths."""
+    """The types of all fields and of the attributes of people and keypoints, by their paths."""
     import fiftyone as fo
 
     schema = {
@@ -217,7 +219,7 @@ def _schema(fields: Fields) -> dict[str, fo.Field]:
 
 
 def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
-    """Colours of our fields in the dataset's colour scheme, where it has none of them yet."""
+    """Add colours of our fields to the dataset's colour scheme, unless it has some."""
     import fiftyone as fo
 
     scheme = dataset.app_config.color_scheme or fo.ColorScheme(show_skeletons=True, opacity=0.6)

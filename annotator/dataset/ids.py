@@ -28,7 +28,7 @@ def give_ids(dataset: fo.Dataset, fields: Fields) -> None:
 
 
 def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
-    """A new id for each key that has none or, but for the first, one of another; after the highest."""
+    """New ids, above the highest, for the keys that have none or one that a key before them has."""
     used: set[int] = set()
     missing = []
     for key, number in ids.items():

@@ -1,5 +1,5 @@
-"""What is known of a dataset as a whole, by the prefix of its fields: where its maps are, and, in FiftyOne's ``info``,
-which model labelled it last and the sections of the file that was imported into it."""
+"""What is stored of a dataset as a whole, by the prefix of its fields: where its maps are, and, in FiftyOne's ``info``,
+the model that labelled it last and the sections of the file that was imported into it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ MODELS, SECTIONS = "densepose_models", "densepose"
 
 
 def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
-    """A folder below ``maps_dir``, by default one in FiftyOne's default dataset folder, that no other dataset has, not
-    even a later one of the same name."""
+    """The folder of a dataset's maps below ``maps_dir``, which is in FiftyOne's default dataset folder by default.
+
+    No other dataset has it, not even a later one of the same name.
+    """
     import fiftyone as fo
 
     root = Path(maps_dir or Path(fo.config.default_dataset_dir) / "densepose")
@@ -29,17 +31,18 @@ def last_model(dataset: fo.Dataset, prefix: str) -> Path | None:
 
 
 def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
-    """For :func:`last_model`."""
+    """Store the model for :func:`last_model`."""
     _remember(dataset, MODELS, prefix, str(path.absolute()))
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
-    """As :func:`annotator.coco.reader.read_sections` of the file that was imported last, ``None`` if there was none."""
+    """The sections of the file that was imported last, as :func:`annotator.coco.reader.read_sections` gives them;
+    ``None`` if there was none."""
     return _recall(dataset, SECTIONS, prefix)
 
 
 def remember_sections(dataset: fo.Dataset, prefix: str, sections: dict[str, Any]) -> None:
-    """For :func:`imported_sections`."""
+    """Store the sections for :func:`imported_sections`."""
     _remember(dataset, SECTIONS, prefix, sections)
 
 

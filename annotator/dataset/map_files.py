@@ -1,7 +1,7 @@
-"""Charts, U and V of an image's people as PNG files, one pixel for one pixel of the image.
+"""Charts, U and V of an image's people as PNG files of the image's size.
 
-A pixel belongs to one person only: ``owners`` says to whom. Files are named by their content, so one that
-exists is never written again and never changed: another dataset, a clone say, may refer to it.
+A pixel belongs to one person only, as ``owners`` says. Files are named by their content, so that an existing one is
+never changed: another dataset, a clone say, may refer to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from annotator.photos.atomic_files import whole_file
 UV_SCALE = 65534
 """U and V of 0..1 are stored as 1..65535; 0 is background, which the App leaves transparent."""
 _DECODED = ((np.maximum(np.arange(2**16, dtype=np.uint16), 1) - np.float32(1)) / UV_SCALE).astype(np.float16)
-"""By stored value: looking up is faster than dividing."""
+"""U or V by the stored value: looking up is faster than dividing."""
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     # OpenCV before 4.12 tries all filters: files of the same size, in twice the time.
@@ -52,13 +52,13 @@ class SurfaceMaps:
         return cls(*(np.zeros(shape, kind) for kind in (np.uint16, np.uint8, np.uint16, np.uint16)))
 
     def keep(self, indices: list[int]) -> None:
-        """Remove all people but these."""
+        """Remove all people except these."""
         others = ~np.isin(self.owners, indices)
         for field in fields(self):
             getattr(self, field.name)[others] = 0
 
     def paint(self, person: Person, index: int) -> None:
-        """Add a person wherever no one else is: paint those on top first."""
+        """Add a person where nobody else is: paint those on top first."""
         if person.charts is None or person.u is None or person.v is None:
             return
         free = (within(self.owners, person.box) == 0) & (person.charts > 0)
@@ -76,7 +76,7 @@ class SurfaceMaps:
         return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:
-        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; the path of each map."""
+        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; gives the path of each map."""
         digest = hashlib.sha256()
         for field in fields(self):
             digest.update(np.ascontiguousarray(getattr(self, field.name)))
@@ -90,7 +90,7 @@ class SurfaceMaps:
 
     @classmethod
     def load(cls, charts: Path, u: Path, v: Path) -> SurfaceMaps:
-        """Read maps by the paths of three of them; without the file of the owners all pixels have none.
+        """Read maps by the paths of three of them; without the file of the owners no pixel has one.
 
         Raises:
             FileNotFoundError: one of the three is missing or not an image.
@@ -113,7 +113,7 @@ def _encode(values: np.ndarray) -> np.ndarray:
 
 
 def _provide_png(path: Path, array: np.ndarray) -> None:
-    """Write a file that is named by its content; one that exists becomes young, so that nobody tidies it away."""
+    """Write a file that is named by its content. One that exists gets a new time, so that tidying spares it."""
     try:
         os.utime(path)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """One person to and from FiftyOne labels: a detection with a mask, one per part, and keypoints.
 
 What these labels cannot hold (the source annotation with its unknown fields, points) goes into a record, a
-dict for the sample's source field, beside a digest of what was written: a person who is not as written was
-edited, whatever tool did it.
+dict in the sample's source field, with a digest of what was written: a person whose labels have another digest was
+edited, by whatever tool.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON, TASKS
 from annotator.geometry.boxes import Box, clipped, extent, shared_slices, within
 from annotator.labels.label_space import KEYPOINTS, PARTS
 from annotator.labels.people import Person, Provenance
-from annotator.labels.quality import ISSUES, overall
+from annotator.labels.quality import ISSUES, combined_score
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
 
 BOX_SLACK = 1e-3
-"""Pixels: what a relative box overlaps by less comes of its being relative."""
+"""Pixels: a smaller overlap of a relative box is an error of rounding."""
 
 
 @dataclass(slots=True)
@@ -38,11 +38,11 @@ class Labels:
     parts: list[fo.Detection] = field(default_factory=list)
     keypoints: fo.Keypoint | None = None
     record: dict[str, Any] | None = None
-    """Of the source field; ``None`` for a person who was added by hand."""
+    """The person's record in the source field; ``None`` for one who was added by hand."""
 
     @property
     def state(self) -> str:
-        """Of :data:`annotator.labels.people.STATES`, where a change by any tool counts as edited."""
+        """One of :data:`annotator.labels.people.STATES`; a change by any tool counts as edited."""
         state = attribute(self.person, "review")
         if state and state != "predicted":
             return state
@@ -50,17 +50,17 @@ class Labels:
 
     @property
     def is_changed(self) -> bool:
-        """Whether they are not as they were written: the App's own tools have changed them, say."""
+        """Whether the labels are not as they were written, because the App's own tools have changed them, say."""
         return self.record is None or self.record["digest"] != digest_of(self)
 
     @property
     def is_kept(self) -> bool:
-        """Whether this is not a model's untouched prediction, and so never overwritten."""
-        touched = self.state != "predicted" or attribute(self.person, "comment")
-        return bool(touched) or not attribute(self.person, "model")
+        """Whether this is never overwritten: it is not a model's prediction, or somebody reviewed it."""
+        reviewed = self.state != "predicted" or attribute(self.person, "comment")
+        return bool(reviewed) or not attribute(self.person, "model")
 
     def to_documents(self, stored: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """What of ``stored``, the database's labels by their ids, is of this person."""
+        """This person's labels as the database has them, from ``stored``, the labels of the image by their ids."""
         return {
             "person": stored[self.person.id],
             "parts": [stored[part.id] for part in self.parts],
@@ -86,27 +86,27 @@ def attribute(label: fo.Label, name: str, default: Any = None) -> Any:
 
 
 def instance_id(label: fo.Label) -> str | None:
-    """What ties the labels of one person together, where they are tied."""
+    """The id that the labels of one person share; ``None`` if they have none."""
     instance = attribute(label, "instance")
     return instance.id if instance else None
 
 
 def write_person(
-    person: Person, index: int, size: tuple[int, int], was: Labels | None = None, key: str | None = None
+    person: Person, index: int, size: tuple[int, int], old: Labels | None = None, key: str | None = None
 ) -> Labels:
     """The labels of a person.
 
     Args:
-        person: what to write; its charts, U and V go elsewhere (:mod:`annotator.dataset.map_files`).
+        person: without charts, U and V, which are files (:mod:`annotator.dataset.map_files`).
         index: of the person on its image, from 1.
         size: width, height of the image in pixels.
-        was: the person's labels before, which keep their id, tags and all that this module does not know.
-        key: id for a person without labels before; default: a new one.
+        old: the person's labels before, of which id, tags and the attributes that this module does not know are kept.
+        key: id for a person without old labels; default: a new one.
     """
     import fiftyone as fo
 
-    detection = was.person if was is not None else fo.Detection(label=PERSON)
-    if was is None and key is not None:
+    detection = old.person if old is not None else fo.Detection(label=PERSON)
+    if old is None and key is not None:
         detection.id = key
     instance = attribute(detection, "instance") or fo.Instance()
     provenance = person.provenance
@@ -122,10 +122,10 @@ def write_person(
         "crowd": person.crowd or None,
         **{f"quality_{task}": person.quality.get(task) for task in TASKS},
         **{f"issue_{name}": person.issues.get(name) for name in ISSUES},
-        "issue_score": overall(person.issues.values()) if person.issues else None,
+        "issue_score": combined_score(person.issues.values()) if person.issues else None,
         "reasons": [words for name, words in ISSUES.items() if person.issues.get(name, 0) >= MIN_ISSUE_SCORE],
     }
-    attributes = {name: value for name, value in attributes.items() if value is not None or was is not None}
+    attributes = {name: value for name, value in attributes.items() if value is not None or old is not None}
     values = {
         "bounding_box": relative_box(person.box, size),
         "mask": person.mask,
@@ -135,11 +135,11 @@ def write_person(
     }
     for name, value in (values | attributes).items():
         detection[name] = value
-    if was is not None:
+    if old is not None:
         detection["mask_path"] = None
-    # Parts and keypoints get new ids, by which it is seen that they are others (:mod:`annotator.dataset.store`).
+    # Parts and keypoints get new ids, so that they are written to the database (:mod:`annotator.dataset.store`).
     parts = []
-    before = {label.label: label for label in was.parts} if was is not None else {}
+    old_parts = {label.label: label for label in old.parts} if old is not None else {}
     if person.parts is not None:
         for part, mask, box in _split_parts(person.parts, person.box[:2]):
             label = fo.Detection(
@@ -149,11 +149,11 @@ def write_person(
                 index=index,
                 instance=instance,
             )
-            parts.append(_with_notes_of(before.get(PARTS[part]), label))
+            parts.append(_with_notes_of(old_parts.get(PARTS[part]), label))
     keypoints = None
     if person.keypoints is not None:
         label = _write_keypoints(person, index, size, instance)
-        keypoints = _with_notes_of(was.keypoints if was is not None else None, label)
+        keypoints = _with_notes_of(old.keypoints if old is not None else None, label)
     labels = Labels(detection, parts, keypoints)
     known = [name for name in ("parts", "charts") if getattr(person, name) is not None]
     labels.record = {
@@ -168,13 +168,13 @@ def write_person(
     return labels
 
 
-def _with_notes_of(was: fo.Label | None, label: fo.Label) -> fo.Label:
-    """A label with the tags of another one, and with its attributes that this module does not know."""
-    if was is not None:
-        label.tags = list(was.tags)
-        for name in was.field_names:
+def _with_notes_of(old: fo.Label | None, label: fo.Label) -> fo.Label:
+    """A new label with the tags of the old one, and with its attributes that this module does not know."""
+    if old is not None:
+        label.tags = list(old.tags)
+        for name in old.field_names:
             if not label.has_field(name) and name != "visibility":
-                label[name] = was[name]
+                label[name] = old[name]
     return label
 
 
@@ -197,7 +197,7 @@ def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance
 
 
 def read_person(labels: Labels, size: tuple[int, int]) -> Person:
-    """Without charts, U and V."""
+    """The person of these labels, without charts, U and V."""
     detection, record, state = labels.person, labels.record or {}, labels.state
     box = pixel_box(detection.bounding_box, size)
     mask = _read_mask(detection, box)
@@ -246,7 +246,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
 
 
 def _read_keypoints(label: fo.Keypoint, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
-    """(17, 3) x, y, confidence and (17,) visibility; a label with fewer points is filled up."""
+    """(17, 3) x, y, confidence and (17,) visibility; points that a label lacks are missing keypoints."""
     count = len(KEYPOINTS)
     keypoints = np.zeros((count, 3), np.float32)
     xy = np.array(label.points, np.float64).reshape(-1, 2)[:count] * size
@@ -264,6 +264,7 @@ def _read_keypoints(label: fo.Keypoint, size: tuple[int, int]) -> tuple[np.ndarr
 
 
 def relative_box(box: Box, size: tuple[int, int]) -> list[float]:
+    """A box in shares of the image's width and height."""
     return [box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]]
 
 
@@ -288,7 +289,7 @@ def _read_mask(detection: fo.Detection, box: Box) -> np.ndarray | None:
 
 
 def _split_parts(parts: np.ndarray, corner: tuple[int, int]) -> Iterator[tuple[int, np.ndarray, Box]]:
-    """Each part that is there, its bool mask and the mask's box; ``corner`` is that of ``parts``."""
+    """Each part that has pixels, with its bool mask and the mask's box. ``corner``: x, y of ``parts`` in the image."""
     for part in np.unique(parts[parts > 0]).tolist():
         mask = parts == part
         x, y, w, h = inner = extent(mask)
@@ -296,7 +297,7 @@ def _split_parts(parts: np.ndarray, corner: tuple[int, int]) -> Iterator[tuple[i
 
 
 def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) uint8 parts within the box; where two overlap the later label wins."""
+    """(h, w) uint8 parts within the box; where two overlap, that of the later label."""
     parts = np.zeros(box[3:1:-1], np.uint8)
     for label in labels:
         if label.label not in PARTS:
@@ -311,7 +312,7 @@ def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> 
 
 
 def digest_of(labels: Labels) -> str:
-    """Of all that the App's tools can change on a person's labels: class, box, mask, tags and points."""
+    """A digest of all that the App's tools can change on a person's labels: class, box, mask, tags and points."""
     digest = hashlib.sha256()
     for label in [labels.person, *sorted(labels.parts, key=lambda part: (part.label or "", part.id))]:
         digest.update(repr((label.label, _rounded(label.bounding_box), sorted(label.tags))).encode())

@@ -1,15 +1,15 @@
-"""People to and from the fields of a FiftyOne sample, and which of them a human has touched.
+"""People to and from the fields of a FiftyOne sample, and which of them somebody has reviewed.
 
 The sample's ``<prefix>_source`` field remembers, by the id of each person's label, a digest of what was
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
-    {"size": [width, height], "file_name": …, "extra": …, "edits": [names of the last ones],
-     "nobody": {"author": …, "time": …} of whoever has seen that nobody is there,
+    {"size": [width, height], "file_name": …, "extra": …, "edits": [request names of the last edits],
+     "nobody": {"author": …, "time": …} of the reviewer who has seen that nobody is there,
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
 
-A person that is there but not as written was edited, one that was never written was added, and one that was
-written but is not there was deleted, whatever tool did it; unless an edit had ``added`` it, so that by its
-going, the image only is as the model left it.
+A person whose labels are not as they were written was edited, one who was never written was added, and one who was
+written but is not there any more was deleted, by whatever tool. The exception is a person whom an edit had ``added``:
+deleting this one only undoes the edit, and no prediction is dropped for it.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from annotator.dataset.person_labels import (
 )
 from annotator.geometry.boxes import Box, box_iou, common_area, shared_slices, within
 from annotator.labels.people import People, Person
-from annotator.labels.quality import overall
+from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError, photo_size
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
 OVERLAP = 0.5
-"""A new person is one who was kept if they share more than this of the smaller of their masks, or, where one
-has no mask or is a crowd, if the intersection of their boxes is more than this of the union."""
+"""A new person and one who was kept are the same if they share more than this of the smaller of their masks, or, if
+one has no mask or is a crowd, if the IoU of their boxes is more than this."""
 DECIDED = ("approved", "rejected")
-"""States in which a person's issues no longer count."""
+"""The states that end the review of a person; its issues no longer count."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Replaced:
     added: int
     kept: int
     dropped: int
-    """New people who are people that were kept, or that a human deleted."""
+    """New people who are the same as people who were kept or deleted by hand."""
 
 
 def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[fo.Label]]:
-    """The people of a sample, and the parts and keypoints that belong to none of them.
+    """The labels of the people of a sample, and the parts and keypoints that belong to none of them.
 
     Parts and keypoints belong to the person of their ``Instance``; a part without one, as the App's own tools
     make them, to the person whose box overlaps it most.
@@ -88,20 +88,20 @@ def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[f
 
 
 def read_people(sample: fo.Sample, fields: Fields) -> People | None:
-    """The people of a sample as they are now, ``None`` if it was never annotated.
+    """The people of a sample as they are now; ``None`` if it was never annotated.
 
     Boxes that were moved by hand are rounded outwards to whole pixels.
 
     Raises:
         FileNotFoundError: a map of the surface is missing.
-        PhotoError: the photo's size is known from nothing else, and it cannot be read.
+        PhotoError: the size is stored nowhere, and the photo cannot be read.
     """
     if sample[fields.people] is None:
         return None
     source = sample[fields.source] or {}
     size = _size(sample, source)
     found, _ = find_labels(sample, fields)
-    # Threads, because most of it is unpacking images, outside the interpreter's lock.
+    # Threads, because most of the work is unpacking images, outside the interpreter's lock.
     with ThreadPoolExecutor() as pool:
         loading = pool.submit(_load_maps, sample, fields, found, size)
         people = [read_person(labels, size) for labels in found]
@@ -117,30 +117,29 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
 
 
 def _read_surface(person: Person, labels: Labels, maps: SurfaceMaps) -> None:
-    """Give a person charts, U and V, where they are known."""
+    """Give a person the charts, U and V of the maps, if it has any there."""
     if "charts" not in (labels.record or {}).get("known", ()):
         return
     person.charts, person.u, person.v = maps.read(person.box, labels.person.index or 0)
     if person.mask is not None:
         person.charts = np.where(person.mask, person.charts, np.uint8(0))
     if not person.charts.any():
-        # The person was moved by hand to where nothing is known of the surface.
+        # The person was moved by hand to where the maps have nothing of it.
         person.charts = person.u = person.v = None
 
 
 def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folder: Path) -> Replaced:
-    """Put people in the place of a sample's untouched predictions; the sample is not saved.
+    """Replace the predictions of a sample that nobody reviewed; the sample is not saved.
 
-    People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are one of them are
-    dropped, and new predictions of one whom a human deleted (:data:`OVERLAP`), unless they are rather of one
-    whose place they take.
+    People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are the same as one of them
+    (:data:`OVERLAP`) are dropped, and so are new predictions of a person who was deleted by hand, unless they overlap
+    more with a person whom they replace.
 
     Args:
         sample: of a dataset with the fields (:func:`annotator.dataset.fields.declare_fields`).
         people: of the whole image.
         folder: for the maps of the surface.
     """
-
     found, strays = find_labels(sample, fields)
     kept = [labels for labels in found if labels.is_kept]
     source = sample[fields.source] or {} if sample[fields.people] is not None else {}
@@ -148,13 +147,15 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     records = source.get("people", {})
     deleted = {k: r for k, r in records.items() if k not in present and not r.get("added")}
     kept_people = [read_person(labels, people.size) for labels in kept]
-    gone = [pixel_box(record["box"], people.size) for record in deleted.values()]
-    replaced = [pixel_box(labels.person.bounding_box, people.size) for labels in found if not labels.is_kept]
+    deleted_boxes = [pixel_box(record["box"], people.size) for record in deleted.values()]
+    replaced_boxes = [
+        pixel_box(labels.person.bounding_box, people.size) for labels in found if not labels.is_kept
+    ]
     new = [
         person
         for person in sorted(people.people, key=lambda p: -p.score)
         if not any(_is_same(person, other) for other in kept_people)
-        and not (_is_prediction(person) and _is_rather(person.box, gone, replaced))
+        and not (_is_prediction(person) and _overlaps_rather(person.box, deleted_boxes, replaced_boxes))
     ]
 
     maps = _maps_of_size(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
@@ -190,21 +191,21 @@ def change_people(
     changes: Mapping[str, Person | None],
     fields: Fields,
     folder: Path,
-    gone: Mapping[str, Labels] | None = None,
+    deleted: Mapping[str, Labels] | None = None,
 ) -> dict[str, Person]:
-    """Write people that were edited, by the id of each one's label; the sample is not saved.
+    """Write people who were edited, by the ids of their labels; the sample is not saved.
 
     Args:
         sample: with people.
         before: all people as :func:`read_people` gave them.
-        changes: what they are now, None for those who are gone; an unknown id is that of a new person.
+        changes: the people who are different now, None for those who are removed; an unknown id is a new person's.
         folder: for the maps of the surface.
-        gone: labels, as they were, of people who are put back: what :func:`write_person` does not know of those
-            that are not there now comes back, too, and so do their numbers and their places among the others.
+        deleted: old labels of people who are restored. If such a person is not there now, it gets back its number, its
+            place among the others, and what :func:`write_person` does not know.
 
     Returns:
-        Of those who were edited and are there, and of others who have won or lost a part that has no
-        ``Instance``, what :func:`read_people` would give now.
+        What :func:`read_people` would give now for the people who were edited, and for others who gained or lost a part
+        that has no ``Instance``.
     """
     source = sample[fields.source] or {}
     size = _size(sample, source)
@@ -213,32 +214,32 @@ def change_people(
     maps = _maps_of_size(sample, fields, found, size) if redrawn else None
     kept = {labels.person.id: labels for labels in found}
     parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
-    gone = gone or {}
-    free = _free_indices([*found, *gone.values()])
-    was = {key: labels.person.index for key, labels in kept.items()}
-    back = {key: labels.person.index for key, labels in gone.items() if key not in was}
-    back = {key: index for key, index in back.items() if index not in was.values()}
-    old = {key: _with_gone(kept.get(key), gone.get(key)) for key in changes}
+    deleted = deleted or {}
+    free = _free_indices([*found, *deleted.values()])
+    indices = {key: labels.person.index for key, labels in kept.items()}
+    restored = {key: labels.person.index for key, labels in deleted.items() if key not in indices}
+    restored = {key: index for key, index in restored.items() if index not in indices.values()}
+    old = {key: _with_deleted(kept.get(key), deleted.get(key)) for key in changes}
     for key, person in changes.items():
         if person is None:
             kept.pop(key, None)
         else:
-            index = was.get(key) or back.get(key) or next(free)
+            index = indices.get(key) or restored.get(key) or next(free)
             kept[key] = write_person(person, index, size, old[key], key)
-    _set_labels(sample, _in_place(kept, back), strays, fields)
+    _set_labels(sample, _in_place(kept, restored), strays, fields)
     if maps is not None:
-        maps.keep([index for key, index in was.items() if index and key not in redrawn])
+        maps.keep([index for key, index in indices.items() if index and key not in redrawn])
         for key in redrawn:
             if changes[key] is not None:
                 maps.paint(changes[key], kept[key].person.index)
         _set_maps(sample, maps, fields, folder)
     records = source.get("people", {})
-    new = {
+    written = {
         key: kept[key].record | {"added": key not in records or records[key].get("added", False)}
         for key, person in changes.items()
         if person is not None
     }
-    sample[fields.source] = source | {"size": list(size), "people": records | new}
+    sample[fields.source] = source | {"size": list(size), "people": records | written}
 
     now = {}
     for labels in find_labels(sample, fields)[0]:
@@ -253,25 +254,25 @@ def change_people(
     return now
 
 
-def _in_place(kept: Mapping[str, Labels], back: Mapping[str, int]) -> list[Labels]:
-    """All labels, those of the keys ``back`` before the first with a higher index."""
-    order = [labels for key, labels in kept.items() if key not in back]
-    for key, index in back.items():
+def _in_place(kept: Mapping[str, Labels], restored: Mapping[str, int]) -> list[Labels]:
+    """All labels; those of the ``restored`` keys come before the first with a higher index."""
+    order = [labels for key, labels in kept.items() if key not in restored]
+    for key, index in restored.items():
         if key in kept:
             later = (i for i, labels in enumerate(order) if (labels.person.index or 0) > index)
             order.insert(next(later, len(order)), kept[key])
     return order
 
 
-def _with_gone(now: Labels | None, gone: Labels | None) -> Labels | None:
-    """The labels that a person is written over; of several of one part the last counts."""
-    if now is None or gone is None:
-        return now or gone
-    return replace(now, parts=[*gone.parts, *now.parts], keypoints=now.keypoints or gone.keypoints)
+def _with_deleted(now: Labels | None, deleted: Labels | None) -> Labels | None:
+    """The labels before, with what a person had before it was deleted; of several of one part the last counts."""
+    if now is None or deleted is None:
+        return now or deleted
+    return replace(now, parts=[*deleted.parts, *now.parts], keypoints=now.keypoints or deleted.keypoints)
 
 
 def _same_surface(a: Person | None, b: Person | None) -> bool:
-    """Whether the maps of the surface need no change; the mask says what of them is the person's."""
+    """Whether the maps of the surface need no change; the mask counts, as it says which pixels of them are the person's."""
     if a is None or b is None:
         return (a or b) is None or (a or b).charts is None
     if a.charts is None or b.charts is None:
@@ -281,7 +282,7 @@ def _same_surface(a: Person | None, b: Person | None) -> bool:
 
 
 def _free_indices(found: Iterable[Labels]) -> Iterator[int]:
-    """Numbers of people that nobody on the image has."""
+    """The numbers of people that nobody on the image has."""
     used = {labels.person.index for labels in found}
     return (index for index in range(1, 2**16) if index not in used)
 
@@ -301,7 +302,7 @@ def _set_labels(sample: fo.Sample, labelled: list[Labels], strays: list[fo.Label
         for labels in labelled
         if attribute(labels.person, "review") not in DECIDED
     ]
-    sample[fields.issue_score] = overall(open_scores)
+    sample[fields.issue_score] = combined_score(open_scores)
 
 
 def _labels(sample: fo.Sample, name: str) -> list[Any]:
@@ -325,10 +326,10 @@ def _is_prediction(person: Person) -> bool:
     return bool(person.provenance.model) and person.provenance.state == "predicted"
 
 
-def _is_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
-    """Whether a person's box is one of these, and not rather one of those."""
-    nearest = max((box_iou(box, other) for other in these), default=0.0)
-    return nearest > OVERLAP and nearest > max((box_iou(box, other) for other in those), default=0.0)
+def _overlaps_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
+    """Whether a box overlaps with one of these by more than :data:`OVERLAP`, and more than with any of those."""
+    best = max((box_iou(box, other) for other in these), default=0.0)
+    return best > OVERLAP and best > max((box_iou(box, other) for other in those), default=0.0)
 
 
 def _is_same(person: Person, kept: Person) -> bool:
@@ -342,7 +343,7 @@ def _is_same(person: Person, kept: Person) -> bool:
 def _maps_of_size(
     sample: fo.Sample, fields: Fields, found: list[Labels], size: tuple[int, int]
 ) -> SurfaceMaps:
-    """Those of a sample, blank ones where there are none for this size."""
+    """The maps of a sample; blank ones if it has none of this size."""
     maps = _load_maps(sample, fields, found, size)
     return maps if maps is not None and maps.charts.shape == size[::-1] else SurfaceMaps.blank(size)
 
@@ -374,7 +375,7 @@ def _set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path
 
 
 def _own_by_masks(maps: SurfaceMaps, people: list[Person], indices: list[int]) -> None:
-    """Fill in the owners, which do not travel with a dataset that is moved: the best score is on top."""
+    """Fill in the owners, which a dataset that was moved does not have: the person with the best score is on top."""
     for person, index in sorted(zip(people, indices, strict=True), key=lambda pair: pair[0].score):
         own = within(maps.charts, person.box) > 0
         if person.mask is not None:

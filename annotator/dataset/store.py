@@ -1,7 +1,7 @@
 """A sample's people fields, read from the database and written back only if nobody else has written since.
 
-FiftyOne's own samples are shared by all of a process, whoever changes them, and encode every mask anew when
-their list of people changes. These are copies, and of their labels only those that changed are encoded.
+FiftyOne's own samples are shared by a whole process, and encode every mask anew when their list of people changes. These
+are copies, of which only the labels that changed are encoded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class StoreError(ValueError):
 
 
 def connect() -> None:
-    """Start FiftyOne's database, or reach the one that its config names.
+    """Start FiftyOne's database, or connect to the one that its config names.
 
     Raises:
         OSError: it does not start within FiftyOne's minute, or does not answer.
@@ -68,15 +68,15 @@ def update_document(
     """Set values of a sample, all at once, unless somebody has saved it since it was read.
 
     Args:
-        dataset: that it was read from.
-        document: what was read, with ``filepath`` and ``last_modified_at``.
+        dataset: of the sample.
+        document: what was read of it, with ``filepath`` and ``last_modified_at``.
         values: by their paths.
 
     Returns:
-        What was set, with the new ``last_modified_at``; ``None`` if somebody was faster: nothing was written.
+        What was set, with the new ``last_modified_at``; ``None``, and nothing was written, if somebody was faster.
 
     Raises:
-        StoreError: it would take more than the database keeps of one image; nothing was written.
+        StoreError: the sample would be larger than the database allows; nothing was written.
     """
     import fiftyone as fo
     from pymongo.errors import DocumentTooLarge, WriteError
@@ -110,11 +110,11 @@ def people_values(
     """Attributes of the people of all samples with people fields, read without their masks.
 
     Args:
-        samples: of a view that filters labels, only the people whom it shows.
+        samples: a dataset or view; of a view that filters labels, only the people that it shows.
         names: of the attributes.
 
     Yields:
-        A sample's id and path, and for each of its people the attributes, ``None`` for one that is not set.
+        A sample's id, its path, and a tuple of attributes per person; ``None`` for one that is not set.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_fields`.
@@ -144,7 +144,7 @@ class StoredSample:
     document: dict[str, Any]
     """What the database has: masks are compressed bytes."""
     sample: fo.Sample
-    """The same, of no dataset: changing it changes nothing else."""
+    """The same as a sample that is in no dataset: changing it changes nothing else."""
 
     @property
     def time(self) -> datetime:
@@ -166,7 +166,7 @@ class StoredSample:
         return cls(document, fo.Sample.from_dict(deepcopy(document)))
 
     def labels(self, fields: Fields) -> dict[str, dict[str, Any]]:
-        """What the database has of each label, but for its mask, by the label's id."""
+        """What the database has of each label, without its mask, by the label's id."""
         lists = [self.document[name] or {} for name in (fields.people, fields.parts, fields.keypoints)]
         labels = [label for of in lists for label in of.get("detections") or of.get("keypoints") or []]
         return {
@@ -178,12 +178,12 @@ class StoredSample:
         """Write the people fields of :attr:`sample`, all at once.
 
         Args:
-            dataset: that it was read from.
-            fields: that were read.
-            changed: ids of labels that differ from :attr:`document`, besides those that it does not have.
+            dataset: of the sample.
+            fields: as they were read.
+            changed: ids of labels that differ from :attr:`document`; new labels need not be named.
 
         Returns:
-            The sample as it is now; ``None`` if somebody has saved it since it was read: nothing was written.
+            The sample as it is now; ``None``, and nothing was written, if somebody has saved it since it was read.
 
         Raises:
             StoreError: as :func:`update_document`.

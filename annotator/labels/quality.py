@@ -1,11 +1,10 @@
-"""How sure the network is of a person, task by task, and what looks wrong: that is looked at first.
+"""Quality of a person's labels: the network's confidence in each task, and issues, the reasons why a label may be wrong.
 
-A *confidence* is the network's own opinion of a task. An *issue* is a reason why a label may be wrong, found by
-holding the labels of one person against each other; most need no network, so that labels that were read from
-a file or edited by hand have issues, too.
+Most issues compare the labels of one person with each other and need no network, so that labels that were read from a
+file or edited by hand have issues, too. People with the highest issue score are reviewed first.
 
-The limits below say what is odd about a body; there is no record of data behind them. What the order by issues is
-worth is measured by ``scripts/simulate-review``.
+The thresholds below are rules of thumb about bodies, not fitted to data. ``scripts/simulate-review`` measures how much
+better the order by issue score is than chance.
 """
 
 from __future__ import annotations
@@ -28,33 +27,32 @@ ISSUES = {
     "chart_against_part": "chart against part",
     "surface_jump": "U, V discontinuous",
 }
-"""Every issue and its words."""
+"""The words for each issue, by its name."""
 
-LOOKED_AT = 192
-"""Pixels to which the longer side of a person is thinned out before its labels are compared: so the others mean the
-same on large and small people."""
-NEAR = 0.04
-"""Distance, relative to the longer side of the parts, up to which a keypoint still is on its part; 7 pixels of a
-standing person of 180."""
-JUMP = 0.15
-"""Change of U or V between neighbours, at :data:`LOOKED_AT` pixels a person, that no smooth surface has. On the drawing
-of the body, 230 pixels tall, half of the neighbours differ by up to 0.02, and 99 in 100 by less than 0.14."""
-LEAST_HEAD = 0.3
-"""Area of a second head, relative to the first, from which it is one; a smaller piece may be the rest of a head that
-something covers."""
-BORDER = 2
-"""Map pixels on either side of the outline that belong to it."""
-APART = 0.5
-"""Score of the issue that two pieces of a mask of one size are two people: an arm across the body, or a pole in front of it, cuts one
-person in two as well."""
-STRAY = 0.6
-"""What one keypoint outside its part leaves of the trust in all: the issue score is 0.4 with one, 0.64 with two."""
-HOPELESS = 0.25
-"""Share of pixels at jumps of U or V from which on the issue score is 1."""
+COMPARED_SIDE = 192
+"""Pixels of the longer side of a person, to which larger ones are thinned out before their labels are compared, so that
+the thresholds mean the same on large and small people."""
+KEYPOINT_TOLERANCE = 0.04
+"""Distance, relative to the longer side of the box, up to which a keypoint is on its part: 7 pixels for a person who is
+180 pixels tall."""
+MIN_JUMP = 0.15
+"""Difference of U or V between neighbouring pixels, at :data:`COMPARED_SIDE`, above which the surface is discontinuous.
+On the drawing of the body, 230 pixels tall, half of the neighbours differ by at most 0.02, and 99 % by less than 0.14."""
+MIN_SECOND_HEAD = 0.3
+"""Area of a second head, relative to the first, from which it counts; a smaller piece may belong to a head that is partly
+covered."""
+BORDER_WIDTH = 2
+"""Map pixels on either side of the outline of a mask that are its border."""
+SEPARATE_PIECES = 0.5
+"""Issue score of a mask of two pieces of the same size: two people, or one with an arm or a pole in front."""
+STRAY_KEYPOINT = 0.6
+"""Factor by which each keypoint outside its part lowers the trust in all: the issue score is 0.4 for one, 0.64 for two."""
+MAX_JUMPS = 0.25
+"""Share of pixels where U or V jumps, from which the issue score is 1."""
 
 
 def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray) -> dict[str, float]:
-    """Mean confidences over one person, each 0..1.
+    """The mean confidences over one person, each 0..1, by task.
 
     Args:
         maps: of one image.
@@ -62,8 +60,8 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
         keypoint_confidence: (17,), 0 where a keypoint is missing.
 
     Returns:
-        ``mask`` (distance of the probability from one half, doubled), ``parts``, ``charts``, ``keypoints``
-        (mean over those found; 0 where none is).
+        ``mask`` (twice the distance of the probability from one half), ``parts``, ``charts``, ``keypoints``
+        (of those that were found; 0 if there is none).
     """
     found = keypoint_confidence[keypoint_confidence > 0]
     return {
@@ -75,16 +73,16 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
 
 
 def find_map_issues(maps: Maps, region: np.ndarray) -> dict[str, float]:
-    """What only the network's maps show.
+    """The issues that the network's maps show.
 
     Args:
         maps: of one image.
         region: (h, w) bool, the person's pixels in the maps.
 
     Returns:
-        ``mask_border``: mean uncertainty (1 on pixels of probability one half, 0 on certain ones) within
-        :data:`BORDER` pixels of the outline. ``chart_against_part``: share of the pixels where the two outputs disagree; the
-        labels themselves follow the charts. Each 0..1.
+        ``mask_border``: mean uncertainty of the pixels within :data:`BORDER_WIDTH` of the outline, 1 for a probability
+        of one half, 0 for 0 and 1. ``chart_against_part``: share of the pixels where the charts and the parts of the
+        maps disagree, which the labels do not show: their parts are those of the charts. Each 0..1.
     """
     against = CHART_TO_PART[maps.charts[region]] != maps.parts[region]
     return {
@@ -95,26 +93,26 @@ def find_map_issues(maps: Maps, region: np.ndarray) -> dict[str, float]:
 
 def _border_issue(probability: np.ndarray, region: np.ndarray) -> float:
     inside = region.astype(np.uint8)
-    kernel = np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8)
+    kernel = np.ones((2 * BORDER_WIDTH + 1, 2 * BORDER_WIDTH + 1), np.uint8)
     band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
     return float((1 - np.abs(2 * probability[band] - 1)).mean()) if band.any() else 0.0
 
 
 def find_issues(person: Person) -> dict[str, float]:
-    """What of a person's labels does not fit the rest of them.
+    """The issues that a person's labels show: what does not fit the other labels.
 
     Returns:
-        Issues of :data:`ISSUES` as far as the labels allow, each 0 (none) .. 1; all but ``mask_border``,
-        which only the network's maps show (:func:`find_map_issues`).
+        The issues of :data:`ISSUES` for which there are labels, each 0 (none) .. 1; never ``mask_border``, which
+        only the network's maps show (:func:`find_map_issues`).
     """
     found = {}
-    step = max(1, math.ceil(max(person.box[2:]) / LOOKED_AT))
+    step = max(1, math.ceil(max(person.box[2:]) / COMPARED_SIDE))
     parts, charts = (None if a is None else a[::step, ::step] for a in (person.parts, person.charts))
     if person.mask is not None:
         found["two_people"] = _two_people(person.mask[::step, ::step], parts)
     if parts is not None and parts.any():
         if person.keypoints is not None and person.visibility is not None:
-            # The middle of a pixel that is kept stays its middle.
+            # The centre of a pixel that is kept stays its centre.
             at = (person.keypoints[:, :2] - person.box[:2] - 0.5) / step + 0.5
             found["keypoint_outside"], found["sides_swapped"] = _keypoints(parts, at, person.visibility)
         if charts is not None and charts.any():
@@ -126,36 +124,35 @@ def find_issues(person: Person) -> dict[str, float]:
     return found
 
 
-def overall(found: Iterable[float]) -> float:
-    """One number to sort by, of a person's issues or of an image's people.
+def combined_score(scores: Iterable[float]) -> float:
+    """The issue score, 0..1, of a person's issues together, or of an image's people together.
 
-    Returns:
-        The probability that at least one issue is real, were each that of its being so and independent.
+    It is the probability that at least one issue is real, if each score is that of one issue and they are independent.
     """
-    return 1.0 - math.prod(1.0 - min(max(value, 0.0), 1.0) for value in found)
+    return 1.0 - math.prod(1.0 - min(max(score, 0.0), 1.0) for score in scores)
 
 
 def _two_people(mask: np.ndarray, parts: np.ndarray | None) -> float:
-    """A second head as large as the first says so plainly; pieces of mask far apart only hint at it."""
+    """1 for a second head as large as the first; separate pieces of mask are only a hint."""
     issue_score = 0.0
     if parts is not None:
         areas = _areas(parts == PARTS.index("head"))
         if len(areas) > 1:
-            issue_score = min(max((areas[1] / areas[0] - LEAST_HEAD) / (1 - LEAST_HEAD), 0.0), 1.0)
+            issue_score = min(max((areas[1] / areas[0] - MIN_SECOND_HEAD) / (1 - MIN_SECOND_HEAD), 0.0), 1.0)
     pieces = _areas(mask)
-    apart = pieces[1] / pieces[0] if len(pieces) > 1 else 0.0
-    return max(issue_score, APART * apart)
+    second_piece = pieces[1] / pieces[0] if len(pieces) > 1 else 0.0
+    return max(issue_score, SEPARATE_PIECES * second_piece)
 
 
 def _areas(mask: np.ndarray) -> np.ndarray:
-    """Of the connected pieces, largest first."""
+    """The areas of the connected pieces in pixels, largest first."""
     count, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask, np.uint8))
     return np.sort(stats[1:count, cv2.CC_STAT_AREA])[::-1]
 
 
 def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tuple[float, float]:
-    """Issues ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
-    reach = NEAR * max(parts.shape)
+    """The issues ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
+    reach = KEYPOINT_TOLERANCE * max(parts.shape)
     gaps = _gaps(parts, at)
     outside = swapped = right = 0
     for index in np.flatnonzero(visibility > 0):
@@ -170,12 +167,12 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
             swapped += 1
         elif visibility[index] == 2 and math.isfinite(gap):
             outside += 1
-    # One keypoint may stray; each further one is harder to explain. A single one that is swapped is an issue score of 0.5.
-    return 1 - STRAY**outside, swapped / (swapped + right + 1)
+    # One keypoint may stray; each further one is harder to explain. One that is swapped alone gives 0.5.
+    return 1 - STRAY_KEYPOINT**outside, swapped / (swapped + right + 1)
 
 
 def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(n, 15): from each of (n, 2) points to the middle of the nearest pixel of each part; inf without any."""
+    """(n, 15) distances from (n, 2) points to the centre of the nearest pixel of each part; inf for a part without pixels."""
     rows, columns = np.nonzero(parts)
     labels = parts[rows, columns]
     order = np.argsort(labels, kind="stable")
@@ -188,7 +185,7 @@ def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
-    """Share of a person's pixels at which U or V jumps inside a chart, relative to :data:`HOPELESS`, at most 1."""
+    """The share of a person's pixels where U or V jumps inside a chart, relative to :data:`MAX_JUMPS`, at most 1."""
     jumps = np.zeros(charts.shape, bool)
     for axis in (0, 1):
         first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
@@ -196,5 +193,5 @@ def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
         gap = np.maximum(
             *(np.abs(c[first].astype(np.float32) - c[second].astype(np.float32)) for c in (u, v))
         )
-        jumps[first] |= same & (gap > JUMP)
-    return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / HOPELESS, 1.0))
+        jumps[first] |= same & (gap > MIN_JUMP)
+    return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / MAX_JUMPS, 1.0))

@@ -13,7 +13,7 @@ import numpy as np
 from annotator.dataset.fields import Fields
 from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import find_document, people_values, update_document
-from annotator.labels.quality import overall
+from annotator.labels.quality import combined_score
 from annotator.review import undo
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _replace_decisions(
             person.get("issue_score") or 0.0 for person in people if person.get("review") not in DECIDED
         ]
         if not values or update_document(
-            dataset, document, values | {fields.issue_score: overall(open_scores)}
+            dataset, document, values | {fields.issue_score: combined_score(open_scores)}
         ):
             return sum(_decision(person) == new.get(str(person["_id"])) for person in people)
     return 0

@@ -13,7 +13,7 @@ from annotator.dataset.fields import Fields
 from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import people_values
 from annotator.labels.people import STATES
-from annotator.labels.quality import overall
+from annotator.labels.quality import combined_score
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -91,7 +91,7 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         matching = [(state, score) for state, why, score in people if wanted.matches(state, why)]
         if matching or not (people or wanted.states or wanted.reasons):
             counted = [score for state, score in matching if wanted.states or state not in DECIDED]
-            item = {"id": key, "filepath": filepath, "issue_score": round(overall(counted), 6)}
+            item = {"id": key, "filepath": filepath, "issue_score": round(combined_score(counted), 6)}
             items.append(item | {"people": len(people), "open": open_people})
             order.append((not open_people, -sum(counted)))
     if wanted.order == "issue_score":

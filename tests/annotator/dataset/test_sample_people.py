@@ -318,7 +318,7 @@ def test_a_human_may_label_whom_a_human_deleted(sample, maps):
     assert write(sample, block(2, provenance=Provenance()), maps=maps).added == 1
 
 
-def test_a_doubt_that_nobody_has_looked_for_is_not_known(sample, maps):
+def test_an_issue_that_was_not_computed_is_not_known(sample, maps):
     write(sample, block(2), block(40, issues={"mask_border": 0.0}), maps=maps)
     assert [attribute(label, "issue_score") for label in sample[FIELDS.people].detections] == [None, 0.0]
     assert sample[FIELDS.issue_score] == 0.0

@@ -1,4 +1,4 @@
-"""Issues: nothing to say of right labels, and each kind of error is named."""
+"""Issues: right labels have none, and each kind of error has its own."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ import pytest
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR
 from annotator.labels.maps import Maps
 from annotator.labels.people import Person
-from annotator.labels.quality import ISSUES, find_issues, find_map_issues, overall
+from annotator.labels.quality import ISSUES, combined_score, find_issues, find_map_issues
 
 TORSO, HEAD = 1, 14
 
 
-def metric() -> Person:
-    """Somebody who faces us, made of blocks: their left is at our right."""
+def facing_person() -> Person:
+    """Somebody who faces the camera, made of blocks: their left is on the image's right."""
     parts = np.zeros((100, 60), np.uint8)
     parts[:15, 22:38] = HEAD
     parts[15:50, 20:40] = TORSO
@@ -47,27 +47,27 @@ def metric() -> Person:
     )
 
 
-def test_right_labels_raise_no_doubt():
-    found = find_issues(metric())
+def test_right_labels_have_no_issues():
+    found = find_issues(facing_person())
     assert set(found) == set(ISSUES) - {"mask_border"}
     assert max(found.values()) == 0
 
 
-def test_swapped_keypoints_are_doubted():
-    person = metric()
+def test_swapped_keypoints_are_an_issue():
+    person = facing_person()
     swapped = replace(person, keypoints=person.keypoints[KEYPOINT_MIRROR])
     found = find_issues(swapped)
     assert found["sides_swapped"] > 0.8
     assert found["keypoint_outside"] == 0
 
 
-def test_swapped_parts_are_doubted():
-    person = metric()
+def test_swapped_parts_are_an_issue():
+    person = facing_person()
     assert find_issues(replace(person, parts=PART_MIRROR[person.parts]))["sides_swapped"] > 0.8
 
 
-def test_each_stray_keypoint_adds_to_the_doubt():
-    person = metric()
+def test_each_stray_keypoint_adds_to_the_issue():
+    person = facing_person()
     values = []
     for count in range(3):
         keypoints = person.keypoints.copy()
@@ -76,22 +76,22 @@ def test_each_stray_keypoint_adds_to_the_doubt():
     assert values == pytest.approx([0, 0.4, 0.64])
 
 
-def test_charts_of_other_parts_are_doubted():
-    person = metric()
+def test_charts_of_other_parts_are_an_issue():
+    person = facing_person()
     charts = person.charts.copy()
     charts[15:50, 20:40] = 24
     share = (35 * 20) / np.count_nonzero(person.mask)
     assert find_issues(replace(person, charts=charts))["chart_against_part"] == pytest.approx(share, abs=0.01)
 
 
-def test_noise_in_u_is_doubted():
-    person = metric()
+def test_noise_in_u_is_an_issue():
+    person = facing_person()
     noise = np.random.default_rng(0).random(person.u.shape).astype(np.float16)
     assert find_issues(replace(person, u=noise))["surface_jump"] > 0.9
 
 
-def test_a_second_head_is_doubted():
-    person = metric()
+def test_a_second_head_is_an_issue():
+    person = facing_person()
     parts = person.parts.copy()
     parts[60:75, 20:36] = HEAD
     assert find_issues(replace(person, parts=parts))["two_people"] > 0.9
@@ -103,8 +103,8 @@ def test_a_mask_in_two_pieces_hints_at_two_people():
     assert find_issues(Person((0, 0, 60, 100), mask=mask)) == {"two_people": pytest.approx(0.5)}
 
 
-def test_doubts_do_not_depend_on_the_size_of_the_photo():
-    person = metric()
+def test_issues_do_not_depend_on_the_size_of_the_photo():
+    person = facing_person()
     parts = person.parts.copy()
     parts[60:75, 20:36] = HEAD
     small = replace(person, parts=parts)
@@ -119,7 +119,7 @@ def test_doubts_do_not_depend_on_the_size_of_the_photo():
     assert a == pytest.approx(b, abs=0.05)
 
 
-def test_a_person_without_labels_has_nothing_to_doubt():
+def test_a_person_without_labels_has_no_issues():
     assert find_issues(Person((0, 0, 5, 5))) == {}
 
 
@@ -128,7 +128,7 @@ def maps_of(person: np.ndarray, parts: np.ndarray, charts: np.ndarray) -> Maps:
     return Maps(person, parts, one, charts, one, one, one, none, np.zeros((10, 10, 17), np.float32))
 
 
-def test_what_the_maps_doubt():
+def test_issues_of_the_maps():
     region = np.zeros((40, 40), bool)
     region[10:30, 10:30] = True
     left_legs = np.full(region.shape, 7, np.uint8), np.full(region.shape, 8, np.uint8)
@@ -140,10 +140,10 @@ def test_what_the_maps_doubt():
     assert unsure == {"mask_border": 1, "chart_against_part": 0.25}
 
 
-def test_doubts_add_up():
-    assert overall([]) == 0
-    assert overall([0.5, 0.5]) == pytest.approx(0.75)
-    assert overall([1.0, 0.1]) == 1
+def test_scores_are_combined():
+    assert combined_score([]) == 0
+    assert combined_score([0.5, 0.5]) == pytest.approx(0.75)
+    assert combined_score([1.0, 0.1]) == 1
 
 
 def test_every_keypoint_lies_on_its_parts_mirror_image_mirrored():

@@ -9,7 +9,7 @@ import pytest
 from annotator.dataset.map_files import SurfaceMaps
 from annotator.evaluation.evaluate import write_report
 from annotator.photos.atomic_files import whole_file
-from annotator.review import undo as history
+from annotator.review import undo
 from tests.annotator.full_disk import full_disk
 from tests.annotator.people_samples import dense_person
 
@@ -25,7 +25,7 @@ def save_report(folder: Path) -> None:
 
 
 def save_edit(folder: Path) -> None:
-    history.save_people(folder, {"a": dense_person(1)})
+    undo.save_people(folder, {"a": dense_person(1)})
 
 
 @pytest.mark.parametrize("save", [save_maps, save_report, save_edit])

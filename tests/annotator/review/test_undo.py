@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from annotator.labels.people import Person
-from annotator.review import undo as history
+from annotator.review import undo
 from tests.annotator.people_samples import dense_person
 
 
@@ -32,8 +32,8 @@ def test_people_come_back_as_they_were(tmp_path):
         extra={"note": [1]},
     )
     bare = Person((0, 0, 3, 4))
-    token = history.save_people(tmp_path, {"a": person, "b": None, "c": bare})
-    back = history.load_people(tmp_path, token)
+    token = undo.save_people(tmp_path, {"a": person, "b": None, "c": bare})
+    back = undo.load_people(tmp_path, token)
     assert list(back) == ["a", "b", "c"]
     assert back["b"] is None
     assert_same(person, back["a"])
@@ -42,46 +42,46 @@ def test_people_come_back_as_they_were(tmp_path):
 
 def test_documents_and_values_come_back(tmp_path):
     documents = {"a": {"tags": ["hard"], "owner": bson.ObjectId(), "seen": datetime(2026, 1, 1)}}
-    token = history.save_people(tmp_path, {"a": None}, documents=documents)
-    assert history.load_documents(tmp_path, token) == documents
+    token = undo.save_people(tmp_path, {"a": None}, documents=documents)
+    assert undo.load_documents(tmp_path, token) == documents
     values = {"before": {"a": ["predicted", None]}}
-    token = history.save_values(tmp_path, values, "0123456789abcdef")
-    assert history.load_values(tmp_path, token) == values
+    token = undo.save_values(tmp_path, values, "0123456789abcdef")
+    assert undo.load_values(tmp_path, token) == values
 
 
 def test_an_edit_that_was_not_done_is_forgotten(tmp_path):
-    token = history.save_people(tmp_path, {"a": None}, "0123456789abcdef")
-    history.remove(tmp_path, token)
-    assert history.find_token(tmp_path, "0123456789abcdef") is None
+    token = undo.save_people(tmp_path, {"a": None}, "0123456789abcdef")
+    undo.remove(tmp_path, token)
+    assert undo.find_token(tmp_path, "0123456789abcdef") is None
 
 
 @pytest.mark.parametrize("token", ["", "../../x", "0" * 28, None])
 def test_an_unknown_token_is_refused(tmp_path, token):
     with pytest.raises(KeyError, match="nothing to undo"):
-        history.load_people(tmp_path, token)
+        undo.load_people(tmp_path, token)
 
 
 def test_old_edits_are_forgotten_and_new_ones_are_not(tmp_path, monkeypatch):
     now = time.time_ns()
-    monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
-    old = history.save_people(tmp_path, {"a": None})
+    monkeypatch.setattr(time, "time_ns", lambda: now - (undo.KEPT_DAYS + 1) * 86_400 * 10**9)
+    old = undo.save_people(tmp_path, {"a": None})
     monkeypatch.setattr(time, "time_ns", lambda: now)
-    new = [history.save_people(tmp_path, {"a": None}) for _ in range(2)]
+    new = [undo.save_people(tmp_path, {"a": None}) for _ in range(2)]
     assert sorted(os.listdir(tmp_path)) == sorted(f"{token}.npz" for token in new)
     with pytest.raises(KeyError):
-        history.load_people(tmp_path, old)
+        undo.load_people(tmp_path, old)
 
 
 def test_an_edit_is_found_by_its_name(tmp_path):
     name = "0123456789abcdef"
-    assert history.find_token(tmp_path / "nothing yet", name) is None
-    history.save_people(tmp_path, {"a": None})
-    token = history.save_people(tmp_path, {"b": None}, name)
-    assert history.find_token(tmp_path, name) == token
-    assert list(history.load_people(tmp_path, token)) == ["b"]
+    assert undo.find_token(tmp_path / "nothing yet", name) is None
+    undo.save_people(tmp_path, {"a": None})
+    token = undo.save_people(tmp_path, {"b": None}, name)
+    assert undo.find_token(tmp_path, name) == token
+    assert list(undo.load_people(tmp_path, token)) == ["b"]
 
 
 @pytest.mark.parametrize("name", ["", "*", "../../../../etc", 7])
 def test_what_is_no_name_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="16 hexadecimal digits"):
-        history.find_token(tmp_path, name)
+        undo.find_token(tmp_path, name)

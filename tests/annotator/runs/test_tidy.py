@@ -10,7 +10,7 @@ from annotator.cli import main
 from annotator.dataset.fields import Fields
 from annotator.dataset.info import maps_folder
 from annotator.dataset.sample_people import read_people
-from annotator.review import undo as history
+from annotator.review import undo
 from annotator.review.session import Review
 from annotator.runs.tidy import SPARED_HOURS, superseded_maps
 
@@ -99,13 +99,13 @@ def test_maps_reached_by_another_path_stay(dataset, sample, tmp_path):
 
 def test_edits_too_old_to_be_undone_go(dataset, sample, tmp_path, monkeypatch):
     maps = tmp_path / "maps"
-    folder = history.history_folder(maps_folder(dataset, "dp", maps)) / sample.id
+    folder = undo.history_folder(maps_folder(dataset, "dp", maps)) / sample.id
     now = time.time_ns()
-    monkeypatch.setattr(time, "time_ns", lambda: now - (history.KEPT_DAYS + 1) * 86_400 * 10**9)
-    old = history.save_people(folder, {"a": None})
+    monkeypatch.setattr(time, "time_ns", lambda: now - (undo.KEPT_DAYS + 1) * 86_400 * 10**9)
+    old = undo.save_people(folder, {"a": None})
     (folder / f".{old}.npz.0123abcd").write_bytes(b"half")
     monkeypatch.undo()
-    young = history.save_people(folder.parent / "another", {"a": None})
+    young = undo.save_people(folder.parent / "another", {"a": None})
     kept = [young, f".{young}.npz", "notes"]
     (folder / f".{young}.npz.0123abcd").write_bytes(b"being written")
     (folder / "notes.npz").write_bytes(b"not an edit")
