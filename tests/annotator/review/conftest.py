@@ -13,7 +13,7 @@ from annotator.dataset.store import StoredSample
 from annotator.labels.people import People, Person
 from annotator.review.edits import Scene, apply_edit
 from annotator.review.panel_data import person_data, version_of
-from annotator.review.session import _CACHE, Review
+from annotator.review.session import IMAGES, Review
 from tests.annotator.people_samples import SIZE, block
 
 FIELDS = Fields()
@@ -58,9 +58,16 @@ EDITS = [
 ]
 
 
+def named(edit: dict, keys) -> dict:
+    """An edit of the first of these people, or of all of them together."""
+    if edit["kind"] == "add_empty":
+        return edit
+    return edit | ({"people": list(keys)} if edit["kind"] == "merge" else {"person": next(iter(keys))})
+
+
 def assert_kept_is_saved(sample) -> None:
     """The people in memory are those of the database, to the last bit."""
-    (kept,) = _CACHE.values()
+    (kept,) = IMAGES.images.values()
     fresh = StoredSample.load(sample.dataset, sample.id, FIELDS)
     assert bson.encode(kept.stored.document) == bson.encode(fresh.document)
     sample.reload(hard=True)

@@ -6,14 +6,15 @@ import pytest
 from annotator.dataset.fields import FieldError
 from annotator.dataset.sample_people import replace_predictions
 from annotator.labels.people import People, Provenance
-from annotator.review.queue import Filter, approve_below, queue, spot_check, take_back
+from annotator.review.approvals import approve_below, spot_check, take_back
+from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
 from tests.annotator.people_samples import SIZE, block
 from tests.annotator.review.conftest import FIELDS, NAME, OTHER_NAME, names, saved, versions
 
 
-def test_the_queue_begins_with_the_most_doubtful(collection):
+def test_the_queue_begins_with_the_highest_issue_score(collection):
     found = queue(collection, FIELDS, Filter())
     assert names(found) == ["2", "0", "3", "1", "4"]
     assert found["states"] == {"predicted": 4, "edited": 0, "approved": 0, "rejected": 0}
@@ -22,7 +23,7 @@ def test_the_queue_begins_with_the_most_doubtful(collection):
     assert names(queue(collection, FIELDS, Filter(order="file"))) == ["0", "1", "2", "3", "4"]
 
 
-def test_many_doubtful_people_come_before_one_who_is_a_little_more_so(collection, tmp_path):
+def test_many_people_with_issues_come_before_one_with_a_few_more(collection, tmp_path):
     sample = collection.last()
     people = [block(x, issues={"two_people": 0.7}) for x in (10, 40)]
     replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps")
@@ -31,7 +32,7 @@ def test_many_doubtful_people_come_before_one_who_is_a_little_more_so(collection
     assert names(queue(collection, FIELDS, Filter())) == ["4", "2", "0", "3", "1"]
 
 
-def test_doubts_of_people_who_are_decided_count_where_they_are_asked_for(collection, tmp_path):
+def test_issues_of_people_who_are_decided_count_where_they_are_asked_for(collection, tmp_path):
     sample = collection.last()
     people = [
         block(10, issues={"two_people": 0.95}, provenance=Provenance("lite", state="approved")),
@@ -76,7 +77,7 @@ def approve(collection, tmp_path):
     return approve
 
 
-def test_all_below_a_doubt_are_approved(collection, approve):
+def test_all_below_an_issue_score_are_approved(collection, approve):
     drawn = spot_check(collection, FIELDS, 0.5, 0.5, seed=1)
     assert (drawn["images"], drawn["people"], len(drawn["check"])) == (3, 3, 2)
     assert drawn == spot_check(collection, FIELDS, 0.5, 0.5, seed=1)

@@ -15,7 +15,7 @@ from annotator.dataset.sample_people import replace_predictions
 from annotator.examples import EXAMPLES
 from annotator.labels.people import People
 from annotator.photos.finding import find_photos
-from annotator.review import undo as history
+from annotator.review import undo
 from annotator.review.edits import EditError
 from annotator.review.queue import Filter, queue
 from annotator.review.session import Review, ReviewError
@@ -26,6 +26,7 @@ from tests.annotator.review.conftest import (
     FIELDS,
     NAME,
     OTHER_NAME,
+    named,
     nose,
     saved,
     versions,
@@ -45,13 +46,13 @@ def planes(person: dict) -> np.ndarray:
 def test_the_panel_gets_what_the_database_has(review, sample):
     opened = review.open(sample.id)
     assert opened["size"] == list(SIZE)
-    first, ground_truth = opened["people"][0], saved(sample)[0]
-    assert first["box"] == list(ground_truth.box)
+    first, expected = opened["people"][0], saved(sample)[0]
+    assert first["box"] == list(expected.box)
     parts, charts, u, _ = planes(first)
-    np.testing.assert_array_equal(parts & 127, ground_truth.parts)
-    np.testing.assert_array_equal(parts >= 128, ground_truth.mask)
-    np.testing.assert_array_equal(charts, ground_truth.charts)
-    np.testing.assert_allclose(u / 255, ground_truth.u, atol=0.003)
+    np.testing.assert_array_equal(parts & 127, expected.parts)
+    np.testing.assert_array_equal(parts >= 128, expected.mask)
+    np.testing.assert_array_equal(charts, expected.charts)
+    np.testing.assert_allclose(u / 255, expected.u, atol=0.003)
     assert first["keypoints"][0] == pytest.approx([20, 14, 0.8, 2], abs=0.01)
     json.dumps(opened)
 
@@ -91,7 +92,7 @@ def test_tags_and_attributes_outlive_an_edit(review, sample):
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
 def test_an_edit_asked_for_twice_is_done_once(review, sample, edit):
     before = review.open(sample.id)
-    edit = {"person": before["people"][0]["key"], **edit}
+    edit = named(edit, versions(before))
     first = review.edit(sample.id, edit, versions(before), NAME)
     after = versions(review.open(sample.id))
     again = review.edit(sample.id, edit, versions(before), NAME)
@@ -111,7 +112,7 @@ def test_an_edit_that_was_never_saved_is_not_taken_for_done(review, sample, data
     """What was before it is on disk, as a server leaves it that is killed there, and somebody else goes on."""
     opened = review.open(sample.id)
     key = opened["people"][0]["key"]
-    history.remember(history.history_folder(review.folder) / sample.id, {key: saved(sample)[0]}, NAME)
+    undo.save_people(undo.history_folder(review.folder) / sample.id, {key: saved(sample)[0]}, NAME)
     other = Review(dataset, author="Bob", maps_dir=tmp_path / "maps")
     other.edit(sample.id, {"kind": "decide", "person": key, "state": "approved"}, versions(opened))
     assert review.edit(sample.id, nose(key, 21), versions(opened), NAME)["conflict"] == [key]
@@ -230,7 +231,7 @@ def test_what_others_know_of_a_person_stays(review, sample):
 def test_nobody_without_pixels_is_approved(review, sample):
     key = next(iter(versions(review.open(sample.id))))
     stroke = {"kind": "paint", "points": [[0, 30], [80, 30]], "radius": 60, "layer": "mask", "erase": True}
-    review.edit(sample.id, {"person": key, **stroke}, {})
+    review.edit(sample.id, named(stroke, [key]), {})
     assert not saved(sample)[0].mask.any()
     with pytest.raises(EditError, match="has no pixels"):
         review.edit(sample.id, {"kind": "decide", "person": key, "state": "approved"}, {})
@@ -260,7 +261,7 @@ def test_that_nobody_is_there_is_said_and_taken_back(review, dataset, sample, tm
 
 def test_a_wrong_edit_changes_nothing(review, sample):
     opened = review.open(sample.id)
-    with pytest.raises(ValueError, match="keypoint: must be one of"):
+    with pytest.raises(ValueError, match="keypoint: must be less than or equal to 16, not 99"):
         review.edit(sample.id, nose(opened["people"][0]["key"], 21) | {"keypoint": 99}, versions(opened))
     assert versions(review.open(sample.id)) == versions(opened)
 

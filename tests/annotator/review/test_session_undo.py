@@ -6,18 +6,27 @@ from pymongo.errors import AutoReconnect
 from annotator.dataset.sample_people import replace_predictions
 from annotator.dataset.store import StoredSample
 from annotator.labels.people import People
-from annotator.review import undo as history
-from annotator.review.session import _CACHE
+from annotator.review import undo
+from annotator.review.session import IMAGES
 from annotator.runs.dataset import export_samples
 from tests.annotator.people_samples import SIZE, block
-from tests.annotator.review.conftest import EDITS, FIELDS, NAME, assert_kept_is_saved, nose, saved, versions
+from tests.annotator.review.conftest import (
+    EDITS,
+    FIELDS,
+    NAME,
+    assert_kept_is_saved,
+    named,
+    nose,
+    saved,
+    versions,
+)
 
 
 def test_of_an_edit_too_old_to_be_undone_it_is_known_that_it_was_done(review, sample):
     opened = review.open(sample.id)
     key = opened["people"][0]["key"]
     done = review.edit(sample.id, nose(key, 21), versions(opened), NAME)
-    history.forget(history.history_folder(review.folder) / sample.id, done["undo"])
+    undo.remove(undo.history_folder(review.folder) / sample.id, done["undo"])
     again = review.edit(sample.id, nose(key, 21), versions(opened), NAME)
     assert (again["undo"], versions(again)) == (None, versions(review.open(sample.id)))
 
@@ -25,8 +34,7 @@ def test_of_an_edit_too_old_to_be_undone_it_is_known_that_it_was_done(review, sa
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["kind"])
 def test_every_edit_is_undone_and_done_again(review, sample, edit):
     before = review.open(sample.id)
-    key = before["people"][0]["key"]
-    done = review.edit(sample.id, {"person": key, **edit}, versions(before))
+    done = review.edit(sample.id, named(edit, versions(before)), versions(before))
     after = review.open(sample.id)
     assert versions(after) != versions(before)
     assert {p["key"]: p["version"] for p in done["people"]}.items() <= versions(after).items()
@@ -61,7 +69,7 @@ def test_what_others_know_of_a_part_comes_back_with_it(review, sample):
     heads()[0].tags.append("hard")
     heads()[0]["pose"] = "sitting"
     sample.save()
-    _CACHE.clear()
+    IMAGES.images.clear()
     opened = review.open(sample.id)
     edit = {"kind": "fill_area", "person": opened["people"][0]["key"], "x": 20, "y": 12, "part": 1}
     done = review.edit(sample.id, edit, versions(opened))
@@ -100,9 +108,9 @@ def test_what_others_know_of_a_person_comes_back_with_it(review, sample, kind):
         label.tags.append("hard")
         label["pose"] = "sitting"
     sample.save()
-    _CACHE.clear()
+    IMAGES.images.clear()
     keys = list(versions(review.open(sample.id)))
-    edit = {"kind": kind, "person": keys[1], "people": keys}
+    edit = named({"kind": kind}, keys if kind == "merge" else keys[1:])
     for _ in range(2):
         done = review.edit(sample.id, edit, {})
         assert len(saved(sample)) == 1
@@ -121,11 +129,10 @@ def test_what_others_know_of_a_person_comes_back_with_it(review, sample, kind):
     ids=lambda edit: edit["kind"],
 )
 def test_an_undone_edit_deletes_nobody(review, sample, tmp_path, edit):
-    key = next(iter(versions(review.open(sample.id))))
-    undo = review.edit(sample.id, {"person": key, **edit}, {})["undo"]
-    redo = review.restore(sample.id, undo, {})["undo"]
-    undo = review.restore(sample.id, redo, {})["undo"]
-    review.restore(sample.id, undo, {})
+    token = review.edit(sample.id, named(edit, versions(review.open(sample.id))), {})["undo"]
+    redo = review.restore(sample.id, token, {})["undo"]
+    token = review.restore(sample.id, redo, {})["undo"]
+    review.restore(sample.id, token, {})
     sample.reload(hard=True)
     people = [block(10, 10), block(20, 10), block(25, 12), block(40)]
     assert replace_predictions(sample, People(SIZE, people), FIELDS, tmp_path / "maps").dropped == 0
@@ -135,8 +142,8 @@ def test_an_undone_edit_deletes_nobody(review, sample, tmp_path, edit):
 def test_who_is_put_back_has_the_same_place_and_number(review, sample, edit):
     first, second = versions(review.open(sample.id))
     indices = [person.index for person in sample[FIELDS.people].detections]
-    edit |= {"people": [second, first]} if edit["kind"] == "merge" else {"person": first}
-    done = review.edit(sample.id, edit, {})
+    keys = [second, first] if edit["kind"] == "merge" else [first]
+    done = review.edit(sample.id, named(edit, keys), {})
     assert done["order"] == [second]
     assert review.restore(sample.id, done["undo"], {})["order"] == [first, second]
     assert list(versions(review.open(sample.id))) == [first, second]
@@ -159,8 +166,8 @@ def test_who_is_opened_again_is_what_it_was(review, sample, tmp_path):
 
 def test_who_was_deleted_again_stays_deleted(review, sample, tmp_path):
     key = next(iter(versions(review.open(sample.id))))
-    undo = review.edit(sample.id, {"kind": "delete", "person": key}, {})["undo"]
-    redo = review.restore(sample.id, undo, {})["undo"]
+    token = review.edit(sample.id, {"kind": "delete", "person": key}, {})["undo"]
+    redo = review.restore(sample.id, token, {})["undo"]
     review.restore(sample.id, redo, {})
     sample.reload(hard=True)
     people = People(SIZE, [block(10), block(40)])
