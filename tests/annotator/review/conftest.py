@@ -11,7 +11,7 @@ from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.store import StoredSample
 from annotator.labels.people import People, Person
-from annotator.review.edits import Scene, apply_edit
+from annotator.review.edits import Scene, apply_edit, parse_edit
 from annotator.review.panel_data import person_data, version_of
 from annotator.review.session import IMAGES, Review
 from tests.annotator.people_samples import SIZE, block
@@ -110,7 +110,7 @@ def edit(scene: Scene, kind: str, **values) -> dict[str, Person | None]:
     before = {key: replace(person) for key, person in scene.people.items()}
     arrays = {k: {n: getattr(p, n).copy() for n in ("mask", "parts", "charts", "keypoints") if getattr(p, n) is not None}
               for k, p in scene.people.items()}  # fmt: skip
-    changes = apply_edit(scene, {"kind": kind, **values})
+    changes = apply_edit(scene, parse_edit({"kind": kind, **values}))
     for key, person in scene.people.items():
         assert person.box == before[key].box
         for name, array in arrays[key].items():
