@@ -16,7 +16,7 @@ from model.config import RunConfig, make_config, read_config
 from model.export import export_onnx, read_images
 from model.presets import PRESETS
 from model.sources import Record, Source, read_source
-from model.weights import open_cascade
+from model.weights import cascade_config_of, open_cascade
 
 CHECKED_PHOTOS = 8
 """Photos on which an export is compared with Keras."""
@@ -56,7 +56,7 @@ def fine_tuning_config(
         ValueError: the base is of another preset than the weights.
         DataError, WeightsError: a file that cannot be used; names it.
     """
-    network = open_cascade(weights).config
+    network = cascade_config_of(weights)
     preset = network.preset
     own = network if network != PRESETS[preset] else None
     run = read_config(base) if base else make_config(preset, network=own)

@@ -126,6 +126,15 @@ def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(kernel, [(0, new - old) for old, new in zip(kernel.shape, shape, strict=True)])
 
 
+def cascade_config_of(path: str | Path) -> CascadeConfig:
+    """The shape of the network of a weights file, which is not built.
+
+    Raises:
+        WeightsError: the file is missing or broken.
+    """
+    return _read(path)[1]
+
+
 def open_cascade(path: str | Path) -> Cascade:
     """The network of a weights file, built and filled."""
     _, config, stage_nets = _read(path)
