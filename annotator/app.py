@@ -147,7 +147,7 @@ def dataset_name(folder: Path) -> str:
 def _annotate(dataset: fo.Dataset, settings: Settings) -> None:
     from tqdm import tqdm
 
-    from annotator.runs.dataset import Annotation
+    from annotator.runs.dataset_annotation import Annotation
 
     run = Annotation(dataset, settings=settings)
     for _ in tqdm(run, desc="Annotating", unit="photo"):

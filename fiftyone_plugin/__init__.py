@@ -1,4 +1,4 @@
-"""The operators of the FiftyOne plugin ``@densepose/annotator``: forms for :mod:`annotator.runs.dataset`."""
+"""The operators of the FiftyOne plugin ``@densepose/annotator``: forms for the runs of :mod:`annotator.runs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.inference.settings import Settings
-from annotator.runs.dataset import Annotation, Export, Import
+from annotator.runs.dataset_annotation import Annotation
+from annotator.runs.dataset_export import Export
+from annotator.runs.dataset_import import Import
 
 from .forms import (
     delegation_notice,
@@ -240,7 +242,8 @@ class ImportCocoDensePose(foo.Operator):
         def after() -> list[Any]:
             return [ctx.ops.open_dataset(run.dataset.name)] if is_new else _show_labels(ctx, run)
 
-        return _execute(ctx, run, None, {"dataset": run.dataset.name}, after)
+        name = values["name"] if is_new else ctx.dataset.name
+        return _execute(ctx, run, None, {"dataset": name}, after)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People imported")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
-from annotator.runs.dataset import import_labels
+from annotator.runs.dataset_import import import_labels
 
 from .model.conftest import write_source
 from .model.tiny import tiny_network

@@ -13,7 +13,7 @@ from annotator.coco.reader import read_coco
 from annotator.examples import EXAMPLES
 from annotator.photos.finding import find_photos
 from annotator.review.session import Review
-from annotator.runs.dataset import annotate_samples
+from annotator.runs.dataset_annotation import annotate_samples
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,12 +1,11 @@
-"""Many photos through the network: reading, inference and decoding overlap, memory stays flat."""
+"""Photos to people: reading, inference and decoding overlap, and memory stays flat however many photos there are."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,8 @@ WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
 BATCHES_AHEAD = 2
 """Batches in each of the three steps, which bounds the memory."""
+MAX_HELD_PIXELS = 128_000_000
+"""Of photos kept for the zoom-in, 384 MB; when it is reached, no more are read until some are decoded."""
 NO_MEMORY = "too large for this machine's memory"
 
 
@@ -40,64 +41,98 @@ class Annotated:
 
 @dataclass(slots=True)
 class _Photo:
+    """A photo on its way; all but its path are set when it is read."""
+
     path: Path
-    letterbox: Letterbox | None = None
+    image: np.ndarray | None = None
+    """uint8 [H, W, 3], for the zoom-in only, until its people are decoded."""
     square: np.ndarray | None = None
+    """uint8 [side, side, 3], what the network is given."""
+    letterbox: Letterbox | None = None
     failure: str | None = None
+
+    @property
+    def area(self) -> int | None:
+        """In pixels; ``None`` while it is being read."""
+        if self.letterbox is None:
+            return 0 if self.failure else None
+        return self.letterbox.size[0] * self.letterbox.size[1]
 
 
 def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) -> Iterator[Annotated]:
     """People of each photo, in the order of ``paths``.
 
-    A photo that cannot be read or labelled yields its reason and harms no other. At most a few batches are
-    held at a time. Closing the iterator early ends the work in hand and nothing more is read.
+    Every photo is read once. One that cannot be read or labelled yields its reason and harms no other. At most a few
+    batches are held at a time, and of large photos no more than :data:`MAX_HELD_PIXELS`. Closing the iterator early
+    ends the work in hand; nothing more is read.
 
-    The people's ``file_name`` is the path, if that is relative. Which folder an absolute one is to be relative to
-    only the caller knows: there it stays empty.
+    The people's ``file_name`` is the path if that is relative, else empty: only the caller knows which folder an
+    absolute path is to be relative to.
     """
-    paths = iter(Path(path) for path in paths)
+    paths = iter(paths)
+    photos: deque[_Photo] = deque()
+    """All that are in one of the three steps."""
     reading: deque[Future[_Photo]] = deque()
     running: deque[tuple[list[_Photo], Future[Maps] | None]] = deque()
     decoding: deque[Future[Annotated]] = deque()
     ahead = BATCHES_AHEAD * max(settings.batch_size, WORKERS)
-    # The runner is one thread: a call of the network uses all cores. Closer looks come from the pool.
+    # The runner is one thread: a call of the network uses all cores. The pool's threads call it, too, to zoom in.
     with ThreadPoolExecutor(WORKERS, "photo") as pool, ThreadPoolExecutor(1, "network") as runner:
         try:
             while True:
-                for path in islice(paths, ahead - len(reading)):
-                    reading.append(pool.submit(_read, path, network.side))
+                while len(reading) < ahead and _has_room(photos):
+                    if (path := next(paths, None)) is None:
+                        break
+                    photos.append(_Photo(Path(path)))
+                    reading.append(pool.submit(_read, photos[-1], network.side, settings.zoom_in))
                 if reading and len(running) < BATCHES_AHEAD:
-                    photos = [
+                    batch = [
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
                     ]
-                    squares = [photo.square for photo in photos if photo.square is not None]
+                    squares = [photo.square for photo in batch if photo.square is not None]
                     maps = (
                         runner.submit(predict, network, np.stack(squares), settings.flip_augment)
                         if squares
                         else None
                     )
-                    running.append((photos, maps))
+                    running.append((batch, maps))
                     continue
                 if running:
                     decoding.extend(_decode_batch(*running.popleft(), pool, network, settings))
-                while decoding and (len(decoding) > ahead or not running):
+                while len(decoding) > ahead:
+                    photos.popleft()
                     yield decoding.popleft().result()
-                if not (reading or running or decoding):
+                if decoding and not running:
+                    photos.popleft()
+                    yield decoding.popleft().result()
+                elif not photos:
                     return
         finally:
             for future in (*reading, *decoding):
                 future.cancel()
 
 
-def _read(path: Path, side: int) -> _Photo:
+def _has_room(photos: Collection[_Photo]) -> bool:
+    """Whether one more photo may be read, given those on their way; what is still being read counts as the largest."""
+    areas = [photo.area for photo in photos]
+    largest = max((area for area in areas if area is not None), default=MAX_HELD_PIXELS // WORKERS)
+    held = sum(photo.area or 0 for photo in photos if photo.image is not None)
+    return not photos or held + (areas.count(None) + 1) * largest <= MAX_HELD_PIXELS
+
+
+def _read(photo: _Photo, side: int, keep: bool) -> _Photo:
+    """Read the photo; ``keep`` its pixels for the zoom-in."""
     try:
-        photo = read_photo(path)
-        letterbox = Letterbox((photo.shape[1], photo.shape[0]), side)
-        return _Photo(path, letterbox, letterbox.apply(photo))
+        image = read_photo(photo.path)
+        letterbox = Letterbox((image.shape[1], image.shape[0]), side)
+        photo.square = letterbox.apply(image)
+        photo.image = image if keep else None
+        photo.letterbox = letterbox
     except PhotoError as error:
-        return _Photo(path, failure=str(error))
+        photo.failure = str(error)
     except MemoryError:
-        return _Photo(path, failure=NO_MEMORY)
+        photo.failure = NO_MEMORY
+    return photo
 
 
 def _decode_batch(
@@ -122,13 +157,13 @@ def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> 
         size = photo.letterbox.size
         if settings.zoom_in:
             people = decode_upright(network, photo.square, maps, photo.letterbox, size, settings)
-            people = zoom_in(photo.path, people, network, settings)
+            people = zoom_in(photo.image, people, network, settings)
         else:
             people = decode(maps, photo.letterbox, size, network.info, settings)
         if not photo.path.is_absolute():
             people.file_name = photo.path.as_posix()
         return Annotated(photo.path, people)
-    except PhotoError as error:
-        return Annotated(photo.path, None, str(error))
     except MemoryError:
         return Annotated(photo.path, None, NO_MEMORY)
+    finally:
+        photo.image = None

@@ -1,12 +1,11 @@
-"""The zoom-in: each group of people again, at full input size, which small people need.
+"""The zoom-in: each group of small people is predicted again, at full input size.
 
-Groups and not single people, because what a first look takes for one small person may be two.
+Groups, not single people: what looks like one small person in the whole photo may be two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,42 +16,40 @@ from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.labels.people import People, Person
-from annotator.photos.reading import read_photo
 
 PADDING = 0.05
 """Of a person's longer side, on every side; people whose padded boxes touch are one group."""
-WORTH = 0.75
-"""A window longer than this, as a share of the photo's longer side, shows hardly more than the photo did."""
+MAX_WINDOW = 0.75
+"""Share of the photo's longer side; a longer window would show hardly more than the whole photo did."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
     window: Box
+    """In image pixels."""
     people: list[Person]
 
 
-def zoom_in(path: Path, people: People, network: Network, settings: Settings) -> People:
-    """Look again at each group of people that is small in the photo.
+def zoom_in(photo: np.ndarray, people: People, network: Network, settings: Settings) -> People:
+    """Predict each group of people that is small in the photo again, in a window of its own.
 
     Args:
-        path: of the photo, which is read again only if somebody is small in it: photos in memory would be many.
-        people: of the first look at it.
+        photo: uint8 [H, W, 3] RGB.
+        people: predicted on the whole of it.
+        network: the model.
+        settings: of inference.
 
     Returns:
-        The people of the second look, most certain first. Groups that fill the photo stay as they were, and those
-        where the second look sees nobody.
-
-    Raises:
-        annotator.photos.reading.PhotoError: the photo cannot be read.
+        The people of the windows, highest score first. Groups that fill the photo stay as they were, and so do those
+        in whose window nobody is found.
     """
     kept: list[Person] = []
     small = []
     for group in _groups(people):
-        if max(group.window[2:]) > WORTH * max(people.size):
+        if max(group.window[2:]) > MAX_WINDOW * max(people.size):
             kept += group.people
         else:
             small.append(group)
-    photo = read_photo(path) if small else None
     for start in range(0, len(small), settings.batch_size):
         batch = small[start : start + settings.batch_size]
         views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]
@@ -66,7 +63,7 @@ def zoom_in(path: Path, people: People, network: Network, settings: Settings) ->
 
 
 def _groups(people: People) -> list[_Group]:
-    """The people by windows, in image pixels, none of which touches another."""
+    """The people in groups, whose windows do not touch."""
     groups: list[_Group] = []
     for person in people.people:
         group = _Group(clipped(padded(person.box, PADDING), people.size), [person])

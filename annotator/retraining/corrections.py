@@ -24,7 +24,7 @@ from annotator.photos.atomic_files import whole_file
 if TYPE_CHECKING:
     import fiftyone as fo
 
-    from annotator.runs.dataset import Samples
+    from annotator.dataset.store import Samples
 
 REVIEWED = ("edited", "approved")
 """States of people whose labels a human answers for."""

@@ -23,7 +23,8 @@ from model.pretrained import weights_of
 if TYPE_CHECKING:
     import fiftyone as fo
 
-    from annotator.runs.dataset import Samples, Summary
+    from annotator.dataset.store import Samples
+    from annotator.runs.dataset_run import Summary
     from model.config import RunConfig
     from model.sources import Record
 
@@ -180,7 +181,7 @@ class Retraining:
         _remember_run(self.samples._dataset, self.out)
         yield from self._retrain()
         if self.relabel:
-            from annotator.runs.dataset import Annotation
+            from annotator.runs.dataset_annotation import Annotation
 
             run = Annotation(self.samples, self.outcome.model, prefix=self.prefix, overwrite="replace")
             for done in run:

@@ -50,7 +50,7 @@ class Review:
         prefix: of the names of the label fields.
         author: who edits; written to each person that was changed.
         model: path of the ONNX file that labels added people; default: the one that last labelled the dataset.
-        maps_dir: as of :class:`annotator.runs.dataset.Annotation`.
+        maps_dir: as of :class:`annotator.runs.dataset_annotation.Annotation`.
 
     Raises:
         FieldError: there are no people of that prefix.

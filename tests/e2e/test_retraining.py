@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from annotator.retraining.fine_tuning import _remember_run, losses
-from annotator.runs.dataset import import_labels
+from annotator.runs.dataset_import import import_labels
 
 from ..model.conftest import write_source
 

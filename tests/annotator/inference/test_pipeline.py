@@ -1,15 +1,19 @@
 import itertools
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from annotator.inference import pipeline
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
 from annotator.labels.people import Person
+from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
@@ -103,6 +107,53 @@ def test_no_photos(tiny_network: Network):
     assert list(annotate([], tiny_network, Settings())) == []
 
 
+@pytest.fixture
+def opened() -> Iterator[list[Path]]:
+    """All files that are opened while a test runs, once per time."""
+    paths, watching = [], True
+
+    def watch(event: str, arguments: tuple) -> None:
+        if watching and event == "open" and isinstance(arguments[0], str):
+            paths.append(Path(arguments[0]))
+
+    sys.addaudithook(watch)  # cannot be removed
+    yield paths
+    watching = False
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_a_photo_is_read_once(photos: list[Path], tiny_network: Network, batch_size: int, opened: list[Path]):
+    settings = Settings(batch_size=batch_size)
+    zoomed = labels(annotate(photos, tiny_network, settings))
+    assert sorted(path for path in opened if path.suffix == ".png") == photos
+    assert zoomed != labels(annotate(photos, tiny_network, Settings(zoom_in=False)))
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("room", [1, 3])
+def test_few_large_photos_are_in_memory(
+    photos: list[Path], tiny_network: Network, batch_size: int, room: int, monkeypatch: pytest.MonkeyPatch
+):
+    settings = Settings(batch_size=batch_size)
+    expected = labels(annotate(photos, tiny_network, settings))
+    images, most = [], [0]
+
+    def read(path: Path) -> np.ndarray:
+        image = read_photo(path)
+        images.append(weakref.ref(image))
+        most[0] = max(most[0], in_memory())
+        return image
+
+    def in_memory() -> int:
+        return sum(image() is not None for image in images)
+
+    monkeypatch.setattr(pipeline, "read_photo", read)
+    monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * 176 * 96)  # the last photo is the largest
+    assert labels(annotate(photos, tiny_network, settings)) == expected
+    assert most[0] <= max(room, pipeline.WORKERS)
+    assert (len(images), in_memory()) == (7, 0)
+
+
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_closing_early_reads_little_more_and_ends_all_threads(
     photos: list[Path], tiny_network: Network, taken: int
@@ -133,7 +184,7 @@ def test_a_failing_source_of_paths_is_heard_and_ends_all_threads(photos: list[Pa
     assert set(threading.enumerate()) <= threads
 
 
-def test_the_closer_look_looks_closer(tmp_path: Path, tiny_network: Network):
+def test_the_zoom_in_sees_the_edges(tmp_path: Path, tiny_network: Network):
     # At 400 pixels a pixel of the maps is 12.5 pixels of the photo; the second look sees the edges.
     path = draw_photo(tmp_path / "small.png", [(203, 107, 90, 100, 80)], (400, 300))
     errors = []

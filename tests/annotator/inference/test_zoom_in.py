@@ -7,6 +7,7 @@ from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.inference.zoom_in import zoom_in
 from annotator.labels.people import People, Person
+from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo
 
 SIZE = (400, 300)
@@ -14,8 +15,8 @@ LEFT, BESIDE, RIGHT = (20, 30, 60, 90, 64), (82, 40, 50, 80, 191), (310, 190, 60
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    return draw_photo(tmp_path / "a.png", [LEFT, BESIDE, RIGHT], SIZE)
+def photo(tmp_path: Path) -> np.ndarray:
+    return read_photo(draw_photo(tmp_path / "a.png", [LEFT, BESIDE, RIGHT], SIZE))
 
 
 def person(box: tuple[int, int, int, int], score: float = 0.5) -> Person:
@@ -27,7 +28,7 @@ def boxes(people: People) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_one_small_blob_may_be_two_people(photo: Path, tiny_network: Network, batch_size: int):
+def test_one_small_blob_may_be_two_people(photo: np.ndarray, tiny_network: Network, batch_size: int):
     first = People(SIZE, [person((20, 30, 112, 90)), person(RIGHT[:4])], "a.png", 3, {"note": "x"})
     seen = zoom_in(photo, first, tiny_network, Settings(batch_size=batch_size))
     assert np.abs(boxes(seen) - np.array([LEFT[:4], BESIDE[:4], RIGHT[:4]])).max() <= 3
@@ -36,7 +37,7 @@ def test_one_small_blob_may_be_two_people(photo: Path, tiny_network: Network, ba
     assert scores == sorted(scores, reverse=True)
 
 
-def test_neighbours_are_seen_together_and_once(photo: Path, tiny_network: Network):
+def test_neighbours_are_seen_together_and_once(photo: np.ndarray, tiny_network: Network):
     calls = []
 
     class Counting:
@@ -52,19 +53,19 @@ def test_neighbours_are_seen_together_and_once(photo: Path, tiny_network: Networ
     assert len(seen.people) == 3
 
 
-def test_people_who_fill_the_photo_stay_as_they_were(photo: Path, tiny_network: Network):
+def test_people_who_fill_the_photo_stay_as_they_were(photo: np.ndarray, tiny_network: Network):
     # One of them is small, but its window is that of both.
     large = [person((0, 0, 300, 290), 0.9), person((290, 180, 90, 100), 0.8)]
     seen = zoom_in(photo, People(SIZE, large), tiny_network, Settings())
     assert [p is q for p, q in zip(seen.people, large, strict=True)] == [True, True]
 
 
-def test_somebody_whom_the_second_look_does_not_see_stays(photo: Path, tiny_network: Network):
+def test_somebody_whom_the_zoom_in_does_not_find_stays(photo: np.ndarray, tiny_network: Network):
     nobody, right = person((180, 20, 60, 60), score=0.1), person(RIGHT[:4])
     seen = zoom_in(photo, People(SIZE, [right, nobody]), tiny_network, Settings())
     assert seen.people[1] is nobody
     assert seen.people[0] is not right
 
 
-def test_no_people_no_call(photo: Path, tiny_network: Network):
+def test_no_people_no_call(photo: np.ndarray, tiny_network: Network):
     assert zoom_in(photo, People(SIZE, []), tiny_network, Settings()).people == []

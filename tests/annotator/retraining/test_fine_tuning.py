@@ -13,7 +13,7 @@ from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining
-from annotator.runs.dataset import annotate_samples
+from annotator.runs.dataset_annotation import annotate_samples
 from tests.annotator.full_disk import full_disk
 from tests.retraining_run import SHORT
 

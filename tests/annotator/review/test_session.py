@@ -19,7 +19,8 @@ from annotator.review import undo
 from annotator.review.edits import EditError
 from annotator.review.queue import Filter, queue
 from annotator.review.session import Review, ReviewError
-from annotator.runs.dataset import annotate_samples, export_samples
+from annotator.runs.dataset_annotation import annotate_samples
+from annotator.runs.dataset_export import export_samples
 from tests.annotator.people_samples import SIZE
 from tests.annotator.review.conftest import (
     EDITS,

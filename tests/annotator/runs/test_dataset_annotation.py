@@ -1,4 +1,4 @@
-"""Datasets annotated, exported and imported: with a real MongoDB, ONNX Runtime and pycocotools."""
+"""Datasets annotated, with a real MongoDB and ONNX Runtime; errors of all runs over a dataset."""
 
 import os
 import shutil
@@ -13,13 +13,10 @@ import pytest
 
 from annotator.dataset.fields import FieldError
 from annotator.inference.network import DEFAULT_MODEL
-from annotator.runs import dataset as collections
-from annotator.runs.dataset import (
-    Annotation,
-    annotate_samples,
-    export_samples,
-    import_labels,
-)
+from annotator.runs import dataset_run
+from annotator.runs.dataset_annotation import Annotation, annotate_samples
+from annotator.runs.dataset_export import export_samples
+from annotator.runs.dataset_import import import_labels
 from tests.annotator.conftest import draw_photo
 from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, people
 
@@ -90,7 +87,7 @@ def test_an_edit_is_kept_that_a_sample_in_memory_does_not_know(dataset, sample, 
 def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
     dataset, sample, tiny_model, tmp_path, monkeypatch
 ):
-    replace_predictions, approved = collections.replace_predictions, []
+    replace_predictions, approved = dataset_run.replace_predictions, []
 
     def replace_slowly(*args):
         replaced = replace_predictions(*args)
@@ -98,7 +95,7 @@ def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
             approved.append(approve_elsewhere(dataset, sample.id))
         return replaced
 
-    monkeypatch.setattr(collections, "replace_predictions", replace_slowly)
+    monkeypatch.setattr(dataset_run, "replace_predictions", replace_slowly)
     summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
     assert (summary.samples, summary.kept) == (1, 1)
     assert [(person.id, person.review) for person in people(dataset)] == [(approved[0], "approved")]
@@ -140,7 +137,7 @@ def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
     add(dataset, photos)
     code = (
         "import sys, fiftyone as fo\n"
-        "from annotator.runs.dataset import Annotation\n"
+        "from annotator.runs.dataset_annotation import Annotation\n"
         "from annotator.inference.decoding import Settings\n"
         f"run = Annotation(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
         "for done in run:\n"
@@ -179,6 +176,41 @@ def test_errors_name_what_is_wrong(dataset, photos, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
         import_labels(dataset, tmp_path / "none.json", tmp_path)
     assert "dp_people" not in dataset.get_field_schema()
+
+
+def test_a_run_that_is_not_started_writes_nothing(dataset, photos, tmp_path):
+    add(dataset, photos)
+    schema = dataset.get_field_schema(flat=True).keys()
+    assert len(Annotation(dataset, maps_dir=tmp_path / "maps")) == 3
+    dataset.reload()
+    assert dataset.get_field_schema(flat=True).keys() == schema
+    assert dataset.info == {}
+    assert not (tmp_path / "maps").exists()
+
+
+def test_a_model_that_cannot_run_leaves_no_trace(dataset, photos, tmp_path):
+    class Broken:
+        def __init__(self, network):
+            self.side, self.info = network.side, network.info
+
+        def run(self, images):
+            raise RuntimeError("the device is gone")
+
+    add(dataset, photos)
+    run = Annotation(dataset, maps_dir=tmp_path / "maps")
+    run.network = Broken(run.network)
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        run.run()
+    dataset.reload()
+    assert "dp_people" not in dataset.get_field_schema()
+    assert dataset.info == {}
+
+
+def test_a_run_says_how_far_it_is(dataset, photos):
+    add(dataset, photos)
+    steps = []
+    summary = Annotation(dataset, settings=SETTINGS).run(steps.append)
+    assert (summary.samples, steps) == (3, [1, 2, 3])
 
 
 def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):

@@ -7,11 +7,8 @@ import pytest
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import CocoError
-from annotator.runs.dataset import (
-    Export,
-    annotate_samples,
-    export_samples,
-)
+from annotator.runs.dataset_annotation import annotate_samples
+from annotator.runs.dataset_export import Export, export_samples
 from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, read
 
 
@@ -140,3 +137,11 @@ def test_one_photo_of_two_samples_is_refused(dataset, sample, tmp_path):
     dataset.add_sample(fo.Sample(filepath=sample.filepath, dp_people=fo.Detections()))
     with pytest.raises(CocoError, match=f"{sample.filepath} is the photo of several samples"):
         export_samples(dataset, tmp_path / "labels.json")
+
+
+def test_an_export_that_is_not_started_or_cannot_be_written_gives_no_ids(dataset, sample, tmp_path):
+    Export(dataset, tmp_path / "labels.json")
+    assert not (tmp_path / "labels.json").exists()
+    with pytest.raises(FileNotFoundError):
+        export_samples(dataset, tmp_path / "none" / "labels.json")
+    assert dataset.values("dp_image_id") == [None]

@@ -11,11 +11,9 @@ from pycocotools.coco import COCO
 
 from annotator.coco.reader import CocoError
 from annotator.dataset.fields import FieldError
-from annotator.runs.dataset import (
-    annotate_samples,
-    export_samples,
-    import_labels,
-)
+from annotator.runs.dataset_annotation import annotate_samples
+from annotator.runs.dataset_export import export_samples
+from annotator.runs.dataset_import import Import, import_labels
 from tests.annotator.conftest import draw_photo
 from tests.annotator.people_samples import image, record
 from tests.annotator.runs.conftest import SETTINGS, add, people, read
@@ -51,7 +49,7 @@ def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
     assert now == was
 
 
-def test_imported_people_have_doubts(dataset, labels, tmp_path):
+def test_imported_people_have_issues(dataset, labels, tmp_path):
     """A nose in the lower corner of the box is outside of its part."""
     parts = [[]] * 14
     parts[13] = {"size": [256, 256], "counts": [0, 256 * 40, 256 * 216]}
@@ -193,3 +191,22 @@ def test_ids_used_twice_are_told_apart(dataset, labels, tmp_path):
     coco = COCO(tmp_path / "both.json")
     assert sorted(coco.anns) == [3, 5, 6, 7]
     assert len(coco.imgs) == 3
+
+
+def test_an_import_that_is_not_started_writes_nothing(dataset, labels, tmp_path):
+    import fiftyone as fo
+
+    names = fo.list_datasets()
+    Import(dataset, labels, tmp_path)
+    Import(f"new {tmp_path}", labels, tmp_path)
+    dataset.reload()
+    assert "dp_people" not in dataset.get_field_schema()
+    assert fo.list_datasets() == names
+
+
+def test_a_file_that_is_not_coco_leaves_no_trace(dataset, labels, tmp_path):
+    labels.write_text(labels.read_text()[:-40])
+    with pytest.raises(CocoError, match="not valid JSON"):
+        import_labels(dataset, labels, tmp_path)
+    dataset.reload()
+    assert "dp_people" not in dataset.get_field_schema()

@@ -14,7 +14,8 @@ from annotator.coco.surface_points import PointSampling
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
-from annotator.runs.folder import JournalError, annotate_folder
+from annotator.runs.folder import annotate_folder
+from annotator.runs.journal import JournalError
 from tests.annotator.conftest import draw_photo
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,7 @@ from annotator.dataset.fields import Fields
 from annotator.dataset.sample_people import read_people
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person, Provenance
-from annotator.runs.dataset import export_samples
+from annotator.runs.dataset_export import export_samples
 from annotator.surface.body import load_body
 
 FIELDS = Fields()

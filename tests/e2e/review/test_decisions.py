@@ -6,7 +6,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from annotator.labels.label_space import KEYPOINT_MIRROR
-from annotator.runs.dataset import export_samples
+from annotator.runs.dataset_export import export_samples
 from tests.e2e.review.panel import (
     MINUTE,
     Panel,

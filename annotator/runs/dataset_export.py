@@ -1,0 +1,149 @@
+"""Export the people of a FiftyOne dataset to a COCO-DensePose file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.coco.file_names import file_names
+from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.dataset.ids import give_ids
+from annotator.dataset.info import imported_sections
+from annotator.dataset.sample_people import read_people
+from annotator.dataset.store import StoredSample
+from annotator.runs.dataset_run import DatasetRun, Summary, as_function
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+    from annotator.coco.surface_points import PointSampling
+    from annotator.dataset.store import Samples
+    from annotator.labels.people import People
+
+
+class Export(DatasetRun):
+    """A run that writes the people of a dataset or view to a COCO-DensePose file.
+
+    The file appears, whole, at the end of the iteration. Images and people without an id get one, which is saved in
+    the dataset, so that every later file has the same.
+
+    Args:
+        samples: the samples; those without labels are left out. People that a view filters out are not written; the
+            others are written whole, whatever fields the view hides.
+        path: of the file to write; one that is there is replaced.
+        prefix: of the names of the label fields.
+        images_dir: folder that ``file_name`` of each image is relative to; default: as of
+            :func:`annotator.coco.file_names.file_names`.
+        rejected: whether to write rejected people, too.
+        sampling: of the surface points of densely labelled people.
+        polygons: as of :class:`annotator.coco.writer.CocoWriter`.
+
+    Raises:
+        FieldError: there are no labels of that prefix.
+        CocoError: two samples have the same photo.
+        FileNotFoundError: in the iteration, before anything is written: files of maps are missing.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        path: str | Path,
+        *,
+        prefix: str = "dp",
+        images_dir: str | Path | None = None,
+        rejected: bool = False,
+        sampling: PointSampling | None = None,
+        polygons: bool = False,
+    ) -> None:
+        self.dataset, self.fields = samples._dataset, Fields(prefix)
+        check_fields(samples, self.fields)
+        if not self.dataset.has_sample_field(self.fields.people):
+            raise FieldError(
+                f"{self.dataset.name!r} has no field {self.fields.people!r}: annotate or import people "
+                "first, or choose another prefix"
+            )
+        self.path, self.rejected = Path(path), rejected
+        self.sampling, self.polygons = sampling, polygons
+        columns = ["id", "filepath", f"{self.fields.source}.file_name"]
+        rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
+        labelled = {key: (path, imported) for key, path, imported in rows}
+        photos = {key: labelled[key] for key in samples.values("id") if key in labelled}
+        self._names = file_names(photos, images_dir)
+        self._hidden = _hidden_people(samples, self.fields)
+        self.summary = Summary(skipped=len(samples) - len(photos))
+
+    def __len__(self) -> int:
+        """Samples to write."""
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[int]:
+        from annotator.coco.writer import CocoWriter
+
+        _check_maps(self.dataset, self._names, self.fields)
+        sections = imported_sections(self.dataset, self.fields.prefix)
+        with CocoWriter(
+            self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
+        ) as writer:
+            give_ids(self.dataset, self.fields)
+            for done, (key, name) in enumerate(self._names.items(), 1):
+                people = self._read(key)
+                if people is None:
+                    self.summary.skipped += 1
+                else:
+                    people.file_name = name
+                    writer.add(people)
+                    self.summary.samples += 1
+                    self.summary.people += len(people.people)
+                yield done
+
+    def _read(self, key: str) -> People | None:
+        """The people of a sample to write; ``None`` if the sample or its labels were deleted meanwhile."""
+        # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
+        stored = StoredSample.load(self.dataset, key, self.fields)
+        people = stored and read_people(stored.sample, self.fields)
+        if people is None:
+            return None
+        labels = stored.sample[self.fields.people].detections
+        shown = [
+            person
+            for label, person in zip(labels, people.people, strict=True)
+            if label.id not in self._hidden
+        ]
+        people.people = [p for p in shown if self.rejected or p.provenance.state != "rejected"]
+        self.summary.dropped += len(shown) - len(people.people)
+        return people
+
+
+export_samples = as_function(Export)
+"""``export_samples(dataset, "labels.json")``, say."""
+
+
+def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
+    """Label ids of the people that a view does not show, those of other samples among them."""
+    path = f"{fields.people}.detections.id"
+    if not samples.has_sample_field(fields.people):
+        return set()
+    return set(samples._dataset.values(path, unwind=True)) - set(samples.values(path, unwind=True))
+
+
+def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> None:
+    """
+    Raises:
+        FileNotFoundError: files of the maps of samples with these ids are missing; names the photos.
+    """
+    columns = ["id", "filepath", f"{fields.charts}.mask_path", f"{fields.u}.map_path", f"{fields.v}.map_path"]
+    missing = {
+        photo: file
+        for key, photo, *files in zip(*dataset.exists(fields.charts).values(columns), strict=True)
+        for file in files
+        if key in keys and file and not os.path.exists(file)
+    }
+    if missing:
+        first = ", ".join(f"{photo} ({file})" for photo, file in list(missing.items())[:10])
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise FileNotFoundError(
+            f"files of charts, U or V are missing, of {first}{more}: bring them back, or export a view without "
+            "these photos"
+        )
