@@ -1,9 +1,8 @@
-"""The operator that makes a better model from what people corrected, and the panel that shows how it is learning."""
+"""The operator *Retrain model* and the panel that shows its progress: forms for :mod:`annotator.retraining`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,9 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
-from annotator.retraining.corrections import LEAST_PHOTOS, reviewed_samples
-from annotator.retraining.fine_tuning import (
-    FineTuning,
-    Retraining,
-    finished_report,
-    last_run,
-    losses,
-    weights_of,
-)
+from annotator.retraining.corrections import MIN_PHOTOS, reviewed_samples
+from annotator.retraining.fine_tuning import FineTuning, Retraining, find_weights
+from annotator.retraining.progress import Progress, last_run
 
 from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
 from .running import Results, execute
@@ -36,8 +29,8 @@ ACCEPT = (
     "All labels are as they were. To accept the new model, run this again on the same folder with *Label … again* "
     "ticked; to reject it, do nothing."
 )
-LOOK_EVERY = 3000
-"""Milliseconds between two looks at a run."""
+REFRESH_EVERY = 3000
+"""Milliseconds after which the panel reads the run's progress again."""
 LAYOUT = {
     "xaxis": {"title": {"text": "epoch"}, "type": "category", "nticks": 10},
     "yaxis": {"title": {"text": "loss"}},
@@ -72,11 +65,7 @@ class RetrainModel(foo.Operator):
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
             _count(ctx, inputs, ctx.params.get("prefix") or prefixes[0])
         model_input(ctx, inputs)
-        if ctx.params.get("model") and not weights_of(_path(ctx.params["model"])).is_file():
-            reason = (
-                f"{weights_of(_path(ctx.params['model']))}: the weights it was exported from are not there"
-            )
-            show_error(inputs, "no_weights", "Weights are missing", reason)
+        _weights(ctx, inputs)
         _folder_input(ctx, inputs)
         _plan_inputs(ctx, inputs)
         _relabel_input(ctx, inputs)
@@ -101,7 +90,7 @@ class RetrainModel(foo.Operator):
         def after() -> list[Any]:
             return [ctx.ops.reload_dataset()] if run.relabel else []
 
-        messages = {"before": before, "after": after, "words": run.words}
+        messages = {"before": before, "after": after, "describe": run.describe}
         return execute(ctx, run, len(run), lambda: _results(run), _output, **messages)
 
     def resolve_output(self, ctx: Context) -> types.Property:
@@ -109,54 +98,47 @@ class RetrainModel(foo.Operator):
 
 
 class RetrainingPanel(foo.Panel):
-    """How the last retraining of the dataset is going, wherever it runs."""
+    """The progress of the dataset's last retraining, wherever it runs."""
 
     @property
     def config(self) -> foo.PanelConfig:
         return foo.PanelConfig(name="retraining", label="Retraining", icon="show_chart")
 
-    def look(self, ctx: Context) -> None:
-        """Nothing is kept: whatever happens in a panel, it is rendered anew."""
+    def refresh(self, ctx: Context) -> None:
+        """Nothing is kept: after any event of a panel it is rendered anew."""
 
     def render(self, ctx: Context) -> types.Property:
         panel = types.Object()
-        folder = last_run(ctx.dataset)
-        if folder is None:
+        progress = last_run(ctx.dataset)
+        if progress is None:
             panel.md("No model learns from this dataset yet: run *Retrain model*.", name="state")
         else:
-            panel.md(_state(folder), name="state")
-            if losses(folder):
-                panel.plot("losses", data=_curves(losses(folder)), layout=LAYOUT)
-            if finished_report(folder).is_file():
+            panel.md(progress.describe(), name="state")
+            if progress.losses:
+                panel.plot("losses", data=_plot(progress), layout=LAYOUT)
+            if progress.finished:
                 # The heading of the file is too large for a panel.
-                panel.md(f"#####{finished_report(folder).read_text(encoding='utf-8')}", name="report")
-        panel.view("timer", types.TimerView(interval=LOOK_EVERY, on_interval=self.look))
+                panel.md(f"#####{progress.report_file.read_text(encoding='utf-8')}", name="report")
+        panel.view("timer", types.TimerView(interval=REFRESH_EVERY, on_interval=self.refresh))
         return types.Property(panel)
-
-
-def _state(folder: Path) -> str:
-    """How far a run is, in Markdown."""
-    epochs = losses(folder)
-    if finished_report(folder).is_file():
-        return f"`{folder}` is finished."
-    if not epochs:
-        return f"`{folder}`: the first epoch is not done yet."
-    at = datetime.fromtimestamp((folder / "run" / "log.csv").stat().st_mtime)
-    last = epochs[-1]
-    return (
-        f"`{folder}`: epoch {len(epochs)} done at {at:%H:%M:%S}, loss {last['loss']:.3f}, "
-        f"held out of training {last['val_loss']:.3f}."
-    )
 
 
 def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _weights(ctx: Context, inputs: types.Object) -> None:
+    if model := ctx.params.get("model"):
+        try:
+            find_weights(_path(model))
+        except ValueError as error:
+            show_error(inputs, "no_weights", "Weights are missing", str(error))
+
+
 def _count(ctx: Context, inputs: types.Object, prefix: str) -> None:
     count = len(reviewed_samples(ctx.target_view(require_flat=True), Fields(prefix)))
-    if count < LEAST_PHOTOS:
-        reason = f"{count} photos have people who were edited or approved; {LEAST_PHOTOS} are needed"
+    if count < MIN_PHOTOS:
+        reason = f"{count} photos have people who were edited or approved; {MIN_PHOTOS} are needed"
         show_error(inputs, "too_few", "Nothing to learn from", reason)
     else:
         show_notice(inputs, "count", f"{count} photos have people who were edited or approved.")
@@ -170,11 +152,10 @@ def _folder_input(ctx: Context, inputs: types.Object) -> None:
         label="Folder of the run",
         description="Its name becomes part of the new model's id; a run that was stopped there goes on",
     )
-    chosen = _folder(ctx)
-    begun = (chosen / "corrections.json").is_file()
-    if chosen.exists() and not begun and (not chosen.is_dir() or any(chosen.iterdir())):
-        refuse(field, f"{chosen} holds something else: choose a new folder")
-    elif begun and not finished_report(chosen).is_file():
+    progress = Progress(_folder(ctx))
+    if not progress.is_free:
+        refuse(field, f"{progress.folder} holds something else: choose a new folder")
+    elif progress.begun and not progress.finished:
         show_notice(inputs, "begun", "A run was begun there: it goes on, with the corrections of then.")
 
 
@@ -188,12 +169,13 @@ def _folder(ctx: Context) -> Path:
 
 def _relabel_input(ctx: Context, inputs: types.Object) -> None:
     """Accepting a finished run's model, or accepting that of a new one unseen."""
-    report = finished_report(_folder(ctx))
+    progress = Progress(_folder(ctx))
     text = (
         "without waiting for you to see the comparison; or run this again on the same folder, once you have"
     )
-    if report.is_file():
-        inputs.message("finished", label="The run in this folder is finished", description=report.read_text())
+    if progress.finished:
+        report = progress.report_file.read_text(encoding="utf-8")
+        inputs.message("finished", label="The run in this folder is finished", description=report)
         text = "to accept the new model; to reject it, leave everything as it is"
     inputs.bool(
         "relabel",
@@ -221,24 +203,19 @@ def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
 
 
 def _results(run: Retraining) -> Results:
-    outcome, again = run.outcome, run.outcome.relabelled
     return {
-        "model": str(outcome.model),
-        "comparison": outcome.text(),
-        "losses": _curves(outcome.losses),
-        "relabelled": f"{again.people} people labelled again, {again.kept} of humans kept"
-        if again
-        else ACCEPT,
+        "model": str(run.outcome.model),
+        "comparison": run.outcome.to_markdown(),
+        "losses": _plot(run.progress),
+        "relabelled": run.outcome.relabelled_text() or ACCEPT,
     }
 
 
-def _curves(epochs: list[dict[str, float]]) -> list[dict[str, Any]]:
-    """Lines of a plot."""
-    names = {"training": "loss", "held out of training": "val_loss"}
-    x = list(range(1, len(epochs) + 1))
+def _plot(progress: Progress) -> list[dict[str, Any]]:
+    """The curves as lines of a plot over the epochs."""
     return [
-        {"type": "scatter", "name": name, "x": x, "y": [row[column] for row in epochs]}
-        for name, column in names.items()
+        {"type": "scatter", "name": name, "x": list(range(1, len(values) + 1)), "y": values}
+        for name, values in progress.curves.items()
     ]
 
 

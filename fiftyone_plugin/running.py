@@ -1,4 +1,4 @@
-"""Doing a run: as a stream of messages to the App, or at once where it was scheduled."""
+"""Execute a run: as a stream of messages to the App, or at once where it was scheduled."""
 
 from __future__ import annotations
 
@@ -23,30 +23,36 @@ def execute(
     *,
     before: Callable[[], list[Any]] = list,
     after: Callable[[], list[Any]] = list,
-    words: Callable[[int], str] | None = None,
+    describe: Callable[[int], str] | None = None,
 ) -> Iterator[Any] | Results:
-    """Do a run, whose iteration yields how much of ``total`` is done.
+    """Execute a run and report its progress.
 
     Args:
-        results: makes the results when it is done.
-        output: makes the form that shows them.
+        ctx: of the operator.
+        run: to iterate; it yields how much of ``total`` is done.
+        total: steps of the run; ``None`` where that is not known.
+        results: makes the operator's results, after the run.
+        output: makes the form that shows the results.
         before: makes messages for the beginning of the stream.
-        after: makes more messages for its end.
-        words: say how far it is; default: how many photos.
+        after: makes messages for its end.
+        describe: says what is done, given the number of steps; default: that many photos.
+
+    Returns:
+        The messages for the App, or the results where the run was scheduled.
     """
-    words = words or (lambda done: f"{done} of {total} photos" if total else f"{done} photos")
+    describe = describe or (lambda done: f"{done} of {total} photos" if total else f"{done} photos")
     if not ctx.delegated:
-        return _stream(ctx, run, total, results, output, before, after, words)
+        return _stream(ctx, run, total, results, output, before, after, describe)
     for done in run:
-        ctx.set_progress(done / total if total else None, words(done))
+        ctx.set_progress(done / total if total else None, describe(done))
     return results()
 
 
-def _stream(ctx, run, total, results, output, before, after, words) -> Iterator[Any]:
+def _stream(ctx, run, total, results, output, before, after, describe) -> Iterator[Any]:
     yield from before()
     try:
         for done in run:
-            yield ctx.ops.set_progress(label=words(done), progress=done / total if total else None)
+            yield ctx.ops.set_progress(label=describe(done), progress=done / total if total else None)
     # The stream has begun, so that no exception would reach the App.
     except Exception as error:
         expected = isinstance(error, (ValueError, OSError, ImportError))

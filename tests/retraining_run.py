@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.retraining.fine_tuning import FineTuning, Retraining, last_run, losses
+from annotator.retraining.fine_tuning import FineTuning, Retraining
+from annotator.retraining.progress import Progress, last_run
 from annotator.runs.dataset_import import import_labels
 
 from .model.conftest import write_source
@@ -86,11 +87,11 @@ def retraining_run(reviewed, old_model, tmp_path_factory) -> RetrainingRun:
     """A run that was stopped after the first epoch and started again."""
     out = tmp_path_factory.mktemp("retraining") / "spring"
     first = Retraining(reviewed, out, model=old_model, plan=SHORT)
-    assert losses(out) == []
+    assert not first.progress.losses
     assert next(iter(first)) == 1
     # Who looks at the dataset meanwhile finds the run and its losses.
-    assert last_run(reviewed) == out
-    assert [row["epoch"] for row in losses(out)] == [1]
+    assert last_run(reviewed) == Progress(out)
+    assert [row["epoch"] for row in Progress(out).losses] == [1]
     kept = RetrainingRun(first)
     kept.keep(1)
     approve(reviewed[6:])

@@ -99,7 +99,7 @@ def test_the_plugin_reviews_annotates_exports_imports_and_retrains(labelled):
     outcome = found["run"].outcome
     assert outcome.model.is_file()
     assert outcome.trained_on.photos + outcome.validation.photos + outcome.held_out.photos == 4
-    assert found["network"].info.model_id in outcome.text()
+    assert found["network"].info.model_id in outcome.to_markdown()
 
 
 def test_pages_in_docs(labelled):

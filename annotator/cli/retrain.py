@@ -37,8 +37,8 @@ def add_command(commands) -> None:
     parser.add_argument(
         "--relabel",
         action="store_true",
-        help="then label again, with the new model, the people that no human has touched; also afterwards, once "
-        "you have seen the comparison",
+        help="then label again, with the new model, the people that nobody reviewed; also afterwards, once you "
+        "have seen the comparison",
     )
     parser.set_defaults(run=run)
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load_dataset(arguments.dataset)
     names = ("epochs", "steps", "batch", "size", "learning_rate", "share", "base", "held_out")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    run = Retraining(
+    outcome = Retraining(
         dataset,
         arguments.out,
         prefix=arguments.prefix,
@@ -59,12 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         model_id=arguments.model_id,
         plan=FineTuning(**given),
         relabel=arguments.relabel,
+    ).run()
+    print(f"{outcome.to_markdown()}\nnew model: {outcome.model}")
+    print(
+        outcome.relabelled_text()
+        or "all labels are as they were; to accept the new model, repeat the command with --relabel"
     )
-    for _ in run:
-        pass
-    print(f"{run.outcome.text()}\nnew model: {run.outcome.model}")
-    if again := run.outcome.relabelled:
-        print(f"{again.people} people labelled again, {again.kept} of humans kept")
-    else:
-        print("all labels are as they were; to accept the new model, repeat the command with --relabel")
     return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,11 @@ BY_HUMANS = "by_humans.json"
 """Beside ``annotations.json``: the same, where only people count whose labels a human made or changed."""
 VALIDATION = 0.15
 """Share of the photos that say when to stop."""
-LEAST_PHOTOS = 3
-"""To retrain: one to learn from, one to see when to stop, one to compare with."""
+MIN_PHOTOS = 3
+"""To retrain: one to learn from, one that says when to stop, one to compare with."""
+SUBSETS = ("train", "validation", "held_out")
+CORRECTIONS = "corrections.json"
+"""Beside the folders of the subsets: how many photos and people each has."""
 
 
 @dataclass
@@ -51,6 +55,16 @@ class Subset:
     """People whose labels a human made or changed; those of the others are a model's."""
 
 
+def check_people(samples: Samples, fields: Fields) -> None:
+    """
+    Raises:
+        FieldError: there are no people of that prefix.
+    """
+    check_fields(samples, fields)
+    if not samples._dataset.has_sample_field(fields.people):
+        raise FieldError(f"{samples._dataset.name!r} has no field {fields.people!r}: annotate photos first")
+
+
 def write_corrections(
     samples: Samples, folder: Path, prefix: str = "dp", held_out: float = 0.2
 ) -> tuple[Subset, Subset, Subset]:
@@ -58,54 +72,76 @@ def write_corrections(
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
     (dense labels, see :class:`annotator.evaluation.ground_truth.DataSet`), the last one also :data:`BY_HUMANS`.
-    An image on which anybody is predicted only, or rejected, is not ``complete``: these people and what surrounds the
-    others then count nowhere.
+    An image with somebody who is only predicted, or rejected, is not ``complete``: neither these people nor the
+    surroundings of the others count there. The folder appears, whole, at the end.
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.
+        folder: to write; it must be missing or empty.
+        prefix: of the names of the label fields.
         held_out: share of the photos in the last subset. A photo's content decides, so that one that was held
             out stays so when the photos are moved or others are added. Of a set so small that a subset would
             have too few, some are taken for it from the other: these may change sides when others are added.
 
     Raises:
         FieldError: there are no people of that prefix, or too few photos with reviewed ones.
-        OSError: a photo cannot be read.
+        OSError: a photo cannot be read, or the folder is not empty.
     """
     fields, dataset = Fields(prefix), samples._dataset
-    check_fields(samples, fields)
-    if not dataset.has_sample_field(fields.people):
-        raise FieldError(f"{dataset.name!r} has no field {fields.people!r}: annotate photos first")
+    check_people(samples, fields)
     keys = reviewed_samples(samples, fields)
     keys += _edited_elsewhere(samples, fields, keys)
-    if len(keys) < LEAST_PHOTOS:
+    if len(keys) < MIN_PHOTOS:
         raise FieldError(
-            f"{dataset.name!r}: retraining takes at least {LEAST_PHOTOS} photos with people who were "
+            f"{dataset.name!r}: retraining takes at least {MIN_PHOTOS} photos with people who were "
             f"edited or approved; there are {len(keys)}"
         )
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    try:
+        subsets = [
+            _write_subset(dataset.select(part), fields, partial / name)
+            for name, part in zip(SUBSETS, _split(dataset, keys, held_out), strict=True)
+        ]
+        _write_by_humans(partial / SUBSETS[-1])
+        described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]
+        (partial / CORRECTIONS).write_text(json.dumps(described), encoding="utf-8")
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return read_corrections(folder)
+
+
+def read_corrections(folder: Path) -> tuple[Subset, Subset, Subset]:
+    """The subsets that :func:`write_corrections` wrote to a folder."""
+    described = json.loads((folder / CORRECTIONS).read_text(encoding="utf-8"))
+    return tuple(Subset(**subset | {"folder": folder / subset["folder"]}) for subset in described)
+
+
+def _split(dataset: fo.Dataset, keys: list[str], held_out: float) -> tuple[list[str], list[str], list[str]]:
+    """Ids of the samples of each subset; all have at least one."""
     photos = dataset.select(keys).values(["id", "filepath"])
     places = {key: _place(path) for key, path in zip(*photos, strict=True)}
     order = sorted(places, key=places.get)
-    last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - LEAST_PHOTOS + 1)
+    last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - MIN_PHOTOS + 1)
     end = held_out + VALIDATION * (1 - held_out)
     middle = min(max(sum(place < end for place in places.values()), last + 1), len(order) - 1)
-    subsets = []
-    for name, keys in (
-        ("train", order[middle:]),
-        ("validation", order[last:middle]),
-        ("held_out", order[:last]),
-    ):
-        subset = Subset(folder / name)
-        for sub in ("images", "iuv"):
-            (subset.folder / sub).mkdir(parents=True, exist_ok=True)
-        with CocoWriter(subset.folder / "annotations.json") as writer:
-            for sample in dataset.select(keys).iter_samples():
-                writer.add(_reviewed_people(sample, fields, subset))
-        subsets.append(subset)
-    _write_by_humans(subsets[-1].folder)
-    return tuple(subsets)
+    return order[middle:], order[last:middle], order[:last]
+
+
+def _write_subset(samples: Samples, fields: Fields, folder: Path) -> Subset:
+    subset = Subset(folder)
+    for name in ("images", "iuv"):
+        (folder / name).mkdir(parents=True)
+    with CocoWriter(folder / "annotations.json") as writer:
+        for sample in samples.iter_samples():
+            writer.add(_reviewed_people(sample, fields, subset))
+    return subset
 
 
 def _write_by_humans(folder: Path) -> None:
+    """Write :data:`BY_HUMANS` beside ``annotations.json``."""
     data = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
     images = {image["id"]: image for image in data["images"]}
     for annotation in data["annotations"]:
@@ -161,8 +197,7 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
             others.append(replace(person, extra={"flaw": NOT_REVIEWED}))
     photo = Path(sample.filepath)
     link = subset.folder / "images" / f"{sample.id}{photo.suffix}"
-    if not link.is_symlink():
-        link.symlink_to(photo)
+    link.symlink_to(photo)
     # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
     if reviewed and all(person.charts is not None and person.points is None for person in reviewed):
         path = subset.folder / "iuv" / f"{sample.id}.png"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotator.retraining.fine_tuning import _remember_run, losses
+from annotator.retraining.progress import Progress, remember_run
 from annotator.runs.dataset_import import import_labels
 
 from ..model.conftest import write_source
@@ -32,14 +32,14 @@ def test_the_losses_are_drawn_while_it_trains(dataset, panel, retraining_run, tm
     """The files of a real run, at the panel's pace."""
     panel.get_by_text("No model learns from this dataset yet").wait_for(timeout=MINUTE)
     folder = tmp_path / "spring"
-    _remember_run(dataset, folder)
+    remember_run(dataset, folder)
     panel.get_by_text("the first epoch is not done yet").wait_for(timeout=MINUTE)
     for epoch in (1, 2):
         retraining_run.replay("run/log.csv", folder, epoch)
         # Nobody touches the page.
         panel.get_by_text(f"epoch {epoch} done").wait_for(timeout=MINUTE)
         panel.wait_for_function(f"({CURVES})()?.training?.length === {epoch}", timeout=MINUTE)
-        rows = losses(folder)
+        rows = Progress(folder).losses
         assert panel.evaluate(CURVES) == {
             "training": [row["loss"] for row in rows],
             "held out of training": [row["val_loss"] for row in rows],

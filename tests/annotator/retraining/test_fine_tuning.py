@@ -36,11 +36,11 @@ def test_it_goes_on_with_the_corrections_it_began_with(retrained):
 
 
 def test_it_says_how_far_it_is(retrained):
-    first, *others = (retrained.words(done) for done in range(2, len(retrained) + 1))
-    last = retrained.outcome.losses[-1]
+    first, *others = (retrained.describe(done) for done in range(2, len(retrained) + 1))
+    last = retrained.progress.losses[-1]
     assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, validation {last['val_loss']:.3f}"
     assert others == ["exported", "old model measured", "both models measured"]
-    assert retrained.words(7) == f"2 of {len(retrained.samples)} photos labelled again"
+    assert retrained.describe(7) == f"2 of {len(retrained.samples)} photos labelled again"
 
 
 def test_both_models_are_compared_on_the_same_people(retrained):
@@ -66,9 +66,9 @@ def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_pat
     run = copy(retrained)
     run.out = tmp_path
     with full_disk(100), pytest.raises(OSError, match="File too large"):
-        run._write_report()
+        run._write_report(run.outcome)
     assert not list(tmp_path.iterdir())
-    run._write_report()
+    run._write_report(run.outcome)
     assert {path.name for path in tmp_path.iterdir()} == {
         "report.json",
         "report-by-humans.json",
@@ -116,6 +116,40 @@ def test_refused_before_anything_is_written(reviewed, tmp_path, changes, message
     with pytest.raises((ValueError, FieldError), match=message):
         Retraining(reviewed, tmp_path / "out", plan=SHORT, **changes)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_is_not_started_writes_nothing(reviewed, tmp_path):
+    before = dict(reviewed.info)
+    Retraining(reviewed, tmp_path / "out", plan=SHORT)
+    reviewed.reload()
+    assert reviewed.info == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_cannot_start_leaves_no_trace(reviewed, tmp_path):
+    from model.config import make_config
+
+    before, base = dict(reviewed.info), tmp_path / "thesis.json"
+    base.write_text(make_config("thesis").to_json())
+    run = Retraining(reviewed, tmp_path / "out", plan=replace(SHORT, base=base))
+    with pytest.raises(ValueError, match=r"thesis\.json: preset is 'thesis'"):
+        run.run()
+    reviewed.reload()
+    assert reviewed.info == before
+    assert list(tmp_path.iterdir()) == [base]
+
+
+def test_a_folder_with_something_else_is_refused(reviewed, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match="holds something else than a retraining"):
+        Retraining(reviewed, tmp_path, plan=SHORT)
+
+
+def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained):
+    steps = []
+    outcome = Retraining(reviewed, retrained.out, plan=SHORT).run(steps.append)
+    assert steps == [5]
+    assert outcome.to_markdown() == retrained.outcome.to_markdown()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""How far a retraining is, read from its folder: while it runs, afterwards, and from any process."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.retraining.corrections import CORRECTIONS
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+REPORT = "report.md"
+"""In a run's folder the comparison of the models, in Markdown; it is written last."""
+LAST_RUN = "densepose_retraining"
+"""Key of a dataset's ``info``: the folder of its last retraining."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of the retraining in a folder.
+
+    Args:
+        folder: of the run, see :class:`annotator.retraining.fine_tuning.Retraining`; it may be missing.
+    """
+
+    folder: Path
+
+    @property
+    def begun(self) -> bool:
+        """Whether the corrections are written: a retraining in this folder goes on with them."""
+        return (self.folder / CORRECTIONS).is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the new model is trained, exported and compared."""
+        return self.report_file.is_file()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a retraining may start or go on in this folder: it holds nothing else."""
+        if self.begun or not self.folder.exists():
+            return True
+        return self.folder.is_dir() and not any(self.folder.iterdir())
+
+    @property
+    def report_file(self) -> Path:
+        return self.folder / REPORT
+
+    @property
+    def losses(self) -> list[dict[str, float]]:
+        """The columns of the training's log, ``loss`` and ``val_loss`` among them, of each epoch that is done."""
+        if not self._log.is_file():
+            return []
+        with self._log.open(newline="", encoding="utf-8") as file:
+            return [
+                {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
+            ]
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """Name and losses by epoch of each curve to draw."""
+        epochs = self.losses
+        return {
+            "training": [row["loss"] for row in epochs],
+            "held out of training": [row["val_loss"] for row in epochs],
+        }
+
+    def describe(self) -> str:
+        """The state of the run as a sentence, in Markdown."""
+        epochs = self.losses
+        if self.finished:
+            return f"`{self.folder}` is finished."
+        if not epochs:
+            return f"`{self.folder}`: the first epoch is not done yet."
+        time = datetime.fromtimestamp(self._log.stat().st_mtime)
+        return (
+            f"`{self.folder}`: epoch {len(epochs)} done at {time:%H:%M:%S}, loss {epochs[-1]['loss']:.3f}, "
+            f"held out of training {epochs[-1]['val_loss']:.3f}."
+        )
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "run" / "log.csv"
+
+
+def last_run(dataset: fo.Dataset) -> Progress | None:
+    """The last retraining on people of this dataset."""
+    folder = dataset.info.get(LAST_RUN)
+    return Progress(Path(folder)) if folder else None
+
+
+def remember_run(dataset: fo.Dataset, folder: Path) -> None:
+    """For :func:`last_run`."""
+    dataset.info[LAST_RUN] = str(folder)
+    dataset.save()
