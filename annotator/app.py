@@ -1,4 +1,4 @@
-"""The command ``app``: a folder of photos, annotated, in the FiftyOne App, with the plugin registered."""
+"""The command ``app``: annotate a folder of photos and open the FiftyOne App on it, with the plugin."""
 
 from __future__ import annotations
 
@@ -39,17 +39,19 @@ def run(
     zoom_in: bool = True,
     grouping: str = "votes",
 ) -> int:
-    """Annotate the photos of a folder and show them until the user presses Ctrl-C; returns the exit status.
+    """Annotate the photos of a folder and show them in the App until the user presses Ctrl-C.
 
-    Labels stay in the dataset; a later run adds and annotates the photos that are new in the folder.
+    The labels stay in the dataset; a later run adds and annotates the photos that are new in the folder.
 
     Args:
         photos: the folder; default: the example images.
         name: of the dataset; default: :func:`dataset_name` of the folder.
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
-        zoom_in: whether to look a second time at people who are small in the photo, lie or are upside down.
-        grouping: how people are told apart, one of :data:`annotator.inference.settings.GROUPINGS`.
+        zoom_in, grouping: see :class:`annotator.inference.settings.Settings`.
+
+    Returns:
+        The command's exit status.
 
     Raises:
         AppError: no photos, the port is taken, or the plugin cannot be registered.
@@ -63,16 +65,16 @@ def run(
     if not paths:
         raise AppError(f"{folder}: no photos in this folder ({', '.join(sorted(EXTENSIONS))})")
     print("Starting FiftyOne", flush=True)
-    # Otherwise it imports all plugins anew for every request. It still sees a plugin that comes or goes; a file that
-    # is changed in place counts after a restart.
+    # Otherwise FiftyOne imports all plugins anew for every request. It still notices plugins that are added or removed;
+    # a changed file counts after a restart.
     os.environ.setdefault("FIFTYONE_PLUGINS_CACHE_ENABLED", "true")
     import fiftyone as fo
 
     register_plugin(Path(fo.config.plugins_dir))
     connect()
     dataset = open_dataset(name or dataset_name(folder), paths)
-    # A plain `kill`, and Ctrl-C where a shell that started this in the background has switched it off, end
-    # it in the same orderly way.
+    # `kill` ends it in the same orderly way, and so does Ctrl-C where a shell that started it in the background has
+    # switched that off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -90,7 +92,7 @@ def run(
 def check_port(address: str, port: int) -> None:
     """
     Raises:
-        AppError: something listens there already.
+        AppError: the port is in use.
     """
     try:
         with socket.create_connection((address, port), timeout=1):
@@ -104,7 +106,7 @@ def check_port(address: str, port: int) -> None:
 
 
 def plugin_folder() -> Path:
-    """The plugin: ``annotator/plugin`` when installed from a wheel, ``fiftyone_plugin`` in a checkout."""
+    """The plugin's folder: ``annotator/plugin`` when installed from a wheel, ``fiftyone_plugin`` in a checkout."""
     package = Path(__file__).resolve().parent
     for folder in (package / "plugin", package.parent / "fiftyone_plugin"):
         if (folder / "fiftyone.yml").is_file():
@@ -113,10 +115,10 @@ def plugin_folder() -> Path:
 
 
 def register_plugin(plugins: Path) -> None:
-    """Link the plugin into FiftyOne's folder of plugins, in place of an earlier link.
+    """Link the plugin into FiftyOne's folder of plugins; an earlier link is replaced.
 
     Raises:
-        AppError: something else has the link's name.
+        AppError: something that is no link has its name.
     """
     folder, link = plugin_folder(), plugins / PLUGIN_LINK
     plugins.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,7 @@ def register_plugin(plugins: Path) -> None:
 
 
 def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:
-    """The persistent dataset of that name, made where it is missing, with the photos that it lacked added."""
+    """The persistent dataset of that name, made if it is missing, with all of the photos."""
     import fiftyone as fo
 
     dataset = fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
@@ -139,7 +141,7 @@ def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:
 
 
 def dataset_name(folder: Path) -> str:
-    """``<folder> people <digest of the path>``: two folders of one name get two datasets."""
+    """``<folder> people <digest of the path>``: folders of the same name get datasets of their own."""
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:6]
     return f"{folder.name} people {digest}"
 
@@ -162,7 +164,7 @@ def _annotate(dataset: fo.Dataset, settings: Settings) -> None:
 
 @contextmanager
 def _delegated_runs() -> Iterator[None]:
-    """FiftyOne's service beside the App, which executes the operators that are scheduled in it."""
+    """FiftyOne's service that executes the operators which are scheduled in the App."""
     service = subprocess.Popen(
         [sys.executable, "-c", "from fiftyone.core.cli import main; main()", "delegated", "launch"],
         stdin=subprocess.DEVNULL,
@@ -176,5 +178,5 @@ def _delegated_runs() -> Iterator[None]:
 
 
 def _has_display() -> bool:
-    """Whether a browser could open; on a server FiftyOne might find a text browser and start that."""
+    """Whether a browser can open; without a display FiftyOne might start a text browser."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -15,6 +15,7 @@ from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export
 from annotator.runs.dataset_import import Import
+from annotator.runs.dataset_run import DatasetRun
 
 from .forms import (
     delegation_notice,
@@ -74,7 +75,7 @@ class AnnotatePeople(foo.Operator):
             "zoom_in",
             default=True,
             label="Zoom-in",
-            description="Look again at people who are small in the photo: better on them, slower",
+            description="Predict people who are small in the photo again, at full input size: better, slower",
         )
         inputs.bool(
             "flip_augment",
@@ -89,7 +90,7 @@ class AnnotatePeople(foo.Operator):
             min=0,
             max=1,
             label="Confidence",
-            description="The least score of a person, 0 to 1",
+            description="Minimum score of a person, 0 to 1",
         )
         _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         delegation_notice(inputs, samples)
@@ -97,12 +98,12 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        chosen = {name: values[name] for name in ("zoom_in", "flip_augment", "grouping", "confidence")}
+        names = ("zoom_in", "flip_augment", "grouping", "confidence")
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),
             prefix=values["prefix"],
-            settings=Settings(**chosen),
+            settings=Settings(**{name: values[name] for name in names}),
             overwrite=values["overwrite"],
         )
         return _execute(ctx, run, len(run), after=lambda: _show_labels(ctx, run))
@@ -250,7 +251,7 @@ class ImportCocoDensePose(foo.Operator):
 
 
 class ModelInfo(foo.Operator):
-    """Say what a model file is and where it would run."""
+    """Show what a model file is and where it would run."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -301,7 +302,7 @@ def _choice_input(
 
 
 def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
-    """Messages that make an App that is open show what was written, in its colours."""
+    """Messages that make an open App show the new labels, in the dataset's colours."""
     config = run.dataset.app_config
     scheme = config.color_scheme
     colours = {
@@ -318,13 +319,13 @@ def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
 
 
 def _execute(
-    ctx: Context, run: Any, total: int | None, extra: dict[str, str] | None = None, after=list
+    ctx: Context, run: DatasetRun, total: int | None, extra: dict[str, str] | None = None, after=list
 ) -> Any:
-    """Do a run over photos, which leaves a summary."""
+    """Execute a run over photos; its results are the summary and ``extra``."""
 
     def results() -> dict[str, Any]:
-        found = run.summary.to_dict()
-        return {**(extra or {}), **found, "failures": "\n".join(found["failures"])}
+        summary = run.summary.to_dict()
+        return {**(extra or {}), **summary, "failures": "\n".join(summary["failures"])}
 
     def output(values: dict[str, Any]) -> types.Property:
         return _summary_output("Done", values, is_export="file" in values)
@@ -333,14 +334,14 @@ def _execute(
 
 
 def _chosen(ctx: Context) -> Any:
-    """The samples that the form's target names."""
+    """The samples that the form's target names; ``None`` without a dataset."""
     return None if ctx.dataset is None else ctx.target_view(require_flat=True)
 
 
 def _summary_output(
     label: str, results: dict[str, Any] | None = None, is_export: bool = False
 ) -> types.Property:
-    """The form of a run's results; without results all that there may be."""
+    """The form that shows a run's results; without results, with all fields that there may be."""
     outputs = types.Object()
     if is_export:
         outputs.str("file", label="File")
@@ -350,8 +351,8 @@ def _summary_output(
     if is_export:
         outputs.int("dropped", label="Rejected people left out")
     else:
-        outputs.int("kept", label="People of humans, kept as they are")
-        outputs.int("dropped", label="New people dropped, who are one of those")
+        outputs.int("kept", label="Reviewed people, kept as they are")
+        outputs.int("dropped", label="New people dropped, who overlap one of those")
     outputs.int("failed", label="Photos that failed")
     if results is None or results["failures"]:
         outputs.str("failures", label="Why, the first ten", view=types.CodeView(read_only=True))

@@ -1,4 +1,4 @@
-"""Inputs and settings that the forms of several operators share."""
+"""Inputs, messages and options that the forms of several operators share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from annotator.dataset.fields import FieldError, Fields, check_fields
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 
 LARGE = 500
-"""Photos from which a form proposes to schedule the run instead of waiting for it."""
+"""Number of photos above which a form proposes to schedule the run instead of waiting for it."""
 Context = foo.ExecutionContext
 
 
@@ -31,7 +31,7 @@ def operator_config(name: str, label: str, description: str) -> foo.OperatorConf
 
 
 def execution_options(samples: Any) -> foo.ExecutionOptions:
-    """For a run over these samples, which may be ``None``."""
+    """The options of a run over these samples; ``None`` if they are not known yet."""
     return foo.ExecutionOptions(
         allow_immediate_execution=True,
         allow_delegated_execution=True,
@@ -64,7 +64,7 @@ def model_input(ctx: Context, inputs: types.Object) -> None:
 
 
 def prefix_input(ctx: Context, inputs: types.Object, samples: Any) -> None:
-    """``samples`` are those that will have the fields, ``None`` where there are none yet."""
+    """Ask for the prefix of the label fields of ``samples``; ``None`` if there are no samples yet."""
     field = inputs.str(
         "prefix",
         default="dp",
@@ -81,7 +81,7 @@ def prefix_input(ctx: Context, inputs: types.Object, samples: Any) -> None:
 
 
 def refuse(field: types.Property, reason: str) -> None:
-    """Mark an input as wrong: the form says why and cannot be executed."""
+    """Mark an input as invalid: the form shows the reason and cannot be executed."""
     field.invalid = True
     field.error_message = reason
 
@@ -103,7 +103,8 @@ def folder_at(path: str | None) -> Path | None:
 
 
 def model_facts(path: str) -> dict[str, Any]:
-    """
+    """File, device and metadata of a model.
+
     Raises:
         ModelError: the file cannot be used.
         ImportError: ONNX Runtime is not installed.
@@ -114,6 +115,6 @@ def model_facts(path: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _read_model_facts(file: Path, changed: int) -> dict[str, Any]:
-    """``changed`` is the file's time: forms ask at every key stroke, loading takes a moment."""
+    """Cached by the file's time ``changed``: a form is resolved at every key stroke, and loading takes a moment."""
     network = Network(file)
     return {"file": str(file), "device": network.device, **asdict(network.info)}

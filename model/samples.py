@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from annotator.evaluation.ground_truth import has_points, usable
+from annotator.evaluation.ground_truth import has_points, is_ignored
 from annotator.geometry.boxes import Box, clipped, padded, surroundings, within
 from annotator.geometry.letterbox import warp, warp_photo
 from annotator.labels.label_space import (
@@ -120,7 +120,7 @@ def _region(
     """x, y, w, h in image pixels of what is shown."""
     height, width = canvas.labels.shape[:2]
     whole = (0, 0, width, height)
-    boxes = [p.box for p in canvas.people if usable(p) and max(p.box[2:]) >= MIN_VIEWED_SIDE]
+    boxes = [p.box for p in canvas.people if not is_ignored(p) and max(p.box[2:]) >= MIN_VIEWED_SIDE]
     if not boxes or augmentation is None:
         return whole
     choice = rng.random()

@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from annotator.coco.categories import check_categories
 from annotator.coco.extensions import check_image, check_person, is_complete
-from annotator.coco.reader import person_categories
 from annotator.evaluation.ground_truth import DenseLabels
 from model.fields import CHECKED
 
@@ -81,7 +81,7 @@ def read_source(source: Source) -> list[Record]:
     if source.iuv and not Path(source.iuv).is_dir():
         raise DataError(f"{source.iuv}: no such folder of dense labels")
     by_image = defaultdict(list)
-    persons = person_categories(path, data.get("categories"))
+    persons = check_categories(path, data.get("categories"))
     for where, annotation in _entries(path, data, "annotations"):
         category = annotation.get("category_id")
         if persons is not None and category is not None and category not in persons:

@@ -96,7 +96,7 @@ def test_the_plugin_reviews_annotates_exports_imports_and_retrains(labelled):
     images = list(read_coco("labels.json"))
     assert [image.file_name for image in images] == [path.name for path in find_photos(EXAMPLES)]
     assert len(fo.load_dataset(NEW_DATASET)) == len(images)
-    outcome = found["run"].outcome
+    outcome = found["outcome"]
     assert outcome.model.is_file()
     assert outcome.trained_on.photos + outcome.validation.photos + outcome.held_out.photos == 4
     assert found["network"].info.model_id in outcome.to_markdown()

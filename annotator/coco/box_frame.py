@@ -1,4 +1,4 @@
-"""The frame of COCO-DensePose's surface labels: the box of the annotation, with its fractions of pixels."""
+"""The coordinate frame of COCO-DensePose's surface labels: the annotation's bbox, with its fractions of pixels."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from annotator.geometry.boxes import Box
 from annotator.labels.label_space import PARTS
 
 MASK_SIDE = 256
-"""Of ``dp_masks``, stretched over the box."""
+"""Side of ``dp_masks`` in cells; they are stretched over the bbox."""
 POINT_SCALE = 255
-"""``dp_x`` at the right edge of the box, ``dp_y`` at its lower edge."""
+"""``dp_x`` at the right edge of the bbox, ``dp_y`` at its lower edge."""
 Frame = tuple[float, float, float, float]
-"""x, y, w, h of a bbox in image pixels as in the file."""
+"""x, y, w, h of a bbox in image pixels, as in the file."""
 
 
 def encode_part_masks(parts: np.ndarray, box: Box, frame: Frame) -> list[dict[str, Any] | list]:
-    """``dp_masks`` in ``frame`` of the (h, w) uint8 parts at ``box``; ``[]`` for a part not seen."""
+    """``dp_masks`` in ``frame`` of (h, w) uint8 parts at ``box``; ``[]`` for a part that is not there."""
     columns = _pixels(frame[0], frame[2], box[0], box[2])
     rows = _pixels(frame[1], frame[3], box[1], box[3])
     return encode_labels(parts[np.ix_(rows, columns)], len(PARTS) - 1)
 
 
 def decode_part_masks(masks: list, box: Box, frame: Frame) -> np.ndarray:
-    """(h, w) uint8 parts at ``box`` of ``dp_masks`` in ``frame``; where two overlap the later part wins.
+    """(h, w) uint8 parts at ``box`` of ``dp_masks`` in ``frame``; where two overlap, the later part wins.
 
     Raises:
         ValueError: an entry that is neither ``[]`` nor an RLE of 256 × 256.
@@ -48,12 +48,12 @@ def points_to_frame(x: np.ndarray, y: np.ndarray, frame: Frame) -> tuple[np.ndar
 
 
 def _pixels(origin: float, length: float, start: int, count: int) -> np.ndarray:
-    """Index, into ``count`` pixels from ``start``, of each of 256 cells that share origin + 0..length."""
+    """(256,) index into ``count`` pixels from ``start`` of each cell of a frame from ``origin`` to ``origin + length``."""
     centres = origin + (np.arange(MASK_SIDE) + 0.5) / MASK_SIDE * length
     return np.clip(np.floor(centres).astype(int) - start, 0, count - 1)
 
 
 def _cells(origin: float, length: float, start: int, count: int) -> np.ndarray:
-    """The cell, 0..255, of each of ``count`` pixels from ``start``: the inverse of :func:`_pixels`."""
+    """(count,) cell 0..255 of each of ``count`` pixels from ``start``: the inverse of :func:`_pixels`."""
     centres = start + np.arange(count) + 0.5
     return np.clip(np.floor((centres - origin) / length * MASK_SIDE).astype(int), 0, MASK_SIDE - 1)

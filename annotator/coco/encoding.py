@@ -1,11 +1,11 @@
-"""From a :class:`~annotator.labels.people.Person` to an annotation of a COCO-DensePose file.
+"""Encode a :class:`~annotator.labels.people.Person` as an annotation of a COCO-DensePose file.
 
-An annotation that was read keeps the source's own form of each field (box with fractions, polygons, part
-masks, points) as long as it still says what the person holds; only what was changed is encoded anew. The
-source annotation travels in :attr:`Person.extra`. A keypoint that was changed is a teacher's no longer: its flag in
-``keypoints_pseudo`` (:mod:`annotator.evaluation.ground_truth`) becomes 0.
+A person that was read from a file carries its annotation in :attr:`Person.extra`. Fields whose labels have not changed
+since are written as they were read (a box with fractions, polygons, part masks, points); only the others are encoded
+anew. A keypoint that was changed is no pseudo-label any more: its flag in ``keypoints_pseudo``
+(:mod:`annotator.coco.extensions`) becomes 0.
 
-Fields beyond COCO and COCO-DensePose, written where they say more than their default:
+Fields beyond COCO and COCO-DensePose, written where they differ from their default:
 
 - ``dp_keypoint_scores``: 17 numbers 0..1, the confidence of each keypoint,
 - ``dp_quality``: object of task name to 0..1, as :attr:`Person.quality`,
@@ -28,11 +28,11 @@ from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS
 from annotator.labels.people import People, Person
 
 UNCHANGED = 1e-3
-"""Pixels and other units up to which a number counts as the one that was read: arrays are float32."""
+"""Difference up to which a number counts as the one that was read: arrays are float32."""
 
 
 def image_record(people: People) -> dict[str, Any]:
-    """The image's record, without ``id`` where none is known: :class:`.CocoWriter` gives one."""
+    """The image's record, without ``id`` if it has none: :class:`.CocoWriter` gives it one."""
     width, height = people.size
     record = {"file_name": people.file_name, "width": width, "height": height, **people.extra}
     return record if people.id is None else {"id": people.id} | record
@@ -41,17 +41,22 @@ def image_record(people: People) -> dict[str, Any]:
 def annotation(
     person: Person, size: tuple[int, int], sampling: PointSampling | None = None
 ) -> dict[str, Any]:
-    """The annotation of a person in an image of ``size`` (width, height).
+    """The annotation of a person.
 
-    :class:`.CocoWriter` gives it what is left out: ``image_id``, and ``id`` where none is known. ``category_id`` is
-    1, which it changes where its categories say otherwise. The points of a person are those of its corrections, then
-    its ``points``, then, by ``sampling``, some of each part that has charts but no ``points``.
+    It has no ``image_id``, and no ``id`` if the person has none: :class:`.CocoWriter` adds them, and corrects the
+    ``category_id`` 1 where its categories say otherwise. Surface points are the person's corrections, its ``points``, and
+    a sample of each part that has charts but no ``points``.
+
+    Args:
+        person: the person.
+        size: width and height of its image in pixels.
+        sampling: of the surface points.
     """
     was = _as_read(person, size)
     known = was or Person(person.box)
     record = ({} if person.id is None else {"id": person.id}) | {"category_id": 1} | person.extra
     parts = _parts(person)
-    # These are said in shares of the box: a source's without area cannot hold those that came since.
+    # These are relative to the box: one without area, as it was read, cannot hold labels that were added since.
     framed = any(labels is not None for labels in (parts, person.points, person.corrections))
     if _changed(was, person, "box") or (framed and not all(record["bbox"][2:])):
         record["bbox"] = [int(side) for side in person.box]
@@ -85,13 +90,13 @@ def annotation(
 
 
 def _as_read(person: Person, size: tuple[int, int]) -> Person | None:
-    """The person its source annotation stands for, ``None`` for one that was not read from a file."""
+    """The person as it was read; ``None`` if it was not read from a file."""
     if "bbox" not in person.extra:
         return None
     try:
         return parse_person(person.extra, size)
     except CocoError:
-        # The image has another size than when it was read: nothing of the source holds.
+        # The image had another size then: nothing of the annotation holds.
         return None
 
 
@@ -114,7 +119,7 @@ def _replace(record: dict[str, Any], names: tuple[str, ...], values: dict[str, A
 
 
 def _share(value: float) -> float:
-    """A confidence as the reader takes it: 0..1."""
+    """A confidence as the reader accepts it: 0..1."""
     return round(min(max(float(value), 0.0), 1.0), 4)
 
 
@@ -140,7 +145,7 @@ def _keypoint_fields(person: Person) -> dict[str, Any]:
 
 
 def _keypoints_changed(was: Person, now: Person) -> np.ndarray:
-    """(17,) bool: keypoints that are elsewhere, new, gone, or seen or hidden where they were not."""
+    """(17,) bool: keypoints that were moved, added or removed, or whose visibility changed."""
     blank = np.zeros((len(KEYPOINTS), 3), np.float32)
     before, after = (blank if person.keypoints is None else person.keypoints for person in (was, now))
     return (np.abs(after - before) > UNCHANGED).any(axis=1) | (was.seen() != now.seen())
@@ -157,15 +162,17 @@ def _point_fields(person: Person, frame: Frame, sampling: PointSampling) -> dict
     if person.charts is not None:
         rows.append(_sampled(person, sampling))
     if person.corrections is not None:
-        # What a human said of a point is worth more than any other, of the same pixel above all.
-        said = np.floor(person.corrections[:, :2])
-        rows = [others[~(np.floor(others[:, None, :2]) == said).all(axis=-1).any(axis=1)] for others in rows]
+        # A human's correction replaces all other points of the same pixel.
+        corrected = np.floor(person.corrections[:, :2])
+        rows = [
+            others[~(np.floor(others[:, None, :2]) == corrected).all(axis=-1).any(axis=1)] for others in rows
+        ]
         rows.insert(0, person.corrections.astype(np.float64))
     if not rows:
         return {}
     x, y, chart, u, v = np.concatenate(rows).T
     dp_x, dp_y = points_to_frame(x, y, frame)
-    # What lies outside of the box cannot be said there; rounding does not count.
+    # The format has no points outside the box; rounding does not count.
     inside = (np.abs([dp_x, dp_y] - np.float64(POINT_SCALE / 2)) <= POINT_SCALE / 2 + UNCHANGED).all(axis=0)
     dp_x, dp_y, chart, u, v = (values[inside] for values in (dp_x, dp_y, chart, u, v))
     return {

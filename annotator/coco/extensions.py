@@ -1,17 +1,17 @@
-"""Optional fields beside those of COCO-DensePose, for data of which not all is labelled.
+"""Optional fields beyond COCO-DensePose, for data that is only partly labelled.
 
-Training (:mod:`model.sources`) and evaluation (:mod:`annotator.evaluation.ground_truth`) read them by the same rules; null is as good as
-no field, and so is an empty text or list on an annotation.
+Training (:mod:`model.sources`) and evaluation (:mod:`annotator.evaluation.ground_truth`) read them by the same rules.
+Null means the same as no field, and so does an empty text or list on an annotation.
 
 * image ``complete``: true (the default, as in COCO) if every person in the image is labelled, so that the rest of it is
-  background. If false, only people with a mask and what is around them count: their boxes with a margin.
-* annotation ``flaw``: text, a reason to leave this person out: neither it nor its place counts.
-* annotation ``carried``: RLE of bags and the like, which count neither as person nor as background.
-* annotation ``keypoints_pseudo``: 17 flags, 1 for a keypoint that no human labelled. In evaluation these do not count;
-  training learns from them as from others.
-* annotation ``head_points``: ``{"neck": [x, y, v], "head_top": [x, y, v]}`` in image pixels, v as of keypoints. In
-  training they say where the head of people without labelled keypoints on it is; evaluation has no use for them.
-* annotation ``group``: true if the mask is of several people. Training does not paste them elsewhere as one; whoever
+  background. If false, only people with a mask and their surroundings count: their boxes with a margin.
+* annotation ``flaw``: text, the reason why this person is ignored, and its place with it.
+* annotation ``carried``: RLE of bags and the like, which are neither person nor background.
+* annotation ``keypoints_pseudo``: 17 flags, 1 for a pseudo-label: a keypoint that no human labelled. Evaluation ignores
+  these; training learns from them as from others.
+* annotation ``head_points``: ``{"neck": [x, y, v], "head_top": [x, y, v]}`` in image pixels, v as of keypoints. Training
+  takes them for the head of people without keypoints on it; evaluation ignores them.
+* annotation ``group``: true if the mask is of several people. Training does not copy and paste it as one person. Whoever
   is to count as a crowd has ``iscrowd``, too.
 """
 
@@ -28,10 +28,10 @@ HEAD_POINTS = ("neck", "head_top")
 
 
 def check_image(image: dict[str, Any]) -> None:
-    """Check an image's fields.
+    """Check the fields of an image.
 
     Raises:
-        ValueError: one that cannot be used; names it.
+        ValueError: a malformed field; names it.
     """
     complete = image.get("complete")
     if complete is not None and not isinstance(complete, bool):
@@ -39,14 +39,18 @@ def check_image(image: dict[str, Any]) -> None:
 
 
 def check_person(annotation: dict[str, Any], size: tuple[int, int]) -> None:
-    """Check an annotation's fields, on an image of ``size`` (width, height).
+    """Check the fields of an annotation.
+
+    Args:
+        annotation: the annotation.
+        size: width and height of its image in pixels.
 
     Raises:
-        ValueError: one that cannot be used; names it.
+        ValueError: a malformed field; names it.
     """
-    for name, (fits, words) in RULES.items():
+    for name, (is_valid, words) in RULES.items():
         value = annotation.get(name)
-        if value and not fits(value):
+        if value and not is_valid(value):
             raise ValueError(f"{name}: {reprlib.repr(value)} is not {words}")
     if carried := annotation.get("carried"):
         try:
@@ -82,4 +86,4 @@ RULES = {
     "keypoints_pseudo": (_are_flags, f"a list of {len(KEYPOINTS)} zeros and ones"),
     "head_points": (_are_head_points, f"an object of {' and '.join(HEAD_POINTS)}, each [x, y, 0, 1 or 2]"),
 }
-"""By the name of an annotation's field, what its value must fulfil, and that in words."""
+"""By field of an annotation: a check of its value, and what it must be in words."""

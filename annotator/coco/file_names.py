@@ -1,4 +1,4 @@
-"""What photos are called in a COCO-DensePose file: paths below one folder."""
+"""File names of photos in a COCO-DensePose file: paths relative to one folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from annotator.coco.parsing import CocoError
 
 
 def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path | None) -> dict[str, str]:
-    """The names of photos, by their keys, with ``/`` between folders.
+    """The file name of each photo, with ``/`` between folders.
 
     Args:
         photos: path and, if it was imported, ``file_name`` of each photo, by any key.
-        images_dir: the folder that names are relative to; default: the one that all imported names are relative to,
-            if it is one and holds all photos, else the deepest that does.
+        images_dir: the folder that the names are relative to; default: the one that all imported names are relative
+            to, if there is one and all photos are in it, else the deepest folder with all photos.
+
+    Returns:
+        The names by the same keys.
 
     Raises:
-        CocoError: one photo is there twice.
+        CocoError: the same photo twice.
     """
     twice = [path for path, count in Counter(path for path, _ in photos.values()).items() if count > 1]
     if twice:
@@ -28,7 +31,7 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
     names = {}
     for key, (path, imported) in photos.items():
         name = Path(os.path.relpath(path, root)).as_posix()
-        # To the letter, "./a.jpg" say, if it means the same.
+        # An imported name stays as it is spelt, "./a.jpg" say, if it means the same.
         names[key] = imported if imported and os.path.normpath(imported) == name else name
     return names
 

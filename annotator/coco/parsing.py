@@ -1,4 +1,5 @@
-"""From an annotation of a COCO-DensePose file to a :class:`~annotator.labels.people.Person`, each field checked."""
+"""Parse an annotation of a COCO-DensePose file: each field is checked, and becomes part of a
+:class:`~annotator.labels.people.Person`."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from annotator.labels.people import STATES, Person, Provenance
 
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
 BOX_SLACK = 1e-4
-"""Pixels: what a bbox overlaps by less comes of decimals that were rounded."""
-SLACK = 0.01
+"""Pixels that a bbox may reach into further pixels without taking them in: its decimals were rounded."""
+UV_SLACK = 0.01
 """How far U and V of a file may lie outside 0..1; they are clipped."""
 
 
@@ -27,9 +28,12 @@ class CocoError(ValueError):
 
 
 def read_person(record: dict[str, Any], size: tuple[int, int], file: object) -> Person:
-    """The person of an annotation of an image of ``size`` (width, height).
+    """The person of an annotation.
 
-    ``file`` is what errors name as the source.
+    Args:
+        record: the annotation.
+        size: width and height of its image in pixels.
+        file: for errors.
 
     Raises:
         CocoError: a missing or malformed field.
@@ -41,12 +45,12 @@ def read_person(record: dict[str, Any], size: tuple[int, int], file: object) -> 
 
 
 def parse_person(record: dict[str, Any], size: tuple[int, int]) -> Person:
-    """As :func:`read_person`, with errors that name the field alone.
+    """As :func:`read_person`, with errors that name only the field.
 
-    What a mask covers outside the bbox is cut off; the file's own form of it stays in ``extra``.
+    A mask is cut off at the bbox; the annotation as it was read stays in ``extra``.
     """
     frame, box = _box(record, size)
-    _whole(record, "category_id", optional=True)
+    whole_number(record, "category_id", optional=True)
     mask = _mask(record, size, box)
     _number(record, "area", 0, math.inf)
     keypoints, visibility = _keypoints(record)
@@ -64,7 +68,7 @@ def parse_person(record: dict[str, Any], size: tuple[int, int]) -> Person:
         quality=_quality(record),
         provenance=_provenance(record),
         crowd=_crowd(record),
-        id=_whole(record, "id", optional=True),
+        id=whole_number(record, "id", optional=True),
         extra={key: value for key, value in record.items() if key not in ("id", "image_id")},
     )
 
@@ -83,7 +87,7 @@ def _box(record: dict[str, Any], size: tuple[int, int]) -> tuple[Frame, Box]:
 
 def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray | None:
     value = record.get("segmentation")
-    # Some tools write an outline of no corners for somebody without a mask.
+    # Some tools write one polygon without corners for a person without a mask.
     if value in (None, [], [[]]):
         return None
     try:
@@ -104,7 +108,7 @@ def _check_polygons(polygons: list, size: tuple[int, int]) -> None:
             raise ValueError(
                 f"polygon {index} has {len(polygon)} numbers; x, y of at least 3 corners are needed"
             )
-        # Rasterising takes memory in proportion to the outline.
+        # Rasterising takes memory in proportion to the length of the outline.
         if min(polygon) < -reach or max(polygon) > reach:
             raise ValueError(f"polygon {index} reaches far out of the image of {size[0]} × {size[1]} pixels")
 
@@ -155,7 +159,9 @@ def _points(record: dict[str, Any], frame: Frame) -> np.ndarray | None:
     bad = np.flatnonzero((chart < 1) | (chart > 24) | (chart % 1 != 0))
     if len(bad):
         raise CocoError(f"dp_I: number {bad[0]} is {chart[bad[0]]:g}, not a chart 1..24")
-    u, v = (_numbers(record, name, len(chart), -SLACK, 1 + SLACK, like="dp_I") for name in ("dp_U", "dp_V"))
+    u, v = (
+        _numbers(record, name, len(chart), -UV_SLACK, 1 + UV_SLACK, like="dp_I") for name in ("dp_U", "dp_V")
+    )
     x, y = (_numbers(record, name, len(chart), 0, 256, like="dp_I") for name in ("dp_x", "dp_y"))
     _need_area(frame, "dp_x")
     return np.column_stack(
@@ -245,7 +251,12 @@ def _numbers(
     return array
 
 
-def _whole(record: dict[str, Any], field: str, optional: bool = False) -> int | None:
+def whole_number(record: dict[str, Any], field: str, optional: bool = False) -> int | None:
+    """A field of a record; ``None`` if it is missing and ``optional``.
+
+    Raises:
+        CocoError: missing, or not a whole number.
+    """
     value = record.get(field)
     if value is None and optional:
         return None

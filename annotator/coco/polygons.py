@@ -6,19 +6,19 @@ import cv2
 import numpy as np
 
 TOLERANCE = 0.5
-"""Pixels that an outline may be off: fewer corners to drag than one per pixel edge."""
+"""Pixels that an outline may be off, so that it has few corners to drag."""
 
 
 def trace(mask: np.ndarray, box: tuple[int, int, int, int]) -> list[list[float]]:
-    """The outlines of a mask as COCO polygons; holes are filled, for polygons have none.
+    """The outlines of a mask as COCO polygons, which have no holes: these are filled.
 
     Args:
         mask: (h, w) bool, of the box.
         box: x, y, w, h in image pixels.
 
     Returns:
-        One flat list x, y, x, y … per piece, at least three points each, in image pixels; (0, 0) is the upper left corner
-        of the first pixel.
+        One flat list x, y, x, y … of at least three points per piece, in image pixels; (0, 0) is the top-left corner of the
+        first pixel.
     """
     # Two cells per pixel: their centres lie inside the pixels that the outline must take in.
     doubled = mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)

@@ -1,6 +1,6 @@
-"""COCO-DensePose files: read and written as a stream, so that memory does not grow with them.
+"""Read COCO-DensePose files as a stream: memory does not grow with the file.
 
-A single annotation is the matter of :mod:`annotator.coco.parsing` and :mod:`annotator.coco.encoding`.
+How one annotation becomes a person is in :mod:`annotator.coco.parsing`.
 """
 
 from __future__ import annotations
@@ -16,35 +16,22 @@ from typing import IO, Any
 
 import ijson
 
-from annotator.coco.parsing import CocoError, read_person
-from annotator.labels.label_space import KEYPOINTS, SKELETON
+from annotator.coco.categories import check_categories
+from annotator.coco.parsing import CocoError, read_person, whole_number
 from annotator.labels.people import People
 
-__all__ = [
-    "PERSON_CATEGORY",
-    "CocoError",
-    "person_categories",
-    "read_coco",
-    "read_sections",
-]
-
-PERSON_CATEGORY = {
-    "id": 1,
-    "name": "person",
-    "supercategory": "person",
-    "keypoints": [name.replace(" ", "_") for name in KEYPOINTS],
-    "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
-}
-"""COCO's category of people; limbs count keypoints from 1."""
+__all__ = ["CocoError", "read_coco", "read_sections"]
 
 IMAGE_FIELDS = ("id", "file_name", "width", "height")
-LARGEST_SIDE = 2**16
+"""What :class:`~annotator.labels.people.People` holds by itself; other fields of an image are kept in ``extra``."""
+MAX_SIDE = 2**16
+"""Pixels."""
 
 
 def read_sections(path: str | Path) -> dict[str, Any]:
-    """Everything of a file but its images and annotations: info, licenses, categories and what else it has.
+    """All sections of a file except images and annotations: info, licenses, categories and whatever else it has.
 
-    Pass it to :class:`CocoWriter` to write it again.
+    :class:`annotator.coco.writer.CocoWriter` takes them to write them again.
 
     Raises:
         CocoError: not JSON, cut off, or without ``images`` and ``annotations``.
@@ -89,8 +76,8 @@ def read_sections(path: str | Path) -> dict[str, Any]:
 def read_coco(path: str | Path) -> Iterator[People]:
     """The people of each image of a COCO-DensePose file, in the order of its ``images``.
 
-    Annotations may stand in any order, before or after the images; they are sorted through a temporary file
-    about as large as ``path`` (in ``TMPDIR``). Those of other categories than ``person`` are passed over.
+    Annotations may come in any order, before or after the images: they are sorted in a temporary file about as large
+    as ``path`` (in ``TMPDIR``). Those of other categories than ``person`` are skipped.
 
     Raises:
         CocoError: as :func:`read_sections`, and for a missing or malformed field, naming file, record and
@@ -98,7 +85,7 @@ def read_coco(path: str | Path) -> Iterator[People]:
         OSError: no such file, no room for the temporary one.
     """
     path = Path(path)
-    persons = person_categories(path, read_sections(path).get("categories"))
+    persons = check_categories(path, read_sections(path).get("categories"))
     with _database(path) as database:
         _store_images(path, database)
         _store_annotations(path, database, persons)
@@ -117,45 +104,9 @@ def read_coco(path: str | Path) -> Iterator[People]:
             )
 
 
-def _open(path: Path) -> IO[bytes]:
-    """The file behind its byte order mark, which editors on Windows write and JSON does not know."""
-    file = path.open("rb")
-    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-        file.seek(0)
-    return file
-
-
-def _reason(error: ijson.JSONError | UnicodeDecodeError) -> str:
-    """The parser's complaint and the text it is about on one line."""
-    text = error.args[0] if isinstance(error, ijson.JSONError) else error
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    reason, *excerpt = (line.strip() for line in str(text).splitlines())
-    return f"{reason} near {excerpt[0]}" if excerpt and excerpt[0] else reason
-
-
-def person_categories(path: Path, categories: object) -> set[int] | None:
-    """Ids of the categories named person, ``None`` where the file names no categories at all."""
-    if categories is None or categories == []:
-        return None
-    if not isinstance(categories, list) or not all(isinstance(c, dict) for c in categories):
-        raise CocoError(f"{path}: categories: must be a list of objects")
-    for category in categories:
-        if type(category.get("id")) is not int:
-            raise CocoError(f"{path}: categories: id: {category.get('id')!r} is not a whole number")
-    persons = person_category_ids(categories)
-    if not persons:
-        raise CocoError(f"{path}: categories: none is named person")
-    return set(persons)
-
-
-def person_category_ids(categories: list[dict[str, Any]]) -> list[int]:
-    return [category.get("id") for category in categories if str(category.get("name")).lower() == "person"]
-
-
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    """For the records of a file, in a temporary folder."""
+    """A temporary database for the records of a file."""
     with tempfile.TemporaryDirectory(prefix="coco-") as folder:
         try:
             # A generator may be created in one thread and read in another.
@@ -180,7 +131,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _items(path: Path, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each record of a section and how to name it in an error; its ``id`` is checked."""
+    """Each record of a section, with a checked ``id``, and how to name it in an error."""
     with _open(path) as file:
         for position, record in enumerate(ijson.items(file, f"{section}.item", use_float=True)):
             where = f"{path}: {section[:-1]} number {position}"
@@ -191,11 +142,10 @@ def _items(path: Path, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _check_id(where: str, record: dict[str, Any], field: str) -> None:
-    value = record.get(field)
-    if type(value) is not int:
-        raise CocoError(
-            f"{where}: {field}: " + ("missing" if value is None else f"{value!r} is not a whole number")
-        )
+    try:
+        whole_number(record, field)
+    except CocoError as error:
+        raise CocoError(f"{where}: {error}") from None
 
 
 def _store_images(path: Path, database: sqlite3.Connection) -> None:
@@ -204,8 +154,8 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
             raise CocoError(f"{where}: file_name: must be a path below the images' folder")
         for side in ("width", "height"):
             value = record.get(side)
-            if type(value) is not int or not 0 < value <= LARGEST_SIDE:
-                raise CocoError(f"{where}: {side}: {value!r} is not a number of pixels in 1..{LARGEST_SIDE}")
+            if type(value) is not int or not 0 < value <= MAX_SIDE:
+                raise CocoError(f"{where}: {side}: {value!r} is not a number of pixels in 1..{MAX_SIDE}")
         try:
             database.execute(
                 "INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record))
@@ -223,7 +173,7 @@ def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[in
         found = database.execute("SELECT position FROM images WHERE id = ?", (image,)).fetchone()
         if found is None:
             raise CocoError(f"{where}: image_id: there is no image {image}")
-        # Other categories are stored without their record: their ids must be unique, too.
+        # Of other categories only the id is stored: it must be unique, too.
         wanted = persons is None or category is None or category in persons
         try:
             database.execute(
@@ -233,3 +183,20 @@ def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[in
         except sqlite3.IntegrityError:
             raise CocoError(f"{where}: id: used by two annotations") from None
     database.execute("CREATE INDEX by_image ON annotations (image)")
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The file without its byte order mark, which editors on Windows write and JSON does not allow."""
+    file = path.open("rb")
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    return file
+
+
+def _reason(error: ijson.JSONError | UnicodeDecodeError) -> str:
+    """The parser's message and the text it is about, on one line."""
+    text = error.args[0] if isinstance(error, ijson.JSONError) else error
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    reason, *excerpt = (line.strip() for line in str(text).splitlines())
+    return f"{reason} near {excerpt[0]}" if excerpt and excerpt[0] else reason

@@ -1,7 +1,7 @@
-"""COCO's run-length encodings: column by column, as text or as a list of counts.
+"""COCO's run-length encodings (RLE): column by column, as text or as a list of counts.
 
-Only the runs are handled, never the whole image: a person's crop goes to and from the encoding of a large
-photo at the cost of the crop. Errors are plain ``ValueError``: whoever knows file and field adds them.
+Only the runs are handled, never the whole image: encoding a person's crop of a large photo costs no more than the crop.
+Errors are plain ``ValueError``; callers add file and field.
 """
 
 from __future__ import annotations

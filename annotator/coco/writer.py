@@ -1,4 +1,4 @@
-"""COCO-DensePose files, written as a stream."""
+"""Write COCO-DensePose files as a stream: memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from annotator.coco.categories import PERSON_CATEGORY, person_category_ids
 from annotator.coco.encoding import annotation, image_record
 from annotator.coco.parsing import CocoError
 from annotator.coco.polygons import trace
-from annotator.coco.reader import PERSON_CATEGORY, person_category_ids
 from annotator.coco.surface_points import PointSampling
 from annotator.labels.people import People
 from annotator.photos.atomic_files import whole_file
 
 
 class CocoWriter:
-    """Writes a COCO-DensePose file, image by image; it appears, whole, when the context is left.
+    """Writer of a COCO-DensePose file, image by image; the file appears, whole, when the context is left.
 
     ::
 
@@ -28,15 +28,16 @@ class CocoWriter:
             for people in read_coco("old.json"):
                 writer.add(people)
 
-    Until then records go to unnamed files in its folder; after an exception nothing is left. Ids that are given are
-    kept; images and people without one are numbered on from the highest id so far.
+    Until then records go to unnamed files in its folder, of which nothing is left after an exception. Given ids are
+    kept; images and people without one are numbered from the highest id so far.
 
     Args:
         path: of the file; one that is there is replaced.
-        info: COCO's section, which goes before that of ``sections``.
-        sections: all sections of the top level but ``images`` and ``annotations``, as from
-            :func:`read_sections`. :data:`PERSON_CATEGORY` is added where no category is a person's. People get the
-            id of the category that is, unless they have it already.
+        info: COCO's section of that name; replaces the one of ``sections``.
+        sections: all sections of the top level except ``images`` and ``annotations``, as from
+            :func:`annotator.coco.reader.read_sections`. :data:`~annotator.coco.categories.PERSON_CATEGORY` is added
+            where no category is named person. People get the id of the category that is, unless they have one of
+            them already.
         sampling: of the surface points of densely labelled people.
         polygons: write masks as polygons, for tools that read no run lengths; holes are filled.
     """
@@ -79,7 +80,11 @@ class CocoWriter:
         self.add_records(image_record(people), records)
 
     def add_records(self, image: dict[str, Any], annotations: Iterable[dict[str, Any]]) -> None:
-        """Write records as :func:`image_record` and :func:`annotation` make them; missing ids are given here.
+        """Write an image and its annotations as records; missing ids are given here.
+
+        Args:
+            image: as of :func:`~annotator.coco.encoding.image_record`.
+            annotations: as of :func:`~annotator.coco.encoding.annotation`.
 
         Raises:
             CocoError: as :meth:`add`.
@@ -106,7 +111,7 @@ class CocoWriter:
         return tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
 
     def _finish(self) -> None:
-        """All in one new file, which then takes the place of the old one."""
+        """Write all to one new file, which then replaces the old one."""
         with whole_file(self.path) as temporary, temporary.open("x", encoding="utf-8") as whole:
             whole.write("{\n")
             for name, value in self._sections.items():

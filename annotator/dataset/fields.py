@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.labels.label_space import (
-    CHART_COLOURS,
-    CHARTS,
-    KEYPOINTS,
-    PART_COLOURS,
-    PARTS,
-    SKELETON,
-)
+from annotator.labels.label_space import CHART_COLOURS, CHARTS, KEYPOINTS, PART_COLOURS, PARTS, SKELETON
 from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:
@@ -29,7 +22,7 @@ TASKS = ("mask", "parts", "charts", "keypoints")
 MIN_ISSUE_SCORE = 0.3
 """An issue score from here on is among a person's ``reasons``."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")
-"""Colours of the people of an image by their index, from 1; the ninth has the first one's."""
+"""Of an image's people by their index, from 1; they repeat from the ninth person on."""
 SURFACE_COLOURS = {"u": "viridis", "v": "bluered"}
 """Names of plotly's colour scales."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -41,7 +34,7 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True)
 class Fields:
-    """The names of the fields, all of which start with the prefix.
+    """Names of the label fields, which all start with the prefix.
 
     Raises:
         FieldError: the prefix is not a name.
@@ -63,27 +56,27 @@ class Fields:
 
     @property
     def parts(self) -> str:
-        """``Detections`` with masks, one per part and person, of one ``Instance`` with the person."""
+        """``Detections`` with masks, one per part and person; they share the person's ``Instance``."""
         return f"{self.prefix}_parts"
 
     @property
     def keypoints(self) -> str:
-        """``Keypoints``, of one ``Instance`` with the person."""
+        """``Keypoints``, one per person; they share the person's ``Instance``."""
         return f"{self.prefix}_keypoints"
 
     @property
     def charts(self) -> str:
-        """``Segmentation`` on disk, 0..24."""
+        """``Segmentation`` on disk, charts 0..24."""
         return f"{self.prefix}_charts"
 
     @property
     def u(self) -> str:
-        """``Heatmap`` on disk."""
+        """``Heatmap`` on disk, 16 bit."""
         return f"{self.prefix}_u"
 
     @property
     def v(self) -> str:
-        """``Heatmap`` on disk."""
+        """``Heatmap`` on disk, 16 bit."""
         return f"{self.prefix}_v"
 
     @property
@@ -98,12 +91,12 @@ class Fields:
 
     @property
     def issue_score(self) -> str:
-        """The combined issue score, 0..1, of the people who are not approved or rejected."""
+        """How much looks wrong on the photo, 0..1: the issues of all people that nobody approved or rejected."""
         return f"{self.prefix}_issue_score"
 
     @property
     def source(self) -> str:
-        """A dict that says what the labels were when they were written, see :mod:`annotator.dataset.sample_people`."""
+        """Dict that tells edited labels from written ones, see :mod:`annotator.dataset.sample_people`."""
         return f"{self.prefix}_source"
 
     @property
@@ -116,7 +109,8 @@ def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) 
     """Check that samples can hold people in these fields.
 
     Raises:
-        FieldError: not single images, a view of patches or frames, or a field of that name and another type.
+        FieldError: the samples are not single images, the view is of patches or frames, or a field of one of these
+            names has another type.
     """
     # The dataset's, not the view's: one slice of groups is images, too, but the fields are those of all slices.
     media_type = samples._dataset.media_type
@@ -137,7 +131,7 @@ def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) 
 
 
 def find_prefixes(dataset: fo.Dataset) -> list[str]:
-    """Prefixes of the fields that were declared in a dataset."""
+    """Prefixes of all label fields in a dataset."""
     schema = dataset.get_field_schema()
     return [
         name.removesuffix("_people")
@@ -147,9 +141,9 @@ def find_prefixes(dataset: fo.Dataset) -> list[str]:
 
 
 def declare_fields(dataset: fo.Dataset, fields: Fields) -> None:
-    """Give the dataset the fields, the skeleton, names and colours.
+    """Declare the label fields in a dataset, with skeleton, class names and colours.
 
-    What is there already stays, with one exception: the first fields of a prefix let the App colour labels by value.
+    What is there already stays, except that the App is set to colour labels by their values when a prefix is new.
 
     Raises:
         FieldError: as :func:`check_fields`.
@@ -219,7 +213,7 @@ def _schema(fields: Fields) -> dict[str, fo.Field]:
 
 
 def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
-    """Add colours of our fields to the dataset's colour scheme, unless it has some."""
+    """Add the colours of fields that the dataset's colour scheme lacks."""
     import fiftyone as fo
 
     scheme = dataset.app_config.color_scheme or fo.ColorScheme(show_skeletons=True, opacity=0.6)
@@ -246,7 +240,7 @@ def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
 
 
 def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
-    """Let the App start with people and keypoints alone: the other fields cover them."""
+    """Let the App show people and keypoints only at first: the other fields would cover them."""
     import fiftyone as fo
 
     config = dataset.app_config

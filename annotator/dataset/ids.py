@@ -1,4 +1,4 @@
-"""Ids of images and people for COCO files, which they keep from file to file."""
+"""COCO ids of images and people, which stay the same from export to export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def give_ids(dataset: fo.Dataset, fields: Fields) -> None:
-    """Number images and people that have no id, or one that another has."""
+    """Give an id to images and people that have none, or one that is used twice; saved in the dataset."""
     key = f"{fields.people}.detections.annotation_id"
     samples = dataset.exists(fields.people)
     images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
@@ -28,7 +28,7 @@ def give_ids(dataset: fo.Dataset, fields: Fields) -> None:
 
 
 def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
-    """New ids, above the highest, for the keys that have none or one that a key before them has."""
+    """New ids, after the highest, for the keys without one; of keys with the same id the first one keeps it."""
     used: set[int] = set()
     missing = []
     for key, number in ids.items():

@@ -1,5 +1,5 @@
-"""What is stored of a dataset as a whole, by the prefix of its fields: where its maps are, and, in FiftyOne's ``info``,
-the model that labelled it last and the sections of the file that was imported into it."""
+"""Facts about a whole dataset, by the prefix of its fields: the folder of its maps and, in FiftyOne's ``info``, the model
+that labelled it last and the sections of the COCO file that was imported last."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ MODELS, SECTIONS = "densepose_models", "densepose"
 
 
 def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
-    """The folder of a dataset's maps below ``maps_dir``, which is in FiftyOne's default dataset folder by default.
+    """The folder of a dataset's maps, which no other dataset shares, not even a later one of the same name.
 
-    No other dataset has it, not even a later one of the same name.
+    Args:
+        dataset: the dataset.
+        prefix: of the names of the label fields.
+        maps_dir: folder of all datasets' maps; default: ``densepose`` in FiftyOne's default dataset folder.
     """
     import fiftyone as fo
 
@@ -36,8 +39,8 @@ def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
-    """The sections of the file that was imported last, as :func:`annotator.coco.reader.read_sections` gives them;
-    ``None`` if there was none."""
+    """The sections of the file that was imported last, as of :func:`annotator.coco.reader.read_sections`; ``None`` if
+    none was."""
     return _recall(dataset, SECTIONS, prefix)
 
 

@@ -1,7 +1,7 @@
 """Charts, U and V of an image's people as PNG files of the image's size.
 
-A pixel belongs to one person only, as ``owners`` says. Files are named by their content, so that an existing one is
-never changed: another dataset, a clone say, may refer to it.
+A pixel belongs to one person only, and the map ``owners`` says to which. Files are named by a digest of their content:
+one that exists is never changed, for another dataset, such as a clone, may refer to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from annotator.photos.atomic_files import whole_file
 UV_SCALE = 65534
 """U and V of 0..1 are stored as 1..65535; 0 is background, which the App leaves transparent."""
 _DECODED = ((np.maximum(np.arange(2**16, dtype=np.uint16), 1) - np.float32(1)) / UV_SCALE).astype(np.float16)
-"""U or V by the stored value: looking up is faster than dividing."""
+"""U or V by the stored value: a table is faster than a division."""
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     # OpenCV before 4.12 tries all filters: files of the same size, in twice the time.
@@ -34,10 +34,10 @@ _FILE_NAME = re.compile(r".+-[0-9a-f]{16}-(owners|charts|u|v)\.png")
 
 @dataclass(slots=True)
 class SurfaceMaps:
-    """Four maps of shape (H, W) of the image."""
+    """Four maps of an image, each (H, W)."""
 
     owners: np.ndarray
-    """uint16: index, from 1, of the person that a pixel belongs to; 0 for none."""
+    """uint16, index of the person that a pixel belongs to, from 1; 0 for none."""
     charts: np.ndarray
     """uint8, 0..24."""
     u: np.ndarray
@@ -52,13 +52,13 @@ class SurfaceMaps:
         return cls(*(np.zeros(shape, kind) for kind in (np.uint16, np.uint8, np.uint16, np.uint16)))
 
     def keep(self, indices: list[int]) -> None:
-        """Remove all people except these."""
+        """Remove all people but those of these indices."""
         others = ~np.isin(self.owners, indices)
         for field in fields(self):
             getattr(self, field.name)[others] = 0
 
     def paint(self, person: Person, index: int) -> None:
-        """Add a person where nobody else is: paint those on top first."""
+        """Add a person on pixels that nobody owns yet: paint people in front first."""
         if person.charts is None or person.u is None or person.v is None:
             return
         free = (within(self.owners, person.box) == 0) & (person.charts > 0)
@@ -76,7 +76,7 @@ class SurfaceMaps:
         return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:
-        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; gives the path of each map."""
+        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; returns the paths by the names of the maps."""
         digest = hashlib.sha256()
         for field in fields(self):
             digest.update(np.ascontiguousarray(getattr(self, field.name)))
@@ -90,7 +90,11 @@ class SurfaceMaps:
 
     @classmethod
     def load(cls, charts: Path, u: Path, v: Path) -> SurfaceMaps:
-        """Read maps by the paths of three of them; without the file of the owners no pixel has one.
+        """Read the maps of an image.
+
+        Args:
+            charts, u, v: paths of three of them; the owners' file lies beside that of the charts. If it is missing,
+                no pixel has an owner.
 
         Raises:
             FileNotFoundError: one of the three is missing or not an image.
@@ -103,7 +107,7 @@ class SurfaceMaps:
 
 
 def is_map_file(path: Path) -> bool:
-    """Whether a file has a name that :meth:`SurfaceMaps.save` gives."""
+    """Whether a file is named as by :meth:`SurfaceMaps.save`."""
     return _FILE_NAME.fullmatch(path.name) is not None
 
 
@@ -113,7 +117,7 @@ def _encode(values: np.ndarray) -> np.ndarray:
 
 
 def _provide_png(path: Path, array: np.ndarray) -> None:
-    """Write a file that is named by its content. One that exists gets a new time, so that tidying spares it."""
+    """Write a file that is named by its content. One that exists is touched instead: tidying spares recent files."""
     try:
         os.utime(path)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""A sample's people fields, read from the database and written back only if nobody else has written since.
+"""Optimistic locking for a sample's people: read from the database, and saved only if nobody else has saved since.
 
-FiftyOne's own samples are shared by a whole process, and encode every mask anew when their list of people changes. These
-are copies, of which only the labels that changed are encoded.
+FiftyOne keeps one object per sample and process, whoever changes it, and encodes every mask anew when the list of
+people changes. The samples here are copies, and only labels that changed are encoded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOO_LARGE = (10334, 17419, 17420)
 
 
 class StoreError(ValueError):
-    """Labels that the database cannot keep."""
+    """Labels that the database cannot hold; the message says why and what to do."""
 
 
 def connect() -> None:
@@ -54,7 +54,8 @@ def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
 
 
 def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> dict[str, Any] | None:
-    """What the database has of a sample at these paths, and its ``_id``; ``None`` if there is no such sample."""
+    """A sample's values at these paths, and its ``_id``, as the database has them; ``None`` if there is no such
+    sample."""
     from bson import ObjectId
 
     if not ObjectId.is_valid(sample_id):
@@ -65,15 +66,15 @@ def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> 
 def update_document(
     dataset: fo.Dataset, document: dict[str, Any], values: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Set values of a sample, all at once, unless somebody has saved it since it was read.
+    """Set values of a sample in one step, unless somebody has saved it since it was read.
 
     Args:
         dataset: of the sample.
-        document: what was read of it, with ``filepath`` and ``last_modified_at``.
+        document: the sample as it was read, with ``filepath`` and ``last_modified_at``.
         values: by their paths.
 
     Returns:
-        What was set, with the new ``last_modified_at``; ``None``, and nothing was written, if somebody was faster.
+        The values with the new ``last_modified_at``; ``None`` if somebody has saved the sample: nothing was written.
 
     Raises:
         StoreError: the sample would be larger than the database allows; nothing was written.
@@ -89,7 +90,7 @@ def update_document(
     condition = {name: document[name] for name in ("_id", "last_modified_at")}
     try:
         done = dataset._sample_collection.update_one(condition, {"$set": values})
-    # The driver's or the server's limit, whichever is met.
+    # The limit of the driver or of the server, whichever is met first.
     except (DocumentTooLarge, WriteError) as error:
         if isinstance(error, WriteError) and error.code not in TOO_LARGE:
             raise
@@ -99,7 +100,7 @@ def update_document(
         ) from None
     if not done.matched_count:
         return None
-    # As FiftyOne itself does after it has written past the samples that somebody holds.
+    # FiftyOne does the same after its own updates in bulk: samples in memory must not be stale.
     fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[document["_id"]])
     return values
 
@@ -107,14 +108,16 @@ def update_document(
 def people_values(
     samples: Samples, fields: Fields, names: Sequence[str]
 ) -> Iterator[tuple[str, str, list[tuple]]]:
-    """Attributes of the people of all samples with people fields, read without their masks.
+    """Attributes of all people, read without their masks.
 
     Args:
         samples: a dataset or view; of a view that filters labels, only the people that it shows.
+        fields: of the people.
         names: of the attributes.
 
     Yields:
-        A sample's id, its path, and a tuple of attributes per person; ``None`` for one that is not set.
+        A sample's id and path, and for each of its people a tuple of the attributes, ``None`` for one that is not set.
+        Samples without people fields are left out.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_fields`.
@@ -127,7 +130,7 @@ def people_values(
 
 
 def _with_all_fields(samples: Samples) -> Samples:
-    """The same samples and labels, whatever fields a view hides."""
+    """The same samples and labels, with the fields that a view hides."""
     from fiftyone import ExcludeFields, SelectFields
 
     view = samples._dataset.view()
@@ -139,12 +142,12 @@ def _with_all_fields(samples: Samples) -> Samples:
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A sample as it was in the database."""
+    """A copy of a sample as it was in the database."""
 
     document: dict[str, Any]
-    """What the database has: masks are compressed bytes."""
+    """As the database has it: masks are compressed bytes."""
     sample: fo.Sample
-    """The same as a sample that is in no dataset: changing it changes nothing else."""
+    """The same as a FiftyOne sample that belongs to no dataset: changing it changes nothing else."""
 
     @property
     def time(self) -> datetime:
@@ -166,7 +169,7 @@ class StoredSample:
         return cls(document, fo.Sample.from_dict(deepcopy(document)))
 
     def labels(self, fields: Fields) -> dict[str, dict[str, Any]]:
-        """What the database has of each label, without its mask, by the label's id."""
+        """By label id, what the database has of the label, without its mask."""
         lists = [self.document[name] or {} for name in (fields.people, fields.parts, fields.keypoints)]
         labels = [label for of in lists for label in of.get("detections") or of.get("keypoints") or []]
         return {
@@ -175,15 +178,15 @@ class StoredSample:
         }
 
     def save(self, dataset: fo.Dataset, fields: Fields, changed: Collection[str]) -> StoredSample | None:
-        """Write the people fields of :attr:`sample`, all at once.
+        """Write the people fields of :attr:`sample` in one step.
 
         Args:
-            dataset: of the sample.
-            fields: as they were read.
-            changed: ids of labels that differ from :attr:`document`; new labels need not be named.
+            dataset: that the sample was loaded from.
+            fields: that were loaded.
+            changed: ids of the labels that were changed; new ones need not be among them.
 
         Returns:
-            The sample as it is now; ``None``, and nothing was written, if somebody has saved it since it was read.
+            The sample as it is now; ``None`` if somebody has saved it since it was loaded: nothing was written.
 
         Raises:
             StoreError: as :func:`update_document`.

@@ -1,4 +1,4 @@
-"""Average precision of people under any similarity, by pycocotools' own matching and accumulation."""
+"""Average precision of people under any similarity, with the matching and accumulation of pycocotools."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-MOST_PEOPLE = 100
-"""Predictions per image that are looked at, best first, as in COCO."""
+MAX_PREDICTIONS = 100
+"""Per image, highest score first, as in COCO (``maxDets``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The predicted people of one image against its labelled ones."""
+    """The d predicted people of an image and the g people with the labels in question."""
 
     scores: np.ndarray
     """(d,) of the predictions."""
     similarity: np.ndarray
-    """(d, g) 0..1, of each prediction to each person with the labels in question: IoU, OKS, GPS or GPSm."""
-    excused: np.ndarray
-    """(d,) bool: predictions on something that is not labelled. They may match a person; if they match none,
-    they are no mistake."""
+    """(d, g) 0..1, of each prediction to each person: IoU, OKS, GPS or GPSm."""
+    ignored: np.ndarray
+    """(d,) bool: predictions on unlabelled pixels. They may match a person; if they match none, they are no mistake."""
 
 
 def average_precision(images: list[Candidates]) -> tuple[float, float] | None:
@@ -39,10 +38,10 @@ def average_precision(images: list[Candidates]) -> tuple[float, float] | None:
 
 
 class _Evaluation(COCOeval):
-    """COCOeval fed with similarities in place of files.
+    """COCOeval on similarities in place of files.
 
-    What is not labelled in an image is one crowd region beside its people: COCOeval lets any number of
-    predictions match such a region and leaves those out.
+    What is not labelled in an image is one crowd region beside its people: COCOeval lets any number of predictions
+    match it, and leaves those out.
     """
 
     def __init__(self, images: list[Candidates]):
@@ -51,7 +50,7 @@ class _Evaluation(COCOeval):
         self.params.imgIds = list(self.images)
         self.params.catIds = [1]
         self.params.areaRng, self.params.areaRngLbl = [[0, 1e10]], ["all"]
-        self.params.maxDets = [MOST_PEOPLE]
+        self.params.maxDets = [MAX_PREDICTIONS]
 
     def _prepare(self) -> None:
         # COCOeval takes the id 0 for "no match".
@@ -67,5 +66,5 @@ class _Evaluation(COCOeval):
 
     def computeIoU(self, imgId: int, catId: int) -> np.ndarray:
         image = self.images[imgId]
-        order = np.argsort(-image.scores, kind="mergesort")[:MOST_PEOPLE]
-        return np.column_stack([image.similarity, image.excused.astype(float)])[order]
+        order = np.argsort(-image.scores, kind="mergesort")[:MAX_PREDICTIONS]
+        return np.column_stack([image.similarity, image.ignored.astype(float)])[order]

@@ -1,4 +1,4 @@
-"""Labelled data to measure against: what is known of each image, and where nothing is.
+"""Ground truth of an evaluation: what is labelled on each image of a data set, and where nothing is known.
 
 Of the optional fields of :mod:`annotator.coco.extensions` it reads ``complete``, ``flaw``, ``carried`` and
 ``keypoints_pseudo``.
@@ -23,10 +23,11 @@ from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.labels.people import People, Person
 
 UNKNOWN = 255
-"""Part of a person's pixel that carries no part label."""
+"""In maps of parts: a person's pixel whose part is not labelled."""
 IUV_SCALE = 65535
+"""In files of dense labels: U or V of 1."""
 PART_ALONE = len(CHART_TO_PART) - 1
-"""Dense labels say this plus a part where the part is known and the chart is not."""
+"""In files of dense labels: this plus a part is a pixel whose part is labelled and whose chart is not."""
 
 
 @dataclass(frozen=True)
@@ -37,34 +38,39 @@ class DataSet:
     annotations: Path
     images: Path
     iuv: Path
-    """Dense labels, ``<image stem>.png``: 16 bit, channels chart (or :data:`PART_ALONE` + part), U · 65535, V · 65535
-    in the order that OpenCV reads them. The folder, and any file in it, may be missing."""
+    """Folder of dense labels, ``<image stem>.png``: 16 bit; channels, in the order that OpenCV reads them, chart (or
+    :data:`PART_ALONE` + part), U · 65535, V · 65535. The folder, and any file in it, may be missing."""
 
 
 @dataclass(slots=True)
-class TrueMaps:
-    """What is known of each pixel of an image, arrays (H, W)."""
+class GroundTruthMaps:
+    """The labels of each pixel of an image, arrays (H, W)."""
 
-    counted: np.ndarray
-    """bool: it is known whether a person is here."""
+    valid: np.ndarray
+    """bool: it is known whether a person is here; other pixels do not count."""
     person: np.ndarray
     """bool."""
     parts: np.ndarray
-    """uint8: 0 background, 1..14, or :data:`UNKNOWN` on people."""
+    """uint8, 0 for background, 1..14, or :data:`UNKNOWN` on people."""
     charts: np.ndarray
-    """uint8: 1..24 where there are dense labels, else 0."""
+    """uint8, 1..24 where there are dense labels, else 0."""
     u: np.ndarray
     """float32, 0..1, where ``charts`` > 0."""
     v: np.ndarray
     """float32, as ``u``."""
 
-    def only(self, person: Person, window: Box) -> TrueMaps:
-        """The maps of a window as if this person, which has a mask, were alone: others are background."""
+    def only(self, person: Person, window: Box) -> GroundTruthMaps:
+        """The maps of a window with this person, who has a mask, alone: all others are background.
+
+        Args:
+            person: of the image.
+            window: x, y, w, h in image pixels.
+        """
         here, there = shared_slices(window, person.box)
-        cut = TrueMaps(*(within(getattr(self, field.name), window).copy() for field in fields(self)))
+        cut = GroundTruthMaps(*(within(getattr(self, field.name), window).copy() for field in fields(self)))
         cut.person[:] = False
         cut.person[here] = person.mask[there]
-        cut.person &= cut.counted
+        cut.person &= cut.valid
         cut.charts *= cut.person
         cut.parts[:] = 0
         cut.parts[here][person.mask[there]] = part_labels(person)[there][person.mask[there]]
@@ -74,16 +80,16 @@ class TrueMaps:
 
 @dataclass(slots=True)
 class GroundTruth:
-    """An image of a data set and what is labelled on it."""
+    """An image of a data set with its labels."""
 
     source: DataSet
     image: People
     iuv: Path | None
-    """Its dense labels, if there are any."""
+    """The file of its dense labels, if there is one."""
 
     @property
     def complete(self) -> bool:
-        """Whether all people are labelled."""
+        """Whether everybody in the image is labelled."""
         return is_complete(self.image.extra)
 
     @property
@@ -92,56 +98,58 @@ class GroundTruth:
 
     @property
     def people(self) -> list[Person]:
-        """All of the image, crowds and people with a flaw included."""
+        """All people of the image, with crowds and people with a flaw."""
         return self.image.people
 
-    def unlabelled(self, needed: Sequence[bool]) -> np.ndarray:
-        """(H, W) bool: where it is not known whether there is a person, and if so, who.
+    def unlabelled(self, labelled: Sequence[bool]) -> np.ndarray:
+        """(H, W) bool, the pixels that do not count for some kind of label.
+
+        They are those of people without it (their masks or, if they have none, their boxes with a margin), and where
+        not everybody is labelled, all that is not around a person with it.
 
         Args:
-            needed: of each of :attr:`people`, whether it has the labels that count. The others are unknown:
-                their masks or, where they have none, their boxes with a margin.
+            labelled: for each of :attr:`people`, whether it has the labels in question.
         """
         width, height = self.image.size
-        unknown = np.full((height, width), not self.complete)
+        unlabelled = np.full((height, width), not self.complete)
         around = [surroundings(person.box, width, height) for person in self.people]
         if not self.complete:
-            for counts, window in zip(needed, around, strict=True):
+            for counts, window in zip(labelled, around, strict=True):
                 if counts:
-                    within(unknown, window)[:] = False
-        for person, counts, window in zip(self.people, needed, around, strict=True):
+                    within(unlabelled, window)[:] = False
+        for person, counts, window in zip(self.people, labelled, around, strict=True):
             if not counts and person.mask is None:
-                within(unknown, window)[:] = True
+                within(unlabelled, window)[:] = True
             elif not counts:
-                within(unknown, person.box)[person.mask] = True
-        # Last, so that a known person in front of others counts.
-        for person, counts in zip(self.people, needed, strict=True):
+                within(unlabelled, person.box)[person.mask] = True
+        # Last, so that a labelled person in front of others counts.
+        for person, counts in zip(self.people, labelled, strict=True):
             if counts and person.mask is not None:
-                within(unknown, person.box)[person.mask] = False
+                within(unlabelled, person.box)[person.mask] = False
             carried = person.extra.get("carried")
             if carried:
-                unknown |= decode_mask(carried, self.image.size)
-        return unknown
+                unlabelled |= decode_mask(carried, self.image.size)
+        return unlabelled
 
-    def maps(self) -> TrueMaps:
-        """All labels of the people with a mask, painted over each other as in training, the last on top.
+    def maps(self) -> GroundTruthMaps:
+        """The labels of all people with a mask, painted over each other as in training, the last on top.
 
         Raises:
             CocoError: dense labels that cannot be used, naming the file.
         """
         shape = self.image.size[::-1]
-        known = [has_mask(person) for person in self.people]
-        counted = ~self.unlabelled(known)
+        labelled = [has_mask(person) for person in self.people]
+        valid = ~self.unlabelled(labelled)
         mask, parts = np.zeros(shape, bool), np.zeros(shape, np.uint8)
-        for person, counts in zip(self.people, known, strict=True):
+        for person, counts in zip(self.people, labelled, strict=True):
             if counts:
                 within(mask, person.box)[person.mask] = True
                 within(parts, person.box)[person.mask] = part_labels(person)[person.mask]
-        mask &= counted
+        mask &= valid
         charts, alone, u, v = self._dense()
         charts *= mask
         parts = np.where(charts > 0, CHART_TO_PART[charts], np.where(mask & (alone > 0), alone, parts))
-        return TrueMaps(counted, mask, parts, charts, u, v)
+        return GroundTruthMaps(valid, mask, parts, charts, u, v)
 
     def _dense(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(H, W) charts, parts without a chart, U and V of the dense labels; all zero where there are none."""
@@ -154,17 +162,17 @@ class GroundTruth:
 
 
 class DenseLabels:
-    """The folder of a data set's dense labels, see :attr:`DataSet.iuv`: whose is which."""
+    """The files in a folder of dense labels, see :attr:`DataSet.iuv`."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._photos: dict[Path, Path] = {}
 
     def of(self, photo: Path) -> Path | None:
-        """The dense labels of a photo, by its ``file_name``; ``None`` if it has none.
+        """The file of a photo, given its ``file_name``; ``None`` if there is none.
 
         Raises:
-            ValueError: another photo, which was asked for before, has the same.
+            ValueError: the file is that of another photo, too.
         """
         path = self.folder / f"{photo.stem}.png"
         if not path.is_file():
@@ -175,60 +183,66 @@ class DenseLabels:
 
 
 def read_dense(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint16 of dense labels for an image of ``shape``, see :attr:`DataSet.iuv`.
+    """(H, W, 3) uint16 dense labels, see :attr:`DataSet.iuv`.
+
+    Args:
+        path: of the file.
+        shape: height and width of the image.
 
     Raises:
-        CocoError: they cannot be used; names the file.
+        CocoError: the file cannot be used; names it.
     """
     dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if dense is None or dense.dtype != np.uint16 or dense.shape != (*shape, 3):
         raise CocoError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
-    most = dense[..., 0].max(initial=0)
-    if most >= PART_ALONE + len(PARTS):
-        raise CocoError(f"{path}: channel 0: {most} is not a chart 0..24, or 24 + a part 1..14")
+    highest = dense[..., 0].max(initial=0)
+    if highest >= PART_ALONE + len(PARTS):
+        raise CocoError(f"{path}: channel 0: {highest} is not a chart 0..24, or 24 + a part 1..14")
     return dense
 
 
 def charts_and_parts(channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 charts, and parts where they alone are known, of the first channel of dense labels."""
+    """uint8 charts, and uint8 parts where only these are labelled, from the first channel of dense labels."""
     is_part = channel > PART_ALONE
     charts = np.where(is_part, 0, channel).astype(np.uint8)
     return charts, np.where(is_part, channel - PART_ALONE, 0).astype(np.uint8)
 
 
-def usable(person: Person) -> bool:
-    """Whether it is one person, without a flaw."""
-    return not person.crowd and not person.extra.get("flaw")
+def is_ignored(person: Person) -> bool:
+    """Whether a labelled person does not count: a crowd, or somebody with a flaw."""
+    return person.crowd or bool(person.extra.get("flaw"))
 
 
 def has_mask(person: Person) -> bool:
-    return usable(person) and person.mask is not None
+    """Whether a person that counts has a mask."""
+    return not is_ignored(person) and person.mask is not None
 
 
 def has_points(person: Person) -> bool:
-    """Whether it has surface points."""
-    return usable(person) and person.points is not None and len(person.points) > 0
+    """Whether a person that counts has surface points."""
+    return not is_ignored(person) and person.points is not None and len(person.points) > 0
 
 
 def has_part_masks(person: Person) -> bool:
-    """Whether it has the part masks that go with its surface points."""
+    """Whether a person that counts has surface points and the part masks that go with them."""
     return has_points(person) and bool(person.extra.get("dp_masks"))
 
 
 def has_keypoints(person: Person) -> bool:
-    return usable(person) and bool(labelled_keypoints(person).any())
+    """Whether a person that counts has keypoints that humans labelled."""
+    return not is_ignored(person) and bool(labelled_keypoints(person).any())
 
 
 def labelled_keypoints(person: Person) -> np.ndarray:
-    """(17,) bool: keypoints that people labelled, hidden ones included."""
+    """(17,) bool: keypoints that humans labelled, visible or hidden."""
     if person.keypoints is None:
         return np.zeros(len(KEYPOINTS), bool)
-    teacher = person.extra.get("keypoints_pseudo") or [0] * len(KEYPOINTS)
-    return (person.visibility > 0) & (np.array(teacher) == 0)
+    pseudo = person.extra.get("keypoints_pseudo") or [0] * len(KEYPOINTS)
+    return (person.visibility > 0) & (np.array(pseudo) == 0)
 
 
 def area(person: Person) -> float:
-    """COCO's ``area`` in pixels, else that of the mask, else of the box."""
+    """COCO's ``area`` in pixels; if it is not given, that of the mask or else of the box."""
     given = person.extra.get("area")
     if given:
         return float(given)
@@ -236,28 +250,28 @@ def area(person: Person) -> float:
 
 
 def foreground(person: Person) -> Person:
-    """The person with the union of its ``dp_masks`` in place of its mask."""
+    """A person whose mask is the union of the ``dp_masks``."""
     parts = decode_part_masks(person.extra["dp_masks"], person.box, tuple(person.extra["bbox"]))
     return Person(person.box, mask=parts > 0)
 
 
 def part_labels(person: Person) -> np.ndarray:
-    """(h, w) uint8 of the box: the person's parts, :data:`UNKNOWN` where it has none."""
+    """(h, w) uint8 parts in the person's box, :data:`UNKNOWN` where none is labelled."""
     if person.parts is None:
         return np.full((person.box[3], person.box[2]), UNKNOWN, np.uint8)
     return np.where(person.parts > 0, person.parts, np.uint8(UNKNOWN))
 
 
 def find_data_sets(data: list[Path], images: list[Path] | None = None) -> list[DataSet]:
-    """The data sets at paths that a user gave, under names of their own.
+    """The data sets at paths given by a user, each with a name of its own.
 
     Args:
-        data: each a folder with ``annotations.json``, ``images/`` and perhaps ``iuv/``, or a COCO-DensePose
-            file with these folders beside it.
-        images: the photo folder of each of ``data``, where it is not that one.
+        data: folders with ``annotations.json``, ``images/`` and perhaps ``iuv/``, or COCO-DensePose files with these
+            folders beside them.
+        images: folder of the photos for each of ``data``; default: ``images/``.
 
     Raises:
-        CocoError: a file or folder that is not there, naming it; not as many ``images`` as ``data``.
+        CocoError: a file or folder is missing, naming it; or there are not as many ``images`` as ``data``.
     """
     if images and len(images) != len(data):
         raise CocoError(f"{len(data)} --data but {len(images)} --images: give it for each or for none")
@@ -277,7 +291,7 @@ def find_data_sets(data: list[Path], images: list[Path] | None = None) -> list[D
 
 
 def read_ground_truth(source: DataSet, limit: int | None = None) -> Iterator[GroundTruth]:
-    """What is labelled on each image, in the order of the file, at most ``limit`` images.
+    """The ground truth of each image, in the order of the file, of at most ``limit`` images.
 
     Raises:
         CocoError: a missing or malformed field, naming file, record and field.
@@ -297,10 +311,10 @@ def read_ground_truth(source: DataSet, limit: int | None = None) -> Iterator[Gro
 
 
 def check_data_set(source: DataSet, limit: int | None = None) -> int:
-    """Read all that :func:`read_ground_truth` and :meth:`GroundTruth.maps` would, and count the images.
+    """Read everything once, so that an evaluation cannot fail half-way; returns the number of images.
 
     Raises:
-        CocoError: as these, and for no images at all.
+        CocoError: as of :func:`read_ground_truth` and :meth:`GroundTruth.maps`, and if there are no images.
     """
     count = 0
     for ground_truth in read_ground_truth(source, limit):

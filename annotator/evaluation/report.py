@@ -1,4 +1,4 @@
-"""Metrics of an evaluation: a value and what it rests on, and the tables made of them."""
+"""Metrics of an evaluation, each a value and the number of things it rests on, and tables of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ NOTHING = "nothing of it is labelled"
 
 
 def metric(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[str, Any]:
-    """A value and the number of people, images, points or pixels it rests on; ``reason`` where it is null."""
+    """A metric for the report.
+
+    Args:
+        value: ``None`` where it is not known.
+        reason: why, then.
+        rests_on: numbers of people, images, points or pixels that the value is of.
+    """
     if value is None:
         return {"value": None, "reason": reason, **rests_on}
     return {"value": round(float(value), 6), **rests_on}
 
 
 def share(part: float, whole: float, **rests_on: int) -> dict[str, Any]:
-    """``part`` of ``whole`` as a metric, null where ``whole`` is 0."""
+    """``part / whole`` as a metric, null where ``whole`` is 0."""
     return metric(part / whole if whole else None, **rests_on)
 
 
 def table(report: dict[str, Any]) -> str:
-    """The main metrics of one data set's report, the views side by side."""
+    """The main metrics of one data set's report as text, its views side by side."""
     views = [view for view in ("scene", "person") if view in report]
     lines = [f"{'':<38}" + "".join(f"{view:>26}" for view in views)]
     for label, path, places in ROWS:
@@ -31,7 +37,11 @@ def table(report: dict[str, Any]) -> str:
 
 
 def comparison(reports: dict[str, dict[str, Any]]) -> str:
-    """The main metrics of several reports of one data set as a Markdown table, for each view one beside another."""
+    """The main metrics of several reports of one data set as a Markdown table, side by side for each view.
+
+    Args:
+        reports: by the names for the table's head.
+    """
     views = [view for view in ("scene", "person") if all(view in report for report in reports.values())]
     columns = [(view, name) for view in views for name in reports]
     lines = [
@@ -72,7 +82,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("network, ms", "speed.network_ms", 1),
     ("everything, ms", "speed.all_ms", 1),
 )
-"""Label, place in a view's report, decimal places."""
+"""Of each line of a table: label, path in a view's report, decimal places."""
 
 
 def _find(report: dict[str, Any], path: str) -> dict[str, Any]:
@@ -82,7 +92,7 @@ def _find(report: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _cell(found: dict[str, Any], places: int) -> str:
-    """Value and what it rests on; empty for a metric that is not there or null."""
+    """Value and what it rests on; empty for a metric that is missing or null."""
     if found.get("value") is None:
         return ""
     counts = [f"{count:,} {name}" for name, count in found.items() if name != "value"]

@@ -25,8 +25,8 @@ WORKERS = 2
 """Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
 BATCHES_AHEAD = 2
 """Batches in each of the three steps, which bounds the memory."""
-MAX_HELD_PIXELS = 128_000_000
-"""Of photos kept for the zoom-in, 384 MB; when it is reached, no more are read until some are decoded."""
+MAX_HELD_PIXELS = 96_000_000
+"""Of photos kept for the zoom-in, 288 MB; when it is reached, no more are read until some are decoded."""
 NO_MEMORY = "too large for this machine's memory"
 
 

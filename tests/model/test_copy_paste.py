@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.evaluation.ground_truth import usable
+from annotator.evaluation.ground_truth import is_ignored
 from annotator.photos.reading import read_photo
 from model.augmentation import Augmentation
 from model.canvas import CHART, OWNER, PART, PERSON, paint
@@ -185,5 +185,5 @@ def test_who_is_hidden_has_no_points_left(records):
     canvas.labels[canvas.labels[..., OWNER] == 1] = 0
     _forget_hidden(canvas, areas)
     assert canvas.people[0].keypoints is None
-    assert not usable(canvas.people[0])
+    assert is_ignored(canvas.people[0])
     assert [person.keypoints is not None for person in canvas.people[1:]] == kept[1:]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from annotator.coco.reader import PERSON_CATEGORY, CocoError, read_coco, read_sections
+from annotator.coco.categories import PERSON_CATEGORY
+from annotator.coco.reader import CocoError, read_coco, read_sections
 from annotator.coco.writer import CocoWriter
 from tests.annotator.people_samples import dense_people, image, record
 

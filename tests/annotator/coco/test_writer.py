@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from pycocotools.coco import COCO
 
+from annotator.coco.categories import PERSON_CATEGORY
 from annotator.coco.encoding import annotation, image_record
-from annotator.coco.reader import PERSON_CATEGORY, CocoError, read_coco, read_sections
+from annotator.coco.reader import CocoError, read_coco, read_sections
 from annotator.coco.surface_points import PointSampling
 from annotator.coco.writer import CocoWriter
 from annotator.labels.people import People, Person

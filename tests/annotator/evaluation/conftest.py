@@ -1,12 +1,13 @@
 """Two people on a photo, and what is measured of what was found."""
 
 from collections.abc import Iterator
+from itertools import filterfalse
 
 import numpy as np
 import pytest
 
-from annotator.evaluation.evaluate import PersonView, SceneView
-from annotator.evaluation.ground_truth import DataSet, read_ground_truth, usable
+from annotator.evaluation.ground_truth import DataSet, is_ignored, read_ground_truth
+from annotator.evaluation.views import PersonView, SceneView
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
 from tests.annotator.labelled_photos import figure_at
@@ -31,12 +32,12 @@ def measure(source: DataSet, found: list[list[Person]], surface: Surface | None 
 
 
 def measure_people(source: DataSet, found: list[Person | None], surface: Surface | None = None) -> dict:
-    """Report of the person view, given what was found for each usable person."""
+    """Report of the person view, given what was found for each person that counts."""
     view = PersonView(surface)
     people = iter(found)
     for ground_truth in read_ground_truth(source):
         maps = ground_truth.maps()
-        for true in filter(usable, ground_truth.people):
+        for true in filterfalse(is_ignored, ground_truth.people):
             view.add(ground_truth, maps, true, next(people))
     return view.report()
 
@@ -48,10 +49,10 @@ def value(report: dict, path: str) -> float | None:
     return report["value"]
 
 
-def every_figure(report: dict) -> Iterator[dict]:
+def every_metric(report: dict) -> Iterator[dict]:
     for entry in report.values():
         if isinstance(entry, dict):
             if "value" in entry:
                 yield entry
             else:
-                yield from every_figure(entry)
+                yield from every_metric(entry)

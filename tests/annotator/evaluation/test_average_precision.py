@@ -14,11 +14,11 @@ from annotator.geometry.crops import overlap
 from annotator.labels.people import Person
 
 
-def candidates(similarity, scores=None, excused=None) -> Candidates:
+def candidates(similarity, scores=None, ignored=None) -> Candidates:
     similarity = np.array(similarity, float)
     count = len(similarity)
     scores = np.linspace(1, 0.5, count) if scores is None else np.array(scores)
-    return Candidates(scores, similarity, np.zeros(count, bool) if excused is None else np.array(excused))
+    return Candidates(scores, similarity, np.zeros(count, bool) if ignored is None else np.array(ignored))
 
 
 NOBODY = Candidates(np.zeros(0), np.zeros((0, 1)), np.zeros(0, bool))
@@ -34,9 +34,9 @@ NOBODY = Candidates(np.zeros(0), np.zeros((0, 1)), np.zeros(0, bool))
         ([NOBODY], 0, 0),
         ([candidates([[1], [1]])], 1, 1),  # a second prediction, less certain, does not lower it
         ([candidates([[0], [1]])], 0.5, 0.5),  # one that is more certain and wrong does
-        ([candidates([[0], [1]], excused=[True, False])], 1, 1),  # unless it lies on what is not labelled
-        ([candidates([[1], [0]], excused=[True, True])], 1, 1),  # an excused one may still be a person
-        ([candidates([[0], [0], [1]], excused=[True, True, False])], 1, 1),
+        ([candidates([[0], [1]], ignored=[True, False])], 1, 1),  # unless it lies on what is not labelled
+        ([candidates([[1], [0]], ignored=[True, True])], 1, 1),  # an ignored one may still be a person
+        ([candidates([[0], [0], [1]], ignored=[True, True, False])], 1, 1),
     ],
 )
 def test_by_hand(images, ap, ap50):

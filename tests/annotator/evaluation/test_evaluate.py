@@ -1,5 +1,3 @@
-"""None"""
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +5,9 @@ import numpy as np
 import pytest
 
 from annotator.coco.rle import encode_mask
-from annotator.evaluation.evaluate import VIEWS, _Run, match
+from annotator.evaluation.evaluate import VIEWS, _Evaluation
 from annotator.evaluation.ground_truth import read_ground_truth
+from annotator.evaluation.matching import match_people
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import CHART_MIRROR, PART_MIRROR
@@ -37,7 +36,7 @@ SCENE_SHARES = (
 
 
 @pytest.mark.parametrize("dense", [False, True])
-def test_the_truth_itself_is_perfect(tmp_path: Path, surface: Surface, dense: bool):
+def test_the_ground_truth_itself_is_perfect(tmp_path: Path, surface: Surface, dense: bool):
     images = [[LEFT], [LEFT, RIGHT], []]
     source = write_data(tmp_path, images, dense=dense)
     scene = measure(source, images, surface)
@@ -82,7 +81,7 @@ def test_the_truth_itself_is_perfect(tmp_path: Path, surface: Surface, dense: bo
     ],
     ids=["mask", "parts", "charts", "keypoints", "visibility", "u"],
 )
-def test_a_wrong_label_lowers_its_own_figure(
+def test_a_wrong_label_lowers_its_own_metric(
     tmp_path: Path, surface: Surface, wrong: Person, lowered: dict[str, float]
 ):
     source = write_data(tmp_path, [[LEFT]])
@@ -151,7 +150,7 @@ def test_the_same_masks_measured_twice(tmp_path: Path):
     assert value(scene, "parts.person") == value(person, "parts.person") == expected
 
 
-def test_an_incomplete_image_excuses_what_lies_apart(tmp_path: Path):
+def test_on_an_incomplete_image_what_lies_apart_is_ignored(tmp_path: Path):
     for complete, iou, right in ((True, 0.5, 0.0), (False, 1.0, None)):
         folder = tmp_path / str(complete)
         source = write_data(folder, [[LEFT]], image={"complete": complete})
@@ -215,12 +214,12 @@ def test_reading_photos_without_people_takes_no_time_of_the_person_view(
     tmp_path: Path, tiny_network: Network
 ):
     ground_truths = list(read_ground_truth(write_data(tmp_path, [[], [replace(LEFT, crowd=True)], [LEFT]])))
-    run = _Run(tiny_network, Settings(), None, VIEWS)
+    run = _Evaluation(tiny_network, Settings(), None, VIEWS)
     for ground_truth, seen in zip(ground_truths, (False, False, True), strict=True):
         list(run.measure([ground_truth]))
         assert (run.seconds["person"] > 0) == seen
         assert run.seconds["scene"] > 0
-    assert (run.images, run.shown) == (3, {"scene": 3, "person": 1})
+    assert (run.images, run.counts) == (3, {"scene": 3, "person": 1})
 
 
 def test_parts_of_a_photo_without_part_labels_do_not_count(tmp_path: Path):
@@ -235,12 +234,12 @@ def test_matching_is_the_best_for_all_together():
     # The first prediction fits both, the second only the left one.
     left, right = figure_at(10, 20), figure_at(20, 20)
     first, second = figure_at(14, 20), figure_at(2, 20)
-    assert match([left, right], [first, second]) == [second, first]
-    assert match([left, right], [first]) == [first, None]
-    assert match([left], [RIGHT]) == [None]
-    assert match([], [first]) == []
-    assert match([left], []) == [None]
-    assert match([replace(left, crowd=True), replace(left, mask=None)], [left]) == [None, left]
+    assert match_people([left, right], [first, second]) == [second, first]
+    assert match_people([left, right], [first]) == [first, None]
+    assert match_people([left], [RIGHT]) == [None]
+    assert match_people([], [first]) == []
+    assert match_people([left], []) == [None]
+    assert match_people([replace(left, crowd=True), replace(left, mask=None)], [left]) == [None, left]
 
 
 def test_distances_on_the_real_body(shared: Path, tmp_path: Path):

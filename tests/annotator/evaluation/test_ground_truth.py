@@ -36,7 +36,7 @@ def everything_but(x: int, y: int, w: int, h: int) -> np.ndarray:
 def test_a_complete_image_counts_everywhere(tmp_path: Path):
     ground_truth = one(write_data(tmp_path, [[figure_at(10, 20)]]))
     maps = ground_truth.maps()
-    assert maps.counted.all()
+    assert maps.valid.all()
     assert maps.person.sum() == 30 * 60
     assert box(maps.person, 10, 20, 30, 60).all()
     assert not maps.parts[~maps.person].any()
@@ -47,7 +47,7 @@ def test_an_incomplete_image_counts_around_people_with_a_mask(tmp_path: Path):
     people = [figure_at(10, 20), figure_at(80, 20, mask=None)]
     ground_truth = one(write_data(tmp_path, [people], image={"complete": False}))
     # A tenth of the width and of the height on each side.
-    assert (ground_truth.maps().counted == ~everything_but(7, 14, 36, 72)).all()
+    assert (ground_truth.maps().valid == ~everything_but(7, 14, 36, 72)).all()
 
 
 @pytest.mark.parametrize(
@@ -62,21 +62,21 @@ def test_unknown_regions_do_not_count(tmp_path: Path, changes: dict, fields: dic
     people = [figure_at(10, 20), figure_at(70, 20, **changes)]
     ground_truth = one(write_data(tmp_path, [people], people=[{}, fields]))
     maps = ground_truth.maps()
-    assert (maps.counted == everything_but(*uncounted)).all()
+    assert (maps.valid == everything_but(*uncounted)).all()
     assert maps.person.sum() == 30 * 60
 
 
 def test_a_known_person_in_front_of_a_crowd_counts(tmp_path: Path):
     people = [figure_at(10, 20), figure_at(5, 15, 60, 70, crowd=True)]
     maps = one(write_data(tmp_path, [people])).maps()
-    assert box(maps.counted, 10, 20, 30, 60).all()
-    assert maps.counted.sum() == SIZE[0] * SIZE[1] - 60 * 70 + 30 * 60
+    assert box(maps.valid, 10, 20, 30, 60).all()
+    assert maps.valid.sum() == SIZE[0] * SIZE[1] - 60 * 70 + 30 * 60
 
 
 def test_what_is_carried_counts_neither_as_person_nor_as_background(tmp_path: Path):
     bag = encode_mask(np.ones((20, 20), bool), (30, 40, 20, 20), SIZE)
     maps = one(write_data(tmp_path, [[figure_at(10, 20)]], people=[{"carried": bag}])).maps()
-    assert (maps.counted == everything_but(30, 40, 20, 20)).all()
+    assert (maps.valid == everything_but(30, 40, 20, 20)).all()
     assert maps.person.sum() == 30 * 60 - 10 * 20
 
 
@@ -108,7 +108,7 @@ def test_one_person_alone(tmp_path: Path, dense: bool):
     assert not alone.parts[~alone.person].any()
     assert (alone.charts > 0).any() == dense
     assert not alone.charts[~alone.person].any()
-    assert alone.counted.all()
+    assert alone.valid.all()
 
 
 def test_keypoints_of_a_teacher_are_not_labelled(tmp_path: Path):

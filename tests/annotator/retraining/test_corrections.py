@@ -123,7 +123,7 @@ def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     assert (labels[y : y + h, x : x + w, 0] == IGNORE).all()
     (source,) = find_data_sets([parts[2].folder])
     (ground_truth,) = read_ground_truth(source)
-    assert not ground_truth.maps().counted[y : y + h, x : x + w].any()
+    assert not ground_truth.maps().valid[y : y + h, x : x + w].any()
 
 
 def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(dataset, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 from copy import copy
+from dataclasses import replace
 
 import pytest
 
@@ -145,9 +146,9 @@ def test_a_folder_with_something_else_is_refused(reviewed, tmp_path):
         Retraining(reviewed, tmp_path, plan=SHORT)
 
 
-def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained):
+def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained, old_model):
     steps = []
-    outcome = Retraining(reviewed, retrained.out, plan=SHORT).run(steps.append)
+    outcome = Retraining(reviewed, retrained.out, model=old_model, plan=SHORT).run(steps.append)
     assert steps == [5]
     assert outcome.to_markdown() == retrained.outcome.to_markdown()
 
