@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,13 @@ from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.sample_people import replace_predictions
 from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth
 from annotator.labels.people import People, Provenance
-from annotator.retraining.corrections import BY_HUMANS, BY_MODEL, NOT_REVIEWED, write_corrections
+from annotator.retraining.corrections import (
+    BY_HUMANS,
+    BY_MODEL,
+    NOT_REVIEWED,
+    read_corrections,
+    write_corrections,
+)
 from model.sources import Record, Source, read_source
 from tests.annotator.labelled_photos import SIZE, figure_at
 
@@ -247,3 +254,22 @@ def test_too_few_corrections(dataset, tmp_path, states):
     with pytest.raises(FieldError, match=r"dp_people|at least 3"):
         write_corrections(dataset, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_corrections_that_cannot_be_read_leave_no_trace(dataset, tmp_path):
+    for _ in range(3):
+        add(dataset, tmp_path, "approved")
+    Path(dataset.values("dp_u.map_path")[1]).unlink()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        write_corrections(dataset, tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_what_a_killed_process_left_is_replaced(dataset, tmp_path):
+    for _ in range(3):
+        add(dataset, tmp_path, "approved")
+    (tmp_path / "out.partial" / "train").mkdir(parents=True)
+    parts = write_corrections(dataset, tmp_path / "out")
+    assert [part.photos for part in parts] == [1, 1, 1]
+    assert not (tmp_path / "out.partial").exists()
+    assert read_corrections(tmp_path / "out") == parts
