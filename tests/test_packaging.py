@@ -151,7 +151,8 @@ def test_annotator_works_without_keras_and_tensorflow():
     done = python(
         "import importlib, pkgutil, annotator\n"
         "for found in pkgutil.walk_packages(annotator.__path__, 'annotator.'):\n"
-        "    importlib.import_module(found.name)\n"
+        "    if not found.name.endswith('__main__'):\n"  # importing that runs the command
+        "        importlib.import_module(found.name)\n"
         "print('annotator.review.session' in sys.modules)",
         without=("jax", "keras", "tensorflow", "tf2onnx", "torch", "imgaug"),
     )
