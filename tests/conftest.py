@@ -139,7 +139,7 @@ class Mongod:
             command,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=end_with_parent,  # noqa: PLW1509
         )
 
     @classmethod
@@ -150,7 +150,7 @@ class Mongod:
         shutil.rmtree(cls.folder, ignore_errors=True)
 
 
-def _die_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask Linux to kill this process as soon as the tests are gone, even if they are killed."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

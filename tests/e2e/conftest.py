@@ -4,10 +4,18 @@ profile of its own."""
 import os
 import shutil
 import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import end_with_parent
 
 # As the command `app` starts it.
 os.environ["FIFTYONE_PLUGINS_CACHE_ENABLED"] = "true"
@@ -63,12 +71,29 @@ def free_port() -> int:
 @pytest.fixture(scope="package")
 def server(database) -> Iterator[str]:
     """The address of an App's server for all datasets."""
-    from fiftyone.core.service import ServerService
-
     port = free_port()
-    service = ServerService(port, address="127.0.0.1", do_not_track=True)
-    yield f"http://127.0.0.1:{port}"
-    service.stop()
+    command = [sys.executable, "main.py", "--port", str(port), "--address", "127.0.0.1"]
+    folder = Path(find_spec("fiftyone").origin).parent / "server"
+    # Not by FiftyOne's own call, which gives up after a minute on a busy machine.
+    process = subprocess.Popen(command, cwd=folder, preexec_fn=end_with_parent)  # noqa: PLW1509
+    address = f"http://127.0.0.1:{port}"
+    wait_for(f"{address}/fiftyone")
+    yield address
+    process.terminate()
+    process.wait()
+
+
+def wait_for(url: str, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=10).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @pytest.fixture
