@@ -13,7 +13,6 @@ from annotator.retraining.progress import Progress, last_run
 from annotator.runs.dataset_import import import_labels
 
 from .model.conftest import write_source
-from .model.tiny import tiny_network
 
 SHORT = FineTuning(epochs=2, steps=1, size=64)
 
@@ -74,6 +73,7 @@ def old_model(tmp_path_factory) -> Path:
     from model.cascade import Cascade
     from model.export import export_onnx
     from model.weights import save_weights
+    from tests.model.tiny import tiny_network
 
     cascade, path = Cascade(tiny_network()), tmp_path_factory.mktemp("old") / "tiny.onnx"
     save_weights(cascade, path.with_suffix(".npz"))
