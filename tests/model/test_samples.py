@@ -155,7 +155,7 @@ def test_an_unreadable_photo_is_named(figures):
         make_sample(broken, VIEW, None, np.random.default_rng(0))
 
 
-def test_second_votes_point_at_the_pelvis(figures):
+def test_second_vectors_point_at_the_pelvis(figures):
     keypoints = np.array(person()["keypoints"]).reshape(17, 3)
     keypoints[11], keypoints[12] = (20, 50, 2), (40, 54, 1)
     view = dataclasses.replace(VIEW, head_vector_targets=("head", "pelvis"))

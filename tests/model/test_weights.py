@@ -10,10 +10,13 @@ from model.presets import PRESETS
 from model.weights import WeightsError, load_weights, mix_weights, open_cascade, save_weights
 from tests.model.tiny import tiny_network
 
+# The backbone of `lite` is most of such a file.
+NETWORK = dataclasses.replace(tiny_network(), backbone_width=1.0)
+
 
 @pytest.fixture(scope="module")
 def first() -> Cascade:
-    return Cascade(tiny_network(), ("person",))
+    return Cascade(NETWORK, ("person",))
 
 
 def test_reopens_from_the_file_alone(first, tmp_path):
@@ -35,14 +38,14 @@ def test_half_size(first, tmp_path):
 
 def test_fills_a_longer_cascade_and_says_what_is_missing(first, tmp_path):
     save_weights(first, tmp_path / "w.npz")
-    longer = Cascade(tiny_network(), ("person", "parts"))
+    longer = Cascade(NETWORK, ("person", "parts"))
     assert load_weights(longer, tmp_path / "w.npz") == ["parts"]
     np.testing.assert_array_equal(longer.get_layer("person").kernel, first.get_layer("person").kernel)
 
 
 def test_writes_only_the_layers_that_are_wanted(first, tmp_path):
     save_weights(first, tmp_path / "w.npz", layers=first.backbone_layers)
-    other = Cascade(tiny_network(), ("person",))
+    other = Cascade(NETWORK, ("person",))
     own = np.array(other.get_layer("person").kernel)
     assert load_weights(other, tmp_path / "w.npz") == ["person"]
     np.testing.assert_array_equal(
@@ -52,14 +55,14 @@ def test_writes_only_the_layers_that_are_wanted(first, tmp_path):
 
 
 def test_the_mean_of_two_networks(first, tmp_path):
-    other = Cascade(tiny_network(), ("person",))
+    other = Cascade(NETWORK, ("person",))
     save_weights(first, tmp_path / "a.npz")
     save_weights(other, tmp_path / "b.npz", "float16")
     mix_weights(tmp_path / "a.npz", tmp_path / "b.npz", 0.25, tmp_path / "m.npz")
     mean = open_cascade(tmp_path / "m.npz")
     for a, b, m in zip(first.variables, other.variables, mean.variables, strict=True):
         np.testing.assert_allclose(m, 0.25 * np.array(a) + 0.75 * np.array(b), rtol=1e-3, atol=3e-4)
-    save_weights(Cascade(tiny_network(), ("person", "parts")), tmp_path / "more.npz")
+    save_weights(Cascade(NETWORK, ("person", "parts")), tmp_path / "more.npz")
     with pytest.raises(WeightsError, match=r"more\.npz hold different networks"):
         mix_weights(tmp_path / "a.npz", tmp_path / "more.npz", 0.5, tmp_path / "none.npz")
     assert not (tmp_path / "none.npz").exists()
@@ -79,18 +82,18 @@ def test_names_broken_files(tmp_path, content):
         open_cascade(tmp_path / "w.npz")
 
 
-def test_weights_made_for_other_votes_lack_head_vectors_only(tmp_path):
-    one = Cascade(dataclasses.replace(tiny_network(), head_vector_targets=("head",)))
+def test_weights_made_for_other_targets_lack_head_vectors_only(tmp_path):
+    one = Cascade(dataclasses.replace(NETWORK, head_vector_targets=("head",)))
     save_weights(one, tmp_path / "w.npz")
-    two = Cascade(tiny_network())
+    two = Cascade(NETWORK)
     assert load_weights(two, tmp_path / "w.npz") == ["head_vectors"]
     assert two.get_layer("head_vectors").filters == 4
-    for name in ("heads_features_conv", "charts"):
+    for name in ("head_vectors_features_conv", "charts"):
         np.testing.assert_array_equal(two.get_layer(name).kernel, one.get_layer(name).kernel)
 
 
 def test_a_stage_net_that_reads_more_answers_as_before(tmp_path):
-    preset = tiny_network()
+    preset = NETWORK
     less = dataclasses.replace(preset.stages["keypoints"], reads=("parts",))
     old = Cascade(dataclasses.replace(preset, stages={**preset.stages, "keypoints": less}))
     save_weights(old, tmp_path / "w.npz")
@@ -105,9 +108,9 @@ def test_a_stage_net_that_reads_more_answers_as_before(tmp_path):
 
 @pytest.mark.parametrize("net", ["context", "pose"])
 def test_a_net_beside_the_stages_that_the_file_lacks_has_nothing_to_say(tmp_path, net):
-    old = Cascade(dataclasses.replace(tiny_network(), **{net: None}))
+    old = Cascade(dataclasses.replace(NETWORK, **{net: None}))
     save_weights(old, tmp_path / "w.npz")
-    new = Cascade(tiny_network())
+    new = Cascade(NETWORK)
     assert load_weights(new, tmp_path / "w.npz") == []
     image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
     for name, value in old(image).items():

@@ -13,11 +13,11 @@ from model.config import make_config
 from model.evaluation import THESIS_IOU, write_report
 from model.export import export_onnx
 from model.plots import plot_run
-from model.presets import PRESETS
 from model.sources import Source
 from model.training import Run
 from model.weights import save_arrays
 from tests.annotator.full_disk import full_disk
+from tests.model.tiny import tiny_network
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def write_table(run: Run) -> None:
 
 def write_graph(run: Run) -> None:
     images = np.zeros((1, 64, 64, 3), np.uint8)
-    export_onnx(Cascade(PRESETS["lite"]), run.out / "model.onnx", images, model_id="x", raw=True)
+    export_onnx(Cascade(tiny_network()), run.out / "model.onnx", images, model_id="x", raw=True)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def tiny_network() -> CascadeConfig:
         taps=((4, 8), (8, 8)),
         feature_width=8,
         stages={name: replace(stage, **narrow) for name, stage in lite.stages.items()},
-        context=replace(lite.context, width=8, squeeze=8, skip=4),
+        context=replace(lite.context, width=8, squeeze=8, skip=4, dilations=(1,)),
         pose=replace(lite.pose, bottom=8, widths=(8, 8, 4, 4), head=8),
     )
 
