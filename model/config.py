@@ -28,7 +28,7 @@ from pydantic.dataclasses import dataclass
 from model.augmentation import Augmentation
 from model.fields import CHECKED, Share, Side
 from model.losses import Term
-from model.presets import PRESETS, CascadeConfig, StageNet
+from model.presets import PRESETS, CascadeConfig, Preset, StageNet
 from model.sources import DataError, Source
 
 
@@ -98,7 +98,7 @@ class RunConfig:
         pydantic.ValidationError: a value that is not allowed; see :func:`config_from_dict` for readable errors.
     """
 
-    preset: Literal["thesis", "lite"]
+    preset: Preset
     data: tuple[Source, ...] = ()
     validation: tuple[Source, ...] = ()
     validation_share: Share = 0.05

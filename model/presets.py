@@ -163,7 +163,8 @@ def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, Stage
 _WIDE = (32, 64, 128)
 _LITE = (24, 48, 64)
 
-PRESETS: dict[str, CascadeConfig] = {
+Preset = Literal["thesis", "lite"]
+PRESETS: dict[Preset, CascadeConfig] = {
     # The reference network of the thesis this project grew from: 24.5 M parameters.
     "thesis": CascadeConfig(
         preset="thesis",

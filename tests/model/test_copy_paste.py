@@ -130,7 +130,7 @@ def test_an_occluder_is_background(records, empty):
     assert covered > 100
 
 
-def test_nothing_happens_without_stock_or_share(records, empty):
+def test_nothing_happens_without_sources_or_share(records, empty):
     for sources, copy_paste in (
         (CopyPasteSources(), ALWAYS),
         (CopyPasteSources.from_records([records], [1.0], [empty]), CopyPaste()),

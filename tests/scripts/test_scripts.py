@@ -113,24 +113,24 @@ MOVENET_POSE = {
 
 
 def test_convert_movenet_keeps_the_function(tmp_path):
-    donor = Cascade(PRESETS["lite"])
+    movenet = Cascade(PRESETS["lite"])
     rng = np.random.default_rng(0)
-    for layer in donor.layers:
-        if layer.name in donor.backbone_layers and isinstance(layer, keras.layers.BatchNormalization):
+    for layer in movenet.layers:
+        if layer.name in movenet.backbone_layers and isinstance(layer, keras.layers.BatchNormalization):
             scale, _, mean, variance = layer.get_weights()
             one = np.full_like(scale, np.sqrt(1 + layer.epsilon))
             layer.set_weights([one, rng.normal(0, 0.1, scale.shape), mean, variance])
-    kernel = donor.get_layer("pose_keypoints").kernel
+    kernel = movenet.get_layer("pose_keypoints").kernel
     kernel.assign(rng.normal(0, 0.1, kernel.shape))
     out = tmp_path / "movenet.npz"
-    result = run("convert-movenet", movenet_like(donor, tmp_path), out)
+    result = run("convert-movenet", movenet_like(movenet, tmp_path), out)
     assert result.returncode == 0, result.stderr[-2000:]
     cascade = Cascade(PRESETS["lite"])
     assert load_weights(cascade, out) == list(cascade.stage_nets)
     image = rng.integers(0, 255, (1, 64, 64, 3)).astype("float32")
     for layer in (TAPS[2], "pose_keypoints"):
         expected, actual = (
-            np.array(keras.Model(net.input, net.get_layer(layer).output)(image)) for net in (donor, cascade)
+            np.array(keras.Model(net.input, net.get_layer(layer).output)(image)) for net in (movenet, cascade)
         )
         assert np.ptp(expected) > 1e-3
         np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
