@@ -56,7 +56,7 @@ export interface QueueItem {
     open: number;
 }
 
-/** See annotator/review_queue.py. */
+/** See annotator/review/queue.py. */
 export interface QueueQuery {
     states: string[];
     reasons: string[];
@@ -89,7 +89,7 @@ export interface ScoreColumn {
     histogram: number[];
 }
 
-/** See annotator/score_table.py. */
+/** See annotator/review/score_table.py. */
 export interface ScoreTable {
     columns: ScoreColumn[];
     people: number;
