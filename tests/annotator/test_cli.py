@@ -242,18 +242,17 @@ def test_version(capsys: pytest.CaptureFixture):
 )
 def test_help_needs_no_heavy_package(arguments: list[str]):
     code = (
-        "import sys\nfrom annotator.cli import main\n"
+        "import sys, time\nfrom annotator.cli import main\n"
         f"try:\n    main({arguments!r})\nfinally:\n"
         "    heavy = {'keras', 'tensorflow', 'jax', 'fiftyone', 'onnxruntime', 'sklearn', 'cv2'}\n"
         "    print('heavy:', sorted(heavy & set(sys.modules)))\n"
+        "    print(time.process_time())\n"
     )
-    best = float("inf")
-    for _ in range(3):  # the quickest of three: other processes may be busy
-        begin = time.perf_counter()
-        result = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        best = min(best, time.perf_counter() - begin)
-    assert "usage: densepose-annotator" in result.stdout
-    assert result.stdout.splitlines()[-1] == "heavy: []"
-    assert best < 1
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    *usage, heavy, seconds = result.stdout.splitlines()
+    assert "usage: densepose-annotator" in "\n".join(usage)
+    assert heavy == "heavy: []"
+    # Of the processor: others may be busy with it, too.
+    assert float(seconds) < 1

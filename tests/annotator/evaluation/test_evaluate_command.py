@@ -59,7 +59,7 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
         assert 0 < network <= everything
     assert report["model"]["model_id"] == Network().info.model_id
     assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
-    assert report["settings"]["split"]["blur"] == VoteSettings().blur
+    assert report["settings"]["votes"]["blur"] == VoteSettings().blur
     assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
     printed = capsys.readouterr()
     assert f"examples: 3 images, {len(people)} people, 0 not usable" in printed.out
@@ -85,7 +85,7 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
     report = json.loads(out.read_text())
     data = report["data"]["labels"]
     assert (data["images"], "scene" in data, "person" in data) == (1, True, False)
-    assert (report["settings"]["confidence"], report["settings"]["split"]["apart"]) == (0.9, 0)
+    assert (report["settings"]["confidence"], report["settings"]["votes"]["min_distance"]) == (0.9, 0)
     assert report["surface"] is None
     assert main([*command, "--view", "person"]) == 0
     data = json.loads(out.read_text())["data"]["labels"]
@@ -133,7 +133,7 @@ def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
         (["--report", "{tmp}/none/r.json"], "none: no such folder"),
         (["--surface", "{tmp}/none.npz"], "none.npz: no such surface file"),
         (["--model", "{tmp}/none.onnx"], "none.onnx: no such model file"),
-        (["--vote-threshold", "0"], "votes must be above 0"),
+        (["--vote-threshold", "0"], "vote_threshold must be above 0"),
         (["--images", "{tmp}/none"], "none: no such folder"),
     ],
 )
