@@ -96,7 +96,7 @@ def test_people_in_photos_zoom_ins_and_boxes_are_grouped_as_the_settings_say(
     settings = Settings(grouping=grouping)
     (whole,) = annotate([photo], tiny_network, replace(settings, zoom_in=False))
     (both,) = annotate([photo], tiny_network, settings)
-    closer = zoom_in(photo, People(SIZE, [_block(LEFT), _block(RIGHT)]), tiny_network, settings)
+    closer = zoom_in(read_photo(photo), People(SIZE, [_block(LEFT), _block(RIGHT)]), tiny_network, settings)
     in_boxes = label_boxes(read_photo(photo), [LEFT[:4], RIGHT[:4]], tiny_network, settings)
     for people in (whole.people.people, both.people.people, closer.people, in_boxes):
         np.testing.assert_allclose(boxes(people), [LEFT[:4], RIGHT[:4]], atol=3)
@@ -107,7 +107,7 @@ def test_where_dbscan_finds_nobody_nobody_is_labelled(photo: Path, tiny_network:
     (result,) = annotate([photo], tiny_network, settings)
     assert result.people.people == []
     first = People(SIZE, [_block(LEFT)])
-    assert zoom_in(photo, first, tiny_network, settings).people == first.people
+    assert zoom_in(read_photo(photo), first, tiny_network, settings).people == first.people
     assert label_boxes(read_photo(photo), [LEFT[:4]], tiny_network, settings) == [None]
 
 
