@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import end_with_parent
 
@@ -26,6 +26,11 @@ CHROMIUM_ARGUMENTS = [
     "--enable-unsafe-swiftshader",
     "--disable-background-networking",
 ]
+
+
+PATIENCE = 120_000
+"""Milliseconds that a busy machine may take for what an idle one does at once."""
+expect.set_options(timeout=PATIENCE)
 
 
 # Of this package, not of the session: while Playwright runs, FiftyOne's operators find an event loop that is not theirs.
@@ -47,6 +52,7 @@ def new_page(browser: Browser, dataset) -> Iterator[Callable[[], Page]]:
 
     def open_page() -> Page:
         contexts.append(browser.new_context(viewport={"width": 1500, "height": 950}))
+        contexts[-1].set_default_timeout(PATIENCE)
         page = contexts[-1].new_page()
         # The App's own switch: without its advertisement, which comes at any time and swallows the clicks.
         page.add_init_script("window.IS_PLAYWRIGHT = true")

@@ -83,7 +83,7 @@ class Panel:
                 return wanted ? shown === wanted : shown;
             }""",
             arg=wanted,
-            timeout=MINUTE,
+            timeout=3 * MINUTE,
         )
 
     def show(self, number: int) -> None:
