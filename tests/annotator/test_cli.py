@@ -129,6 +129,14 @@ def test_a_stopped_command_says_what_comes_of_it(
     assert capsys.readouterr().err == f"\nstopped; {words}\n"
 
 
+def test_the_options_of_app_reach_it(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    monkeypatch.setattr("annotator.app.run", lambda photos, **options: seen.append((photos, options)) or 0)
+    assert main(["app", "photos", "--grouping", "dbscan", "--no-zoom-in", "--no-browser", "--port", "7"]) == 0
+    options = {"name": None, "port": 7, "address": "localhost", "browser": False}
+    assert seen == [(Path("photos"), options | {"zoom_in": False, "grouping": "dbscan"})]
+
+
 def test_who_asks_for_it_sees_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DENSEPOSE_ANNOTATOR_TRACEBACK", "1")
     result = run("info", tmp_path / "x.onnx")
