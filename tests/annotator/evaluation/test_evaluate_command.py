@@ -87,9 +87,14 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
     assert (data["images"], "scene" in data, "person" in data) == (1, True, False)
     assert (report["settings"]["confidence"], report["settings"]["votes"]["min_distance"]) == (0.9, 0)
     assert report["surface"] is None
+    assert report["settings"]["grouping"] == "votes"
+    command = [*command[:-2], "--grouping", "dbscan", "--eps", "0.02", "--min-samples", "90"]
     assert main([*command, "--view", "person"]) == 0
-    data = json.loads(out.read_text())["data"]["labels"]
+    report = json.loads(out.read_text())
+    data = report["data"]["labels"]
     assert ("scene" in data, "person" in data) == (False, True)
+    assert report["settings"]["grouping"] == "dbscan"
+    assert report["settings"]["dbscan"] == {"eps": 0.02, "min_samples": 90}
 
 
 @pytest.mark.parametrize("views", [("scene",), ("person",), ("scene", "person")])
