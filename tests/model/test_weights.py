@@ -11,7 +11,7 @@ from model.weights import WeightsError, load_weights, mix_weights, open_cascade,
 from tests.model.tiny import tiny_network
 
 # The backbone of `lite` is most of such a file.
-NETWORK = dataclasses.replace(tiny_network(), backbone_width=1.0)
+NETWORK = dataclasses.replace(tiny_network(), backbone_width=1.0, taps=((4, 8), (32, 8)))
 
 
 @pytest.fixture(scope="module")
