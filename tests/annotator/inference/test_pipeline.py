@@ -134,7 +134,7 @@ def test_a_photo_is_read_once(photos: list[Path], tiny_network: Network, batch_s
 def test_few_large_photos_are_in_memory(
     photos: list[Path], tiny_network: Network, batch_size: int, room: int, monkeypatch: pytest.MonkeyPatch
 ):
-    settings = Settings(batch_size=batch_size)
+    settings, photos = Settings(batch_size=batch_size), [photos[2]] * 12
     expected = labels(annotate(photos, tiny_network, settings))
     images, most = [], [0]
 
@@ -148,10 +148,11 @@ def test_few_large_photos_are_in_memory(
         return sum(image() is not None for image in images)
 
     monkeypatch.setattr(pipeline, "read_photo", read)
-    monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * 176 * 96)  # the last photo is the largest
+    width, height = read_photo(photos[0]).shape[1::-1]
+    monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * width * height)
     assert labels(annotate(photos, tiny_network, settings)) == expected
     assert most[0] <= max(room, pipeline.WORKERS)
-    assert (len(images), in_memory()) == (7, 0)
+    assert (len(images), in_memory()) == (12, 0)
 
 
 @pytest.mark.parametrize("taken", [0, 1, 5])
