@@ -14,7 +14,7 @@ import numpy as np
 from annotator.coco.parsing import read_person
 from annotator.coco.rle import decode_mask
 from annotator.evaluation.ground_truth import charts_and_parts, foreground, has_mask, read_dense
-from annotator.geometry.boxes import surroundings, within
+from annotator.geometry.boxes import crop, expand_box
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
@@ -77,16 +77,16 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
     if not record.complete:
         for person, counts in zip(people, known, strict=True):
             if counts:
-                within(labels, surroundings(person.box, width, height))[..., :OWNER] = 0
+                crop(labels, expand_box(person.box, width, height))[..., :OWNER] = 0
     # What is unknown first, so that a known person in front of a crowd region counts.
     for person, counts in zip(people, known, strict=True):
         if not counts and person.mask is None:
-            within(labels, surroundings(person.box, width, height))[..., :OWNER] = IGNORE
+            crop(labels, expand_box(person.box, width, height))[..., :OWNER] = IGNORE
         elif not counts:
-            within(labels, person.box)[person.mask, :OWNER] = IGNORE
+            crop(labels, person.box)[person.mask, :OWNER] = IGNORE
     for index, (person, counts) in enumerate(zip(people, known, strict=True)):
         if counts:
-            _paint_person(within(labels, person.box), person, index)
+            _paint_person(crop(labels, person.box), person, index)
         carried = person.extra.get("carried")
         if carried:
             labels[decode_mask(carried, (width, height)), :OWNER] = IGNORE

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from annotator.geometry.boxes import within
+from annotator.geometry.boxes import crop
 from annotator.geometry.letterbox import warp
 from annotator.labels.people import Person
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
@@ -193,11 +193,11 @@ def _paste_person(
             continue
         alpha = _opacity(cut.own, matrix, window, scale)
         mine = alpha >= 0.5
-        if mine.any() and (within(there, window) & mine).sum() <= MAX_HIDDEN * there.sum():
+        if mine.any() and (crop(there, window) & mine).sum() <= MAX_HIDDEN * there.sum():
             break
     else:
         return
-    _blend(within(photo, window), _tinted(cut.photo, rng), alpha[..., None], matrix, window, scale)
+    _blend(crop(photo, window), _tinted(cut.photo, rng), alpha[..., None], matrix, window, scale)
     _label(canvas, cut, mine, matrix, window)
 
 
@@ -246,8 +246,8 @@ def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, w
         moved[(labels[..., PERSON] != 1) | (moved == 0)] = IGNORE
     labels[..., PERSON] = 1
     labels[..., OWNER] = len(canvas.people) + 1
-    within(canvas.labels, window)[mine] = labels[mine]
-    within(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
+    crop(canvas.labels, window)[mine] = labels[mine]
+    crop(canvas.uv, window)[mine] = _into(cut.uv, matrix, window, cv2.INTER_NEAREST)[mine]
     height, width = canvas.labels.shape[:2]
     # The person's points are in the pixels of its own photo; the matrix starts at the corner of its box.
     from_photo = matrix.copy()

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from annotator.evaluation.ground_truth import has_points, is_ignored
-from annotator.geometry.boxes import Box, clipped, padded, surroundings, within
+from annotator.geometry.boxes import Box, clip_box, crop, expand_box, pad_box
 from annotator.geometry.letterbox import warp, warp_photo
 from annotator.labels.label_space import (
     CHART_MIRROR,
@@ -89,15 +89,15 @@ def make_sample(
     to_output = matrix / view.output_stride
     side = view.size // view.output_stride
     # What lies around the region is not shown, as at run time: outside there is padding, which is background.
-    shown = clipped(region, photo.shape[1::-1])
+    shown = clip_box(region, photo.shape[1::-1])
     camera = coarse_side(view.size, augmentation, rng)
-    image = warp_photo(within(photo, shown), _from(shown, matrix * (camera / view.size)), (camera, camera))
+    image = warp_photo(crop(photo, shown), _from(shown, matrix * (camera / view.size)), (camera, camera))
     if augmentation is not None:
         image = augment_pixels(image, augmentation.photometric, rng)
     image = cv2.resize(image, (view.size, view.size), interpolation=cv2.INTER_LINEAR)
     from_shown = _from(shown, to_output)
-    labels = warp(within(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
-    uv = warp(within(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))
+    labels = warp(crop(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
+    uv = warp(crop(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
     _paint_points(canvas.people, to_output, charts, uv, owner)
     keypoints, head_vectors = _paint_keypoints(canvas, shown, to_output, person, owner, view)
@@ -126,7 +126,7 @@ def _region(
     choice = rng.random()
     box = x, y, w, h = boxes[rng.integers(len(boxes))]
     if choice < view.person_view:
-        return padded(box)
+        return pad_box(box)
     if choice < view.person_view + view.window_view:
         side = max(w, h) * np.exp(rng.uniform(np.log(1.3), np.log(MAX_WINDOW)))
         side = min(side, max(width, height))
@@ -202,11 +202,11 @@ def _paint_keypoints(
     for index, person in enumerate(canvas.people):
         if (seen := _seen(person)).any() and not (owner == index + 1).any():
             # Nobody knows which pixels are this person's, but of a labelled joint where it is, so where it is not.
-            _fill(keypoints, seen, surroundings(person.box, width, height), matrix, 0)
+            _fill(keypoints, seen, expand_box(person.box, width, height), matrix, 0)
     for index, person in enumerate(canvas.people):
         seen = _seen(person)
         if not seen.all():
-            _fill(keypoints, ~seen, surroundings(person.box, width, height), matrix, IGNORE)
+            _fill(keypoints, ~seen, expand_box(person.box, width, height), matrix, IGNORE)
         mine = owner == index + 1
         unit = view.output_stride / view.input_size
         for i, target in enumerate(view.head_vector_targets):

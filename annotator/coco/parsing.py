@@ -12,7 +12,7 @@ import numpy as np
 
 from annotator.coco.box_frame import Frame, decode_part_masks, points_to_image
 from annotator.coco.rle import decode_mask, encode_polygons
-from annotator.geometry.boxes import Box, clipped
+from annotator.geometry.boxes import Box, clip_box
 from annotator.labels.label_space import KEYPOINTS, PARTS
 from annotator.labels.people import STATES, Person, Provenance
 
@@ -79,7 +79,7 @@ def _box(record: dict[str, Any], size: tuple[int, int]) -> tuple[Frame, Box]:
     x, y, w, h = (float(value) for value in _numbers(record, "bbox", 4))
     if w < 0 or h < 0:
         raise CocoError(f"bbox: width {w:g} and height {h:g} must not be negative")
-    box = clipped((x, y, w, h), size, BOX_SLACK)
+    box = clip_box((x, y, w, h), size, BOX_SLACK)
     if not all(box[2:]):
         raise CocoError(f"bbox: {record['bbox']} lies outside the image of {size[0]} × {size[1]} pixels")
     return (x, y, w, h), box

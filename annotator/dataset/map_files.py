@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import Box, within
+from annotator.geometry.boxes import Box, crop
 from annotator.labels.people import Person
 from annotator.photos.atomic_files import whole_file
 
@@ -61,18 +61,18 @@ class SurfaceMaps:
         """Add a person on pixels that nobody owns yet: paint people in front first."""
         if person.charts is None or person.u is None or person.v is None:
             return
-        free = (within(self.owners, person.box) == 0) & (person.charts > 0)
-        within(self.owners, person.box)[free] = index
-        within(self.charts, person.box)[free] = person.charts[free]
-        within(self.u, person.box)[free] = _encode(person.u[free])
-        within(self.v, person.box)[free] = _encode(person.v[free])
+        free = (crop(self.owners, person.box) == 0) & (person.charts > 0)
+        crop(self.owners, person.box)[free] = index
+        crop(self.charts, person.box)[free] = person.charts[free]
+        crop(self.u, person.box)[free] = _encode(person.u[free])
+        crop(self.v, person.box)[free] = _encode(person.v[free])
 
     def read(self, box: Box, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(h, w) charts, U and V of a person within a box."""
-        own = within(self.owners, box) == index
+        own = crop(self.owners, box) == index
         charts, u, v = (np.zeros(own.shape, kind) for kind in (np.uint8, np.float16, np.float16))
-        charts[own] = within(self.charts, box)[own]
-        u[own], v[own] = (_DECODED[within(values, box)[own]] for values in (self.u, self.v))
+        charts[own] = crop(self.charts, box)[own]
+        u[own], v[own] = (_DECODED[crop(values, box)[own]] for values in (self.u, self.v))
         return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:

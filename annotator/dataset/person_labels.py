@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON, TASKS
-from annotator.geometry.boxes import Box, clipped, extent, shared_slices, within
+from annotator.geometry.boxes import Box, bounding_box, clip_box, crop, overlap_slices
 from annotator.labels.label_space import KEYPOINTS, PARTS
 from annotator.labels.people import Person, Provenance
 from annotator.labels.quality import ISSUES, combined_score
@@ -270,7 +270,7 @@ def relative_box(box: Box, size: tuple[int, int]) -> list[float]:
 
 def pixel_box(relative: list[float], size: tuple[int, int]) -> Box:
     """The whole pixels that a relative box touches, inside the image and at least one."""
-    x, y, w, h = clipped([float(value) * size[i % 2] for i, value in enumerate(relative)], size, BOX_SLACK)
+    x, y, w, h = clip_box([float(value) * size[i % 2] for i, value in enumerate(relative)], size, BOX_SLACK)
     return min(x, size[0] - 1), min(y, size[1] - 1), max(w, 1), max(h, 1)
 
 
@@ -292,8 +292,8 @@ def _split_parts(parts: np.ndarray, corner: tuple[int, int]) -> Iterator[tuple[i
     """Each part that has pixels, with its bool mask and the mask's box. ``corner``: x, y of ``parts`` in the image."""
     for part in np.unique(parts[parts > 0]).tolist():
         mask = parts == part
-        x, y, w, h = inner = extent(mask)
-        yield part, np.ascontiguousarray(within(mask, inner)), (corner[0] + x, corner[1] + y, w, h)
+        x, y, w, h = inner = bounding_box(mask)
+        yield part, np.ascontiguousarray(crop(mask, inner)), (corner[0] + x, corner[1] + y, w, h)
 
 
 def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> np.ndarray:
@@ -306,7 +306,7 @@ def _join_parts(labels: list[fo.Detection], box: Box, size: tuple[int, int]) -> 
         mask = _read_mask(label, inner)
         if mask is None:
             mask = np.ones(inner[3:1:-1], bool)
-        here, there = shared_slices(box, inner)
+        here, there = overlap_slices(box, inner)
         parts[here][mask[there]] = PARTS.index(label.label)
     return parts
 

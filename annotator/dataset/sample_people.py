@@ -34,7 +34,7 @@ from annotator.dataset.person_labels import (
     read_person,
     write_person,
 )
-from annotator.geometry.boxes import Box, box_iou, common_area, shared_slices, within
+from annotator.geometry.boxes import Box, box_iou, crop, intersection_area, overlap_slices
 from annotator.labels.people import People, Person
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError, photo_size
@@ -74,8 +74,10 @@ def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[f
             owner = by_instance.get(instance_id(part))
         else:
             box = part.bounding_box
-            owner = max(people, key=lambda labels: common_area(labels.person.bounding_box, box), default=None)
-            if owner is not None and not common_area(owner.person.bounding_box, box):
+            owner = max(
+                people, key=lambda labels: intersection_area(labels.person.bounding_box, box), default=None
+            )
+            if owner is not None and not intersection_area(owner.person.bounding_box, box):
                 owner = None
         (owner.parts if owner else strays).append(part)
     for keypoints in _labels(sample, fields.keypoints):
@@ -335,7 +337,7 @@ def _overlaps_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
 def _is_same(person: Person, kept: Person) -> bool:
     if person.mask is None or kept.mask is None or kept.crowd or person.crowd:
         return box_iou(person.box, kept.box) > OVERLAP
-    here, there = shared_slices(person.box, kept.box)
+    here, there = overlap_slices(person.box, kept.box)
     both = np.count_nonzero(person.mask[here] & kept.mask[there])
     return both > OVERLAP * min(np.count_nonzero(person.mask), np.count_nonzero(kept.mask))
 
@@ -377,7 +379,7 @@ def _set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path
 def _own_by_masks(maps: SurfaceMaps, people: list[Person], indices: list[int]) -> None:
     """Fill in the owners, which a dataset that was moved does not have: the person with the best score is on top."""
     for person, index in sorted(zip(people, indices, strict=True), key=lambda pair: pair[0].score):
-        own = within(maps.charts, person.box) > 0
+        own = crop(maps.charts, person.box) > 0
         if person.mask is not None:
             own &= person.mask
-        within(maps.owners, person.box)[own] = index
+        crop(maps.owners, person.box)[own] = index

@@ -18,7 +18,7 @@ from annotator.coco.box_frame import decode_part_masks
 from annotator.coco.extensions import check_image, check_person, is_complete
 from annotator.coco.reader import CocoError, read_coco
 from annotator.coco.rle import decode_mask
-from annotator.geometry.boxes import Box, shared_slices, surroundings, within
+from annotator.geometry.boxes import Box, crop, expand_box, overlap_slices
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.labels.people import People, Person
 
@@ -66,8 +66,8 @@ class GroundTruthMaps:
             person: of the image.
             window: x, y, w, h in image pixels.
         """
-        here, there = shared_slices(window, person.box)
-        cut = GroundTruthMaps(*(within(getattr(self, field.name), window).copy() for field in fields(self)))
+        here, there = overlap_slices(window, person.box)
+        cut = GroundTruthMaps(*(crop(getattr(self, field.name), window).copy() for field in fields(self)))
         cut.person[:] = False
         cut.person[here] = person.mask[there]
         cut.person &= cut.valid
@@ -112,20 +112,20 @@ class GroundTruth:
         """
         width, height = self.image.size
         unlabelled = np.full((height, width), not self.complete)
-        around = [surroundings(person.box, width, height) for person in self.people]
+        around = [expand_box(person.box, width, height) for person in self.people]
         if not self.complete:
             for counts, window in zip(labelled, around, strict=True):
                 if counts:
-                    within(unlabelled, window)[:] = False
+                    crop(unlabelled, window)[:] = False
         for person, counts, window in zip(self.people, labelled, around, strict=True):
             if not counts and person.mask is None:
-                within(unlabelled, window)[:] = True
+                crop(unlabelled, window)[:] = True
             elif not counts:
-                within(unlabelled, person.box)[person.mask] = True
+                crop(unlabelled, person.box)[person.mask] = True
         # Last, so that a labelled person in front of others counts.
         for person, counts in zip(self.people, labelled, strict=True):
             if counts and person.mask is not None:
-                within(unlabelled, person.box)[person.mask] = False
+                crop(unlabelled, person.box)[person.mask] = False
             carried = person.extra.get("carried")
             if carried:
                 unlabelled |= decode_mask(carried, self.image.size)
@@ -143,8 +143,8 @@ class GroundTruth:
         mask, parts = np.zeros(shape, bool), np.zeros(shape, np.uint8)
         for person, counts in zip(self.people, labelled, strict=True):
             if counts:
-                within(mask, person.box)[person.mask] = True
-                within(parts, person.box)[person.mask] = part_labels(person)[person.mask]
+                crop(mask, person.box)[person.mask] = True
+                crop(parts, person.box)[person.mask] = part_labels(person)[person.mask]
         mask &= valid
         charts, alone, u, v = self._dense()
         charts *= mask

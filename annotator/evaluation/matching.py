@@ -6,7 +6,7 @@ import numpy as np
 
 from annotator.evaluation.ground_truth import GroundTruth, area, labelled_keypoints
 from annotator.evaluation.similarity import keypoint_similarities, keypoints_right
-from annotator.geometry.boxes import box_iou, within
+from annotator.geometry.boxes import box_iou, crop
 from annotator.geometry.crops import overlap
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.people import Person
@@ -56,7 +56,7 @@ def ignored_predictions(
     if ground_truth.complete and all(labelled):
         return np.zeros(len(predictions), bool)
     unlabelled = ground_truth.unlabelled(labelled)
-    shares = [within(unlabelled, person.box)[person.mask].mean() for person in predictions]
+    shares = [crop(unlabelled, person.box)[person.mask].mean() for person in predictions]
     return np.array(shares) >= IGNORED_SHARE
 
 

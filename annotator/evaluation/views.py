@@ -18,7 +18,7 @@ from annotator.evaluation.accumulators import (
 from annotator.evaluation.ground_truth import GroundTruth, GroundTruthMaps, has_mask, has_points, is_ignored
 from annotator.evaluation.matching import labelled_points, match_people, sample_labels
 from annotator.evaluation.report import metric
-from annotator.geometry.boxes import around
+from annotator.geometry.boxes import union_box
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
@@ -82,7 +82,7 @@ class PersonView:
         self, ground_truth: GroundTruth, maps: GroundTruthMaps, target: Person, prediction: Person | None
     ) -> None:
         """Add one of the image's people, and the person predicted in its box, if there is one."""
-        window = target.box if prediction is None else around(target.box, prediction.box)
+        window = target.box if prediction is None else union_box(target.box, prediction.box)
         painted = LabelMaps.paint([] if prediction is None else [prediction], window)
         if has_mask(target):
             alone = maps.only(target, window)

@@ -13,7 +13,7 @@ BOX_MARGIN = 0.1
 counts in an incomplete image."""
 
 
-def within(array: np.ndarray, box: Box) -> np.ndarray:
+def crop(array: np.ndarray, box: Box) -> np.ndarray:
     """The pixels (H, W, …) of a box that lies inside the image, as a view."""
     x, y, w, h = box
     return array[y : y + h, x : x + w]
@@ -28,7 +28,7 @@ def pixels_in_box(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
     return down[:, None] & across
 
 
-def extent(mask: np.ndarray) -> Box | None:
+def bounding_box(mask: np.ndarray) -> Box | None:
     """The smallest box around the pixels of a (h, w) array that are not 0, in its own pixels; ``None`` without any."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -37,7 +37,7 @@ def extent(mask: np.ndarray) -> Box | None:
     return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
 
 
-def padded(
+def pad_box(
     box: tuple[float, float, float, float], margin: float = BOX_MARGIN
 ) -> tuple[float, float, float, float]:
     """A box grown on every side by a share of its longer side, also beyond the image: the view of one person, in training
@@ -47,7 +47,7 @@ def padded(
     return x - pad, y - pad, w + 2 * pad, h + 2 * pad
 
 
-def surroundings(box: Box, width: int, height: int) -> Box:
+def expand_box(box: Box, width: int, height: int) -> Box:
     """A box grown by :data:`BOX_MARGIN` on each side and clipped to an image of that size."""
     x, y, w, h = box
     pad_x, pad_y = math.ceil(BOX_MARGIN * w), math.ceil(BOX_MARGIN * h)
@@ -55,7 +55,7 @@ def surroundings(box: Box, width: int, height: int) -> Box:
     return x0, y0, min(x + w + pad_x, width) - x0, min(y + h + pad_y, height) - y0
 
 
-def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def overlap_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Slices of the intersection of two boxes in the arrays of each, as ((rows, columns) in a, (rows, columns) in b)."""
     x0, y0 = max(a[0], b[0]), max(a[1], b[1])
     x1 = max(min(a[0] + a[2], b[0] + b[2]), x0)
@@ -63,7 +63,7 @@ def shared_slices(a: Box, b: Box) -> tuple[tuple[slice, slice], tuple[slice, sli
     return tuple((slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)) for x, y, _, _ in (a, b))
 
 
-def common_area(a: Sequence[float], b: Sequence[float]) -> float:
+def intersection_area(a: Sequence[float], b: Sequence[float]) -> float:
     """Area of the intersection of two boxes (x, y, w, h) in any unit."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
@@ -72,19 +72,19 @@ def common_area(a: Sequence[float], b: Sequence[float]) -> float:
 
 def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
     """Intersection over union of two boxes (x, y, w, h); 0 where both are empty."""
-    both = common_area(a, b)
+    both = intersection_area(a, b)
     either = a[2] * a[3] + b[2] * b[3] - both
     return both / either if either > 0 else 0.0
 
 
-def around(*boxes: Box) -> Box:
+def union_box(*boxes: Box) -> Box:
     """The smallest box around all of them."""
     x0, y0 = min(box[0] for box in boxes), min(box[1] for box in boxes)
     x1, y1 = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
     return x0, y0, x1 - x0, y1 - y0
 
 
-def clipped(box: Sequence[float], size: tuple[int, int], slack: float = 0.0) -> Box:
+def clip_box(box: Sequence[float], size: tuple[int, int], slack: float = 0.0) -> Box:
     """The whole pixels that a box touches inside an image of ``size`` (width, height); w or h is 0 if it lies outside.
 
     A box without extent touches one pixel, too. Overlaps of up to ``slack`` pixels count as rounding errors.

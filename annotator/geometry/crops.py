@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from annotator.geometry.boxes import Box, extent, shared_slices
+from annotator.geometry.boxes import Box, bounding_box, overlap_slices
 from annotator.labels.people import Person
 
 ARRAYS = ("mask", "parts", "charts", "u", "v")
@@ -22,7 +22,7 @@ def recrop(person: Person, box: Box) -> Person:
 
 def tight(person: Person) -> Person:
     """The same person in the smallest box around the mask; one without mask pixels stays as it is."""
-    inner = None if person.mask is None else extent(person.mask)
+    inner = None if person.mask is None else bounding_box(person.mask)
     if inner is None:
         return person
     x, y, w, h = inner
@@ -31,7 +31,7 @@ def tight(person: Person) -> Person:
 
 def overlap(a: Person, b: Person) -> float:
     """IoU of two masks in image coordinates."""
-    in_a, in_b = shared_slices(a.box, b.box)
+    in_a, in_b = overlap_slices(a.box, b.box)
     both = np.count_nonzero(a.mask[in_a] & b.mask[in_b])
     return both / max(np.count_nonzero(a.mask) + np.count_nonzero(b.mask) - both, 1)
 
@@ -40,6 +40,6 @@ def _moved(array: np.ndarray | None, old: Box, new: Box) -> np.ndarray | None:
     if array is None:
         return None
     moved = np.zeros(new[3:1:-1], array.dtype)
-    here, there = shared_slices(new, old)
+    here, there = overlap_slices(new, old)
     moved[here] = array[there]
     return moved

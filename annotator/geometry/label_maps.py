@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotator.geometry.boxes import Box, shared_slices
+from annotator.geometry.boxes import Box, overlap_slices
 from annotator.labels.people import Person
 
 
@@ -37,7 +37,7 @@ class LabelMaps:
         return maps
 
     def _add(self, person: Person, window: Box) -> None:
-        here, there = shared_slices(window, person.box)
+        here, there = overlap_slices(window, person.box)
         free = person.mask[there] & ~self.person[here]
         self.person[here] |= free
         for name in ("parts", "charts", "u", "v"):

@@ -30,7 +30,7 @@ class Letterbox:
     @property
     def offset(self) -> tuple[float, float]:
         """x, y of the region's top-left corner in the square, in square pixels."""
-        return tuple((self.side - extent * self.scale) / 2 for extent in self.size)
+        return tuple((self.side - length * self.scale) / 2 for length in self.size)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -65,7 +65,7 @@ def warp_photo(photo: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> 
     because warping alone would skip pixels."""
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if scale <= 0.5:
-        small = [max(1, round(extent * scale)) for extent in photo.shape[1::-1]]
+        small = [max(1, round(length * scale)) for length in photo.shape[1::-1]]
         matrix = matrix.copy()
         matrix[:, :2] *= np.array(photo.shape[1::-1]) / small
         photo = cv2.resize(photo, small, interpolation=cv2.INTER_AREA)

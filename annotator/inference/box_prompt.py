@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotator.geometry.boxes import padded, pixels_in_box
+from annotator.geometry.boxes import pad_box, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import box_on_maps, decode_box
 from annotator.inference.flip_augmentation import predict
@@ -50,5 +50,5 @@ def label_boxes(
 
 
 def _view(box: Box, side: int) -> Letterbox:
-    x, y, w, h = padded(box)
+    x, y, w, h = pad_box(box)
     return Letterbox((w, h), side, (x, y))

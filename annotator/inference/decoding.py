@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import extent, pixels_in_box, within
+from annotator.geometry.boxes import bounding_box, crop, pixels_in_box
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
@@ -138,7 +138,7 @@ def _make_person(
 ) -> Person | None:
     """Mask and surface labels resampled into a tight box of image pixels, between two corners (x, y)."""
     region = labels == index
-    x, y, w, h = extent(region)
+    x, y, w, h = bounding_box(region)
     corners = to_image @ np.array([[x - 1, x + w + 1], [y - 1, y + h + 1], [1, 1]])
     low, high = seen
     x0, y0 = np.maximum(np.floor(corners[:2, 0]), low).astype(int)
@@ -153,11 +153,11 @@ def _make_person(
     own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
     # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
     mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
-    tight = extent(mask)
+    tight = bounding_box(mask)
     if tight is None:
         return None
-    mask = np.ascontiguousarray(within(mask, tight))
-    charts = within(charts, tight) * mask
+    mask = np.ascontiguousarray(crop(mask, tight))
+    charts = crop(charts, tight) * mask
     # OpenCV knows no float16, but copies its bits.
     u, v = (
         warp(values.astype(np.float16).view(np.uint16), to_box, size, cv2.INTER_NEAREST).view(np.float16)
@@ -169,8 +169,8 @@ def _make_person(
         # The charts come later in the cascade and know the parts better than the parts' own output does.
         parts=CHART_TO_PART.take(charts),
         charts=charts,
-        u=np.ascontiguousarray(within(u, tight)),
-        v=np.ascontiguousarray(within(v, tight)),
+        u=np.ascontiguousarray(crop(u, tight)),
+        v=np.ascontiguousarray(crop(v, tight)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from annotator.geometry.boxes import box_iou, extent, pixels_in_box
+from annotator.geometry.boxes import bounding_box, box_iou, pixels_in_box
 from annotator.inference.dbscan import group_by_dbscan
 from annotator.inference.settings import Settings
 from annotator.inference.votes import group_by_votes
@@ -58,13 +58,13 @@ def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) ->
         return None
     meant = 1 + np.bincount(labels[middle])[1:].argmax()
     chosen = inside & (labels == meant)
-    fit = box_iou(extent(chosen), box)
+    fit = box_iou(bounding_box(chosen), box)
     sizes = np.bincount(labels.ravel())
     within = np.bincount(labels[inside], minlength=len(sizes))
     for piece in np.argsort(-within):
         if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
             more = chosen | (inside & (labels == piece))
-            if (better := box_iou(extent(more), box)) > fit + BETTER:
+            if (better := box_iou(bounding_box(more), box)) > fit + BETTER:
                 chosen, fit = more, better
     return chosen
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import extent, within
+from annotator.geometry.boxes import bounding_box, crop
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -55,10 +55,10 @@ def resolve_sides(maps: Maps, around: np.ndarray) -> Maps:
     Returns:
         The maps, with charts, U and V changed inside ``around``.
     """
-    box = extent(around)
+    box = bounding_box(around)
     charts = maps.charts.copy()
-    here = within(charts, box)
-    parts = CHART_TO_PART[here] * within(around, box)
+    here = crop(charts, box)
+    parts = CHART_TO_PART[here] * crop(around, box)
     for outer, inner in LIMBS:
         pieces = _pieces(parts, outer)
         for piece in [p for p in pieces if _is_attached_to_other_side(p, parts, outer, inner)]:
@@ -106,7 +106,7 @@ def weight_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
         (h, w, 17); only the position of a maximum is meaningful, not its value.
     """
     step = parts.shape[0] // heatmaps.shape[0]
-    box = extent(parts)
+    box = bounding_box(parts)
     if box is None:
         return heatmaps
     # By slices: the mean over a reshaped array takes three times as long.

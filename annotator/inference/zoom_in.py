@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotator.geometry.boxes import Box, around, clipped, padded
+from annotator.geometry.boxes import Box, clip_box, pad_box, union_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
@@ -66,12 +66,12 @@ def _groups(people: People) -> list[_Group]:
     """The people in groups, whose windows do not touch."""
     groups: list[_Group] = []
     for person in people.people:
-        group = _Group(clipped(padded(person.box, PADDING), people.size), [person])
+        group = _Group(clip_box(pad_box(person.box, PADDING), people.size), [person])
         # A joint window is larger than its parts and may touch further ones.
         while near := [other for other in groups if _touch(other.window, group.window)]:
             groups = [other for other in groups if not _touch(other.window, group.window)]
             group = _Group(
-                around(group.window, *(other.window for other in near)),
+                union_box(group.window, *(other.window for other in near)),
                 sum((other.people for other in near), group.people),
             )
         groups.append(group)

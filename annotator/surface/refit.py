@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import extent, within
+from annotator.geometry.boxes import bounding_box, crop
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -68,8 +68,8 @@ def refit(person: Person, points: np.ndarray, body: Body) -> Person:
         for number in np.unique(numbers[numbers > 0]):
             box, mine = boxes[number, :4], numbers == number
             at = np.stack([rows[mine] - box[1], columns[mine] - box[0]], axis=1)
-            views = tuple(within(values, box) for values in (parts, charts, u, v))
-            _fit(views, within(pieces, box) == number, at, given[mine], body)
+            views = tuple(crop(values, box) for values in (parts, charts, u, v))
+            _fit(views, crop(pieces, box) == number, at, given[mine], body)
     charts[rows, columns], u[rows, columns], v[rows, columns] = given.T
     return replace(person, parts=None if person.parts is None else parts, charts=charts, u=u, v=v)
 
@@ -136,10 +136,10 @@ def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None)
         part = CHART_TO_PART[chart]
         if parts is not None and part not in parts:
             continue
-        box = extent(person.charts == chart)
+        box = bounding_box(person.charts == chart)
         if box is None:
             continue
-        old = within(person.charts, box), *(within(a, box).astype(np.float32) for a in (person.u, person.v))
+        old = crop(person.charts, box), *(crop(a, box).astype(np.float32) for a in (person.u, person.v))
         region = old[0] == chart
         own = _charts_of(part)
         allowed = tuple(c for c in own if c != chart) if PARTS[part] == "torso" else own
@@ -148,7 +148,7 @@ def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None)
             return body.locate(body.turned(body.positions(*(a[pixels] for a in old)), own), allowed)
 
         for values, new in zip((charts, u, v), _everywhere(old, region, turned), strict=True):
-            within(values, box)[region] = new
+            crop(values, box)[region] = new
     return replace(person, charts=charts, u=u, v=v)
 
 

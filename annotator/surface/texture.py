@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import within
+from annotator.geometry.boxes import crop
 from annotator.labels.label_space import CHART_COLOURS, CHARTS
 from annotator.labels.people import People, Person
 
@@ -39,7 +39,7 @@ def paint_people(photo: np.ndarray, people: People, texture: np.ndarray, shading
     tiles = split_atlas(texture)
     for person in reversed(people.people):  # the most certain come first, and end on top
         if person.charts is not None and person.u is not None and person.v is not None:
-            _paint(within(painted, person.box), person, tiles, shading)
+            _paint(crop(painted, person.box), person, tiles, shading)
     return painted
 
 

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 import numpy as np
 
-from annotator.geometry.boxes import Box, clipped
+from annotator.geometry.boxes import Box, clip_box
 from annotator.geometry.crops import recrop
 from annotator.labels.people import Person
 from annotator.review.edits.layers import take_pixels, without_pixels
@@ -46,7 +46,7 @@ def delete(scene: Scene, edit: Delete) -> Changes:
 
 
 def _pixel_box(scene: Scene, edit: Add | AddEmpty) -> Box:
-    box = clipped(edit.box, scene.size)
+    box = clip_box(edit.box, scene.size)
     if min(box[2:]) < MIN_BOX_SIDE:
         problem = f"the box must have {MIN_BOX_SIDE} or more pixels each way inside the image"
         raise EditError(edit.kind, problem, "box")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from annotator.geometry import regions
-from annotator.geometry.boxes import Box, around, clipped
+from annotator.geometry.boxes import Box, clip_box, union_box
 from annotator.geometry.crops import recrop, tight
 from annotator.review.edits.layers import (
     extend_labels,
@@ -39,13 +39,13 @@ def _draw(scene: Scene, edit: Paint | Fill, margin: float, shape: Callable[[Box]
     """
     person = scene.person(edit.kind, edit.person)
     low, high = np.min(edit.points, axis=0) - margin, np.max(edit.points, axis=0) + margin
-    touched = clipped((*low, *(high - low)), scene.size)
+    touched = clip_box((*low, *(high - low)), scene.size)
     # Off the image, or a polygon that is a line.
     if not all(touched[2:]) or (high <= low).any():
         return {}
     if edit.erase:
         touched = person.box
-    person = recrop(with_mask(person), around(person.box, touched))
+    person = recrop(with_mask(person), union_box(person.box, touched))
     drawn = shape(person.box)
     if edit.erase and edit.layer == "mask":
         return {edit.person: without_pixels(person, drawn)}

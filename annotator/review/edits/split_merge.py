@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from annotator.geometry import regions
-from annotator.geometry.boxes import around
+from annotator.geometry.boxes import union_box
 from annotator.geometry.crops import recrop
 from annotator.labels.people import Person
 from annotator.review.edits.keypoints import copied_keypoints
@@ -82,7 +82,7 @@ def merge(scene: Scene, edit: Merge) -> Changes:
 
 def _merged(person: Person, other: Person) -> Person:
     """One person with the pixels of both; where both have labels, those of the first."""
-    box = around(person.box, other.box)
+    box = union_box(person.box, other.box)
     person, other = recrop(with_mask(person), box), recrop(with_mask(other), box)
     added = other.mask & ~person.mask
     changes: dict[str, Any] = {"mask": person.mask | other.mask}

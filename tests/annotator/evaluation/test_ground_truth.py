@@ -17,7 +17,7 @@ from annotator.evaluation.ground_truth import (
     labelled_keypoints,
     read_ground_truth,
 )
-from annotator.geometry.boxes import around, shared_slices
+from annotator.geometry.boxes import overlap_slices, union_box
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from tests.annotator.labelled_photos import SIZE, figure_at, one, write_data
@@ -130,11 +130,11 @@ def test_area_is_the_files_else_the_masks(tmp_path: Path):
 
 
 def test_windows_may_lie_apart():
-    here, there = shared_slices((0, 0, 5, 5), (7, 1, 4, 4))
+    here, there = overlap_slices((0, 0, 5, 5), (7, 1, 4, 4))
     assert np.zeros((5, 5))[here].size == np.zeros((4, 4))[there].size == 0
-    here, there = shared_slices((0, 0, 5, 5), (3, -2, 4, 4))
+    here, there = overlap_slices((0, 0, 5, 5), (3, -2, 4, 4))
     assert (here, there) == ((slice(0, 2), slice(3, 5)), (slice(2, 4), slice(0, 2)))
-    assert around((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)
+    assert union_box((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)
 
 
 def test_the_first_person_is_painted_on_top():

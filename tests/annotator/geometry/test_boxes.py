@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.geometry.boxes import box_iou, clipped, extent, padded
+from annotator.geometry.boxes import bounding_box, box_iou, clip_box, pad_box
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from annotator.geometry.boxes import box_iou, clipped, extent, padded
         ([], None),
     ],
 )
-def test_extent_is_the_smallest_box_around_all_pixels(pixels, box):
+def test_bounding_box_is_the_smallest_around_all_pixels(pixels, box):
     mask = np.zeros((7, 9), bool)
     for row, column in pixels:
         mask[row, column] = True
-    assert extent(mask) == box
+    assert bounding_box(mask) == box
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_box_iou(a, b, expected):
         ((-5, -5, 100, 100), 0, (0, 0, 20, 15)),
     ],
 )
-def test_whole_pixels_that_a_box_touches(box, slack, pixels):
-    assert clipped(box, (20, 15), slack) == pixels
+def test_clip_box_gives_the_whole_pixels_that_a_box_touches(box, slack, pixels):
+    assert clip_box(box, (20, 15), slack) == pixels
 
 
 @pytest.mark.parametrize("box", [(9, 3, 2, 2), (-2, 3, 2, 2), (2, 7, 0, 0), (2, -3, 2, 2)])
 def test_a_box_outside_touches_no_pixel(box):
-    assert not all(clipped(box, (9, 7))[2:])
+    assert not all(clip_box(box, (9, 7))[2:])
 
 
-def test_a_padded_box_grows_alike_on_every_side_also_out_of_the_image():
-    assert padded((10, 2, 40, 60)) == (4, -4, 52, 72)
-    assert padded((0.5, 2, 20, 10), 0.05) == (-0.5, 1, 22, 12)
+def test_pad_box_grows_alike_on_every_side_also_out_of_the_image():
+    assert pad_box((10, 2, 40, 60)) == (4, -4, 52, 72)
+    assert pad_box((0.5, 2, 20, 10), 0.05) == (-0.5, 1, 22, 12)
