@@ -35,7 +35,7 @@ from annotator.dataset.person_labels import (
     write_person,
 )
 from annotator.geometry.boxes import Box, box_iou, crop, intersection_area, overlap_slices
-from annotator.labels.people import People, Person
+from annotator.labels.people import DECIDED, People, Person
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError, photo_size
 
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 OVERLAP = 0.5
 """A new person and one who was kept are the same if they share more than this of the smaller of their masks, or, if
 one has no mask or is a crowd, if the IoU of their boxes is more than this."""
-DECIDED = ("approved", "rejected")
-"""The states that end the review of a person; its issues no longer count."""
 
 
 @dataclass(frozen=True)

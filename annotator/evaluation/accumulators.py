@@ -34,7 +34,7 @@ from annotator.evaluation.matching import (
 )
 from annotator.evaluation.report import metric, share
 from annotator.evaluation.similarity import gps, gpsm, mask_iou
-from annotator.geometry.crops import overlap
+from annotator.geometry.crops import person_iou
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHARTS, PARTS
 from annotator.labels.people import Person
@@ -288,7 +288,9 @@ class PrecisionAccumulator:
 
     def add(self, ground_truth: GroundTruth, predictions: list[Person]) -> None:
         """Add an image."""
-        self._add("mask", ground_truth, predictions, has_mask, lambda t: [overlap(p, t) for p in predictions])
+        self._add(
+            "mask", ground_truth, predictions, has_mask, lambda t: [person_iou(p, t) for p in predictions]
+        )
         self._add(
             "keypoints", ground_truth, predictions, has_keypoints, lambda t: [_oks(p, t) for p in predictions]
         )
@@ -350,4 +352,4 @@ def _oks(prediction: Person, target: Person) -> float:
 
 def _gpsm(predictions: list[Person], target: Person, gps_values: list[float]) -> list[float]:
     masked = foreground(target)
-    return [gpsm(value, overlap(p, masked)) for p, value in zip(predictions, gps_values, strict=True)]
+    return [gpsm(value, person_iou(p, masked)) for p, value in zip(predictions, gps_values, strict=True)]

@@ -7,7 +7,7 @@ import numpy as np
 from annotator.evaluation.ground_truth import GroundTruth, area, labelled_keypoints
 from annotator.evaluation.similarity import keypoint_similarities, keypoints_right
 from annotator.geometry.boxes import box_iou, crop
-from annotator.geometry.crops import overlap
+from annotator.geometry.crops import person_iou
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.people import Person
 from annotator.surface.geodesic import Surface
@@ -40,7 +40,7 @@ def match_people(targets: list[Person], predictions: list[Person]) -> list[Perso
 def _iou(prediction: Person, target: Person) -> float:
     if target.mask is None:
         return box_iou(target.box, prediction.box)
-    return overlap(target, prediction)
+    return person_iou(target, prediction)
 
 
 def ignored_predictions(

@@ -1,4 +1,4 @@
-"""Box-cropped arrays of a person: cropped to another box, and compared with those of another person."""
+"""The arrays of a person cropped to another box, and compared with those of another person."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from annotator.geometry.boxes import Box, bounding_box, overlap_slices
-from annotator.labels.people import Person
-
-ARRAYS = ("mask", "parts", "charts", "u", "v")
+from annotator.labels.people import BOX_ARRAYS, Person
 
 
 def recrop(person: Person, box: Box) -> Person:
     """The same person with arrays that cover ``box``; what lies outside of it is lost, new pixels are 0."""
     if box == person.box:
         return person
-    arrays = {name: _moved(getattr(person, name), person.box, box) for name in ARRAYS}
+    arrays = {name: _moved(getattr(person, name), person.box, box) for name in BOX_ARRAYS}
     return replace(person, box=box, **arrays)
 
 
-def tight(person: Person) -> Person:
+def crop_to_mask(person: Person) -> Person:
     """The same person in the smallest box around the mask; one without mask pixels stays as it is."""
     inner = None if person.mask is None else bounding_box(person.mask)
     if inner is None:
@@ -29,8 +27,8 @@ def tight(person: Person) -> Person:
     return recrop(person, (person.box[0] + x, person.box[1] + y, w, h))
 
 
-def overlap(a: Person, b: Person) -> float:
-    """IoU of two masks in image coordinates."""
+def person_iou(a: Person, b: Person) -> float:
+    """IoU of the masks of two people, 0..1, on the image."""
     in_a, in_b = overlap_slices(a.box, b.box)
     both = np.count_nonzero(a.mask[in_a] & b.mask[in_b])
     return both / max(np.count_nonzero(a.mask) + np.count_nonzero(b.mask) - both, 1)

@@ -15,6 +15,10 @@ from annotator.labels.label_space import KEYPOINTS
 
 STATES = ("predicted", "edited", "approved", "rejected")
 """What a human has done with a person. All but ``predicted`` are human work and are never overwritten."""
+DECIDED = ("approved", "rejected")
+"""The states that end the review of a person; its issues no longer count."""
+BOX_ARRAYS = ("mask", "parts", "charts", "u", "v")
+"""Attributes of a person that are arrays (h, w) of its box."""
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import Fields
-from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import find_document, people_values, update_document
+from annotator.labels.people import DECIDED
 from annotator.labels.quality import combined_score
 from annotator.review import undo
 

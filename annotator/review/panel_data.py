@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from annotator.geometry.crops import ARRAYS
-from annotator.labels.people import Person
+from annotator.labels.people import BOX_ARRAYS, Person
 from annotator.surface.body import Body
 
 MASK_BIT = 128
@@ -27,7 +26,7 @@ def version_of(person: Person) -> str:
     digest = hashlib.sha1(usedforsecurity=False)
     fixed = (person.box, astuple(person.provenance), person.crowd)
     digest.update(repr(fixed).encode())
-    for name in (*ARRAYS, "keypoints", "visibility", "corrections"):
+    for name in (*BOX_ARRAYS, "keypoints", "visibility", "corrections"):
         array = getattr(person, name)
         if name == "keypoints" and array is not None:
             # The database has shares of the image's size, so that pixels are not exact.
@@ -58,7 +57,7 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
         "key": key,
         "version": version_of(person),
         "box": [int(side) for side in person.box],
-        "planes": packed(*planes),
+        "planes": pack(*planes),
         "has_mask": person.mask is not None,
         "keypoints": keypoints,
         "corrections": [] if person.corrections is None else person.corrections.astype(float).tolist(),
@@ -76,14 +75,14 @@ def body_data(body: Body) -> dict[str, Any]:
     """The drawing of the body: ``views`` are front and back, each of three planes of bytes: chart, U, V."""
     count, height, width, _ = body.views.shape
     return {
-        "views": packed(np.moveaxis(body.views, -1, 1)),
+        "views": pack(np.moveaxis(body.views, -1, 1)),
         "count": count,
         "height": height,
         "width": width,
     }
 
 
-def packed(*arrays: np.ndarray) -> str:
+def pack(*arrays: np.ndarray) -> str:
     """uint8 arrays, one after another, compressed (zlib), in base64."""
     # The lowest level: the panel waits for it.
     deflate = zlib.compressobj(1)

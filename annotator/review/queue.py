@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from annotator.dataset.fields import Fields
-from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import people_values
-from annotator.labels.people import STATES
+from annotator.labels.people import DECIDED, STATES
 from annotator.labels.quality import combined_score
 
 if TYPE_CHECKING:

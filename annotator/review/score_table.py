@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import TASKS, Fields
-from annotator.dataset.sample_people import DECIDED
 from annotator.dataset.store import people_values
+from annotator.labels.people import DECIDED
 from annotator.labels.quality import ISSUES
 from annotator.review.queue import BINS
 

@@ -19,8 +19,7 @@ from typing import Any
 import bson
 import numpy as np
 
-from annotator.geometry.crops import ARRAYS
-from annotator.labels.people import Person, Provenance
+from annotator.labels.people import BOX_ARRAYS, Person, Provenance
 from annotator.photos.atomic_files import whole_file
 
 KEPT_DAYS = 14
@@ -29,7 +28,7 @@ _NAME = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
 # Also the half-written ones that a killed process leaves.
 _FILE = re.compile(r"\.?[0-9a-f]{28}\.npz(\.[0-9a-f]{8})?")
-_ARRAYS = (*ARRAYS, "keypoints", "visibility", "points", "corrections")
+_ARRAYS = (*BOX_ARRAYS, "keypoints", "visibility", "points", "corrections")
 
 
 def history_folder(maps: Path) -> Path:

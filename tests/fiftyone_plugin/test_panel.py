@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON_COLOURS
-from annotator.dataset.sample_people import DECIDED
 from annotator.labels import label_space as densepose
+from annotator.labels.people import DECIDED
 from annotator.review.edits.add_delete import MIN_BOX_SIDE
 from annotator.review.panel_data import MASK_BIT
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from annotator.geometry import regions
 from annotator.geometry.boxes import Box
-from annotator.geometry.crops import recrop, tight
+from annotator.geometry.crops import crop_to_mask, recrop
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person
 from annotator.review.edits.scene import Changes
@@ -44,7 +44,7 @@ def without_pixels(person: Person, removed: np.ndarray) -> Person:
     for name in SURFACE_ROWS:
         rows = getattr(person, name)
         changes[name] = None if rows is None else rows[~removed[pixels_of(rows, person.box)]]
-    return tight(replace(person, **changes))
+    return crop_to_mask(replace(person, **changes))
 
 
 def with_part(person: Person, where: np.ndarray, part: int) -> Person:

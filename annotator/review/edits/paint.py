@@ -9,7 +9,7 @@ import numpy as np
 
 from annotator.geometry import regions
 from annotator.geometry.boxes import Box, clip_box, union_box
-from annotator.geometry.crops import recrop, tight
+from annotator.geometry.crops import crop_to_mask, recrop
 from annotator.review.edits.layers import (
     extend_labels,
     take_pixels,
@@ -58,7 +58,9 @@ def _draw(scene: Scene, edit: Paint | Fill, margin: float, shape: Callable[[Box]
     # What is taken from the background may be another's.
     others = {key: other for key, other in scene.people.items() if key != edit.person}
     taken = take_pixels(replace(person, mask=fresh), others)
-    return {edit.person: tight(extend_labels(person, fresh if edit.layer == "mask" else drawn))} | taken
+    return {
+        edit.person: crop_to_mask(extend_labels(person, fresh if edit.layer == "mask" else drawn))
+    } | taken
 
 
 def fill_area(scene: Scene, edit: FillArea) -> Changes:

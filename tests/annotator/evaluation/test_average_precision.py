@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 
 from annotator.coco.rle import encode_mask
 from annotator.evaluation.average_precision import Candidates, average_precision
-from annotator.geometry.crops import overlap
+from annotator.geometry.crops import person_iou
 from annotator.labels.people import Person
 
 
@@ -85,7 +85,7 @@ def test_masks_as_pycocotools_alone_sees_them(tmp_path: Path):
             results.append({"image_id": image, "category_id": 1, "segmentation": rle, "score": person.score})
         similarity = np.zeros((len(found), len(people)))
         for i, j in np.ndindex(similarity.shape):
-            similarity[i, j] = overlap(found[i], people[j])
+            similarity[i, j] = person_iou(found[i], people[j])
         scores = np.array([person.score for person in found])
         images.append(Candidates(scores, similarity, np.zeros(len(found), bool)))
     file = tmp_path / "truth.json"

@@ -17,8 +17,6 @@ from annotator.evaluation.ground_truth import (
     labelled_keypoints,
     read_ground_truth,
 )
-from annotator.geometry.boxes import overlap_slices, union_box
-from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from tests.annotator.labelled_photos import SIZE, figure_at, one, write_data
 
@@ -127,21 +125,6 @@ def test_area_is_the_files_else_the_masks(tmp_path: Path):
     ground_truth = one(write_data(tmp_path, [[figure_at(10, 20)] * 3], people=fields))
     assert [area(person) for person in ground_truth.people] == [99.5, 1800, 1800]
     assert [has_mask(person) for person in ground_truth.people] == [True, True, False]
-
-
-def test_windows_may_lie_apart():
-    here, there = overlap_slices((0, 0, 5, 5), (7, 1, 4, 4))
-    assert np.zeros((5, 5))[here].size == np.zeros((4, 4))[there].size == 0
-    here, there = overlap_slices((0, 0, 5, 5), (3, -2, 4, 4))
-    assert (here, there) == ((slice(0, 2), slice(3, 5)), (slice(2, 4), slice(0, 2)))
-    assert union_box((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)
-
-
-def test_the_first_person_is_painted_on_top():
-    left, right = figure_at(10, 20), figure_at(30, 20, charts=np.full((60, 30), 24, np.uint8))
-    assert (LabelMaps.paint([left, right], (0, 0, *SIZE)).charts[20:80, 30:40] != 24).any()
-    assert (LabelMaps.paint([right, left], (0, 0, *SIZE)).charts[20:80, 30:40] == 24).all()
-    assert LabelMaps.paint([left, right], (0, 0, *SIZE)).person.sum() == 50 * 60
 
 
 def test_data_sets_by_folder_or_file(tmp_path: Path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotator.geometry.boxes import bounding_box, box_iou, clip_box, pad_box
+from annotator.geometry.boxes import bounding_box, box_iou, clip_box, overlap_slices, pad_box, union_box
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,11 @@ def test_a_box_outside_touches_no_pixel(box):
 def test_pad_box_grows_alike_on_every_side_also_out_of_the_image():
     assert pad_box((10, 2, 40, 60)) == (4, -4, 52, 72)
     assert pad_box((0.5, 2, 20, 10), 0.05) == (-0.5, 1, 22, 12)
+
+
+def test_windows_may_lie_apart():
+    here, there = overlap_slices((0, 0, 5, 5), (7, 1, 4, 4))
+    assert np.zeros((5, 5))[here].size == np.zeros((4, 4))[there].size == 0
+    here, there = overlap_slices((0, 0, 5, 5), (3, -2, 4, 4))
+    assert (here, there) == ((slice(0, 2), slice(3, 5)), (slice(2, 4), slice(0, 2)))
+    assert union_box((0, 0, 5, 5), (3, -2, 4, 4)) == (0, -2, 7, 7)

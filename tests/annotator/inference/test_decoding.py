@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from annotator.geometry.crops import overlap
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import decode
 from annotator.inference.network import ModelInfo
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.maps import Maps
-from annotator.labels.people import Person
 
 INFO = ModelInfo(1, "drawn", "lite", 256, 2, 4, "float32", "coco-densepose", 14, 24, 17, "", "", "")
 SIDE = 128
@@ -174,11 +172,3 @@ def test_confidence_and_size_drop_people():
         maps, Letterbox((32, 32), SIDE), (32, 32), INFO, Settings(votes=VoteSettings(vote_threshold=8))
     ).people
     assert np.count_nonzero(person.mask) >= 64
-
-
-def test_overlap_of_masks():
-    square = np.ones((10, 10), bool)
-    a, b, c = (Person((x, 0, 10, 10), mask=square) for x in (0, 5, 30))
-    assert overlap(a, a) == 1
-    assert overlap(a, b) == pytest.approx(50 / 150)
-    assert overlap(a, c) == 0
