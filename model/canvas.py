@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from annotator.coco.dense_labels import charts_and_parts, read_dense
 from annotator.coco.parsing import read_person
 from annotator.coco.rle import decode_mask
-from annotator.evaluation.ground_truth import charts_and_parts, foreground, has_mask, read_dense
+from annotator.evaluation.ground_truth import foreground, has_mask
 from annotator.geometry.boxes import crop, expand_box
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person

@@ -16,8 +16,8 @@ from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from annotator.coco.categories import check_categories
+from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
-from annotator.evaluation.ground_truth import DenseLabels
 from model.fields import CHECKED
 
 
@@ -34,7 +34,7 @@ class Source:
     weight: NonNegativeFloat = 1.0
     """Share of the samples, relative to the other sources'; 0 means in proportion to its images."""
     iuv: str = ""
-    """Folder of dense labels, optional: ``<image stem>.png``, see :attr:`annotator.evaluation.ground_truth.DataSet.iuv`.
+    """Folder of dense labels, optional, see :mod:`annotator.coco.dense_labels`.
     An image without a file has what its annotations say; two photos cannot share one."""
 
 

@@ -11,23 +11,19 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from annotator.coco.box_frame import decode_part_masks
+from annotator.coco.dense_labels import IUV_SCALE, DenseLabels, charts_and_parts, read_dense
 from annotator.coco.extensions import check_image, check_person, is_complete
 from annotator.coco.reader import CocoError, read_coco
 from annotator.coco.rle import decode_mask
 from annotator.geometry.boxes import Box, crop, expand_box, overlap_slices
-from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS
 from annotator.labels.people import People, Person
 
 UNKNOWN = 255
 """In maps of parts: a person's pixel whose part is not labelled."""
-IUV_SCALE = 65535
-"""In files of dense labels: U or V of 1."""
-PART_ALONE = len(CHART_TO_PART) - 1
-"""In files of dense labels: this plus a part is a pixel whose part is labelled and whose chart is not."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +34,7 @@ class DataSet:
     annotations: Path
     images: Path
     iuv: Path
-    """Folder of dense labels, ``<image stem>.png``: 16 bit; channels, in the order that OpenCV reads them, chart (or
-    :data:`PART_ALONE` + part), U · 65535, V · 65535. The folder, and any file in it, may be missing."""
+    """Folder of dense labels, see :mod:`annotator.coco.dense_labels`. The folder, and any file in it, may be missing."""
 
 
 @dataclass(slots=True)
@@ -159,53 +154,6 @@ class GroundTruth:
         dense = read_dense(self.iuv, shape)
         u, v = (dense[..., i].astype(np.float32) / IUV_SCALE for i in (1, 2))
         return *charts_and_parts(dense[..., 0]), u, v
-
-
-class DenseLabels:
-    """The files in a folder of dense labels, see :attr:`DataSet.iuv`."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._photos: dict[Path, Path] = {}
-
-    def of(self, photo: Path) -> Path | None:
-        """The file of a photo, given its ``file_name``; ``None`` if there is none.
-
-        Raises:
-            ValueError: the file is that of another photo, too.
-        """
-        path = self.folder / f"{photo.stem}.png"
-        if not path.is_file():
-            return None
-        if (other := self._photos.setdefault(path, photo)) != photo:
-            raise ValueError(f"file_name: {path} is the dense label of {other}: give photos different names")
-        return path
-
-
-def read_dense(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint16 dense labels, see :attr:`DataSet.iuv`.
-
-    Args:
-        path: of the file.
-        shape: height and width of the image.
-
-    Raises:
-        CocoError: the file cannot be used; names it.
-    """
-    dense = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if dense is None or dense.dtype != np.uint16 or dense.shape != (*shape, 3):
-        raise CocoError(f"{path}: must be a 16-bit PNG with 3 channels, {shape[1]} × {shape[0]} pixels")
-    highest = dense[..., 0].max(initial=0)
-    if highest >= PART_ALONE + len(PARTS):
-        raise CocoError(f"{path}: channel 0: {highest} is not a chart 0..24, or 24 + a part 1..14")
-    return dense
-
-
-def charts_and_parts(channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 charts, and uint8 parts where only these are labelled, from the first channel of dense labels."""
-    is_part = channel > PART_ALONE
-    charts = np.where(is_part, 0, channel).astype(np.uint8)
-    return charts, np.where(is_part, channel - PART_ALONE, 0).astype(np.uint8)
 
 
 def is_ignored(person: Person) -> bool:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from annotator.coco.dense_labels import IUV_SCALE, PART_ALONE
 from annotator.coco.writer import CocoWriter
 from annotator.dataset.fields import FieldError, Fields, check_fields
 from annotator.dataset.sample_people import find_labels, read_people
-from annotator.evaluation.ground_truth import IUV_SCALE, PART_ALONE
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person
@@ -71,7 +71,7 @@ def write_corrections(
     """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
-    (dense labels, see :class:`annotator.evaluation.ground_truth.DataSet`), the last one also :data:`BY_HUMANS`.
+    (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
     An image with somebody who is only predicted, or rejected, is not ``complete``: neither these people nor the
     surroundings of the others count there. The folder appears, whole, at the end.
 
@@ -214,7 +214,7 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
 
 
 def _dense(people: list[Person], size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint16 dense labels, see :attr:`annotator.evaluation.ground_truth.DataSet.iuv`."""
+    """(H, W, 3) uint16 dense labels, see :mod:`annotator.coco.dense_labels`."""
     maps = LabelMaps.paint(map(_agreeing, people), (0, 0, *size))
     charts = np.where((maps.charts == 0) & (maps.parts > 0), PART_ALONE + maps.parts, maps.charts)
     uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * IUV_SCALE) for a in (maps.u, maps.v))
