@@ -1,4 +1,4 @@
-"""The command ``app``: annotate a folder of photos and open the FiftyOne App on it, with the plugin."""
+"""Annotate a folder of photos in a FiftyOne dataset and open the App on it, with the plugin."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from .running import execute
 OVERWRITE = {
     "skip": ("Skip photos that have labels", "Also continues a run that was stopped."),
     "replace": (
-        "Replace untouched predictions",
+        "Replace predictions that nobody reviewed",
         "People that somebody edited, added, approved, rejected or tagged stay as they are, and those that "
         "somebody deleted do not come back.",
     ),

@@ -133,7 +133,7 @@ class Batches(keras.utils.PyDataset):
 
 @contextmanager
 def errors_of(batches: Batches) -> Iterator[Batches]:
-    """What went wrong with the data, which Keras hides in errors of its own."""
+    """A context in which an error of the data is raised as it was, and not inside one of Keras's own."""
     try:
         yield batches
     except Exception:

@@ -73,7 +73,7 @@ class CopyPasteSources:
                 (record, index)
                 for record in records
                 for index, annotation in enumerate(record.annotations)
-                if _cuttable(annotation)
+                if _can_be_cut_out(annotation)
             ]
             for records in sources
         ]
@@ -82,9 +82,9 @@ class CopyPasteSources:
         return cls(people if any(people) else (), shares, backgrounds)
 
 
-def _cuttable(annotation: dict) -> bool:
-    doubtful = any(annotation.get(name) for name in ("iscrowd", "flaw", "group"))
-    return bool(annotation.get("segmentation")) and not doubtful and max(annotation["bbox"][2:]) >= MIN_SIDE
+def _can_be_cut_out(annotation: dict) -> bool:
+    unusable = any(annotation.get(name) for name in ("iscrowd", "flaw", "group"))
+    return bool(annotation.get("segmentation")) and not unusable and max(annotation["bbox"][2:]) >= MIN_SIDE
 
 
 def compose(
@@ -154,15 +154,13 @@ def _cut_out(record: Record, index: int) -> _CutOut:
     photo = photo_of(record)
     canvas = paint(record, photo.shape[:2])
     person = canvas.people[index]
-    x, y, w, h = person.box
-    rows = slice(y, y + h), slice(x, x + w)
-    labels = canvas.labels[rows]
+    photo, labels, uv = (crop(array, person.box) for array in (photo, canvas.labels, canvas.uv))
     own = labels[..., OWNER] == index + 1
-    return _CutOut(photo[rows], labels, canvas.uv[rows], own, _without_hidden_keypoints(person, own))
+    return _CutOut(photo, labels, uv, own, _without_hidden_keypoints(person, own))
 
 
 def _without_hidden_keypoints(person: Person, own: np.ndarray) -> Person:
-    """The person without the keypoints that somebody or something else hides, which is not cut out with it."""
+    """The person without the keypoints that are hidden behind what is not cut out with it."""
     if person.keypoints is None:
         return person
     height, width = own.shape

@@ -31,8 +31,8 @@ LABEL_MAPS = ("parts", "charts")
 GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_confidence": "charts"}
 """Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
 
-SOMEBODY = 0.1
-"""Probability of a person from which these and the head vectors are compared: elsewhere nobody reads them."""
+MIN_PERSON = 0.1
+"""Probability of a person from which these and the head vectors are compared; elsewhere they are not used."""
 
 PRECISIONS = ("float32", "float16-weights", "float16")
 """``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
@@ -103,7 +103,7 @@ class Parity:
 
     differences: dict[str, float]
     """Largest difference of each map, relative where the value is above 1; where a label flipped, its values
-    are left out, and where nobody is, these and the head vectors."""
+    are left out, and below :data:`MIN_PERSON` these and the head vectors."""
     flipped: dict[str, float]
     """Share of pixels whose label differs."""
 
@@ -124,7 +124,7 @@ class Parity:
 def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> Parity:
     """Parity of two decoded results with the same names and shapes."""
     flips = {name: expected[name] != actual[name] for name in LABEL_MAPS}
-    people = expected["person"] >= SOMEBODY
+    people = expected["person"] >= MIN_PERSON
     differences = {}
     for name, value in expected.items():
         if name in LABEL_MAPS:

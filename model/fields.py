@@ -1,4 +1,4 @@
-"""Types of the fields of a config: what values are allowed."""
+"""Types of the fields of a config, which say what values are allowed."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from model.fields import CHECKED
 
 IGNORE = 255
-"""Label of pixels that no loss may look at."""
+"""Label of pixels that count in no loss."""
 SOME = 254
 """Label of person pixels whose part or chart is unknown: anything but background is right."""
 KEYPOINT_PEAK = 254
@@ -111,7 +111,7 @@ def label_loss(label, logits, over: str = "counted", background: float = 1.0, ba
 
 
 def uv_loss(charts, uv, prediction, over: str = "counted", unit: float = 1.0):
-    """log cosh of U and V on the true chart only.
+    """log cosh of U and V on the labelled chart only.
 
     Args:
         charts: [N, h, w]; pixels with a known chart 1..24 count.

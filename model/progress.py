@@ -1,4 +1,4 @@
-"""Where a run is: its state, the checkpoint from which it resumes, and its log, each a file in the run's folder."""
+"""The progress of a run: its state, the checkpoint from which it resumes, and its log, each a file in the run's folder."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
     add_zoom_in(parser)
     parser.add_argument(
-        "--flip-augment", action="store_true", help="look at the mirror image, too: twice the time"
+        "--flip-augment",
+        action="store_true",
+        help="average with the predictions on the mirror image: twice the time",
     )
     parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
@@ -50,8 +52,8 @@ def add_zoom_in(parser: argparse.ArgumentParser) -> None:
         "--zoom-in",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="look again at people who are small in the photo, at full input size, and at those who lie or are upside "
-        "down, turned upright",
+        help="predict people who are small in the photo again, at full input size, and those who lie or are upside down, "
+        "turned upright",
     )
 
 

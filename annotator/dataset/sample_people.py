@@ -1,4 +1,4 @@
-"""People to and from the fields of a FiftyOne sample, and which of them somebody has reviewed.
+"""People to and from the fields of a FiftyOne sample; people who were reviewed are kept.
 
 The sample's ``<prefix>_source`` field remembers, by the id of each person's label, a digest of what was
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
@@ -155,7 +155,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         person
         for person in sorted(people.people, key=lambda p: -p.score)
         if not any(_is_same(person, other) for other in kept_people)
-        and not (_is_prediction(person) and _overlaps_rather(person.box, deleted_boxes, replaced_boxes))
+        and not (_is_prediction(person) and _overlaps_more(person.box, deleted_boxes, replaced_boxes))
     ]
 
     maps = _maps_of_size(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
@@ -326,10 +326,10 @@ def _is_prediction(person: Person) -> bool:
     return bool(person.provenance.model) and person.provenance.state == "predicted"
 
 
-def _overlaps_rather(box: Box, these: list[Box], those: list[Box]) -> bool:
-    """Whether a box overlaps with one of these by more than :data:`OVERLAP`, and more than with any of those."""
-    best = max((box_iou(box, other) for other in these), default=0.0)
-    return best > OVERLAP and best > max((box_iou(box, other) for other in those), default=0.0)
+def _overlaps_more(box: Box, deleted: list[Box], replaced: list[Box]) -> bool:
+    """Whether a box has an IoU above :data:`OVERLAP` with one that was deleted, and a higher one than with all replaced."""
+    best = max((box_iou(box, other) for other in deleted), default=0.0)
+    return best > OVERLAP and best > max((box_iou(box, other) for other in replaced), default=0.0)
 
 
 def _is_same(person: Person, kept: Person) -> bool:

@@ -1,4 +1,4 @@
-"""Predictions and ground truth of an image: who belongs to whom, what is ignored, and where the two are compared."""
+"""Predictions matched to the ground truth of an image, predictions to be ignored, and the points where the two are compared."""
 
 from __future__ import annotations
 

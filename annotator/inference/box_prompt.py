@@ -1,4 +1,4 @@
-"""Box prompt: the person inside a box that somebody drew, predicted in a view of its own."""
+"""Box prompt: the person inside a drawn box, predicted in a view of its own."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ def group_by_dbscan(mask: np.ndarray, head_vectors: np.ndarray, settings: Dbscan
         settings: of DBSCAN.
 
     Returns:
-        (h, w) int32: 0 outside ``mask`` and for nobody, 1..n per person.
+        (h, w) int32: 0 outside ``mask`` and for pixels of no person, 1..n per person.
 
     Noise, pixels whose head vector is in no cluster, the network still takes for people: they go to the cluster that is
-    nearest to their head vector, so that people have no holes. In a connected region most of which is noise it is nobody.
+    nearest to their head vector, so that people have no holes. In a connected region most of which is noise, it goes to no person.
     """
     labels = np.zeros(mask.shape, np.int32)
     if not mask.any():
@@ -60,7 +60,7 @@ def cluster(points: np.ndarray, settings: DbscanSettings, weight: float = 1.0) -
     Returns:
         (n,) int: clusters from 0, :data:`NOISE` for points in none.
     """
-    from sklearn.cluster import DBSCAN  # takes a second, which whoever groups by votes need not wait
+    from sklearn.cluster import DBSCAN  # takes a second, which grouping by votes need not wait
 
     points = np.asarray(points, np.float64)
     cells = np.floor((points - points.min(axis=0)) * (CELLS_PER_EPS / settings.eps)).astype(np.int64)

@@ -46,7 +46,7 @@ def decode(
     for index in range(1, labels.max(initial=0) + 1):
         if maps.person[labels == index].mean() >= settings.confidence:
             person = _person(maps, labels, index, letterbox, size, info, settings)
-            # A zoom-in makes much of a speck.
+            # In a zoom-in a few pixels of the photo are many of the maps.
             if person is not None and np.count_nonzero(person.mask) >= settings.min_area:
                 people.append(person)
     people.sort(key=lambda person: -person.score)
@@ -64,8 +64,8 @@ def decode_box(
     """The person that a box was drawn around; arguments as of :func:`decode`.
 
     Args:
-        box: x, y, w, h in image pixels. It says that there is somebody, so that ``settings.confidence`` does
-            not count, and where that person ends.
+        box: x, y, w, h in image pixels. It says for certain that a person is there, so that
+            ``settings.confidence`` does not count, and where that person ends.
 
     Returns:
         ``None`` where nobody is in the box.
@@ -87,7 +87,7 @@ def box_on_maps(
 
 
 def _labels(maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Settings) -> np.ndarray:
-    """(h, w) int: who is where on the maps, 0 for nobody."""
+    """(h, w) int: the number of the person at each pixel of the maps, from 1; 0 for none."""
     # Only what shows the image: the letterbox's border holds no people.
     stride = info.output_stride
     shown = np.concatenate([letterbox.offset, np.multiply(letterbox.size, letterbox.scale)]) / stride
@@ -109,7 +109,7 @@ def _person(
     to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
     rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     maps = resolve_sides(maps, rim & (region | (labels == 0)))
-    # Nobody is labelled outside of the photo, or of the region of it that the network was shown.
+    # No person is labelled outside of the photo, or of the region of it that the network was shown.
     low = np.maximum(np.floor(letterbox.origin), 0)
     high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
     person = _make_person(maps, labels, index, to_image, (low, high), settings.threshold)

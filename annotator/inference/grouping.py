@@ -1,4 +1,4 @@
-"""Who is who: person pixels, of a view or in a box, grouped into people by their head vectors."""
+"""Person pixels, of a view or in a box, grouped into people by their head vectors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from annotator.inference.dbscan import group_by_dbscan
 from annotator.inference.settings import Settings
 from annotator.inference.votes import group_by_votes
 
-MOSTLY = 0.8
-"""Share of its pixels that somebody's piece has inside the box drawn around that person."""
-BETTER = 0.02
-"""Least gain of IoU with the box for which a piece is added."""
+MIN_INSIDE = 0.8
+"""Share of its pixels that a piece must have inside a box to be added to the person in it."""
+MIN_IOU_GAIN = 0.02
+"""By which the IoU with the box must grow for a piece to be added."""
 
 
 def group_people(mask: np.ndarray, head_vectors: np.ndarray, settings: Settings, stride: int) -> np.ndarray:
@@ -26,7 +26,7 @@ def group_people(mask: np.ndarray, head_vectors: np.ndarray, settings: Settings,
         stride: input pixels per map pixel and axis.
 
     Returns:
-        (h, w) int32: 0 outside ``mask`` and for nobody, 1..n per person.
+        (h, w) int32: 0 outside ``mask`` and for pixels of no person, 1..n per person.
     """
     if settings.grouping == "dbscan":
         labels = group_by_dbscan(mask, head_vectors, settings.dbscan)
@@ -45,9 +45,9 @@ def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) ->
     Returns:
         (h, w) bool, or ``None`` where nobody is in the box.
 
-    Whoever has most pixels in its middle (half its width and height) is meant. The grouping may have broken a person
-    into pieces: further ones, largest first, are added that lie mostly in the box and bring the whole nearer to its
-    edges. What lies outside is somebody else's.
+    It is the person with most pixels in the middle of the box (half its width and height). The grouping may have broken a
+    person into pieces: further ones, largest first, are added that lie mostly in the box and bring the whole nearer to its
+    edges. Pixels outside the box belong to other people.
     """
     x, y, w, h = box
     inside = pixels_in_box(box, labels.shape)
@@ -60,11 +60,11 @@ def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) ->
     chosen = inside & (labels == meant)
     fit = box_iou(bounding_box(chosen), box)
     sizes = np.bincount(labels.ravel())
-    within = np.bincount(labels[inside], minlength=len(sizes))
-    for piece in np.argsort(-within):
-        if piece not in (0, meant) and within[piece] > MOSTLY * sizes[piece]:
+    sizes_inside = np.bincount(labels[inside], minlength=len(sizes))
+    for piece in np.argsort(-sizes_inside):
+        if piece not in (0, meant) and sizes_inside[piece] > MIN_INSIDE * sizes[piece]:
             more = chosen | (inside & (labels == piece))
-            if (better := box_iou(bounding_box(more), box)) > fit + BETTER:
+            if (better := box_iou(bounding_box(more), box)) > fit + MIN_IOU_GAIN:
                 chosen, fit = more, better
     return chosen
 

@@ -26,7 +26,7 @@ class VoteSettings:
     min_distance: float = 0.065
     """Heads, and pelvises, are farther from each other than this."""
     stray: float = 0.25
-    """A connected region most of whose votes are farther than this from all heads is somebody by itself."""
+    """A connected region most of whose votes are farther than this from all heads is a person of its own."""
 
     def __post_init__(self) -> None:
         for name in ("reach", "blur", "vote_threshold", "stray"):
@@ -67,10 +67,9 @@ class Settings:
     """
 
     zoom_in: bool = True
-    """Look again at people who are small in the photo, at full input size, and at those who do not stand, turned
-    upright."""
+    """Predict people who are small in the photo again, at full input size, and those who do not stand, turned upright."""
     flip_augment: bool = False
-    """Look at every photo and its mirror image and take the mean, at twice the cost. Boxes always are."""
+    """Take the mean of the predictions for the photo and its mirror image, at twice the cost; always done for boxes."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float = 0.7

@@ -76,7 +76,7 @@ def quarter_turns(maps: Maps, region: np.ndarray) -> int:
         return 0
     x, y = (vectors[:, :2] - vectors[:, 2:4]).T
     turns = np.rint(np.arctan2(x, -y) / (np.pi / 2)).astype(int) % 4
-    # Weighted by length: of somebody seen from above the line is short and its direction means little.
+    # Weighted by length: of a person seen from above the line is short and its direction means little.
     return int(np.bincount(turns, np.hypot(x, y), minlength=4).argmax())
 
 

@@ -1,8 +1,8 @@
 """Grouping by votes: each pile of head votes is a person.
 
 Every pixel of a person votes for its person's head point (thesis). The votes of one person pile up, those of
-different people at different places: each peak of the pile is somebody's head, and pixels go to the nearest. Votes for
-other points, pelvises, then divide those who share a head.
+different people at different places: each peak of the pile is the head of a person, and pixels go to the nearest. Votes for
+other points, pelvises, then divide people who share a head.
 DBSCAN (:mod:`annotator.inference.dbscan`), the thesis's way, counts a vote from a toe as much as one from a cheek; here
 votes count the less the farther they reach, and scatter is smoothed. Where votes are unsure that finds more
 of the people and breaks fewer into pieces.
@@ -34,9 +34,9 @@ def group_by_votes(
         stride: input pixels per map pixel and axis.
 
     Returns:
-        (h, w) int32: 0 outside ``mask`` and for nobody, 1..n per person, some of whom may have no pixel.
+        (h, w) int32: 0 outside ``mask``, 1..n per person, some of whom may have no pixel.
 
-    Each pile of head votes is somebody; where the pixels of one head have several pelvises, they are several people,
+    Each pile of head votes is a person; where the pixels of one head have several pelvises, they are several people,
     cheek to cheek, say. Which of them a pixel belongs to, all of its votes decide.
     """
     labels = np.zeros(mask.shape, np.int32)
@@ -105,7 +105,7 @@ def _divide(
 ) -> None:
     """Make several people, in place, of those whose votes for another point than the head pile up at several places.
 
-    A pile makes somebody new only if it is nobody's yet: two heads and two pelvises are two people, not four.
+    A pile becomes a new person only if no person has it yet: two heads and two pelvises are two people, not four.
 
     Args:
         person: (n,) indices from 0.

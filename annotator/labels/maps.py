@@ -26,8 +26,8 @@ class Maps:
     v: np.ndarray
     """float32 [N, h, w], 0..1, of that chart."""
     head_vectors: np.ndarray
-    """float32 [N, h, w, 2·votes]: x, y of the head point, and of further points that this model votes for, as
-    (point − image centre) / :attr:`Network.side`."""
+    """float32 [N, h, w, 2·points]: x, y of the head point, and of further points that this model has, as
+    (point − image centre) / :attr:`.Network.side`."""
     keypoints: np.ndarray
     """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
 

@@ -38,8 +38,8 @@ class Comparison:
     def tables(self, held_out: Subset) -> str:
         """Both models side by side, in Markdown."""
         text = (
-            "Of whom the old model labelled, and nobody changed before approving, its labels count as right: there the "
-            f"new model can only lose.\n\n{comparison(self.reports)}\n"
+            "People who were approved unchanged have the old model's labels, which count as right: on them the new model "
+            f"can only lose.\n\n{comparison(self.reports)}\n"
         )
         if self.reports_by_humans:
             text += (

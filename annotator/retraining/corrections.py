@@ -1,4 +1,4 @@
-"""What people corrected, as data to train and to measure with."""
+"""Corrections of a dataset as training, validation and held-out data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 REVIEWED = ("edited", "approved")
 """States of people whose labels a human answers for."""
 NOT_REVIEWED = "not reviewed"
-"""The flaw of people on a photo with reviewed ones whom nobody has decided about, or who were rejected."""
+"""The flaw of people who are only predicted, or were rejected, on a photo with reviewed ones."""
 BY_MODEL = "as the model left it"
 """In :data:`BY_HUMANS`, the flaw of people who were approved as they were predicted."""
 BY_HUMANS = "by_humans.json"
@@ -215,14 +215,14 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
 
 def _dense(people: list[Person], size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) uint16 dense labels, see :mod:`annotator.coco.dense_labels`."""
-    maps = LabelMaps.paint(map(_agreeing, people), (0, 0, *size))
+    maps = LabelMaps.paint(map(_with_agreeing_charts, people), (0, 0, *size))
     charts = np.where((maps.charts == 0) & (maps.parts > 0), PART_ALONE + maps.parts, maps.charts)
     uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * IUV_SCALE) for a in (maps.u, maps.v))
     return np.dstack([charts, *uv]).astype(np.uint16)
 
 
-def _agreeing(person: Person) -> Person:
-    """The person without charts where its parts are others: a part that somebody has painted counts."""
+def _with_agreeing_charts(person: Person) -> Person:
+    """The person without charts where its parts are others: a part that was painted counts."""
     if person.parts is None:
         return person
     return replace(

@@ -1,5 +1,5 @@
-"""What annotating, exporting and importing a FiftyOne dataset have in common: the run, its summary, and how people
-are written to a sample."""
+"""The base class of the runs over a FiftyOne dataset (annotate, export, import), their summary, and how people are written
+to a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an unfinished run has done so far, on disk: whatever kills the run, nothing is lost and nothing is doubled."""
+"""The journal of an unfinished run, on disk: whatever kills the run, nothing is lost and nothing is done twice."""
 
 from __future__ import annotations
 

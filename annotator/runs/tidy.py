@@ -1,4 +1,4 @@
-"""Removing what edits leave behind: map files that no label refers to any more, and edits too old to be undone."""
+"""Files that edits leave behind: map files that no label refers to any more, and edits too old to be undone."""
 
 from __future__ import annotations
 

@@ -149,8 +149,8 @@ def test_only_people_with_a_sound_mask_are_cut_out(records):
         {"segmentation": []},
         {"bbox": [1, 1, 9, 47]},
     ):
-        doubtful = dataclasses.replace(records[0], annotations=(annotation | change,))
-        assert not CopyPasteSources.from_records([[doubtful]], [1.0], ()).people, change
+        unusable = dataclasses.replace(records[0], annotations=(annotation | change,))
+        assert not CopyPasteSources.from_records([[unusable]], [1.0], ()).people, change
     sound = dataclasses.replace(records[0], annotations=(annotation,))
     sources = CopyPasteSources.from_records([[], [sound]], [3.0, 1.0], ())
     assert list(sources.weights) == [0.0, 1.0]

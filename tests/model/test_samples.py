@@ -10,7 +10,7 @@ import pytest
 
 from annotator.coco.reader import CocoError
 from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
-from model.augmentation import Augmentation, augment_pixels, sample_matrix
+from model.augmentation import Augmentation, sample_matrix
 from model.canvas import paint
 from model.losses import IGNORE, KEYPOINT_PEAK, SOME
 from model.samples import View, make_sample
@@ -292,14 +292,6 @@ def test_coarse_samples_have_softer_edges(figures):
     assert sharp.shape == soft.shape
     steps = [np.abs(np.diff(image.astype(float), axis=1)).max() for image in (sharp, soft)]
     assert steps[1] < 0.8 * steps[0]
-
-
-def test_look_is_repeatable_and_named():
-    image = np.full((32, 32, 3), 128, np.uint8)
-    once, again = (augment_pixels(image, "strong", np.random.default_rng(3)) for _ in range(2))
-    np.testing.assert_array_equal(once, again)
-    with pytest.raises(ValueError, match="use 'thesis' or 'strong'"):
-        augment_pixels(image, "wild", np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where an edit is applied: :func:`apply_edit`."""
+"""Apply an edit to the people of an image."""
 
 from __future__ import annotations
 

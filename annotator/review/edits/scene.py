@@ -1,4 +1,4 @@
-"""What an edit is applied to, and what comes out of it."""
+"""The input of an edit, a :class:`Scene`, and its result, :data:`Changes`."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_a_moved_dataset_finds_the_owners_by_the_masks(sample, maps):
     assert not found[10].charts[:, 6:].any()
 
 
-def test_untouched_predictions_are_replaced(sample, maps):
+def test_predictions_that_nobody_reviewed_are_replaced(sample, maps):
     write(sample, block(2), block(40), maps=maps)
     replaced = write(sample, block(20), maps=maps)
     assert (replaced.added, replaced.kept, replaced.dropped) == (1, 0, 0)
@@ -310,7 +310,7 @@ def test_a_deleted_person_does_not_come_back_and_takes_nobody_along(sample, maps
         assert boxes(sample) == [(there[1 - deleted], 10, 12, 30)]
 
 
-def test_a_human_may_label_whom_a_human_deleted(sample, maps):
+def test_a_person_that_was_deleted_may_be_labelled_by_hand(sample, maps):
     """A model's bad labels are deleted, and better ones imported."""
     write(sample, block(2), maps=maps)
     sample[FIELDS.people].detections = []

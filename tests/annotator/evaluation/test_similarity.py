@@ -13,7 +13,7 @@ from annotator.evaluation.similarity import (
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_SIGMAS
 
 
-def test_mask_iou_looks_at_counted_pixels_only():
+def test_mask_iou_counts_valid_pixels_only():
     a = np.array([[1, 1, 0, 0]], bool)
     b = np.array([[0, 1, 1, 0]], bool)
     assert mask_iou(a, b) == pytest.approx(1 / 3)

@@ -1,4 +1,4 @@
-"""A look at the mirror image says the same as a look at the image, and the mean of both is one."""
+"""Predictions on the mirror image are those on the image, and so is the mean of both."""
 
 import dataclasses
 
@@ -47,7 +47,7 @@ def test_a_mirrored_person_has_the_other_side(tmp_path):
     assert flipped.keypoints[0, 4, 6, 10] == 2.0
 
 
-def test_where_both_looks_disagree_the_more_certain_one_counts():
+def test_where_both_predictions_disagree_the_more_certain_one_counts():
     a, b = maps(2), maps(3)
     both = average(a, b)
     sure = a.chart_confidence > b.chart_confidence

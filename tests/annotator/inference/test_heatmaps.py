@@ -37,7 +37,7 @@ def test_peaks_at_the_edge_stay_inside(place):
     np.testing.assert_allclose(at, place, atol=1)
 
 
-def test_only_the_region_is_looked_at_and_an_empty_heatmap_has_a_place():
+def test_peaks_are_inside_the_region_also_of_an_empty_heatmap():
     both = np.maximum(gaussian(6.5, 8.5), 0.5 * gaussian(24.2, 8.6))
     region = np.zeros((H, W), bool)
     region[:, 16:] = True

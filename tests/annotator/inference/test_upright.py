@@ -50,7 +50,7 @@ def test_only_the_region_counts():
     assert quarter_turns(one, region) == 3
 
 
-def test_a_quarter_turn_moves_pixels_and_votes():
+def test_a_quarter_turn_moves_pixels_and_head_vectors():
     one = maps(1)[0]
     one.charts[2, 15], one.head_vectors[2, 15] = 7, (0.5, -0.25, 0.125, 1.0)
     turned = rotate(one, 1)
@@ -92,7 +92,7 @@ def test_a_view_without_people_is_not_turned(monkeypatch):
     assert len(looks) == 1
 
 
-def test_a_drawn_box_is_looked_at_upright():
+def test_a_drawn_box_is_predicted_upright():
     network = Network()
     photo = read_photo(EXAMPLES / "astronaut.jpg")
     x, y, w, h = BOX

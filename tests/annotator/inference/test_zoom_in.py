@@ -60,7 +60,7 @@ def test_people_who_fill_the_photo_stay_as_they_were(photo: np.ndarray, tiny_net
     assert [p is q for p, q in zip(seen.people, large, strict=True)] == [True, True]
 
 
-def test_somebody_whom_the_zoom_in_does_not_find_stays(photo: np.ndarray, tiny_network: Network):
+def test_a_person_that_the_zoom_in_does_not_find_stays(photo: np.ndarray, tiny_network: Network):
     nobody, right = person((180, 20, 60, 60), score=0.1), person(RIGHT[:4])
     seen = zoom_in(photo, People(SIZE, [right, nobody]), tiny_network, Settings())
     assert seen.people[1] is nobody

@@ -141,20 +141,20 @@ def test_keys_of_the_view_and_of_one_part(panel):
     panel.click(x + w / 2, y + 0.3 * h)
     panel.page.mouse.move(*panel.at(x - 20, y))
 
-    def look() -> bytes:
+    def screenshot() -> bytes:
         panel.page.wait_for_timeout(200)
         return panel["canvas"].screenshot()
 
-    labelled = look()
+    labelled = screenshot()
     panel.press("<")
-    fainter = look()
+    fainter = screenshot()
     panel.press(">")
-    assert look() == labelled
+    assert screenshot() == labelled
     panel.press("Shift+W")
-    bare = look()
+    bare = screenshot()
     assert len({labelled, fainter, bare}) == 3
     panel.press("Shift+W")
-    assert look() == labelled
+    assert screenshot() == labelled
     panel.press("{", "}")  # the torso
     panel.press("Shift+B")
     person = panel.people()[0]
@@ -214,7 +214,7 @@ def test_a_drag_that_is_given_up_goes_back(panel):
     assert panel.people()[0].keypoints[0, :2] == pytest.approx((nose[0], nose[1] + 12), abs=2)
 
 
-def test_a_stroke_is_of_whom_it_was_begun_on(panel):
+def test_a_stroke_is_of_the_person_it_was_begun_on(panel):
     first, second = panel.people()
     x, y, w, h = first.box
     nose = first.keypoints[0, :2]
