@@ -43,7 +43,7 @@ OVERWRITE = {
     ),
 }
 GROUPING = {
-    "votes": ("Votes", "Piles of votes for heads and pelvises."),
+    "votes": ("Votes", "Peaks of the votes for heads and pelvises."),
     "dbscan": ("DBSCAN", "Dense clusters of head vectors, as in the thesis that the network comes from."),
 }
 Context = foo.ExecutionContext
@@ -75,7 +75,7 @@ class AnnotatePeople(foo.Operator):
             "zoom_in",
             default=True,
             label="Zoom-in",
-            description="Predict people who are small in the photo again, at full input size: better, slower",
+            description="Predict again, at full input size, people who are small in the photo or do not stand: better, slower",
         )
         inputs.bool(
             "flip_augment",

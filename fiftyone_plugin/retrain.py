@@ -26,7 +26,7 @@ LONG = (
     "panel *Retraining* shows how it learns."
 )
 ACCEPT = (
-    "All labels are as they were. To accept the new model, run this again on the same folder with *Label … again* "
+    "All labels are as they were. To accept the new model, run this again on the same folder with *Label again …* "
     "ticked; to reject it, do nothing."
 )
 REFRESH_EVERY = 3000
@@ -138,7 +138,7 @@ def _weights(ctx: Context, inputs: types.Object) -> None:
 def _count(ctx: Context, inputs: types.Object, prefix: str) -> None:
     count = len(reviewed_samples(ctx.target_view(require_flat=True), Fields(prefix)))
     if count < MIN_PHOTOS:
-        reason = f"{count} photos have people who were edited or approved; {MIN_PHOTOS} are needed"
+        reason = f"Photos with people who were edited or approved: {count}; {MIN_PHOTOS} are needed"
         show_error(inputs, "too_few", "Nothing to learn from", reason)
     else:
         show_notice(inputs, "count", f"{count} photos have people who were edited or approved.")
@@ -180,7 +180,7 @@ def _relabel_input(ctx: Context, inputs: types.Object) -> None:
     inputs.bool(
         "relabel",
         default=False,
-        label="Label the people that nobody reviewed again, with the new model",
+        label="Label again, with the new model, the people that nobody reviewed",
         description=text,
     )
 

@@ -31,7 +31,9 @@ def add_command(commands) -> None:
     parser.add_argument("--report", type=Path, required=True, metavar="JSON", help="file to write")
     parser.add_argument("--surface", type=Path, metavar="NPZ", help="body surface, for distances on the body")
     parser.add_argument("--limit", type=int, metavar="N", help="images per data set")
-    parser.add_argument("--view", choices=("scene", "person", "both"), default="both")
+    parser.add_argument(
+        "--view", choices=("scene", "person", "both"), default="both", help="what is measured; default: both"
+    )
     add_settings(parser)
     parser.set_defaults(run=run, stopped="the report holds the data sets that were done")
 

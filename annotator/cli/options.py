@@ -21,18 +21,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="average with the predictions on the mirror image: twice the time",
     )
-    parser.add_argument("--confidence", type=float, help="least score of a person, 0..1")
-    parser.add_argument("--threshold", type=float, help="least person probability of a pixel, 0..1")
+    parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")
+    parser.add_argument("--threshold", type=float, help="minimum person probability of a pixel, 0..1")
     add_grouping(parser)
     parser.add_argument(
         "--vote-threshold",
         type=int,
-        help="with --grouping votes: pixels' worth of votes that make a head or a pelvis; fewer people if more",
+        help="with --grouping votes: pixels' worth of votes that make a head or a pelvis; the higher, the fewer people",
     )
     parser.add_argument(
         "--min-distance",
         type=float,
-        help="with --grouping votes: least distance of two heads or pelvises, as a share of the image, 0..1",
+        help="with --grouping votes: minimum distance of two heads or pelvises, as a share of the image, 0..1",
     )
     parser.add_argument(
         "--eps",
@@ -52,8 +52,8 @@ def add_zoom_in(parser: argparse.ArgumentParser) -> None:
         "--zoom-in",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="predict people who are small in the photo again, at full input size, and those who lie or are upside down, "
-        "turned upright",
+        help="predict again, at full input size, people who are small in the photo and, turned upright, those who lie or "
+        "are upside down (default)",
     )
 
 
@@ -62,8 +62,8 @@ def add_grouping(parser: argparse.ArgumentParser) -> None:
         "--grouping",
         choices=GROUPINGS,
         default="votes",
-        help="how people are told apart: piles of votes for heads and pelvises (default), or the thesis's DBSCAN of head "
-        "vectors",
+        help="how people are told apart: peaks of the votes for heads and pelvises (default), or the thesis's DBSCAN of "
+        "head vectors",
     )
 
 

@@ -75,7 +75,7 @@ class Settings:
     confidence: float = 0.7
     """People with a lower score, the mean probability of their pixels, are dropped."""
     grouping: str = "votes"
-    """How people are told apart, one of :data:`GROUPINGS`: by piles of votes, or by the thesis's DBSCAN."""
+    """How people are told apart, one of :data:`GROUPINGS`: by peaks of the votes, or by the thesis's DBSCAN."""
     votes: VoteSettings = field(default_factory=VoteSettings)
     dbscan: DbscanSettings = field(default_factory=DbscanSettings)
     min_area: int = 64

@@ -22,7 +22,7 @@ MAX_ROWS = 200
 SCORES = {
     "issue_score": "all issues",
     **{f"issue_{name}": words for name, words in ISSUES.items()},
-    **{f"quality_{task}": f"sure of {task}" for task in TASKS},
+    **{f"quality_{task}": f"{task.removesuffix('s')} confidence" for task in TASKS},
 }
 """Attributes of a person's label and their words: issues, 0 (none) .. 1, and confidences, 0 .. 1 (certain)."""
 

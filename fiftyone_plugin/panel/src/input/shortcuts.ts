@@ -84,8 +84,8 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["o"], description: "take the decision back", group: "Decide", run: ({ session }) => reopen(session) },
     { keys: ["c"], description: "comment", group: "Decide", run: (_, event) => findInPanel(event.target as Element, COMMENT_FIELD)?.focus() },
     { keys: ["d", "PageDown"], description: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
-    { keys: ["Shift+D", "PageUp"], description: "image before", group: "Queue", run: ({ session }) => void session.move(-1) },
-    { keys: [".", ","], description: "next person, person before", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: ["Shift+D", "PageUp"], description: "previous image", group: "Queue", run: ({ session }) => void session.move(-1) },
+    { keys: [".", ","], description: "next, previous person", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
     { keys: ["/"], description: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
         session.set({ queueOpen: true });
         focusSoon(event.target as Element, ".dp-chip");
@@ -106,18 +106,18 @@ export const SHORTCUTS: Shortcut[] = [
     tool("add", "add a person by a box"),
     tool("surface", "correct the place on the body"),
     { keys: ["l"], description: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
-    { keys: ["{", "}"], description: "part before, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, event.key === "{" ? -1 : 1) }) },
+    { keys: ["{", "}"], description: "previous, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, event.key === "{" ? -1 : 1) }) },
     { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
     { keys: ["]"], description: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
     { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, viewport }) => { TOOLS[session.tool].finish?.(session, 1 / viewport.scale); session.notify(); } },
     { keys: ["Backspace"], description: "take back the last corner", group: "Painting", run: ({ session }) => { TOOLS[session.tool].back?.(session); session.notify(); } },
-    { keys: ["Escape"], description: "give up what is being drawn; select nothing", group: "Painting", run: escape },
-    { keys: ["Tab", "Shift+Tab"], description: "next keypoint, keypoint before", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
+    { keys: ["Escape"], description: "cancel what is being drawn; select no keypoint", group: "Painting", run: escape },
+    { keys: ["Tab", "Shift+Tab"], description: "next, previous keypoint", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
     { keys: ["v"], description: "visible, hidden", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] === 2 ? 1 : 2) },
     { keys: ["s"], description: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
     { keys: Object.keys(ARROWS), description: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), description: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
-    { keys: ["Delete"], description: "remove the selected keypoint; with other tools the person", group: "Keypoints", run({ session }) {
+    { keys: ["Delete"], description: "remove the selected keypoint; with other tools, the person", group: "Keypoints", run({ session }) {
         if (session.tool !== "keypoints") remove(session);
         else if (session.keypoint !== null) setVisibility(session, 0);
         else session.set({ message: "Choose a keypoint; with another tool, Delete removes the person." });
@@ -126,19 +126,19 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["Shift+F"], description: "swap front and back", group: "Surface", run: ({ session }) => swap(session, ["swap_depth"]) },
     { keys: ["Shift+L", "Shift+B"], description: "left and right, front and back of the chosen part", group: "Surface", run: ({ session }, _, name) => swap(session, [name === "Shift+L" ? "swap_sides" : "swap_depth"], true) },
     { keys: ["Shift+T"], description: "turn the person round: both", group: "Surface", run: ({ session }) => swap(session, ["swap_sides", "swap_depth"]) },
-    { keys: ["t", "y"], description: "next overlay, overlay before", group: "View", run: ({ session }, _, name) => session.set({ overlay: { ...session.overlay, fill: cycle(FILLS, session.overlay.fill, name === "y" ? -1 : 1) } }) },
+    { keys: ["t", "y"], description: "next, previous overlay", group: "View", run: ({ session }, _, name) => session.set({ overlay: { ...session.overlay, fill: cycle(FILLS, session.overlay.fill, name === "y" ? -1 : 1) } }) },
     { keys: ["i"], description: "lines of equal U and V", group: "View", run: ({ session }) => session.set({ overlay: { ...session.overlay, contours: !session.overlay.contours } }) },
     { keys: ["w"], description: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
-    { keys: ["Shift+W"], description: "the photo without labels, and with them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
+    { keys: ["Shift+W"], description: "hide all labels, and show them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
     { keys: ["<", ">"], description: "labels fainter, stronger", group: "View", repeats: true, run: changeOpacity },
     { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.set({ onlySelected: !session.onlySelected }) },
-    { keys: ["z"], description: "zoom to the person, and from now on to whoever is next", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit(session.person?.box); session.notify(); } },
-    { keys: ["0"], description: "whole photo, and of those that are next", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.notify(); } },
-    { keys: ["1"], description: "one pixel for one pixel", group: "View", run: ({ session, viewport }) => { viewport.zoomTo(1); session.notify(); } },
+    { keys: ["z"], description: "zoom to the person, and from now on to each next one", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit(session.person?.box); session.notify(); } },
+    { keys: ["0"], description: "show the whole photo, and so from now on", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.notify(); } },
+    { keys: ["1"], description: "actual size: one pixel is one pixel", group: "View", run: ({ session, viewport }) => { viewport.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale * 1.25); session.notify(); } },
     { keys: ["-"], description: "zoom out", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], description: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
-    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], description: "do again", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
-    { keys: ["Shift+M"], description: "the panel on all of the screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
+    { keys: ["Ctrl+Shift+Z", "Ctrl+y"], description: "redo", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
+    { keys: ["Shift+M"], description: "full screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
     { keys: ["?"], description: "this table", group: "View", run: ({ session }) => session.set({ helpOpen: !session.helpOpen, scoresOpen: false }) },
 ];

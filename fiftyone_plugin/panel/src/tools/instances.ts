@@ -12,7 +12,7 @@ import {
 export const splitTool: Tool = {
     name: "Cut",
     key: "x",
-    hint: "Draw a line between two people that are labelled as one.",
+    hint: "Draw a line between two people who are labelled as one.",
     cursor: "crosshair",
     down: addPoint,
     drag: continueLine,
@@ -49,7 +49,7 @@ export const headsTool: Tool = {
 export const mergeTool: Tool = {
     name: "Merge",
     key: "m",
-    hint: "Click the person that is the same as the selected one, on the photo or in the list.",
+    hint: "Click the person who is the same as the selected one, on the photo or in the list.",
     cursor: "copy",
     down(session, { at }) {
         const found = personAt(session.people, ...at);

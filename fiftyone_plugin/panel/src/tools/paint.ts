@@ -58,7 +58,7 @@ export const brushTool: Tool = {
 export const polygonTool: Tool = {
     name: "Polygon",
     key: "p",
-    hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc gives up.",
+    hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc cancels.",
     cursor: "crosshair",
     down: addPoint,
     finish(session, pixel) {

@@ -1,10 +1,11 @@
-// "Approve the rest": everybody up to an issue score at once, after a look at some of the images.
+// "Approve the rest": everybody up to an issue score at once, after a check of some of the images.
 
 import { RefusedError } from "../api/host";
 import { approveBelow, newRequestName, spotCheck, takeBack } from "../api/operators";
 import type { SpotCheckResult } from "../api/types";
 import { focusPanel } from "../input/panel_element";
 import type { Session } from "../state/session";
+import { countedPeople } from "./counted";
 
 export function BulkApproval({ session }: { session: Session }) {
     const [isOpen, setOpen] = React.useState(false);
@@ -59,7 +60,7 @@ export function BulkApproval({ session }: { session: Session }) {
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             close();
             if (session.image) await session.openImage(session.image.sample);
-            session.set({ message: `${approved} people approved.` });
+            session.set({ message: `${countedPeople(approved)} approved.` });
         } catch (error) {
             if (error instanceof RefusedError) session.setBulkApproval(before);
             session.set({ message: (error as Error).message });
@@ -74,7 +75,7 @@ export function BulkApproval({ session }: { session: Session }) {
                 <input autoFocus type="range" min="0" max="1" step="0.01" value={issueScore} onChange={(e) => setIssueScore(+e.target.value)} />
             </label>
             <label>
-                Look at {share} % first
+                Check {share} % first
                 <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
             </label>
             <span className="dp-dim">
@@ -89,7 +90,7 @@ export function BulkApproval({ session }: { session: Session }) {
                         if (session.queue.items[0]) await session.openImage(session.queue.items[0].id);
                     }}
                 >
-                    Look at {counts?.check.length}
+                    Check {counts?.check.length}
                 </button>
                 <button className="dp-button dp-approved" disabled={!counts?.people} onClick={approve}>
                     {isBusy ? "Approving…" : `Approve ${counts?.people ?? "…"}`}
@@ -114,7 +115,7 @@ function TakeBack({ session }: { session: Session }) {
             if (session.image) await session.openImage(session.image.sample);
             session.set({
                 message: predicted
-                    ? `${predicted} people are to be decided again.`
+                    ? `${countedPeople(predicted)} to be decided again.`
                     : "There is nobody left whose approval could be taken back.",
             });
         } catch (error) {

@@ -3,6 +3,7 @@
 import type { PersonState, QueueItem } from "../api/types";
 import type { Session } from "../state/session";
 import { BulkApproval } from "./bulk_approval";
+import { counted } from "./counted";
 import { FileName } from "./file_name";
 import { Histogram } from "./histogram";
 
@@ -70,7 +71,7 @@ export function QueueColumn({ session }: { session: Session }) {
                 <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title="All people and their scores (J)">
                     Scores
                 </button>
-                <span className="dp-dim">{filters.check ? `${items.length} to check` : `${result.found} images`}</span>
+                <span className="dp-dim">{filters.check ? `${items.length} to check` : counted(result.found, "image", "images")}</span>
             </div>
             <ImageList items={items} open={session.image?.sample} show={show} />
             <BulkApproval session={session} />

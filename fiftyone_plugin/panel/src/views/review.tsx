@@ -135,7 +135,7 @@ function EmptyDataset({ retry }: { retry(): void }) {
                 Annotate people
             </button>
             <button className="dp-button" onClick={retry}>
-                Look again
+                Check again
             </button>
         </div>
     );
@@ -143,7 +143,7 @@ function EmptyDataset({ retry }: { retry(): void }) {
 
 /** What the tool expects. */
 function Hint({ session }: { session: Session }) {
-    const text = session.wrongPixel ? "Now click the place on the body where that pixel belongs. Esc gives up." : TOOLS[session.tool].hint;
+    const text = session.wrongPixel ? "Now click the place on the body where that pixel belongs. Esc cancels." : TOOLS[session.tool].hint;
     return (
         <span className={session.wrongPixel ? "dp-next" : "dp-dim"} title={text} data-testid="dp-hint">
             {text}

@@ -5,6 +5,7 @@ import type { ScoreColumn, ScoreTable as Table } from "../api/types";
 import { focusPanel } from "../input/panel_element";
 import { MIN_ISSUE_SCORE } from "../state/labels";
 import type { Session } from "../state/session";
+import { countedPeople } from "./counted";
 import { FileName } from "./file_name";
 import { Histogram } from "./histogram";
 
@@ -26,8 +27,8 @@ export function ScoreTable({ session }: { session: Session }) {
     return (
         <div className="dp-scores" data-testid="dp-scores">
             <div className="dp-row">
-                <b>{table ? `${table.people} people to decide` : "Loading…"}</b>
-                <span className="dp-dim">Click a score to see who is worst, a person to go there.</span>
+                <b>{table ? `${countedPeople(table.people)} to decide` : "Loading…"}</b>
+                <span className="dp-dim">Click a score to sort by it, a person to go there.</span>
                 <button autoFocus className="dp-button dp-end" onClick={close} title="J">
                     Close
                 </button>
