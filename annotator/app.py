@@ -156,7 +156,7 @@ def _annotate(dataset: fo.Dataset, settings: Settings) -> None:
         pass
     summary = run.summary
     print(
-        f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people: {summary.people}"
+        f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people found: {summary.people}"
     )
     for path, reason in summary.failures.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)

@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
     sampling = PointSampling(**{name: value for name, value in chosen.items() if value is not None})
+    settings = settings_of(arguments)
     network = Network(arguments.model or DEFAULT_MODEL)
     print(f"{network.info.model_id} on {network.device}")
     with tqdm(unit="image", smoothing=0.05) as bar:
@@ -43,9 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 bar.update(done - bar.n)
 
-        summary = annotate_folder(
-            arguments.photos, arguments.out, network, settings_of(arguments), sampling, show
-        )
+        summary = annotate_folder(arguments.photos, arguments.out, network, settings, sampling, show)
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {arguments.out}")
     if summary.failed:
         photos = "photo" if summary.failed == 1 else "photos"
