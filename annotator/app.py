@@ -29,7 +29,7 @@ class AppError(ValueError):
     """The App cannot be opened; the message says why and what to do."""
 
 
-def run(
+def open_app(
     photos: Path | None = None,
     *,
     name: str | None = None,

@@ -63,9 +63,9 @@ class RetrainModel(foo.Operator):
             show_error(inputs, "no_labels", "No people", "Annotate or import people first.")
         else:
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
-            _count(ctx, inputs, ctx.params.get("prefix") or prefixes[0])
+            _show_count(ctx, inputs, ctx.params.get("prefix") or prefixes[0])
         model_input(ctx, inputs)
-        _weights(ctx, inputs)
+        _check_weights(ctx, inputs)
         _folder_input(ctx, inputs)
         _plan_inputs(ctx, inputs)
         _relabel_input(ctx, inputs)
@@ -127,7 +127,7 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def _weights(ctx: Context, inputs: types.Object) -> None:
+def _check_weights(ctx: Context, inputs: types.Object) -> None:
     if model := ctx.params.get("model"):
         try:
             find_weights(_path(model))
@@ -135,7 +135,7 @@ def _weights(ctx: Context, inputs: types.Object) -> None:
             show_error(inputs, "no_weights", "Weights are missing", str(error))
 
 
-def _count(ctx: Context, inputs: types.Object, prefix: str) -> None:
+def _show_count(ctx: Context, inputs: types.Object, prefix: str) -> None:
     count = len(reviewed_samples(ctx.target_view(require_flat=True), Fields(prefix)))
     if count < MIN_PHOTOS:
         reason = f"Photos with people who were edited or approved: {count}; {MIN_PHOTOS} are needed"

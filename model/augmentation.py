@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
+from annotator.geometry.boxes import FloatBox
 from model.copy_paste import CopyPaste
 from model.fields import CHECKED, Range, Share
 
@@ -50,7 +51,7 @@ class Augmentation:
 
 
 def sample_matrix(
-    region: tuple[float, float, float, float],
+    region: FloatBox,
     size: int,
     augmentation: Augmentation | None,
     rng: np.random.Generator,

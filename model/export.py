@@ -34,10 +34,9 @@ GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_con
 MIN_PERSON = 0.1
 """Probability of a person from which these and the head vectors are compared; elsewhere they are not used."""
 
-PRECISIONS = ("float32", "float16-weights", "float16")
-"""``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
 LIMITS = {"float32": (1e-3, 1e-3), "float16-weights": (5e-2, 2e-2), "float16": (0.1, 2e-2)}
-"""Largest difference of a map and largest share of flipped labels that an export may show."""
+"""By precision, the largest difference of a map and the largest share of flipped labels that an export may show.
+``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
 SMALL = 512
 """Tensors of fewer elements than this (biases, shapes) are not worth storing at half size."""
 
@@ -160,7 +159,7 @@ def export_onnx(
         model_id: name under which labels made by this file are known.
         report: bytes of the training report, whose SHA-256 goes into the metadata.
         weights_license: for the metadata.
-        precision: one of :data:`PRECISIONS`; inputs and outputs keep their types.
+        precision: a key of :data:`LIMITS`; inputs and outputs keep their types.
         raw: the undecoded maps instead, for evaluation; the annotator refuses such a file.
 
     Returns:

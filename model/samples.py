@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from annotator.evaluation.ground_truth import has_points, is_ignored
-from annotator.geometry.boxes import Box, clip_box, crop, expand_box, pad_box
+from annotator.geometry.boxes import Box, FloatBox, clip_box, crop, expand_box, pad_box
 from annotator.geometry.letterbox import warp, warp_photo
 from annotator.labels.label_space import (
     CHART_MIRROR,
@@ -116,7 +116,7 @@ def make_sample(
 
 def _region(
     canvas: Canvas, view: View, augmentation: Augmentation | None, rng: np.random.Generator
-) -> tuple[float, float, float, float]:
+) -> FloatBox:
     """x, y, w, h in image pixels of what is shown."""
     height, width = canvas.labels.shape[:2]
     whole = (0, 0, width, height)

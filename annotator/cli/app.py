@@ -27,9 +27,9 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from annotator.app import run as run_app
+    from annotator.app import open_app
 
-    return run_app(
+    return open_app(
         arguments.photos,
         name=arguments.name,
         port=arguments.port,

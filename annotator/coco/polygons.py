@@ -5,11 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from annotator.geometry.boxes import Box
+
 TOLERANCE = 0.5
 """Pixels that an outline may be off, so that it has few corners to drag."""
 
 
-def trace(mask: np.ndarray, box: tuple[int, int, int, int]) -> list[list[float]]:
+def trace(mask: np.ndarray, box: Box) -> list[list[float]]:
     """The outlines of a mask as COCO polygons, which have no holes: these are filled.
 
     Args:

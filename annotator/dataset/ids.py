@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
 
-def give_ids(dataset: fo.Dataset, fields: Fields) -> None:
-    """Give an id to images and people that have none, or one that is used twice; saved in the dataset."""
+def assign_ids(dataset: fo.Dataset, fields: Fields) -> None:
+    """Assign an id to images and people that have none, or one that is used twice; saved in the dataset."""
     key = f"{fields.people}.detections.annotation_id"
     samples = dataset.exists(fields.people)
     images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))

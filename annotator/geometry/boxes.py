@@ -1,4 +1,4 @@
-"""Boxes of whole image pixels: x, y, w, h."""
+"""Boxes: x, y, w, h."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 Box = tuple[int, int, int, int]
+"""In whole image pixels."""
+FloatBox = tuple[float, float, float, float]
+"""In pixels and fractions of them."""
 BOX_MARGIN = 0.1
 """Margin on each side, relative to the box: of the view of one person, and of the region around a labelled person that
 counts in an incomplete image."""
@@ -37,9 +40,7 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
 
 
-def pad_box(
-    box: tuple[float, float, float, float], margin: float = BOX_MARGIN
-) -> tuple[float, float, float, float]:
+def pad_box(box: FloatBox, margin: float = BOX_MARGIN) -> FloatBox:
     """A box grown on every side by a share of its longer side, also beyond the image: the view of one person, in training
     as at run time."""
     x, y, w, h = box

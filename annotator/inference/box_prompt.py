@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annotator.geometry.boxes import pad_box, pixels_in_box
+from annotator.geometry.boxes import FloatBox, pad_box, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import box_on_maps, decode_box
 from annotator.inference.flip_augmentation import predict
@@ -15,12 +15,9 @@ from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright
 from annotator.labels.people import Person
 
-Box = tuple[float, float, float, float]
-"""x, y, w, h in image pixels."""
-
 
 def label_boxes(
-    photo: np.ndarray, boxes: Sequence[Box], network: Network, settings: Settings
+    photo: np.ndarray, boxes: Sequence[FloatBox], network: Network, settings: Settings
 ) -> list[Person | None]:
     """The person in each box, predicted on the padded box at full input size with flip augmentation, and upright.
 
@@ -49,6 +46,6 @@ def label_boxes(
     return people
 
 
-def _view(box: Box, side: int) -> Letterbox:
+def _view(box: FloatBox, side: int) -> Letterbox:
     x, y, w, h = pad_box(box)
     return Letterbox((w, h), side, (x, y))

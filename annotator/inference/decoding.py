@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import bounding_box, crop, pixels_in_box
+from annotator.geometry.boxes import FloatBox, bounding_box, crop, pixels_in_box
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
@@ -59,7 +59,7 @@ def decode_box(
     size: tuple[int, int],
     info: ModelInfo,
     settings: Settings,
-    box: tuple[float, float, float, float],
+    box: FloatBox,
 ) -> Person | None:
     """The person that a box was drawn around; arguments as of :func:`decode`.
 
@@ -78,9 +78,7 @@ def decode_box(
     return _person(maps, labels, 1, letterbox, size, info, settings)
 
 
-def box_on_maps(
-    box: tuple[float, float, float, float], letterbox: Letterbox, info: ModelInfo
-) -> tuple[float, float, float, float]:
+def box_on_maps(box: FloatBox, letterbox: Letterbox, info: ModelInfo) -> FloatBox:
     """x, y, w, h in map pixels of a box in image pixels."""
     corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
     return (*corners[0], *(corners[1] - corners[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from annotator.geometry.boxes import bounding_box, box_iou, pixels_in_box
+from annotator.geometry.boxes import FloatBox, bounding_box, box_iou, pixels_in_box
 from annotator.inference.dbscan import group_by_dbscan
 from annotator.inference.settings import Settings
 from annotator.inference.votes import group_by_votes
@@ -35,7 +35,7 @@ def group_people(mask: np.ndarray, head_vectors: np.ndarray, settings: Settings,
     return _drop_small(labels, settings.min_area / stride**2)
 
 
-def person_in_box(labels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray | None:
+def person_in_box(labels: np.ndarray, box: FloatBox) -> np.ndarray | None:
     """The pixels of the person that a box was drawn around.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import file_names
 from annotator.dataset.fields import FieldError, Fields, check_fields
-from annotator.dataset.ids import give_ids
+from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
@@ -86,7 +86,7 @@ class Export(DatasetRun):
         with CocoWriter(
             self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
         ) as writer:
-            give_ids(self.dataset, self.fields)
+            assign_ids(self.dataset, self.fields)
             for done, (key, name) in enumerate(self._names.items(), 1):
                 people = self._read(key)
                 if people is None:

@@ -70,7 +70,7 @@ class Body:
             v = np.clip(v + np.clip(step_v, -1 / GRID, 1 / GRID), 0, 1)
         return found, u.astype(np.float32), v.astype(np.float32)
 
-    def turned(self, positions: np.ndarray, charts: tuple[int, ...]) -> np.ndarray:
+    def mirror_in_depth(self, positions: np.ndarray, charts: tuple[int, ...]) -> np.ndarray:
         """Positions (n, 3) mirrored in depth about the middle of a part.
 
         The middle is halfway between front and back at each position along the longest direction of the part; on a

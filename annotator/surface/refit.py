@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from annotator.geometry.boxes import bounding_box, crop
+from annotator.geometry.regions import nearest_known
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -145,7 +146,7 @@ def swap_depth(person: Person, body: Body, parts: tuple[int, ...] | None = None)
         allowed = tuple(c for c in own if c != chart) if PARTS[part] == "torso" else own
 
         def turned(*pixels: np.ndarray, old=old, own=own, allowed=allowed) -> Labels:
-            return body.locate(body.turned(body.positions(*(a[pixels] for a in old)), own), allowed)
+            return body.locate(body.mirror_in_depth(body.positions(*(a[pixels] for a in old)), own), allowed)
 
         for values, new in zip((charts, u, v), _everywhere(old, region, turned), strict=True):
             crop(values, box)[region] = new
@@ -174,17 +175,15 @@ def _fit(views: tuple[np.ndarray, ...], region: np.ndarray, at: np.ndarray, give
         at: (n, 2) row and column of the points, all different.
         given: (n, 3) their charts, U and V.
     """
-    from scipy.ndimage import distance_transform_edt
-
     parts, charts, u, v = views
     old = charts.copy(), u.astype(np.float32), v.astype(np.float32)
     targets = given[:, 0].astype(np.uint8), given[:, 1], given[:, 2]
     wanted = CHART_TO_PART[targets[0]]
     blank, known = region & (charts == 0), region & (charts > 0)
     if known.any():
-        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        nearest = tuple(index[blank] for index in nearest_known(known))
         for values in old:
-            values[blank] = values[tuple(nearest[:, blank])]
+            values[blank] = values[nearest]
     else:
         for values, first in zip(old, targets, strict=True):
             values[blank] = first[0]
@@ -239,8 +238,6 @@ def _everywhere(old: Labels, region: np.ndarray, change: Callable[..., Labels]) 
         region: (h, w) bool.
         change: gives the labels of pixels, from their rows and columns.
     """
-    from scipy.ndimage import distance_transform_edt
-
     (h, w), step = region.shape, int(np.sqrt(region.sum() / NODES))
     if step < 2:
         return change(*np.nonzero(region))
@@ -253,12 +250,12 @@ def _everywhere(old: Labels, region: np.ndarray, change: Callable[..., Labels]) 
     before, (after, *new) = tuple(values[at] for values in old), change(*at)
     steps = [b - np.where(after == before[0], a, 0) for a, b in zip(before[1:], new, strict=True)]
     # Nodes beside the region are as the nearest one on it.
-    nearest = distance_transform_edt(~there, return_distances=False, return_indices=True)
+    nearest = nearest_known(there)
 
     def grid(values: np.ndarray) -> np.ndarray:
         whole = np.zeros(there.shape, values.dtype)
         whole[there] = values
-        return whole[tuple(nearest)]
+        return whole[nearest]
 
     def pixels(cells: np.ndarray) -> np.ndarray:
         return cells.repeat(step, axis=0).repeat(step, axis=1)[:h, :w]

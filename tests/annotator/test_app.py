@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from annotator.app import AppError, check_port, dataset_name, plugin_folder, register_plugin, run
+from annotator.app import AppError, check_port, dataset_name, open_app, plugin_folder, register_plugin
 from annotator.examples import EXAMPLES
 from annotator.photos.reading import PhotoError
 
@@ -106,12 +106,12 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Call
 
 def test_a_folder_without_photos_is_refused(tmp_path: Path):
     with pytest.raises(AppError, match="no photos in this folder"):
-        run(tmp_path, port=free_port())
+        open_app(tmp_path, port=free_port())
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path):
     with pytest.raises(PhotoError, match="no such folder"):
-        run(tmp_path / "missing", port=free_port())
+        open_app(tmp_path / "missing", port=free_port())
 
 
 def test_a_taken_port_is_refused():

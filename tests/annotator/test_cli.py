@@ -131,7 +131,9 @@ def test_a_stopped_command_says_what_comes_of_it(
 
 def test_the_options_of_app_reach_it(monkeypatch: pytest.MonkeyPatch):
     seen = []
-    monkeypatch.setattr("annotator.app.run", lambda photos, **options: seen.append((photos, options)) or 0)
+    monkeypatch.setattr(
+        "annotator.app.open_app", lambda photos, **options: seen.append((photos, options)) or 0
+    )
     assert main(["app", "photos", "--grouping", "dbscan", "--no-zoom-in", "--no-browser", "--port", "7"]) == 0
     options = {"name": None, "port": 7, "address": "localhost", "browser": False}
     assert seen == [(Path("photos"), options | {"zoom_in": False, "grouping": "dbscan"})]

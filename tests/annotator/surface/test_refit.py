@@ -247,7 +247,7 @@ def test_large_regions_are_asked_at_nodes_with_the_same_result(large, body, monk
         """The body, and how many places were looked up on it."""
 
         count = 0
-        positions, turned = staticmethod(body.positions), staticmethod(body.turned)
+        positions, mirror_in_depth = staticmethod(body.positions), staticmethod(body.mirror_in_depth)
 
         def locate(self, places, charts):
             self.count += len(places)
