@@ -113,7 +113,7 @@ def test_approve_the_rest(panel):
     panel.open("")
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     panel.page.get_by_role("button", name="Take back 2").click()
-    panel.page.get_by_text("2 people are to be decided again.").wait_for(timeout=MINUTE)
+    panel.page.get_by_text("2 people to be decided again.").wait_for(timeout=MINUTE)
     assert [p.provenance.state for p in panel.people()] == ["predicted", "predicted"]
 
 
