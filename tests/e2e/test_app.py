@@ -19,7 +19,6 @@ from annotator.labels.label_space import PART_COLOURS
 
 # One large person each, so that a weak model finds it, too.
 PHOTOS = ("ccp/images/0003.jpg", "ccp/images/0005.jpg", "ccp/images/0007.jpg")
-PERSON_COLOUR = (255, 159, 28)
 MINUTE = 60_000
 
 READ_CANVASES = """
