@@ -70,11 +70,14 @@ def old_model(tmp_path_factory) -> Path:
     from model.commands import prepare_keras
 
     prepare_keras("tensorflow")
+    import keras
+
     from model.cascade import Cascade
     from model.export import export_onnx
     from model.weights import save_weights
     from tests.model.tiny import tiny_network
 
+    keras.utils.set_random_seed(0)
     cascade, path = Cascade(tiny_network()), tmp_path_factory.mktemp("old") / "tiny.onnx"
     save_weights(cascade, path.with_suffix(".npz"))
     photos = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)

@@ -80,7 +80,7 @@ class Annotation(DatasetRun):
         from annotator.inference.pipeline import annotate
 
         if not self._todo:
-            # Samples that were annotated by an earlier release may lack fields.
+            # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
         with closing(annotate([path for _, path in self._todo], self.network, self.settings)) as results:
             for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):

@@ -22,6 +22,7 @@ from annotator.retraining.corrections import (
 )
 from model.sources import Record, Source, read_source
 from tests.annotator.labelled_photos import SIZE, figure_at
+from tests.annotator.partial_views import PARTIAL_VIEWS
 
 FIELDS = Fields()
 
@@ -221,21 +222,7 @@ def test_photos_that_are_moved_stay_in_their_parts(dataset, tmp_path):
     assert [read(part)["images"] for part in again] == [read(part)["images"] for part in parts]
 
 
-def heads(dataset):
-    """A view of no part but the heads."""
-    from fiftyone import ViewField
-
-    return dataset.filter_labels("dp_parts", ViewField("label") == "head")
-
-
-@pytest.mark.parametrize(
-    "view",
-    [
-        heads,
-        lambda dataset: dataset.select_fields("dp_people"),
-        lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
-    ],
-)
+@pytest.mark.parametrize("view", PARTIAL_VIEWS)
 def test_what_a_view_hides_is_no_correction(dataset, tmp_path, view):
     for _ in range(3):
         add(dataset, tmp_path, "predicted", "predicted")

@@ -9,6 +9,7 @@ from pycocotools.coco import COCO
 from annotator.coco.reader import CocoError
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import Export, export_samples
+from tests.annotator.partial_views import PARTIAL_VIEWS
 from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, read
 
 
@@ -73,21 +74,7 @@ def test_masks_as_polygons_hold_the_same_people(dataset, photos, tmp_path):
     assert kept / pixels > 0.95
 
 
-def heads(dataset):
-    """A view of no part but the heads."""
-    from fiftyone import ViewField
-
-    return dataset.filter_labels("dp_parts", ViewField("label") == "head")
-
-
-@pytest.mark.parametrize(
-    "view",
-    [
-        heads,
-        lambda dataset: dataset.select_fields("dp_people"),
-        lambda dataset: dataset.exclude_fields(["dp_people", "dp_source"]),
-    ],
-)
+@pytest.mark.parametrize("view", PARTIAL_VIEWS)
 def test_a_view_does_not_change_the_people_whom_it_shows(dataset, sample, tmp_path, view):
     export_samples(dataset, tmp_path / "whole.json")
     export_samples(view(dataset), tmp_path / "view.json")
