@@ -19,7 +19,7 @@ START = {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
 """State of a run: the stage it is in, epochs of that which are done, the best validation loss and its epoch (0 for
 none), and the reports of the stages that are done."""
 STATE_KEY = "state"
-"""Of the state among a checkpoint's arrays."""
+"""Of the state among a checkpoint's arrays; checkpoints of earlier versions lack it."""
 LOSSES = ["loss", *STAGE_NETS]
 COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name in LOSSES)]
 """Of the log."""
@@ -35,7 +35,8 @@ class Progress:
         if (checkpoint := out / "checkpoint.npz").exists():
             with np.load(checkpoint) as file:
                 # A kill between checkpoint and state: the epoch is done.
-                state = max(state, json.loads(str(file[STATE_KEY])), key=_position)
+                if STATE_KEY in file.files:
+                    state = max(state, json.loads(str(file[STATE_KEY])), key=_position)
         self.state: dict[str, Any] = dict(state)
 
     @property
