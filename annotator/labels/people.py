@@ -87,6 +87,16 @@ class Person:
         return np.where(self.keypoints[:, 2] > 0, 2, 0).astype(np.uint8)
 
 
+@dataclass(frozen=True, slots=True)
+class PossiblePerson:
+    """Where somebody may be of whom there is too little evidence for a label."""
+
+    box: tuple[float, float, float, float]
+    """x, y, w, h in image pixels."""
+    score: float
+    """Probability that somebody is there, 0..1."""
+
+
 @dataclass(slots=True)
 class People:
     """The people of one image."""
@@ -99,3 +109,5 @@ class People:
     id: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields of the source image record that this class does not know, kept for writing."""
+    possible: list[PossiblePerson] = field(default_factory=list)
+    """Those whom the labels may lack, most probable first."""
