@@ -180,7 +180,7 @@ def export_onnx(
     if precision == "float16":
         proto = _compute_in_half(proto)
     elif precision == "float16-weights":
-        _store_in_half(proto)
+        store_in_half(proto)
     _describe(proto, cascade.config, model_id, report, weights_license, precision, raw=raw)
     import onnx
 
@@ -235,7 +235,7 @@ def _compute_in_half(proto):
     return convert_float_to_float16(proto, keep_io_types=True)
 
 
-def _store_in_half(proto) -> None:
+def store_in_half(proto) -> None:
     """Keep large weights as float16 with a cast, which ONNX Runtime folds away when it loads the file."""
     import onnx
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,15 @@ COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name 
 
 
 class Progress:
-    """State, checkpoint and log of the run in a folder; what is killed while it writes leaves the last state."""
+    """State, checkpoint and log of the run in a folder; what is killed while it writes leaves the last state.
 
-    def __init__(self, out: Path):
+    Args:
+        columns: of the log.
+    """
+
+    def __init__(self, out: Path, columns: Sequence[str] = COLUMNS):
         self.out = out
+        self.columns = columns
         path = out / "state.json"
         state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else START
         if (checkpoint := out / "checkpoint.npz").exists():
@@ -77,11 +83,12 @@ class Progress:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
         # A kill between log and checkpoint repeats an epoch: its old row goes.
-        rows = [row for row in rows if (int(row["stage"]), int(row["epoch"])) < (stage, epoch)]
-        values = {name: f"{value:.5g}" for name, value in losses.items() if name in COLUMNS}
-        rows.append({"stage": stage, "epoch": epoch, "learning_rate": f"{rate:.3e}"} | values)
+        rows = [row for row in rows if (int(row.get("stage", 1)), int(row["epoch"])) < (stage, epoch)]
+        values = {name: f"{value:.5g}" for name, value in losses.items() if name in self.columns}
+        row = {"stage": stage, "epoch": epoch, "learning_rate": f"{rate:.3e}"} | values
+        rows.append({name: row.get(name, "") for name in self.columns})
         with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)
 

@@ -1,4 +1,4 @@
-"""Box prompt: the person inside a drawn box, predicted in a view of its own."""
+"""Box prompt: the person inside a box that somebody drew or the finder proposed, predicted in a view of its own."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from annotator.labels.people import Person
 def label_boxes(
     photo: np.ndarray, boxes: Sequence[FloatBox], network: Network, settings: Settings
 ) -> list[Person | None]:
-    """The person in each box, predicted on the padded box at full input size with flip augmentation, and upright.
+    """The person in each box that somebody drew on a photo.
 
-    Flip augmentation is always on: boxes are few, and drawn where the first labels were not good enough.
+    Flip augmentation is always on: such boxes are few, and drawn where the first labels were not good enough.
 
     Args:
         photo: uint8 [H, W, 3].
@@ -31,18 +31,33 @@ def label_boxes(
         A person for each box, ``None`` where nobody was found; see
         :func:`~annotator.inference.decoding.decode_box`.
     """
-    size = photo.shape[1::-1]
+    return label_prompts([(photo, box) for box in boxes], network, settings, flip_augment=True)
+
+
+def label_prompts(
+    prompts: Sequence[tuple[np.ndarray, FloatBox]],
+    network: Network,
+    settings: Settings,
+    *,
+    flip_augment: bool,
+) -> list[Person | None]:
+    """The person in each box, predicted on the padded box at full input size, and upright.
+
+    Args:
+        prompts: photos, each with a box, as of :func:`label_boxes`; a batch may hold boxes of several photos.
+        flip_augment: in place of the settings'.
+    """
     people = []
-    for start in range(0, len(boxes), settings.batch_size):
-        batch = boxes[start : start + settings.batch_size]
-        views = [_view(box, network.side) for box in batch]
-        squares = np.stack([view.apply(photo) for view in views])
-        maps = predict(network, squares, flip_augment=True)
-        for i, (box, view) in enumerate(zip(batch, views, strict=True)):
+    for start in range(0, len(prompts), settings.batch_size):
+        batch = prompts[start : start + settings.batch_size]
+        views = [_view(box, network.side) for _, box in batch]
+        squares = np.stack([view.apply(photo) for (photo, _), view in zip(batch, views, strict=True)])
+        maps = predict(network, squares, flip_augment)
+        for i, ((photo, box), view) in enumerate(zip(batch, views, strict=True)):
             inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
             region = inside & (maps[i].person >= settings.threshold)
-            upright_maps = predict_upright(network, squares[i], maps[i], region, flip_augment=True)
-            people.append(decode_box(upright_maps, view, size, network.info, settings, box))
+            upright_maps = predict_upright(network, squares[i], maps[i], region, flip_augment)
+            people.append(decode_box(upright_maps, view, photo.shape[1::-1], network.info, settings, box))
     return people
 
 

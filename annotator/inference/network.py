@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from annotator.labels.maps import Maps
 FORMAT_VERSION = 1
 METADATA_KEY = "densepose_annotator"
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
+T = TypeVar("T")
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 """Best first."""
 
@@ -59,25 +61,10 @@ class Network:
     def __init__(
         self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0
     ):
-        onnxruntime = import_onnxruntime()
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Waiting threads would keep the cores busy that reading and decoding run on.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        available = onnxruntime.get_available_providers()
-        if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
-            onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
-        wanted = providers or [name for name in PROVIDERS if name in available]
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
-        except Exception as error:  # ONNX Runtime has a dozen exception types, none public
-            raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+        self._session = open_session(path, providers, threads)
         self.path = path
-        self.info = _read_info(path, self._session.get_modelmeta().custom_metadata_map)
+        self.info = read_info(path, self._session, METADATA_KEY, ModelInfo, FORMAT_VERSION)
         shape = self._session.get_inputs()[0].shape
         _check_contract(path, self.info, shape, {output.name for output in self._session.get_outputs()})
         self.side: int = shape[1]
@@ -99,6 +86,26 @@ class Network:
         return maps
 
 
+def open_session(path: Path, providers: list[str] | None = None, threads: int = 0):
+    """The ``InferenceSession`` of a model file; arguments and errors as of :class:`Network`."""
+    onnxruntime = import_onnxruntime()
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Waiting threads would keep the cores busy that reading and decoding run on.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    available = onnxruntime.get_available_providers()
+    if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
+    wanted = providers or [name for name in PROVIDERS if name in available]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=wanted)
+    except Exception as error:  # ONNX Runtime has a dozen exception types, none public
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+
+
 def import_onnxruntime():
     """The module of whichever onnxruntime package is installed."""
     try:
@@ -111,19 +118,29 @@ def import_onnxruntime():
     return onnxruntime
 
 
-def _read_info(path: Path, metadata: dict[str, str]) -> ModelInfo:
-    if METADATA_KEY not in metadata:
-        raise ModelError(f"{path}: not a model of DensePose Annotator (no `{METADATA_KEY}` in its metadata)")
+def read_info(path: Path, session, key: str, kind: type[T], newest: int) -> T:
+    """What a model file says of itself under a key of its metadata.
+
+    Args:
+        kind: dataclass of the fields, one of them ``format_version``.
+        newest: version of the format that can be read.
+
+    Raises:
+        ModelError: there is nothing under the key, it cannot be read, or it is of a newer format.
+    """
+    metadata = session.get_modelmeta().custom_metadata_map
+    if key not in metadata:
+        raise ModelError(f"{path}: not a model of DensePose Annotator (no `{key}` in its metadata)")
     try:
-        described = json.loads(metadata[METADATA_KEY])
-        if described["format_version"] > FORMAT_VERSION:
+        described = json.loads(metadata[key])
+        if described["format_version"] > newest:
             raise ModelError(
-                f"{path}: model format {described['format_version']} is newer than {FORMAT_VERSION}: "
+                f"{path}: model format {described['format_version']} is newer than {newest}: "
                 "update densepose-annotator"
             )
-        return ModelInfo(**described)
+        return kind(**described)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path}: its metadata `{METADATA_KEY}` cannot be read: {error}") from None
+        raise ModelError(f"{path}: its metadata `{key}` cannot be read: {error}") from None
 
 
 def _check_contract(path: Path, info: ModelInfo, shape: list[int | str | None], outputs: set[str]) -> None:

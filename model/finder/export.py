@@ -1,0 +1,112 @@
+"""From a trained finder to one ONNX file that decodes itself and describes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from annotator.inference.finder import (
+    FINDER_FORMAT_VERSION,
+    FINDER_METADATA_KEY,
+    FinderInfo,
+)
+from annotator.inference.finder import (
+    Finder as OnnxFinder,
+)
+from annotator.photos.atomic_files import whole_file
+from model.export import LIMITS, OPSET, ExportError, store_in_half
+from model.finder.network import Finder, boxes_of, places
+
+PEAKS = 300
+"""Places of the highest scores whose boxes leave the graph."""
+
+
+def decode_finder(found, centres, strides, bins: int, side: int) -> dict:
+    """The graph's last part: the finder's output to that of the ONNX file.
+
+    Args:
+        found: [N, A, 1 + 4·bins], see :class:`~model.finder.network.Finder`.
+        centres: [A, 2], strides: [A], see :func:`~model.finder.network.places`.
+        side: of the input in pixels.
+
+    Returns:
+        ``boxes`` [N, :data:`PEAKS`, 4] left, top, right, bottom in input pixels, inside the image, and ``scores``
+        [N, :data:`PEAKS`] 0..1, highest first.
+    """
+    import tensorflow as tf
+
+    scores, index = tf.math.top_k(ops.sigmoid(found[..., 0]), min(PEAKS, len(centres)))
+    peaks = tf.gather(found, index, batch_dims=1)
+    boxes = boxes_of(peaks, tf.gather(centres, index), tf.gather(strides, index), bins)
+    return {"boxes": ops.clip(boxes, 0.0, float(side)), "scores": scores}
+
+
+def export_finder(
+    finder: Finder,
+    path: str | Path,
+    images: np.ndarray,
+    *,
+    model_id: str,
+    report: bytes = b"",
+    weights_license: str = "",
+    precision: str = "float32",
+) -> float:
+    """Write a finder as ONNX and check it against Keras.
+
+    Args:
+        path: target; it appears only if the check passes.
+        images: uint8 [N, S, S, 3] real images for the check, S a multiple of 32, fixed in the graph.
+        model_id: for the metadata, and so are ``report`` and ``weights_license``; see :func:`model.export.export_onnx`.
+        precision: ``"float32"`` or ``"float16-weights"``.
+
+    Returns:
+        The largest difference of a score.
+
+    Raises:
+        ExportError: wrong backend, or a difference above :data:`model.export.LIMITS`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    side = images.shape[1]
+    centres, strides = (np.float32(values) for values in places(side, side))
+
+    def graph(images):
+        found = finder(ops.cast(images, "float32"), training=False)
+        return decode_finder(found, centres, strides, finder.config.bins, side)
+
+    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="images")]
+    function = tf.function(graph, input_signature=signature)
+    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    if precision == "float16-weights":
+        store_in_half(proto)
+    info = FinderInfo(
+        format_version=FINDER_FORMAT_VERSION,
+        model_id=model_id,
+        input_size=finder.config.input_size,
+        precision=precision,
+        report_sha256=hashlib.sha256(report).hexdigest() if report else "",
+        license=weights_license,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    onnx.helper.set_model_props(proto, {FINDER_METADATA_KEY: json.dumps(asdict(info))})
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        onnx.save(proto, temporary)
+        expected = ops.convert_to_numpy(function(tf.constant(images))["scores"])
+        actual = OnnxFinder(temporary).run(images)[1]
+        difference = float(np.abs(expected - actual).max(initial=0.0))
+        if not difference <= LIMITS[precision][0]:
+            raise ExportError(f"ONNX Runtime and Keras disagree: scores differ by up to {difference:.2e}")
+    return difference

@@ -1,0 +1,167 @@
+"""From records of the training data to a square photo and the boxes of the people in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from annotator.evaluation.ground_truth import has_mask
+from annotator.geometry.letterbox import warp_photo
+from annotator.labels.people import Person
+from model.augmentation import Photometric, augment_pixels
+from model.canvas import OWNER, paint, photo_of
+from model.copy_paste import CopyPaste, CopyPasteSources, compose
+from model.fields import CHECKED, Range, Share
+from model.finder.losses import IGNORED, PERSON
+from model.sources import Record
+
+MAX_LABELS = 64
+"""Boxes of a sample; further ones, the smallest, are left out."""
+MIN_SIDE = 6.0
+"""Longer side in pixels of a box from which a person counts; smaller ones are ignored."""
+MIN_VISIBLE = 0.35
+"""Share of a box inside the sample from which a person counts; others are ignored."""
+
+
+@checked_dataclass(frozen=True, config=CHECKED)
+class FinderAugmentation:
+    """How photos are varied."""
+
+    mosaic: Share = 0.5
+    """Share of the samples that are four photos side by side (Bochkovskiy et al., "YOLOv4", 2020)."""
+    scale: Range = (0.35, 1.6)
+    """Size of a photo relative to the square, or to its quarter, that it fills."""
+    flip: Share = 0.5
+    photometric: Photometric = "strong"
+    copy_paste: CopyPaste = field(default_factory=CopyPaste)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A window of the sample, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def make_sample(
+    records: list[Record],
+    size: int,
+    augmentation: FinderAugmentation,
+    rng: np.random.Generator,
+    copy_paste_sources: CopyPasteSources | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One training sample.
+
+    Args:
+        records: a photo, or four for a mosaic.
+        size: side of the sample in pixels.
+        rng: every choice comes from it.
+        copy_paste_sources: people who may be pasted in.
+
+    Returns:
+        The photo, uint8 [size, size, 3] RGB, and the labels, float32 [:data:`MAX_LABELS`, 5]: left, top, right, bottom in
+        pixels of the sample, and what is there, see :data:`model.finder.losses.PERSON`.
+
+    Raises:
+        DataError, annotator.coco.reader.CocoError: as :func:`model.samples.make_sample`.
+    """
+    image = np.full((size, size, 3), rng.integers(256, size=3, dtype=np.uint8))
+    labels = []
+    for record, tile in zip(records, _tiles(len(records), size, rng), strict=True):
+        labels += _show(record, tile, image, augmentation, rng, copy_paste_sources)
+    image = augment_pixels(image, augmentation.photometric, rng)
+    table = np.zeros((MAX_LABELS, 5), np.float32)
+    labels = sorted(labels, key=lambda row: (row[4] != IGNORED, (row[2] - row[0]) * (row[3] - row[1])))[::-1]
+    table[: len(labels)] = labels[:MAX_LABELS] if labels else np.zeros((0, 5))
+    return image, table
+
+
+def _tiles(count: int, size: int, rng: np.random.Generator) -> list[_Tile]:
+    if count == 1:
+        return [_Tile(0, 0, size, size)]
+    x, y = rng.integers(round(0.3 * size), round(0.7 * size), 2)
+    return [
+        _Tile(0, 0, x, y),
+        _Tile(x, 0, size - x, y),
+        _Tile(0, y, x, size - y),
+        _Tile(x, y, size - x, size - y),
+    ]
+
+
+def _show(
+    record: Record,
+    tile: _Tile,
+    image: np.ndarray,
+    augmentation: FinderAugmentation,
+    rng: np.random.Generator,
+    copy_paste_sources: CopyPasteSources | None,
+) -> list[tuple[float, ...]]:
+    """Draw a photo into a tile; returns its labels in pixels of the whole sample."""
+    photo = photo_of(record)
+    rows = [(*_corners(a["bbox"]), IGNORED if _is_ignored(a) else PERSON) for a in record.annotations]
+    if copy_paste_sources is not None and rng.random() < augmentation.copy_paste.share:
+        canvas = paint(record, photo.shape[:2])
+        photo = compose(photo, canvas, copy_paste_sources, augmentation.copy_paste, rng)
+        rows = _visible(canvas.people, canvas.labels[..., OWNER], rows)
+    height, width = photo.shape[:2]
+    low, high = np.log(augmentation.scale)
+    scale = np.exp(rng.uniform(low, high)) * max(tile.width / width, tile.height / height)
+    # Anywhere in the tile, or any part of it where it is larger.
+    x, y = (
+        rng.uniform(min(room - side * scale, 0), max(room - side * scale, 0))
+        for room, side in ((tile.width, width), (tile.height, height))
+    )
+    matrix = np.array([[scale, 0, x], [0, scale, y]])
+    if rng.random() < augmentation.flip:
+        matrix[0] = [-scale, 0, tile.width - x]
+    part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+    inside = np.ones((height, width), np.uint8)
+    shown = cv2.warpAffine(inside, matrix, (tile.width, tile.height), flags=cv2.INTER_NEAREST) > 0
+    part[shown] = warp_photo(photo, matrix, (tile.width, tile.height))[shown]
+    if not record.complete:
+        rows.append((0, 0, width, height, IGNORED))
+    return [row for row in (_place(row, matrix, tile) for row in rows) if row]
+
+
+def _corners(bbox: list[float]) -> tuple[float, float, float, float]:
+    x, y, w, h = bbox
+    return x, y, x + w, y + h
+
+
+def _is_ignored(annotation: dict) -> bool:
+    return bool(annotation.get("iscrowd") or annotation.get("flaw") or annotation.get("group"))
+
+
+def _visible(people: list[Person], owner: np.ndarray, rows: list) -> list[tuple[float, ...]]:
+    """The rows after people were pasted: the boxes of what is still to be seen of each mask."""
+    left = []
+    for index, person in enumerate(people):
+        row = rows[index] if index < len(rows) else (*_corners(person.box), PERSON)
+        if has_mask(person) or index >= len(rows):
+            x, y, w, h = cv2.boundingRect((owner == index + 1).view(np.uint8))
+            whole = (row[2] - row[0]) * (row[3] - row[1])
+            row = (x, y, x + w, y + h, row[4] if w * h > 0.15 * whole else IGNORED)
+            if not w:
+                continue
+        left.append(row)
+    return left
+
+
+def _place(row: tuple[float, ...], matrix: np.ndarray, tile: _Tile) -> tuple[float, ...] | None:
+    """A row in the sample's pixels, cut at the tile; ``None`` where nothing of it is in there."""
+    xs = sorted(matrix[0, 0] * x + matrix[0, 2] for x in (row[0], row[2]))
+    ys = sorted(matrix[1, 1] * y + matrix[1, 2] for y in (row[1], row[3]))
+    x0, x1 = np.clip(xs, 0, tile.width)
+    y0, y1 = np.clip(ys, 0, tile.height)
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        return None
+    visible = (x1 - x0) * (y1 - y0) / ((xs[1] - xs[0]) * (ys[1] - ys[0]))
+    counts = row[4] == PERSON and visible >= MIN_VISIBLE and max(x1 - x0, y1 - y0) >= MIN_SIDE
+    kind = PERSON if counts else IGNORED
+    return x0 + tile.x, y0 + tile.y, x1 + tile.x, y1 + tile.y, kind
