@@ -36,8 +36,7 @@ def open_app(
     port: int = 5151,
     address: str = "localhost",
     browser: bool = True,
-    zoom_in: bool = True,
-    grouping: str = "votes",
+    quality: str = "normal",
 ) -> int:
     """Annotate the photos of a folder and show them in the App until the user presses Ctrl-C.
 
@@ -48,7 +47,7 @@ def open_app(
         name: of the dataset; default: :func:`dataset_name` of the folder.
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
-        zoom_in, grouping: see :class:`annotator.inference.settings.Settings`.
+        quality: one of :data:`annotator.inference.settings.QUALITIES`.
 
     Returns:
         The command's exit status.
@@ -78,7 +77,7 @@ def open_app(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        _annotate(dataset, Settings(zoom_in=zoom_in, grouping=grouping))
+        _annotate(dataset, Settings.of_quality(quality))
         with _delegated_runs():
             remote = not (browser and _has_display())
             session = fo.launch_app(dataset, port=port, address=address, remote=remote)

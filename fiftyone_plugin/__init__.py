@@ -42,9 +42,23 @@ OVERWRITE = {
         "somebody deleted do not come back.",
     ),
 }
+QUALITY = {
+    "draft": ("Draft", "Looks closely only at people of whom the finder is fairly sure."),
+    "normal": ("Normal", "For most photos."),
+    "best": ("Best", "Also for crowds and tiny people; several times slower."),
+}
+PROPOSAL = {
+    "": ("As the quality says", "The person finder, and for the best quality votes, too."),
+    "finder": ("Finder", "Only the person finder."),
+    "votes": (
+        "Votes",
+        "No finder: the votes of the whole photo's pixels, as in the thesis the network comes from.",
+    ),
+    "both": ("Both", "The person finder and votes."),
+}
 GROUPING = {
     "votes": ("Votes", "Peaks of the votes for heads and pelvises."),
-    "dbscan": ("DBSCAN", "Dense clusters of head vectors, as in the thesis that the network comes from."),
+    "dbscan": ("DBSCAN", "Dense clusters of head vectors, as in the thesis."),
 }
 Context = foo.ExecutionContext
 
@@ -71,22 +85,14 @@ class AnnotatePeople(foo.Operator):
         samples = ctx.target_view(require_flat=True)
         model_input(ctx, inputs)
         prefix_input(ctx, inputs, samples)
-        inputs.bool(
-            "zoom_in",
-            default=True,
-            label="Zoom-in",
-            description="Predict again, at full input size, people who are small in the photo or do not stand: better, slower",
+        _choice_input(inputs, "quality", QUALITY, "normal", "Quality")
+        _choice_input(inputs, "proposals", PROPOSAL, "", "Who says where people are")
+        _choice_input(
+            inputs, "grouping", GROUPING, Settings().grouping, "How people in one view are told apart"
         )
-        inputs.bool(
-            "flip_augment",
-            default=False,
-            label="Flip augmentation",
-            description="Take the mean of the predictions for the photo and its mirror image: twice the time",
-        )
-        _choice_input(inputs, "grouping", GROUPING, Settings().grouping, "Grouping")
         inputs.float(
             "confidence",
-            default=Settings().confidence,
+            default=Settings().least_score,
             min=0,
             max=1,
             label="Confidence",
@@ -98,12 +104,14 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        names = ("zoom_in", "flip_augment", "grouping", "confidence")
+        changes = {
+            name: values[name] for name in ("proposals", "grouping", "confidence") if values[name] != ""
+        }
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),
             prefix=values["prefix"],
-            settings=Settings(**{name: values[name] for name in names}),
+            settings=Settings.of_quality(values["quality"], **changes),
             overwrite=values["overwrite"],
         )
         return _execute(ctx, run, len(run), after=lambda: _show_labels(ctx, run))

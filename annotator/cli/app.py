@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from annotator.cli.options import add_grouping, add_zoom_in
+from annotator.cli.options import add_quality
 
 
 def add_command(commands) -> None:
@@ -22,8 +22,7 @@ def add_command(commands) -> None:
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
-    add_zoom_in(parser)
-    add_grouping(parser)
+    add_quality(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +34,5 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         address=arguments.address,
         browser=not arguments.no_browser,
-        zoom_in=arguments.zoom_in,
-        grouping=arguments.grouping,
+        quality=arguments.quality,
     )

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.inference.settings import GROUPINGS, DbscanSettings, Settings, VoteSettings
+from annotator.inference.settings import (
+    GROUPINGS,
+    PROPOSALS,
+    QUALITIES,
+    DbscanSettings,
+    Settings,
+    VoteSettings,
+)
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -15,15 +22,38 @@ if TYPE_CHECKING:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """The options of :func:`settings_of` and the model's."""
     parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
-    add_zoom_in(parser)
+    add_quality(parser)
+    parser.add_argument(
+        "--proposals",
+        choices=PROPOSALS,
+        help="who says where people are: the person finder, the votes of the whole photo's pixels (thesis), or both; "
+        "default: what --quality says",
+    )
+    parser.add_argument(
+        "--tiles",
+        type=int,
+        help="the finder also looks at so many overlapping tiles along each side of the photo, for tiny people",
+    )
+    parser.add_argument(
+        "--zoom-in",
+        action=argparse.BooleanOptionalAction,
+        help="where votes propose: predict again, at full input size, people who are small in the photo and, turned "
+        "upright, those who lie or are upside down (default)",
+    )
     parser.add_argument(
         "--flip-augment",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="average with the predictions on the mirror image: twice the time",
     )
     parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="minimum person probability of a pixel, 0..1")
-    add_grouping(parser)
+    parser.add_argument(
+        "--grouping",
+        choices=GROUPINGS,
+        default="votes",
+        help="how people in one view are told apart: peaks of the votes for heads and pelvises (default), or the thesis's "
+        "DBSCAN of head vectors",
+    )
     parser.add_argument(
         "--vote-threshold",
         type=int,
@@ -44,26 +74,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="with --grouping dbscan: pixels, of a 256×256 image, with neighbouring head vectors that make a person",
     )
-    parser.add_argument("--batch-size", type=int, help="photos per call of the network")
+    parser.add_argument("--batch-size", type=int, help="views per call of the network")
 
 
-def add_zoom_in(parser: argparse.ArgumentParser) -> None:
+def add_quality(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--zoom-in",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="predict again, at full input size, people who are small in the photo and, turned upright, those who lie or "
-        "are upside down (default)",
-    )
-
-
-def add_grouping(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--grouping",
-        choices=GROUPINGS,
-        default="votes",
-        help="how people are told apart: peaks of the votes for heads and pelvises (default), or the thesis's DBSCAN of "
-        "head vectors",
+        "--quality",
+        choices=tuple(QUALITIES),
+        default="normal",
+        help="from fast to thorough (default: normal)",
     )
 
 
@@ -78,8 +97,10 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         if grouping != arguments.grouping and (given := _given(arguments, *names)):
             option = f"--{next(iter(given)).replace('_', '-')}"
             raise ValueError(f"{option} needs --grouping {grouping}, not {arguments.grouping}")
-    names = ("zoom_in", "flip_augment", "threshold", "confidence", "grouping", "batch_size")
-    return Settings(
+    names = ("proposals", "tiles", "zoom_in", "flip_augment")
+    names += ("threshold", "confidence", "grouping", "batch_size")
+    return Settings.of_quality(
+        arguments.quality,
         **_given(arguments, *names),
         votes=VoteSettings(**_given(arguments, *own["votes"])),
         dbscan=DbscanSettings(**_given(arguments, *own["dbscan"])),

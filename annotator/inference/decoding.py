@@ -11,7 +11,7 @@ from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.left_right import JOINTS, resolve_sides, weight_joints
 from annotator.inference.network import ModelInfo
-from annotator.inference.settings import Settings
+from annotator.inference.settings import VOTES_CONFIDENCE, Settings
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.labels.maps import Maps
 from annotator.labels.people import People, Person, Provenance
@@ -42,9 +42,10 @@ def decode(
         People with masks, parts, charts, U, V, keypoints and scores, most certain first.
     """
     labels = _labels(maps, letterbox, info, settings)
+    least = VOTES_CONFIDENCE if settings.uses_finder else settings.least_score
     people = []
     for index in range(1, labels.max(initial=0) + 1):
-        if maps.person[labels == index].mean() >= settings.confidence:
+        if maps.person[labels == index].mean() >= least:
             person = _person(maps, labels, index, letterbox, size, info, settings)
             # In a zoom-in a few pixels of the photo are many of the maps.
             if person is not None and np.count_nonzero(person.mask) >= settings.min_area:
@@ -65,7 +66,7 @@ def decode_box(
 
     Args:
         box: x, y, w, h in image pixels. It says for certain that a person is there, so that
-            ``settings.confidence`` does not count, and where that person ends.
+            ``settings.least_score`` does not count, and where that person ends.
 
     Returns:
         ``None`` where nobody is in the box.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,15 @@ import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import ModelError, open_session, read_info
+from annotator.labels.people import PossiblePerson
 
 FINDER_FORMAT_VERSION = 1
 FINDER_METADATA_KEY = "densepose_annotator_finder"
 DEFAULT_FINDER = Path(__file__).parents[1] / "models" / "finder.onnx"
+OVERLAP = 0.3
+"""Share of its side by which a tile is larger than its part of the photo."""
+MAX_IN_TILE = 0.4
+"""Longer side of a box, relative to its tile's, up to which the tile counts."""
 MAX_IOU = 0.6
 """Of two boxes above this, the one of lower score is dropped."""
 
@@ -55,28 +61,86 @@ class Finder:
         [N, K] 0..1, highest first; boxes overlap."""
         return tuple(self._session.run(["boxes", "scores"], {"images": images}))
 
-    def find(self, photo: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-        """The people in a photo, uint8 [H, W, 3].
+    def find(
+        self, photos: Sequence[np.ndarray], least: float, *, tiles: int = 1, batch_size: int = 1
+    ) -> list[list[PossiblePerson]]:
+        """The people in each photo, most probable first.
 
         Args:
+            photos: uint8 [H, W, 3].
             least: boxes of a lower score are left out.
-
-        Returns:
-            Boxes (n, 4) x, y, w, h in image pixels, and their scores (n,), highest first.
+            tiles: along each side of a photo, beside the whole of it; see
+                :attr:`~annotator.inference.settings.Settings.tiles`.
+            batch_size: views per call of the network.
         """
-        letterbox = Letterbox((photo.shape[1], photo.shape[0]), self.side)
-        boxes, scores = (array[0] for array in self.run(letterbox.apply(photo)[None]))
-        return boxes_in_image(boxes, scores, letterbox, least)
+        views = [
+            (i, view) for i, photo in enumerate(photos) for view in _views(photo.shape, tiles, self.side)
+        ]
+        found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
+        for start in range(0, len(views), batch_size):
+            batch = views[start : start + batch_size]
+            results = self.run(np.stack([view.apply(photos[i]) for i, view in batch]))
+            for (i, view), *result in zip(batch, *results, strict=True):
+                boxes, scores = boxes_in_image(*result, view, least)
+                kept = _belongs(boxes, view, photos[i].shape)
+                found[i].append((boxes[kept], scores[kept]))
+        return [_join(of_photo) for of_photo in found]
+
+
+def finder_beside(model: Path) -> Path:
+    """The finder that goes with a model: ``finder.onnx`` beside its file, or else the package's."""
+    beside = model.parent / DEFAULT_FINDER.name
+    return beside if beside.is_file() else DEFAULT_FINDER
+
+
+def _views(shape: tuple[int, ...], tiles: int, side: int) -> list[Letterbox]:
+    """The whole photo and, of several tiles, each."""
+    height, width = shape[:2]
+    views = [Letterbox((width, height), side)]
+    if tiles > 1:
+        # Each tile reaches into its neighbours.
+        w, h = (min(length, length / tiles * (1 + OVERLAP)) for length in (width, height))
+        xs, ys = np.linspace(0, width - w, tiles), np.linspace(0, height - h, tiles)
+        views += [Letterbox((w, h), side, (float(x), float(y))) for y in ys for x in xs]
+    return views
+
+
+def _belongs(boxes: np.ndarray, view: Letterbox, shape: tuple[int, ...]) -> np.ndarray:
+    """(n,) bool: of a tile only the people who are small in it, and whom no border inside the photo cuts; other views show
+    the rest whole."""
+    low, high, size = np.array(view.origin, float), np.add(view.origin, view.size), np.array(shape[1::-1])
+    slack = 2 / view.scale
+    cut = (boxes[:, :2] < low + slack) & (low > 0)
+    cut |= (boxes[:, :2] + boxes[:, 2:] > high - slack) & (high < size)
+    is_whole = np.allclose(view.size, size)
+    return is_whole | (~cut.any(axis=1) & (boxes[:, 2:].max(axis=1) < MAX_IN_TILE * max(view.size)))
+
+
+def _join(views: list[tuple[np.ndarray, np.ndarray]]) -> list[PossiblePerson]:
+    """The people of all views of a photo."""
+    boxes, scores = (np.concatenate(arrays) for arrays in zip(*views, strict=True))
+    kept = suppress(boxes, scores, MAX_IOU) if len(views) > 1 else range(len(boxes))
+    return [PossiblePerson(tuple(map(float, boxes[i])), float(scores[i])) for i in kept]
 
 
 def boxes_in_image(
     boxes: np.ndarray, scores: np.ndarray, letterbox: Letterbox, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The boxes of one view (K, 4) left, top, right, bottom in its square, one for each person, as :meth:`Finder.find`
-    returns them."""
+    """The boxes of one view, one for each person, highest score first.
+
+    Args:
+        boxes: (K, 4) left, top, right, bottom in pixels of the view's square.
+        scores: (K,) of them.
+        letterbox: how the view was made of the image.
+        least: boxes of a lower score are left out.
+
+    Returns:
+        (n, 4) x, y, w, h in image pixels, inside the view, and (n,) scores.
+    """
     likely = scores >= least
     corners = letterbox.to_image(boxes[likely].reshape(-1, 2)).reshape(-1, 4)
-    corners = np.clip(corners, 0, np.tile(letterbox.size, 2))
+    low, high = np.array(letterbox.origin), np.add(letterbox.origin, letterbox.size)
+    corners = np.clip(corners, np.tile(low, 2), np.tile(high, 2))
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
     kept = suppress(boxes, scores[likely], MAX_IOU)
     return boxes[kept], scores[likely][kept]

@@ -6,13 +6,17 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
+from annotator.inference.box_prompt import label_prompts
 from annotator.inference.decoding import decode
+from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.flip_augmentation import predict
+from annotator.inference.merging import merge
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
@@ -22,11 +26,13 @@ from annotator.labels.people import People
 from annotator.photos.reading import PhotoError, read_photo
 
 WORKERS = 2
-"""Threads that read photos and decode maps; both spend their time outside the interpreter's lock."""
+"""Threads that read and label photos; both spend their time outside the interpreter's lock."""
 BATCHES_AHEAD = 2
 """Batches in each of the three steps, which bounds the memory."""
 MAX_HELD_PIXELS = 96_000_000
-"""Of photos kept for the zoom-in, 288 MB; when it is reached, no more are read until some are decoded."""
+"""Of photos kept for close views, 288 MB; when it is reached, no more are read until some are labelled."""
+MIN_FOUND = 0.05
+"""Boxes of the finder with a lower score are noise."""
 NO_MEMORY = "too large for this machine's memory"
 
 
@@ -45,9 +51,9 @@ class _Photo:
 
     path: Path
     image: np.ndarray | None = None
-    """uint8 [H, W, 3], for the zoom-in only, until its people are decoded."""
+    """uint8 [H, W, 3], for the close views only, until its people are labelled."""
     square: np.ndarray | None = None
-    """uint8 [side, side, 3], what the network is given."""
+    """uint8 [side, side, 3], the whole photo as the network is given it; only where votes propose."""
     letterbox: Letterbox | None = None
     failure: str | None = None
 
@@ -59,7 +65,9 @@ class _Photo:
         return self.letterbox.size[0] * self.letterbox.size[1]
 
 
-def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) -> Iterator[Annotated]:
+def annotate(
+    paths: Iterable[str | Path], network: Network, settings: Settings, finder: Finder | None = None
+) -> Iterator[Annotated]:
     """People of each photo, in the order of ``paths``.
 
     Every photo is read once. One that cannot be read or labelled yields its reason and harms no other. At most a few
@@ -68,15 +76,26 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
 
     The people's ``file_name`` is the path if that is relative, else empty: only the caller knows which folder an
     absolute path is to be relative to.
+
+    Args:
+        finder: default: the one that goes with the network, where the settings need one.
+
+    Raises:
+        ModelError: the finder cannot be used.
     """
-    paths = iter(paths)
+    if settings.uses_finder and finder is None:
+        finder = Finder(finder_beside(network.path))
+    return _annotate(iter(paths), _Labeller(network, finder, settings), settings)
+
+
+def _annotate(paths: Iterator[str | Path], labeller: _Labeller, settings: Settings) -> Iterator[Annotated]:
     photos: deque[_Photo] = deque()
     """All that are in one of the three steps."""
     reading: deque[Future[_Photo]] = deque()
     running: deque[tuple[list[_Photo], Future[Maps] | None]] = deque()
-    decoding: deque[Future[Annotated]] = deque()
+    labelling: deque[Future[list[Annotated]]] = deque()
     ahead = BATCHES_AHEAD * max(settings.batch_size, WORKERS)
-    # The runner is one thread: a call of the network uses all cores. The pool's threads call it, too, to zoom in.
+    # The runner is one thread: a call of the network uses all cores. The pool's threads call it, too, for close views.
     with ThreadPoolExecutor(WORKERS, "photo") as pool, ThreadPoolExecutor(1, "network") as runner:
         try:
             while True:
@@ -84,31 +103,24 @@ def annotate(paths: Iterable[str | Path], network: Network, settings: Settings) 
                     if (path := next(paths, None)) is None:
                         break
                     photos.append(_Photo(Path(path)))
-                    reading.append(pool.submit(_read, photos[-1], network.side, settings.zoom_in))
+                    reading.append(pool.submit(labeller.read, photos[-1]))
                 if reading and len(running) < BATCHES_AHEAD:
                     batch = [
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
                     ]
-                    squares = [photo.square for photo in batch if photo.square is not None]
-                    maps = (
-                        runner.submit(predict, network, np.stack(squares), settings.flip_augment)
-                        if squares
-                        else None
-                    )
-                    running.append((batch, maps))
+                    running.append((batch, runner.submit(labeller.look, batch)))
                     continue
                 if running:
-                    decoding.extend(_decode_batch(*running.popleft(), pool, network, settings))
-                while len(decoding) > ahead:
-                    photos.popleft()
-                    yield decoding.popleft().result()
-                if decoding and not running:
-                    photos.popleft()
-                    yield decoding.popleft().result()
+                    batch, maps = running.popleft()
+                    labelling.append(pool.submit(labeller.label, batch, maps.result()))
+                if len(labelling) > BATCHES_AHEAD * WORKERS or (labelling and not running):
+                    for annotated in labelling.popleft().result():
+                        photos.popleft()
+                        yield annotated
                 elif not photos:
                     return
         finally:
-            for future in (*reading, *decoding):
+            for future in (*reading, *labelling):
                 future.cancel()
 
 
@@ -120,50 +132,89 @@ def _has_room(photos: Collection[_Photo]) -> bool:
     return not photos or held + (areas.count(None) + 1) * largest <= MAX_HELD_PIXELS
 
 
-def _read(photo: _Photo, side: int, keep: bool) -> _Photo:
-    """Read the photo; ``keep`` its pixels for the zoom-in."""
-    try:
-        image = read_photo(photo.path)
-        letterbox = Letterbox((image.shape[1], image.shape[0]), side)
-        photo.square = letterbox.apply(image)
-        photo.image = image if keep else None
-        photo.letterbox = letterbox
-    except PhotoError as error:
-        photo.failure = str(error)
-    except MemoryError:
-        photo.failure = NO_MEMORY
-    return photo
+@dataclass(frozen=True)
+class _Labeller:
+    """The steps of a batch of photos."""
 
+    network: Network
+    finder: Finder | None
+    settings: Settings
 
-def _decode_batch(
-    photos: list[_Photo],
-    maps: Future[Maps] | None,
-    pool: ThreadPoolExecutor,
-    network: Network,
-    settings: Settings,
-) -> Iterator[Future[Annotated]]:
-    batch = maps.result() if maps else None
-    index = 0
-    for photo in photos:
-        if photo.failure:
-            yield pool.submit(Annotated, photo.path, None, photo.failure)
-        else:
-            yield pool.submit(_decode, photo, batch[index], network, settings)
-            index += 1
+    def read(self, photo: _Photo) -> _Photo:
+        """Read a photo; of its pixels keep what the next steps need."""
+        settings = self.settings
+        try:
+            image = read_photo(photo.path)
+            letterbox = Letterbox((image.shape[1], image.shape[0]), self.network.side)
+            if settings.uses_votes:
+                photo.square = letterbox.apply(image)
+            photo.image = image if settings.uses_finder or settings.zoom_in else None
+            photo.letterbox = letterbox
+        except PhotoError as error:
+            photo.failure = str(error)
+        except MemoryError:
+            photo.failure = NO_MEMORY
+        return photo
 
+    def look(self, photos: list[_Photo]) -> Maps | None:
+        """The maps of the whole photos that were read, where votes propose."""
+        squares = [photo.square for photo in photos if photo.square is not None]
+        return predict(self.network, np.stack(squares), self.settings.flip_augment) if squares else None
 
-def _decode(photo: _Photo, maps: Maps, network: Network, settings: Settings) -> Annotated:
-    try:
-        size = photo.letterbox.size
+    def label(self, photos: list[_Photo], maps: Maps | None) -> list[Annotated]:
+        """The people of a batch of photos; one that is too large takes no other with it."""
+        readable = [photo for photo in photos if photo.failure is None]
+        of_photo = {id(photo): maps[i] for i, photo in enumerate(readable)} if maps else {}
+        try:
+            people = self._people(readable, of_photo)
+        except MemoryError:
+            if len(readable) > 1:
+                return [
+                    annotated
+                    for photo in photos
+                    for annotated in self.label([photo], _batch_of(of_photo.get(id(photo))))
+                ]
+            readable[0].failure = NO_MEMORY
+            people = {}
+        annotated = []
+        for photo in photos:
+            photo.image = None
+            found = people.get(id(photo))
+            if found is not None and not photo.path.is_absolute():
+                found.file_name = photo.path.as_posix()
+            annotated.append(Annotated(photo.path, found, photo.failure))
+        return annotated
+
+    def _people(self, photos: list[_Photo], maps: dict[int, Maps]) -> dict[int, People]:
+        voted = {id(photo): self._voted(photo, maps[id(photo)]) for photo in photos if maps}
+        if self.finder is None or not photos:
+            return voted
+        settings = self.settings
+        images = [photo.image for photo in photos]
+        proposals = self.finder.find(images, MIN_FOUND, tiles=settings.tiles, batch_size=settings.batch_size)
+        likely = [[p for p in some if p.score >= settings.min_proposal] for some in proposals]
+        prompts = [(image, p.box) for image, some in zip(images, likely, strict=True) for p in some]
+        labelled = iter(label_prompts(prompts, self.network, settings, flip_augment=settings.flip_augment))
+        return {
+            id(photo): merge(
+                photo.letterbox.size,
+                some,
+                list(islice(labelled, len(close))),
+                voted[id(photo)].people if voted else [],
+                settings,
+            )
+            for photo, some, close in zip(photos, proposals, likely, strict=True)
+        }
+
+    def _voted(self, photo: _Photo, maps: Maps) -> People:
+        """The people that votes propose."""
+        size, network, settings = photo.letterbox.size, self.network, self.settings
         if settings.zoom_in:
             people = decode_upright(network, photo.square, maps, photo.letterbox, size, settings)
-            people = zoom_in(photo.image, people, network, settings)
-        else:
-            people = decode(maps, photo.letterbox, size, network.info, settings)
-        if not photo.path.is_absolute():
-            people.file_name = photo.path.as_posix()
-        return Annotated(photo.path, people)
-    except MemoryError:
-        return Annotated(photo.path, None, NO_MEMORY)
-    finally:
-        photo.image = None
+            return zoom_in(photo.image, people, network, settings)
+        return decode(maps, photo.letterbox, size, network.info, settings)
+
+
+def _batch_of(maps: Maps | None) -> Maps | None:
+    """The maps of one photo as a batch."""
+    return maps and Maps(*(getattr(maps, name)[None] for name in Maps.__slots__))

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 GROUPINGS = ("votes", "dbscan")
 """The ways to tell people apart."""
+VOTES_CONFIDENCE, FINDER_CONFIDENCE = 0.7, 0.4
+"""The usual least scores, see :attr:`Settings.confidence`."""
+PROPOSALS = ("votes", "finder", "both")
+"""Who says where people are: the votes of the whole photo's pixels (thesis), the person finder, or both."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +70,74 @@ class Settings:
         ValueError: a value out of range.
     """
 
+    proposals: str = "finder"
+    """Who says where people are, one of :data:`PROPOSALS`."""
+    tiles: int = 1
+    """The finder also looks at so many overlapping tiles along each side of the photo, for people who are tiny in it; 1
+    for the whole photo alone."""
+    min_proposal: float = 0.2
+    """A box of the finder with a lower score is not looked at closely; it can only be a possible person."""
     zoom_in: bool = True
-    """Predict people who are small in the photo again, at full input size, and those who do not stand, turned upright."""
+    """Where votes propose: predict people who are small in the photo again, at full input size, and those who do not stand,
+    turned upright."""
     flip_augment: bool = False
-    """Take the mean of the predictions for the photo and its mirror image, at twice the cost; always done for boxes."""
+    """Take the mean of the predictions for a view and its mirror image, at twice the cost; always done for boxes that
+    somebody draws."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
-    confidence: float = 0.7
-    """People with a lower score, the mean probability of their pixels, are dropped."""
+    confidence: float | None = None
+    """People of a lower score are dropped; ``None`` for 0.7 where votes alone propose, and else for 0.4. With a finder the
+    score is the probability that the person is there and labelled well, without one the mean probability of its pixels."""
+    possible: float = 0.15
+    """People of a lower score than ``confidence``, but not than this, are possible people; they need a finder."""
     grouping: str = "votes"
-    """How people are told apart, one of :data:`GROUPINGS`: by peaks of the votes, or by the thesis's DBSCAN."""
+    """How people in one view are told apart, one of :data:`GROUPINGS`: by peaks of the votes, or by the thesis's DBSCAN."""
     votes: VoteSettings = field(default_factory=VoteSettings)
     dbscan: DbscanSettings = field(default_factory=DbscanSettings)
     min_area: int = 64
     """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
     batch_size: int = 1
-    """Images per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+    """Views per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+
+    @classmethod
+    def of_quality(cls, quality: str, **changes) -> Settings:
+        """The settings that a word of :data:`QUALITIES` stands for, with changes."""
+        if quality not in QUALITIES:
+            raise ValueError(f"quality must be {' or '.join(QUALITIES)}, not {quality!r}")
+        return cls(**QUALITIES[quality] | changes)
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "confidence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
-        if self.grouping not in GROUPINGS:
-            raise ValueError(f"grouping must be {' or '.join(GROUPINGS)}, not {self.grouping!r}")
+        for name in ("threshold", "confidence", "possible", "min_proposal"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, not {value}")
+        for name, allowed in (("grouping", GROUPINGS), ("proposals", PROPOSALS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
         if self.batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more images, not {self.batch_size}")
+            raise ValueError(f"batch_size must be 1 or more views, not {self.batch_size}")
+        if not 1 <= self.tiles <= 4:
+            raise ValueError(f"tiles must be 1 to 4, not {self.tiles}")
+
+    @property
+    def uses_finder(self) -> bool:
+        return self.proposals != "votes"
+
+    @property
+    def uses_votes(self) -> bool:
+        return self.proposals != "finder"
+
+    @property
+    def least_score(self) -> float:
+        """:attr:`confidence`, or what stands for ``None``."""
+        if self.confidence is not None:
+            return self.confidence
+        return FINDER_CONFIDENCE if self.uses_finder else VOTES_CONFIDENCE
+
+
+QUALITIES: dict[str, dict] = {
+    "draft": {"min_proposal": 0.4},
+    "normal": {},
+    "best": {"proposals": "both", "tiles": 2, "flip_augment": True},
+}
+"""The settings that a word stands for, from the fastest to the slowest; docs/finding-people.md measures them."""

@@ -159,7 +159,10 @@ def test_confidence_and_size_drop_people():
     maps = drawn(((8, 10, 12, 40), (0.0, 0.0)), ((50, 50, 2, 2), (0.3, 0.3)))
     letterbox = Letterbox((128, 128), SIDE)
     assert len(decode(maps, letterbox, (128, 128), INFO, Settings()).people) == 1
-    assert len(decode(maps, letterbox, (128, 128), INFO, Settings(confidence=0.99)).people) == 0
+    assert (
+        len(decode(maps, letterbox, (128, 128), INFO, Settings(proposals="votes", confidence=0.99)).people)
+        == 0
+    )
     fine = Settings(votes=VoteSettings(vote_threshold=8), min_area=8)
     assert len(decode(maps, letterbox, (128, 128), INFO, fine).people) == 2
     # A photo of 32 × 32 pixels, shown at four times its size.

@@ -93,7 +93,7 @@ def boxes(people: Iterable[Person]) -> list[tuple[int, int, int, int]]:
 def test_people_in_photos_zoom_ins_and_boxes_are_grouped_as_the_settings_say(
     photo: Path, tiny_network: Network, grouping: str
 ):
-    settings = Settings(grouping=grouping)
+    settings = Settings(proposals="votes", grouping=grouping)
     (whole,) = annotate([photo], tiny_network, replace(settings, zoom_in=False))
     (both,) = annotate([photo], tiny_network, settings)
     closer = zoom_in(read_photo(photo), People(SIZE, [_block(LEFT), _block(RIGHT)]), tiny_network, settings)
@@ -103,7 +103,7 @@ def test_people_in_photos_zoom_ins_and_boxes_are_grouped_as_the_settings_say(
 
 
 def test_where_dbscan_finds_nobody_nobody_is_labelled(photo: Path, tiny_network: Network):
-    settings = Settings(grouping="dbscan", dbscan=DbscanSettings(min_samples=99999))
+    settings = Settings(proposals="votes", grouping="dbscan", dbscan=DbscanSettings(min_samples=99999))
     (result,) = annotate([photo], tiny_network, settings)
     assert result.people.people == []
     first = People(SIZE, [_block(LEFT)])

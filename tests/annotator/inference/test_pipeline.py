@@ -3,6 +3,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
+
+
+VOTES = Settings(proposals="votes")
+"""The finder knows no people that are drawn as rectangles."""
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ def labels(results: Iterator[Annotated] | list[Annotated]) -> list[list[dict]]:
 
 
 def test_people_come_in_the_order_of_the_photos(photos: list[Path], tiny_network: Network):
-    results = list(annotate(photos, tiny_network, Settings()))
+    results = list(annotate(photos, tiny_network, VOTES))
     assert [result.path for result in results] == photos
     assert [result.failure for result in results] == [None] * 7
     assert [result.people.size for result in results] == [(128 + 8 * i, 96) for i in range(7)]
@@ -64,9 +69,11 @@ def test_the_batch_size_changes_no_label(
     photos: list[Path], tiny_network: Network, batch_size: int, zoom_in: bool
 ):
     alone = [
-        result for path in photos for result in annotate([path], tiny_network, Settings(zoom_in=zoom_in))
+        result
+        for path in photos
+        for result in annotate([path], tiny_network, replace(VOTES, zoom_in=zoom_in))
     ]
-    settings = Settings(batch_size=batch_size, zoom_in=zoom_in)
+    settings = replace(VOTES, batch_size=batch_size, zoom_in=zoom_in)
     assert labels(annotate(photos, tiny_network, settings)) == labels(alone)
 
 
@@ -74,7 +81,7 @@ def test_the_batch_size_changes_no_label(
 def test_a_bad_photo_says_why_and_harms_no_other(
     photos: list[Path], tmp_path: Path, tiny_network: Network, batch_size: int
 ):
-    settings = Settings(batch_size=batch_size)
+    settings = replace(VOTES, batch_size=batch_size)
     good = labels(annotate(photos, tiny_network, settings))
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("no photo")
@@ -98,13 +105,13 @@ def test_a_bad_photo_says_why_and_harms_no_other(
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_nothing_but_bad_photos(tmp_path: Path, tiny_network: Network, batch_size: int):
     paths = [tmp_path / f"{i}.jpg" for i in range(8)]
-    results = list(annotate(paths, tiny_network, Settings(batch_size=batch_size)))
+    results = list(annotate(paths, tiny_network, replace(VOTES, batch_size=batch_size)))
     assert [result.path for result in results] == paths
     assert all(result.people is None and result.failure for result in results)
 
 
 def test_no_photos(tiny_network: Network):
-    assert list(annotate([], tiny_network, Settings())) == []
+    assert list(annotate([], tiny_network, VOTES)) == []
 
 
 @pytest.fixture
@@ -123,10 +130,10 @@ def opened() -> Iterator[list[Path]]:
 
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_a_photo_is_read_once(photos: list[Path], tiny_network: Network, batch_size: int, opened: list[Path]):
-    settings = Settings(batch_size=batch_size)
+    settings = replace(VOTES, batch_size=batch_size)
     zoomed = labels(annotate(photos, tiny_network, settings))
     assert sorted(path for path in opened if path.suffix == ".png") == photos
-    assert zoomed != labels(annotate(photos, tiny_network, Settings(zoom_in=False)))
+    assert zoomed != labels(annotate(photos, tiny_network, replace(VOTES, zoom_in=False)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
@@ -134,7 +141,7 @@ def test_a_photo_is_read_once(photos: list[Path], tiny_network: Network, batch_s
 def test_few_large_photos_are_in_memory(
     photos: list[Path], tiny_network: Network, batch_size: int, room: int, monkeypatch: pytest.MonkeyPatch
 ):
-    settings, photos = Settings(batch_size=batch_size), [photos[2]] * 12
+    settings, photos = replace(VOTES, batch_size=batch_size), [photos[2]] * 12
     expected = labels(annotate(photos, tiny_network, settings))
     images, most = [], [0]
 
@@ -167,7 +174,7 @@ def test_closing_early_reads_little_more_and_ends_all_threads(
             yield path
 
     threads = set(threading.enumerate())
-    results = annotate(endless(), tiny_network, Settings())
+    results = annotate(endless(), tiny_network, VOTES)
     assert len(list(itertools.islice(results, taken))) == taken
     results.close()
     assert set(threading.enumerate()) <= threads
@@ -181,7 +188,7 @@ def test_a_failing_source_of_paths_is_heard_and_ends_all_threads(photos: list[Pa
 
     threads = set(threading.enumerate())
     with pytest.raises(OSError, match="the disk is gone"):
-        list(annotate(broken(), tiny_network, Settings()))
+        list(annotate(broken(), tiny_network, VOTES))
     assert set(threading.enumerate()) <= threads
 
 
@@ -190,7 +197,7 @@ def test_the_zoom_in_sees_the_edges(tmp_path: Path, tiny_network: Network):
     path = draw_photo(tmp_path / "small.png", [(203, 107, 90, 100, 80)], (400, 300))
     errors = []
     for zoom_in in (False, True):
-        settings = Settings(zoom_in=zoom_in)
+        settings = replace(VOTES, zoom_in=zoom_in)
         (result,) = annotate([path], tiny_network, settings)
         (person,) = result.people.people
         ground_truth = np.zeros((300, 400), bool)
@@ -208,5 +215,5 @@ def test_a_relative_path_is_the_file_name(
 ):
     monkeypatch.chdir(tmp_path.parent)
     relative = f"{tmp_path.name}/{photos[1].name}"
-    results = annotate([relative, photos[1]], tiny_network, Settings())
+    results = annotate([relative, photos[1]], tiny_network, VOTES)
     assert [result.people.file_name for result in results] == [relative, ""]

@@ -88,7 +88,9 @@ def test_a_view_without_people_is_not_turned(monkeypatch):
     size = box.size
     assert decode_upright(network, square, seen, box, size, Settings()).people
     assert len(looks) == 1
-    assert not decode_upright(network, square, seen, box, size, Settings(confidence=1)).people
+    assert not decode_upright(
+        network, square, seen, box, size, Settings(proposals="votes", confidence=1)
+    ).people
     assert len(looks) == 1
 
 
