@@ -163,7 +163,8 @@ class _TimedNetwork:
     """A network that adds up the seconds of its calls."""
 
     def __init__(self, network: Network):
-        self.info, self.side, self._network = network.info, network.side, network
+        self.path, self.info, self.side = network.path, network.info, network.side
+        self._network = network
         self.seconds = 0.0
         self._lock = Lock()
 

@@ -15,6 +15,7 @@ from annotator.evaluation.accumulators import (
     PartAccumulator,
     PrecisionAccumulator,
 )
+from annotator.evaluation.finding import FindingAccumulator
 from annotator.evaluation.ground_truth import GroundTruth, GroundTruthMaps, has_mask, has_points, is_ignored
 from annotator.evaluation.matching import labelled_points, match_people, sample_labels
 from annotator.evaluation.report import metric
@@ -31,7 +32,7 @@ class SceneView:
         self.masks, self.parts = MaskAccumulator("images"), PartAccumulator("images")
         self.points, self.dense = ChartAccumulator("points", surface), ChartAccumulator("pixels", surface)
         self.precision, self.keypoints = PrecisionAccumulator(surface), KeypointAccumulator()
-        self.counts = CountAccumulator()
+        self.counts, self.finding = CountAccumulator(), FindingAccumulator()
         self.false_areas: list[float] = []
         """Shares of images without people that are predicted to be people."""
 
@@ -49,6 +50,7 @@ class SceneView:
                 self.points.add(sample_labels(painted, at, (0, 0)), labels)
         self.precision.add(ground_truth, predictions)
         self.counts.add(ground_truth, predictions)
+        self.finding.add(ground_truth, predictions)
         matched = match_people(ground_truth.people, predictions)
         for target, prediction in zip(ground_truth.people, matched, strict=True):
             if not is_ignored(target):
@@ -67,6 +69,7 @@ class SceneView:
             "precision": self.precision.report(),
             "keypoints": self.keypoints.report(),
             "counting": self.counts.report(),
+            "finding": self.finding.report(),
         }
 
 
