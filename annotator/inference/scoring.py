@@ -29,18 +29,19 @@ def presence(person: Person, proposal: PossiblePerson) -> float:
     """
     return _logistic(
         BIAS
-        + FINDER * _logit(proposal.score)
-        + MASK * _logit(person.score)
+        + FINDER * logit(proposal.score)
+        + MASK * logit(person.score)
         + BOX * box_iou(person.box, proposal.box)
     )
 
 
 def box_presence(proposal: PossiblePerson) -> float:
     """The probability, 0..1, that somebody is in a box of the finder that was not looked at closely."""
-    return _logistic(BOX_BIAS + BOX_FINDER * _logit(proposal.score))
+    return _logistic(BOX_BIAS + BOX_FINDER * logit(proposal.score))
 
 
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
+    """The log of the odds, of a probability that is kept away from 0 and 1."""
     bounded = min(max(probability, 1e-4), 1 - 1e-4)
     return math.log(bounded / (1 - bounded))
 
