@@ -80,6 +80,11 @@ class Fields:
         return f"{self.prefix}_v"
 
     @property
+    def possible(self) -> str:
+        """``Detections``, the boxes of people whom the labels may lack and nobody has decided about."""
+        return f"{self.prefix}_possible"
+
+    @property
     def image_id(self) -> str:
         """The image's id in COCO files."""
         return f"{self.prefix}_image_id"
@@ -91,7 +96,8 @@ class Fields:
 
     @property
     def issue_score(self) -> str:
-        """How much looks wrong on the photo, 0..1: the issues of all people that nobody approved or rejected."""
+        """How much looks wrong on the photo, 0..1: the issues of all people that nobody approved or rejected, and the
+        scores of possible people."""
         return f"{self.prefix}_issue_score"
 
     @property
@@ -178,6 +184,7 @@ def _types(fields: Fields) -> dict[str, type]:
         fields.charts: fo.Segmentation,
         fields.u: fo.Heatmap,
         fields.v: fo.Heatmap,
+        fields.possible: fo.Detections,
         fields.image_id: fo.IntField,
         fields.failure: fo.StringField,
         fields.issue_score: fo.FloatField,
@@ -232,6 +239,7 @@ def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
         {"path": fields.charts, "fieldColor": "#8dd35f", "maskTargetsColors": charts},
         {"path": fields.u, "fieldColor": "#21918c"},
         {"path": fields.v, "fieldColor": "#aa00aa"},
+        {"path": fields.possible, "fieldColor": "#ffffff"},
     ]
     scheme.fields = _with_missing(scheme.fields, ours)
     scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]
@@ -240,14 +248,15 @@ def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
 
 
 def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
-    """Let the App show people and keypoints only at first: the other fields would cover them."""
+    """Let the App show people, keypoints and possible people only at first: the other fields would cover them."""
     import fiftyone as fo
 
     config = dataset.app_config
     active = config.active_fields or fo.DatasetAppConfig.default_active_fields(dataset)
     hidden = {fields.parts, fields.charts, fields.u, fields.v}
     shown = [path for path in active.paths if path not in hidden]
-    active.paths = shown + [path for path in (fields.people, fields.keypoints) if path not in shown]
+    wanted = (fields.people, fields.keypoints, fields.possible)
+    active.paths = shown + [path for path in wanted if path not in shown]
     config.active_fields = active
 
 

@@ -4,7 +4,8 @@ The sample's ``<prefix>_source`` field remembers, by the id of each person's lab
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
     {"size": [width, height], "file_name": …, "extra": …, "edits": [request names of the last edits],
-     "nobody": {"author": …, "time": …} of the reviewer who has seen that nobody is there,
+     "nobody": {"author": …, "time": …, "dismissed": …} of the reviewer who has seen that nobody is there,
+     "possible": what was decided about possible people (:mod:`annotator.dataset.possible_people`),
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
 
 A person whose labels are not as they were written was edited, one who was never written was added, and one who was
@@ -34,6 +35,7 @@ from annotator.dataset.person_labels import (
     read_person,
     write_person,
 )
+from annotator.dataset.possible_people import open_people, possible_scores, read_possible, replace_possible
 from annotator.geometry.boxes import Box, box_iou, crop, intersection_area, overlap_slices
 from annotator.labels.people import DECIDED, People, Person
 from annotator.labels.quality import combined_score
@@ -113,6 +115,7 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
         file_name=source.get("file_name", ""),
         id=sample[fields.image_id],
         extra=json.loads(source.get("extra", "{}")),
+        possible=list(open_people(read_possible(sample, fields, size)).values()),
     )
 
 
@@ -133,7 +136,8 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
 
     People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are the same as one of them
     (:data:`OVERLAP`) are dropped, and so are new predictions of a person who was deleted by hand, unless they overlap
-    more with a person whom they replace.
+    more with a person whom they replace. Possible people whom nobody has decided about are replaced, too
+    (:func:`annotator.dataset.possible_people.replace_possible`).
 
     Args:
         sample: of a dataset with the fields (:func:`annotator.dataset.fields.declare_fields`).
@@ -169,6 +173,8 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         if labels.state != "predicted":
             labels.person["review"] = labels.state
     labelled = kept + added
+    reviewed_boxes = [*(person.box for person in kept_people), *deleted_boxes]
+    replace_possible(sample, people.possible, fields, people.size, reviewed_boxes)
     _set_labels(sample, labelled, strays, fields)
     _set_maps(sample, maps, fields, folder)
     sample[fields.image_id] = people.id if people.id is not None else sample[fields.image_id]
@@ -177,6 +183,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     sample[fields.source] = {
         "edits": source.get("edits", []),
         "nobody": source.get("nobody"),
+        "possible": source.get("possible", {}),
         "size": list(people.size),
         "file_name": people.file_name or source.get("file_name", ""),
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
@@ -297,12 +304,17 @@ def _set_labels(sample: fo.Sample, labelled: list[Labels], strays: list[fo.Label
     sample[fields.people] = fo.Detections(detections=[labels.person for labels in labelled])
     sample[fields.parts] = fo.Detections(detections=parts)
     sample[fields.keypoints] = fo.Keypoints(keypoints=keypoints)
+    set_issue_score(sample, fields)
+
+
+def set_issue_score(sample: fo.Sample, fields: Fields) -> None:
+    """Write the issues of a sample's people and the scores of its possible people to the sample; it is not saved."""
     open_scores = [
-        attribute(labels.person, "issue_score", 0.0)
-        for labels in labelled
-        if attribute(labels.person, "review") not in DECIDED
+        attribute(person, "issue_score", 0.0)
+        for person in _labels(sample, fields.people)
+        if attribute(person, "review") not in DECIDED
     ]
-    sample[fields.issue_score] = combined_score(open_scores)
+    sample[fields.issue_score] = combined_score([*open_scores, *possible_scores(sample, fields)])
 
 
 def _labels(sample: fo.Sample, name: str) -> list[Any]:

@@ -129,6 +129,20 @@ def people_values(
         yield key, filepath, list(zip(*(values or [] for values in lists), strict=True))
 
 
+def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
+    """The scores of possible people whom nobody has decided about, by the ids of the samples that have some.
+
+    Raises:
+        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+    """
+    check_fields(samples, fields)
+    if not samples._dataset.has_sample_field(fields.possible):
+        return {}
+    found = _with_all_fields(samples).exists(fields.possible)
+    ids, scores = found.values(["id", f"{fields.possible}.detections.confidence"])
+    return {key: [score or 0.0 for score in of] for key, of in zip(ids, scores, strict=True) if of}
+
+
 def _with_all_fields(samples: Samples) -> Samples:
     """The same samples and labels, with the fields that a view hides."""
     from fiftyone import ExcludeFields, SelectFields

@@ -28,6 +28,9 @@ ISSUES = {
     "surface_jump": "U, V discontinuous",
 }
 """The words for each issue, by its name."""
+MISSING_PEOPLE = "possibly missing people"
+"""The words for the issue of an image that some of its people may have no labels. Its score is that of the possible people
+(:class:`~annotator.labels.people.PossiblePerson`)."""
 
 COMPARED_SIDE = 192
 """Pixels of the longer side of a person, to which larger ones are thinned out before their labels are compared, so that

@@ -53,7 +53,8 @@ def spot_check(
 def approve_below(
     samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, name: str
 ) -> Iterator[int]:
-    """Approve the predictions that nobody reviewed with at most this issue score, image by image.
+    """Approve the predictions that nobody reviewed with at most this issue score, image by image. Possible people stay to
+    be decided.
 
     The decisions before are on disk before the first person is approved.
 
@@ -128,7 +129,8 @@ def _replace_decisions(
     """
     field = f"{fields.people}.detections"
     paths = [f"{field}.{name}" for name in ("_id", "issue_score", *DECISION)]
-    while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", *paths]):
+    possible = f"{fields.possible}.detections.confidence"
+    while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", possible, *paths]):
         people = (document.get(fields.people) or {}).get("detections", [])
         values = {}
         for place, person in enumerate(people):
@@ -140,6 +142,8 @@ def _replace_decisions(
         open_scores = [
             person.get("issue_score") or 0.0 for person in people if person.get("review") not in DECIDED
         ]
+        missing = (document.get(fields.possible) or {}).get("detections", [])
+        open_scores += [label.get("confidence") or 0.0 for label in missing]
         if not values or update_document(
             dataset, document, values | {fields.issue_score: combined_score(open_scores)}
         ):

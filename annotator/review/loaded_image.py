@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.possible_people import StoredPossible, open_people, read_possible
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample, saved_at
-from annotator.labels.people import Person
-from annotator.review.panel_data import person_data
+from annotator.labels.people import Person, PossiblePerson
+from annotator.review.panel_data import person_data, possible_data
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -32,6 +33,23 @@ class LoadedImage:
     people: dict[str, Person]
     data: dict[str, dict[str, Any]]
     """What the panel gets of each person, see :func:`annotator.review.panel_data.person_data`."""
+    possible: dict[str, StoredPossible]
+    """All possible people by the ids of their labels, most probable first."""
+
+    @property
+    def open_possible(self) -> dict[str, PossiblePerson]:
+        """The possible people whom nobody has decided about."""
+        return open_people(self.possible)
+
+    def possible_data(self) -> list[dict[str, Any]]:
+        """What the panel gets of the open possible people."""
+        return [possible_data(key, person) for key, person in self.open_possible.items()]
+
+    def version(self, key: str) -> str | None:
+        """The version of a person, or the state of a possible one; ``None`` if there is neither."""
+        if key in self.data:
+            return self.data[key]["version"]
+        return self.possible[key].state if key in self.possible else None
 
     @classmethod
     def load(cls, dataset: fo.Dataset, fields: Fields, sample_id: str) -> LoadedImage:
@@ -50,7 +68,7 @@ class LoadedImage:
         # Most of it is packing and digests, which keep no other thread waiting.
         with ThreadPoolExecutor() as pool:
             data = dict(zip(by_key, pool.map(person_data, by_key, by_key.values()), strict=True))
-        return cls(stored, people.size, by_key, data)
+        return cls(stored, people.size, by_key, data, read_possible(stored.sample, fields, people.size))
 
     def updated(self, stored: StoredSample, changed: dict[str, Person], fields: Fields) -> LoadedImage:
         """The image after some people were changed, added or removed, and saved as ``stored``."""
@@ -58,7 +76,11 @@ class LoadedImage:
         data = self.data | {key: person_data(key, person) for key, person in changed.items()}
         keys = _keys(stored.sample, fields)
         return LoadedImage(
-            stored, self.size, {key: people[key] for key in keys}, {key: data[key] for key in keys}
+            stored,
+            self.size,
+            {key: people[key] for key in keys},
+            {key: data[key] for key in keys},
+            read_possible(stored.sample, fields, self.size),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from annotator.labels.people import BOX_ARRAYS, Person
+from annotator.labels.people import BOX_ARRAYS, Person, PossiblePerson
 from annotator.surface.body import Body
 
 MASK_BIT = 128
@@ -68,6 +68,15 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
         "author": provenance.author,
         "comment": provenance.comment,
         "edited": provenance.edited,
+    }
+
+
+def possible_data(key: str, person: PossiblePerson) -> dict[str, Any]:
+    """One possible person for the panel."""
+    return {
+        "key": key,
+        "box": [round(float(side), 2) for side in person.box],
+        "score": round(float(person.score), 4),
     }
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from annotator.dataset.fields import Fields
-from annotator.dataset.store import people_values
+from annotator.dataset.store import people_values, possible_values
 from annotator.labels.people import DECIDED, STATES
-from annotator.labels.quality import combined_score
+from annotator.labels.quality import MISSING_PEOPLE, combined_score
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -36,7 +36,8 @@ class Filter:
     states: tuple[str, ...] = ()
     """Of :data:`annotator.labels.people.STATES`; none for all."""
     reasons: tuple[str, ...] = ()
-    """Words of :data:`annotator.labels.quality.ISSUES`; none for all."""
+    """Words of :data:`annotator.labels.quality.ISSUES`, or :data:`~annotator.labels.quality.MISSING_PEOPLE`; none for
+    all."""
     order: Literal["issue_score", "file"] = "issue_score"
     samples: tuple[str, ...] = ()
     """Ids of the only images that are listed; none for all."""
@@ -59,39 +60,48 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
     """The images with people who match a filter, worst first; in the order ``"issue_score"`` those without open people
     come last.
 
-    An image is as bad as the expected number of its people who have something wrong, the sum of their issue scores.
-    People who are decided count only if the filter asks for their state.
+    An image is as bad as the expected number of its people who have something wrong or are missing: the sum of the
+    issue scores of its people and of the scores of its possible people. People who are decided count only if the filter
+    asks for their state. A possible person is one of state ``predicted`` with the reason
+    :data:`~annotator.labels.quality.MISSING_PEOPLE`.
 
     Returns:
         ``items``: at most :data:`MAX_ITEMS` of ``id``, ``filepath``, ``issue_score``, ``people`` (number) and
-        ``open`` (number of people to be decided; 1 if there is nobody and no reviewer has said so); ``found``: number
-        of images listed, were there no limit; ``images``: number of those with people fields; ``done``: number of those
-        without open people; ``states`` and ``reasons``: numbers of people, of all images; ``histogram``: numbers of
-        open people by issue score, in :data:`BINS` bins of 0..1.
+        ``possible`` (number of possible people to be decided) and ``open`` (number of people to be decided, possible
+        ones, too; 1 if there is nobody and no reviewer has said so); ``found``: number of images listed, were there no
+        limit; ``images``: number of those with people fields; ``done``: number of those without open people; ``states``
+        and ``reasons``: numbers of people, of all images; ``histogram``: numbers of open people by issue score, in
+        :data:`BINS` bins of 0..1.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_fields`.
     """
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
     items, order, open_scores, images, done, only = [], [], [], 0, 0, set(wanted.samples)
+    possible_scores = possible_values(samples, fields)
     said_empty = set(samples._dataset.exists(f"{fields.source}.nobody").values("id"))
     for key, filepath, values in people_values(samples, fields, ("review", "reasons", "issue_score")):
         people = [(state or "predicted", why or [], score or 0.0) for state, why, score in values]
         scores = [score for state, _, score in people if state not in DECIDED]
-        open_people = len(scores) if people else int(key not in said_empty)
+        possible = possible_scores.get(key, [])
+        open_people = (len(scores) if people else int(key not in said_empty and not possible)) + len(possible)
         images += 1
         done += not open_people
         open_scores += scores
         for state, why, _ in people:
             states[state] += 1
             reasons.update(why)
+        if possible:
+            reasons[MISSING_PEOPLE] += len(possible)
         if wanted.samples and key not in only:
             continue
         matching = [(state, score) for state, why, score in people if wanted.matches(state, why)]
-        if matching or not (people or wanted.states or wanted.reasons):
+        missing = possible if wanted.matches("predicted", [MISSING_PEOPLE]) else []
+        if matching or missing or not (people or wanted.states or wanted.reasons):
             counted = [score for state, score in matching if wanted.states or state not in DECIDED]
+            counted += missing
             item = {"id": key, "filepath": filepath, "issue_score": round(combined_score(counted), 6)}
-            items.append(item | {"people": len(people), "open": open_people})
+            items.append(item | {"people": len(people), "possible": len(possible), "open": open_people})
             order.append((not open_people, -sum(counted)))
     if wanted.order == "issue_score":
         items = [items[i] for i in sorted(range(len(items)), key=order.__getitem__)]

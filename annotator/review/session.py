@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.dataset.info import last_model, maps_folder
 from annotator.dataset.person_labels import Labels
-from annotator.dataset.sample_people import change_people, find_labels
-from annotator.dataset.store import update_document
+from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
+from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
 from annotator.geometry.boxes import Box
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.network import DEFAULT_MODEL, Network
@@ -26,7 +26,7 @@ from annotator.inference.settings import Settings
 from annotator.labels.people import Person
 from annotator.photos.reading import read_photo
 from annotator.review import undo
-from annotator.review.edits import Changes, Scene, apply_edit, parse_edit
+from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_edit
 from annotator.review.edits.models import Nobody
 from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
 
@@ -74,7 +74,7 @@ class Review:
         self.folder = maps_folder(dataset, prefix, maps_dir)
 
     def open(self, sample_id: str) -> dict[str, Any]:
-        """The people of a sample, for the panel.
+        """The people of a sample, and its possible people whom nobody has decided about, for the panel.
 
         Raises:
             ReviewError: no such sample, or one without people fields.
@@ -87,6 +87,7 @@ class Review:
             "filepath": image.stored.sample.filepath,
             "size": list(image.size),
             "people": list(image.data.values()),
+            "possible": image.possible_data(),
         }
 
     def edit(
@@ -98,14 +99,15 @@ class Review:
             sample_id: of the image.
             edit: one of :mod:`annotator.review.edits.models`, as a dict. ``nobody`` has no undo: it is made again
                 with the other value.
-            versions: version, as the panel has it, of each person that the edit names.
+            versions: version, as the panel has it, of each person that the edit names; ``open`` of a possible one.
             name: of the request, 16 hexadecimal digits that no other has. An edit that is requested again,
                 because its answer was lost, is not made again.
 
         Returns:
-            ``people`` that changed, ``removed`` keys, ``order``, the keys of everybody who is there, and ``undo``, a
-            token for :meth:`restore`. If a person has another version: ``conflict``, the keys, and ``people`` and
-            ``removed`` as they are; the edit was not made.
+            ``people`` that changed, ``removed`` keys, ``order``, the keys of everybody who is there, ``possible``, the
+            possible people who are to be decided, ``decided``, the states of those that changed, and ``undo``, a token for
+            :meth:`restore`. If a person has another version: ``conflict``, the keys, and ``people``, ``removed`` and
+            ``decided`` as they are; the edit was not made.
 
         Raises:
             annotator.review.edits.EditError, ReviewError: it cannot be made.
@@ -121,9 +123,12 @@ class Review:
         if isinstance(parsed, Nobody):
             return self._set_nobody(sample_id, parsed.nobody)
 
-        def change(image: LoadedImage) -> Changes:
+        def scene(image: LoadedImage) -> Scene:
             label_box = self._box_labeller(image.stored.sample.filepath)
-            changes = apply_edit(Scene(image.size, image.people, label_box), parsed)
+            return Scene(image.size, image.people, label_box, image.open_possible)
+
+        def change(image: LoadedImage) -> Changes:
+            changes = apply_edit(scene(image), parsed)
             time = _now()
             return {
                 key: None
@@ -132,7 +137,10 @@ class Review:
                 for key, person in changes.items()
             }
 
-        return self._change(sample_id, versions, change, name)
+        def decide(image: LoadedImage, changes: Changes) -> dict[str, str]:
+            return decisions(scene(image), parsed, changes)
+
+        return self._change(sample_id, versions, change, name, decide=decide)
 
     def restore(
         self, sample_id: str, token: str, versions: Mapping[str, str], name: str | None = None
@@ -144,6 +152,7 @@ class Review:
         history = self._history(sample_id)
         try:
             before, documents = undo.load_people(history, token), undo.load_documents(history, token)
+            possible = undo.load_possible(history, token)
         except KeyError as error:
             raise ReviewError(error.args[0]) from None
         deleted = {key: Labels.from_documents(labels) for key, labels in documents.items()}
@@ -151,7 +160,7 @@ class Review:
         def change(image: LoadedImage) -> Changes:
             return {key: _with_id_of(person, image.people.get(key)) for key, person in before.items()}
 
-        return self._change(sample_id, versions, change, name, deleted)
+        return self._change(sample_id, versions, change, name, deleted, lambda image, changes: possible)
 
     def _set_nobody(self, sample_id: str, nobody: bool) -> dict[str, Any]:
         with IMAGES.lock(sample_id):
@@ -159,11 +168,31 @@ class Review:
                 image = self._load(sample_id)
                 if image.people:
                     raise ReviewError("somebody is labelled on this image: delete whoever is not there")
-                value = {"nobody": {"author": self.author, "time": _now()} if nobody else None}
-                source = image.stored.document[self.fields.source] or {}
-                if update_document(self.dataset, image.stored.document, {self.fields.source: source | value}):
-                    return _answer(image, []) | {"undo": None}
+                saved = self._save_nobody(image, nobody)
+                if saved is not None:
+                    return _answer(saved, []) | {"undo": None}
         raise ReviewError(BUSY)
+
+    def _save_nobody(self, image: LoadedImage, nobody: bool) -> LoadedImage | None:
+        """Write whether nobody is there. Whoever says so dismisses the possible people, and whoever takes it back has them
+        back. ``None``, and nothing is written, if somebody has saved the sample since."""
+        sample = image.stored.sample
+        IMAGES.discard(self.dataset, self.fields, sample.id)
+        if nobody:
+            changed = dict.fromkeys(image.open_possible, DISMISSED)
+            record = {"author": self.author, "time": _now(), "dismissed": list(changed)}
+        else:
+            before = (sample[self.fields.source] or {}).get("nobody") or {}
+            changed, record = dict.fromkeys(before.get("dismissed", []), OPEN), None
+        decide_possible(sample, self.fields, changed)
+        sample[self.fields.source] = sample[self.fields.source] | {"nobody": record}
+        set_issue_score(sample, self.fields)
+        stored = image.stored.save(self.dataset, self.fields, [])
+        return None if stored is None else self._keep(image.updated(stored, {}, self.fields))
+
+    def _keep(self, image: LoadedImage) -> LoadedImage:
+        IMAGES.put(self.dataset, self.fields, image)
+        return image
 
     def _change(
         self,
@@ -172,35 +201,37 @@ class Review:
         change: Callable[[LoadedImage], Changes],
         name: str | None = None,
         deleted: Mapping[str, Labels] | None = None,
+        decide: Callable[[LoadedImage, Changes], Mapping[str, str]] = lambda image, changes: {},
     ) -> dict[str, Any]:
-        """Make and save what ``change`` says; ``deleted`` are the labels of people who may have to come back."""
+        """Make and save what ``change`` says of people and ``decide`` of possible people; ``deleted`` are the labels of
+        people who may have to come back."""
         history = self._history(sample_id)
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
                 if name and (done := self._answer_again(image, name)):
                     return done
-                conflict = [
-                    key
-                    for key, version in versions.items()
-                    if key not in image.data or image.data[key]["version"] != version
-                ]
+                conflict = [key for key, version in versions.items() if image.version(key) != version]
                 if conflict:
                     return _answer(image, conflict) | {"conflict": conflict}
                 changes = change(image)
-                if not changes:
+                states = {
+                    key: state for key, state in decide(image, changes).items() if key in image.possible
+                }
+                if not changes and not states:
                     return _answer(image, []) | {"undo": None}
                 before = {key: image.people.get(key) for key in changes}
-                token = undo.save_people(history, before, name, self._documents(image, changes))
+                possible = {key: image.possible[key].state for key in states}
+                token = undo.save_people(history, before, name, self._documents(image, changes), possible)
                 try:
-                    saved = self._save(image, changes, deleted, name)
+                    saved = self._save(image, changes, states, deleted, name)
                 except (ValueError, OSError):
                     # Not if the database does not answer: what it may have saved can still be undone.
                     undo.remove(history, token)
                     raise
                 if saved is not None:
                     others = [key for key in saved.data if saved.data[key] is not image.data.get(key)]
-                    return _answer(saved, list(dict.fromkeys([*changes, *others]))) | {"undo": token}
+                    return _answer(saved, list(dict.fromkeys([*changes, *others, *states]))) | {"undo": token}
                 undo.remove(history, token)
         raise ReviewError(BUSY)
 
@@ -211,8 +242,10 @@ class Review:
         if name not in self._request_names(image):
             return None
         # If it cannot be undone any more, it is not known whom it changed.
-        keys = image.data if token is None else undo.load_people(history, token)
-        return _answer(image, list(keys)) | {"undo": token}
+        if token is None:
+            return _answer(image, list(image.data)) | {"undo": None}
+        keys = [*undo.load_people(history, token), *undo.load_possible(history, token)]
+        return _answer(image, keys) | {"undo": token}
 
     def _request_names(self, image: LoadedImage) -> list[str]:
         """Those of the last edits, which are saved together with what they change."""
@@ -233,13 +266,15 @@ class Review:
         self,
         image: LoadedImage,
         changes: Changes,
+        states: Mapping[str, str],
         deleted: Mapping[str, Labels] | None,
         name: str | None,
     ) -> LoadedImage | None:
-        """Write people who were changed; ``None``, and nothing is written, if somebody has saved the sample since."""
+        """Write people who were changed, and states of possible people; ``None``, and nothing is written, if somebody has saved the sample since."""
         names, sample = self._request_names(image), image.stored.sample
         # Its labels are changed in place: unless that is saved they are not those of the database.
         IMAGES.discard(self.dataset, self.fields, sample.id)
+        decide_possible(sample, self.fields, states)
         changed = change_people(sample, image.people, changes, self.fields, self.folder, deleted)
         if name:
             edits = {"edits": [*names, name][-MAX_REQUEST_NAMES:]}
@@ -247,9 +282,7 @@ class Review:
         stored = image.stored.save(self.dataset, self.fields, changes)
         if stored is None:
             return None
-        saved = image.updated(stored, changed, self.fields)
-        IMAGES.put(self.dataset, self.fields, saved)
-        return saved
+        return self._keep(image.updated(stored, changed, self.fields))
 
     def _history(self, sample_id: str) -> Path:
         return undo.history_folder(self.folder) / sample_id
@@ -266,8 +299,10 @@ class Review:
 def _answer(image: LoadedImage, keys: list[str]) -> dict[str, Any]:
     return {
         "people": [image.data[key] for key in keys if key in image.data],
-        "removed": [key for key in keys if key not in image.data],
+        "removed": [key for key in keys if key not in image.data and key not in image.possible],
         "order": list(image.data),
+        "possible": image.possible_data(),
+        "decided": {key: image.possible[key].state for key in keys if key in image.possible},
     }
 
 

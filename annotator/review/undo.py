@@ -41,6 +41,7 @@ def save_people(
     people: Mapping[str, Person | None],
     name: str | None = None,
     documents: Mapping[str, Any] | None = None,
+    possible: Mapping[str, str] | None = None,
 ) -> str:
     """Save the people before an edit, and remove the image's edits that are older than :data:`KEPT_DAYS`.
 
@@ -49,9 +50,10 @@ def save_people(
         people: by key, None for one who was not there.
         name: of the request, 16 hexadecimal digits, by which :func:`find_token` finds the token.
         documents: by key, what else is to come back with a person; of what MongoDB can hold.
+        possible: by key, the states of possible people.
 
     Returns:
-        The token of the edit, for :func:`load_people` and :func:`load_documents`.
+        The token of the edit, for :func:`load_people`, :func:`load_documents` and :func:`load_possible`.
     """
     arrays, described = {}, {}
     for number, (key, person) in enumerate(people.items()):
@@ -61,6 +63,7 @@ def save_people(
             if array is not None:
                 arrays[f"{number}/{field}"] = array
     arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
+    arrays["possible"] = np.frombuffer(json.dumps(possible or {}).encode(), np.uint8)
     arrays["documents"] = np.frombuffer(bson.encode(documents or {}), np.uint8)
     return _write(folder, arrays, name)
 
@@ -125,6 +128,16 @@ def load_documents(folder: Path, token: str) -> dict[str, Any]:
     """
     with _open(folder, token) as file:
         return bson.decode(file["documents"].tobytes())
+
+
+def load_possible(folder: Path, token: str) -> dict[str, str]:
+    """The states of possible people that were saved, by key.
+
+    Raises:
+        KeyError: as :func:`load_people`.
+    """
+    with _open(folder, token) as file:
+        return json.loads(file["possible"].tobytes())
 
 
 def load_values(folder: Path, token: str) -> Any:

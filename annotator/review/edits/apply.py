@@ -64,6 +64,8 @@ _APPLY: dict[type, Callable[[Scene, Any], Changes]] = {
     models.Delete: add_delete.delete,
     models.Add: add_delete.add,
     models.AddEmpty: add_delete.add_empty,
+    models.AcceptPossible: add_delete.accept_possible,
+    models.DismissPossible: add_delete.dismiss_possible,
     models.CorrectSurface: surface.correct_surface,
     models.SwapSides: surface.swap_sides,
     models.SwapDepth: surface.swap_depth,

@@ -193,6 +193,20 @@ class AddEmpty(_Edit):
     box: Box
 
 
+class AcceptPossible(_Edit):
+    """Add the possible person, labelled by the network in its box."""
+
+    kind: Literal["accept_possible"]
+    possible: str
+
+
+class DismissPossible(_Edit):
+    """Say that the possible person is nobody, or labelled already."""
+
+    kind: Literal["dismiss_possible"]
+    possible: str
+
+
 class CorrectSurface(_PersonEdit):
     """Say where on the body pixels lie. Corrections of other pixels, made before, still hold."""
 
@@ -230,7 +244,7 @@ class Together(_Edit):
 
 
 class Nobody(_Edit):
-    """Of an image without people: whether the reviewer has seen that nobody is there."""
+    """Of an image without people: whether the reviewer has seen that nobody is there, no possible person either."""
 
     kind: Literal["nobody"]
     nobody: bool
@@ -247,6 +261,8 @@ Edit = Annotated[
     | Delete
     | Add
     | AddEmpty
+    | AcceptPossible
+    | DismissPossible
     | CorrectSurface
     | SwapSides
     | SwapDepth

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from annotator.geometry.boxes import Box
-from annotator.labels.people import Person
+from annotator.labels.people import Person, PossiblePerson
 from annotator.review.edits.models import EditError
 
 Changes = dict[str, Person | None]
@@ -22,6 +22,8 @@ class Scene:
     people: Mapping[str, Person]
     label_box: Callable[[Box], Person | None] | None = None
     """The person in a box, ``None`` if the network finds nobody there."""
+    possible: Mapping[str, PossiblePerson] = field(default_factory=dict)
+    """The possible people whom nobody has decided about."""
 
     def person(self, kind: str, key: str, field: str = "person") -> Person:
         """The person whom an edit of this kind names in this field.
@@ -32,6 +34,17 @@ class Scene:
         if key not in self.people:
             raise EditError(kind, f"there is no person {key!r} on this image any more", field)
         return self.people[key]
+
+    def possible_person(self, kind: str, key: str) -> PossiblePerson:
+        """The possible person whom an edit of this kind names.
+
+        Raises:
+            EditError: there is none of that key whom nobody has decided about.
+        """
+        if key not in self.possible:
+            problem = f"the possible person {key!r} is decided already, or the photo was labelled anew"
+            raise EditError(kind, problem, "possible")
+        return self.possible[key]
 
     @property
     def rejected(self) -> dict[str, Person]:
