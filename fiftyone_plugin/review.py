@@ -15,7 +15,7 @@ from pymongo.errors import ConnectionFailure
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.info import maps_folder
-from annotator.labels.quality import ISSUES
+from annotator.labels.quality import ISSUES, MISSING_PEOPLE
 from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.edits import EditError
 from annotator.review.panel_data import body_data
@@ -56,7 +56,8 @@ class ReviewSetup(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         prefixes = find_prefixes(ctx.dataset) if ctx.dataset is not None else []
-        return {"prefixes": prefixes, "issues": ISSUES, "body": body_data(load_body())}
+        words = {"issues": ISSUES, "missing_people": MISSING_PEOPLE}
+        return {"prefixes": prefixes, **words, "body": body_data(load_body())}
 
 
 class ReviewQueue(_Call):

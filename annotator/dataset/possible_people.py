@@ -90,6 +90,8 @@ def decide_possible(sample: fo.Sample, fields: Fields, states: Mapping[str, str]
 
     Ids that are not there any more, because the photo was labelled anew, are left out.
     """
+    if not states:
+        return
     decided = dict(_decided(sample, fields))
     labels = {label.id: label for label in _labels(sample, fields)}
     for key, state in states.items():

@@ -72,8 +72,8 @@ def write_corrections(
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
     (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
-    An image with somebody who is only predicted, or rejected, is not ``complete``: neither these people nor the
-    surroundings of the others count there. The folder appears, whole, at the end.
+    An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
+    not ``complete``: neither these people nor the surroundings of the others count there. The folder appears, whole, at the end.
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.
@@ -207,7 +207,7 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
     subset.people += len(reviewed)
     made = [person.provenance for person in reviewed]
     subset.by_humans += sum(one.edited or not one.model for one in made)
-    complete = {"complete": False} if others else {}
+    complete = {"complete": False} if others or everybody.possible else {}
     # Without ids, which two files that were imported may both have used.
     people = [replace(person, id=None) for person in reviewed + others]
     return People(everybody.size, people, link.name, extra=everybody.extra | complete)

@@ -185,7 +185,7 @@ class Review:
             before = (sample[self.fields.source] or {}).get("nobody") or {}
             changed, record = dict.fromkeys(before.get("dismissed", []), OPEN), None
         decide_possible(sample, self.fields, changed)
-        sample[self.fields.source] = sample[self.fields.source] | {"nobody": record}
+        sample[self.fields.source] = (sample[self.fields.source] or {}) | {"nobody": record}
         set_issue_score(sample, self.fields)
         stored = image.stored.save(self.dataset, self.fields, [])
         return None if stored is None else self._keep(image.updated(stored, {}, self.fields))

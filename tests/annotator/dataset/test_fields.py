@@ -43,6 +43,7 @@ def add_one_by_one(dataset) -> None:
         "charts": fo.Segmentation,
         "u": fo.Heatmap,
         "v": fo.Heatmap,
+        "possible": fo.Detections,
     }
     for name, kind in labels.items():
         add(name, fo.EmbeddedDocumentField, embedded_doc_type=kind)
@@ -123,7 +124,7 @@ def test_coldp_of_other_fields_stay(dataset):
         declare_fields(dataset, Fields(prefix))
     scheme = dataset.app_config.color_scheme
     assert [entry for entry in scheme.fields if entry["path"] == "ground_truth"] == [mine]
-    assert len(scheme.fields) == 1 + 2 * 6
+    assert len(scheme.fields) == 1 + 2 * 7
     assert (scheme.color_pool, scheme.opacity) == (["#ff0000"], 0.25)
 
 

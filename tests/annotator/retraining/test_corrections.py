@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from annotator.dataset.fields import FieldError, Fields, declare_fields
-from annotator.dataset.sample_people import replace_predictions
+from annotator.dataset.possible_people import decide_possible
+from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.evaluation.ground_truth import DataSet, find_data_sets, has_mask, read_ground_truth
-from annotator.labels.people import People, Provenance
+from annotator.labels.people import People, PossiblePerson, Provenance
 from annotator.retraining.corrections import (
     BY_HUMANS,
     BY_MODEL,
@@ -90,6 +91,22 @@ def test_only_people_that_a_human_answers_for(dataset, tmp_path):
     assert set(images) == {f"{sample.id}.png" for sample in (whole, other, mixed)}
     assert images[f"{whole.id}.png"].get("complete", True)
     assert images[f"{mixed.id}.png"]["complete"] is False
+
+
+def test_a_photo_is_complete_once_nobody_may_be_missing(dataset, tmp_path):
+    samples = [add(dataset, tmp_path, "approved") for _ in range(3)]
+    for sample in samples:
+        people = People(read_people(sample, FIELDS).size, possible=[PossiblePerson((0, 0, 4, 4), 0.5)])
+        replace_predictions(sample, people, FIELDS, tmp_path / "maps")
+        sample.save()
+    (label,) = samples[0][FIELDS.possible].detections
+    decide_possible(samples[0], FIELDS, {label.id: "dismissed"})
+    samples[0].save()
+    parts = write_corrections(dataset, tmp_path / "out")
+    complete = {
+        image["file_name"]: image.get("complete", True) for part in parts for image in read(part)["images"]
+    }
+    assert complete == {f"{sample.id}.png": sample is samples[0] for sample in samples}
 
 
 def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):

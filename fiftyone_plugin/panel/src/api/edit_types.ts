@@ -11,12 +11,20 @@ export type Edit =
     | Delete
     | Add
     | AddEmpty
+    | AcceptPossible
+    | DismissPossible
     | CorrectSurface
     | SwapSides
     | SwapDepth
     | Decide
     | Together
     | Nobody;
+
+/** Add the possible person, labelled by the network in its box. */
+export interface AcceptPossible {
+    kind: "accept_possible";
+    possible: string;
+}
 
 /** Add the person in a box, labelled by the network. */
 export interface Add {
@@ -54,6 +62,12 @@ export interface Delete {
     kind: "delete";
 }
 
+/** Say that the possible person is nobody, or labelled already. */
+export interface DismissPossible {
+    kind: "dismiss_possible";
+    possible: string;
+}
+
 /** Paint the mask or a part inside a polygon, or erase them there. */
 export interface Fill {
     person: string;
@@ -79,7 +93,7 @@ export interface Merge {
     people: string[];
 }
 
-/** Of an image without people: whether the reviewer has seen that nobody is there. */
+/** Of an image without people: whether the reviewer has seen that nobody is there, no possible person either. */
 export interface Nobody {
     kind: "nobody";
     nobody: boolean;

@@ -28,11 +28,21 @@ export interface PersonData {
     edited: boolean;
 }
 
+/** Somebody whom the labels may lack. */
+export interface PossiblePerson {
+    key: string;
+    box: Box;
+    /** Probability that somebody is there, 0..1. */
+    score: number;
+}
+
 export interface OpenedImage {
     sample: string;
     filepath: string;
     size: [width: number, height: number];
     people: PersonData[];
+    /** To be decided, most probable first. */
+    possible: PossiblePerson[];
 }
 
 /** What an edit has changed. */
@@ -41,6 +51,10 @@ export interface EditResult {
     removed: string[];
     /** Keys of everybody who is there. */
     order: string[];
+    /** To be decided after the edit. */
+    possible: PossiblePerson[];
+    /** State of each possible person that has changed, by key. */
+    decided: Record<string, string>;
     /** Token that restores the people as they were. */
     undo?: string | null;
     /** Keys of the people whom somebody else has changed meanwhile: nothing was done. */
@@ -52,7 +66,9 @@ export interface QueueItem {
     filepath: string;
     issue_score: number;
     people: number;
-    /** People to decide; 1 where there is nobody and nobody has said so. */
+    /** Possible people to decide. */
+    possible: number;
+    /** People to decide, possible ones, too; 1 where there is nobody and nobody has said so. */
     open: number;
 }
 
@@ -79,6 +95,8 @@ export interface Setup {
     prefixes: string[];
     /** Description of each issue by its name. */
     issues: Record<string, string>;
+    /** The reason of an image that has possible people. */
+    missing_people: string;
     body: { views: string; count: number; height: number; width: number };
 }
 
@@ -103,7 +121,7 @@ export interface SpotCheckResult {
     check: string[];
 }
 
-/** Version of each person by key. */
+/** Version of each person, and state of each possible one, by key. */
 export type Versions = Record<string, string>;
 
 /** What comes with an edit: the versions it was made on, who made it, and its request name. */
@@ -121,3 +139,9 @@ export const singleEdits = (edit: Edit): Edit[] => (edit.kind === "together" ? e
 /** Keys of the people that an edit names; a merge merges the others into the first. */
 export const personKeys = (edit: Edit): string[] =>
     "people" in edit ? edit.people : "person" in edit ? [edit.person] : [];
+
+/** The state of a possible person whom nobody has decided about. */
+export const OPEN = "open";
+
+/** Key of the possible person that an edit decides about, null if it is about others. */
+export const possibleKey = (edit: Edit): string | null => ("possible" in edit ? edit.possible : null);

@@ -1,10 +1,10 @@
 // One frame: photo, labels, skeletons, and what is being drawn.
 
-import { keypointName, KEYPOINTS, personColour, SKELETON } from "../state/labels";
+import { keypointName, KEYPOINTS, percent, personColour, SKELETON } from "../state/labels";
 import type { Person, SurfacePoint } from "../state/people";
 import type { Photo } from "../state/photo";
 import type { Session } from "../state/session";
-import { drawName } from "./shapes";
+import { drawName, drawPossible } from "./shapes";
 import type { Tiles } from "./tiles";
 import type { Viewport } from "./viewport";
 
@@ -66,6 +66,10 @@ function drawLabels(context: CanvasRenderingContext2D, session: Session, viewpor
         tiles.draw(context, person, index, session.overlay, scale);
     }
     context.globalAlpha = 1;
+    for (const { key, box, score } of session.possible) {
+        const isSelected = key === session.selected;
+        if (isSelected || !session.onlySelected) drawPossible(context, box, `${percent(score)} ?`, pixel, isSelected);
+    }
     if (session.person) {
         drawBox(context, session.person, pixel, personColour(session.indexOf(session.person)));
         if (session.bodyHover) drawMatches(context, session.person, session.bodyHover, pixel);

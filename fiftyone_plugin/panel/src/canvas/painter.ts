@@ -54,7 +54,7 @@ export class Painter {
         this.animationFrame = 0;
         const begun = performance.now();
         const { element, session, viewport } = this;
-        const { image, person, selected } = session;
+        const { image, person, possiblePerson, selected } = session;
         const isNew = image !== null && this.drawn !== image;
         if (isNew) {
             this.drawn = image;
@@ -62,7 +62,8 @@ export class Painter {
             viewport.image = image.size;
             viewport.fit();
         }
-        if (viewport.followsSelection && person && (isNew || selected !== this.followed)) viewport.fit(person.box);
+        const box = (person ?? possiblePerson)?.box;
+        if (viewport.followsSelection && box && (isNew || selected !== this.followed)) viewport.fit(box);
         this.keepViewport();
         drawFrame(this.context, session, viewport, this.tiles, this.tool);
         if (isNew) element.dataset.openMs = (performance.now() - session.requestedAt).toFixed(0);

@@ -1,5 +1,6 @@
 // Strokes, lines, dots and names on the photo. `pixel` is the size of a screen pixel in image pixels.
 
+import type { Box } from "../api/types";
 import type { Point } from "../state/geometry";
 
 export function tracePath(context: CanvasRenderingContext2D, line: Point[]) {
@@ -50,12 +51,32 @@ export function drawRing(context: CanvasRenderingContext2D, [x, y]: Point, radiu
     }
 }
 
+/** Of the box of a possible person who is selected. */
+const CHOSEN_COLOUR = "#ffea00";
+
+/** The dashed box of a possible person, with a text at its top. */
+export function drawPossible(
+    context: CanvasRenderingContext2D, [x, y, w, h]: Box, text: string, pixel: number, isSelected: boolean,
+) {
+    for (const [width, stroke] of [[4, "#000a"], [isSelected ? 2.5 : 1.5, isSelected ? CHOSEN_COLOUR : "#fff"]] as const) {
+        context.lineWidth = width * pixel;
+        context.strokeStyle = stroke;
+        context.setLineDash([7 * pixel, 5 * pixel]);
+        context.strokeRect(x, y, w, h);
+    }
+    context.setLineDash([]);
+    // Inside of the box, where no edge of the canvas cuts it off.
+    drawName(context, text, [x - 4 * pixel, y + 23 * pixel], pixel, isSelected ? CHOSEN_COLOUR : "#fff");
+}
+
 /** A text beside a point, inside of the canvas. */
-export function drawName(context: CanvasRenderingContext2D, name: string, [x, y]: Point, pixel: number) {
+export function drawName(
+    context: CanvasRenderingContext2D, name: string, [x, y]: Point, pixel: number, colour = "#fff",
+) {
     context.font = `600 ${12 * pixel}px sans-serif`;
     context.lineWidth = 3 * pixel;
     context.strokeStyle = "#000c";
-    context.fillStyle = "#fff";
+    context.fillStyle = colour;
     const { a, e, f } = context.getTransform();
     const width = context.measureText(name).width;
     const isRight = a * (x + 9 * pixel + width) + e < context.canvas.width;

@@ -54,7 +54,7 @@ function cycle<T>(list: readonly T[], current: T, by: number): T {
 }
 
 function cyclePeople({ session }: ShortcutContext, by: number) {
-    const keys = session.people.map((person) => person.key);
+    const keys = [...session.people, ...session.possible].map(({ key }) => key);
     if (keys.length) session.select(cycle(keys, session.selected ?? keys[keys.length - 1], by));
 }
 
@@ -78,14 +78,14 @@ function changeOpacity({ session }: ShortcutContext, event: KeyboardEvent) {
 }
 
 export const SHORTCUTS: Shortcut[] = [
-    { keys: ["a"], description: "approve the person, or that nobody is here, and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
-    { keys: ["Shift+A"], description: "approve all people of the image who are not decided", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
-    { keys: ["r"], description: "reject the person and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
+    { keys: ["a"], description: "approve the person, have a possible one labelled, or say that nobody is here, and go on", group: "Decide", run: ({ session }) => decide(session, "approved") },
+    { keys: ["Shift+A"], description: "approve all people of the image who are not decided; possible ones are dismissed", group: "Decide", run: ({ session }) => decideAll(session, "approved") },
+    { keys: ["r"], description: "reject the person, or dismiss a possible one, and go on", group: "Decide", run: ({ session }) => decide(session, "rejected") },
     { keys: ["o"], description: "take the decision back", group: "Decide", run: ({ session }) => reopen(session) },
     { keys: ["c"], description: "comment", group: "Decide", run: (_, event) => findInPanel(event.target as Element, COMMENT_FIELD)?.focus() },
     { keys: ["d", "PageDown"], description: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], description: "previous image", group: "Queue", run: ({ session }) => void session.move(-1) },
-    { keys: [".", ","], description: "next, previous person", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: [".", ","], description: "next, previous person, also possible ones", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
     { keys: ["/"], description: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
         session.set({ queueOpen: true });
         focusSoon(event.target as Element, ".dp-chip");
@@ -132,7 +132,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["Shift+W"], description: "hide all labels, and show them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
     { keys: ["<", ">"], description: "labels fainter, stronger", group: "View", repeats: true, run: changeOpacity },
     { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.set({ onlySelected: !session.onlySelected }) },
-    { keys: ["z"], description: "zoom to the person, and from now on to each next one", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit(session.person?.box); session.notify(); } },
+    { keys: ["z"], description: "zoom to the person, and from now on to each next one", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit((session.person ?? session.possiblePerson)?.box); session.notify(); } },
     { keys: ["0"], description: "show the whole photo, and so from now on", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.notify(); } },
     { keys: ["1"], description: "actual size: one pixel is one pixel", group: "View", run: ({ session, viewport }) => { viewport.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale * 1.25); session.notify(); } },

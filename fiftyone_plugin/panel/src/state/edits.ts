@@ -1,11 +1,11 @@
 // Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
 
 import { newRequestName, restore, sendEdit } from "../api/operators";
-import { type Edit, type EditResult, personKeys, singleEdits, type Versions } from "../api/types";
+import { type Edit, type EditResult, OPEN, personKeys, possibleKey, singleEdits, type Versions } from "../api/types";
 import { focusedCommentField } from "./comment_field";
 import { type Conflict, Conflicts } from "./conflicts";
 import { History, type HistoryAction } from "./history";
-import type { Image, ImageLoader } from "./image_loader";
+import { byKey, type Image, type ImageLoader } from "./image_loader";
 import type { ImageQueue } from "./image_queue";
 import { applyPending } from "./optimistic_updates";
 import { unpackPerson } from "./people";
@@ -66,6 +66,12 @@ export class Edits {
         return this.saver.jobs.length > 0;
     }
 
+    /** Whether somebody is being labelled on the open image, who will be selected. */
+    get isAdding(): boolean {
+        const { image } = this.state;
+        return image !== null && this.pendingOf(image).some(({ edit }) => typeof edit !== "string" && addsPerson(edit));
+    }
+
     /** Begin with an image, null if none is open. */
     openHistory(image: Image | null) {
         this.history = image && new History(image.sample, image.prefix);
@@ -102,8 +108,8 @@ export class Edits {
     /** Show an image's people as they will be once all pending edits are saved. */
     applyPending(image: Image) {
         const { state } = this;
-        applyPending(image.people, this.pendingOf(image));
-        if (image === state.image && !state.person) state.select(null);
+        applyPending(image, this.pendingOf(image));
+        if (image === state.image && !state.person && !state.possiblePerson) state.select(null);
     }
 
     /** Bring an image to what the server has, with the pending edits. */
@@ -159,7 +165,8 @@ export class Edits {
     private versionsFor(edit: Edit): Versions {
         const keys = singleEdits(edit).flatMap(personKeys);
         const people = keys.flatMap((key) => this.state.image?.people.get(key) ?? []);
-        return versionsOf(people);
+        const possible = singleEdits(edit).flatMap((single) => possibleKey(single) ?? []);
+        return { ...versionsOf(people), ...Object.fromEntries(possible.map((key) => [key, OPEN])) };
     }
 
     private historyOf(job: Job): History {
@@ -193,7 +200,7 @@ export class Edits {
         await this.showResult(job, result);
         this.saver.updateVersions(result.people);
         if (result.undo) {
-            const step = { name: job.name, token: result.undo, versions: versionsOf(result.people) };
+            const step = { name: job.name, token: result.undo, versions: { ...versionsOf(result.people), ...result.decided } };
             const history = this.historyOf(job);
             if (typeof job.edit === "string") history.restored(job.edit, job.target!, step);
             else history.push(step);
@@ -212,13 +219,17 @@ export class Edits {
         const added = people.filter((person) => !image.people.has(person.key));
         const all = new Map([...image.people, ...people.map((person) => [person.key, person] as const)]);
         image.people = new Map(result.order.flatMap((key) => (all.has(key) ? [[key, all.get(key)!] as const] : [])));
+        image.possible = byKey(result.possible);
         this.applyPending(image);
         // Whoever was added, or restored, is selected, unless the user is busy with somebody else by now.
         const isRestore = typeof job.edit === "string";
-        const adds = typeof job.edit === "string" || job.edit.kind.startsWith("add");
+        const adds = typeof job.edit === "string" || addsPerson(job.edit);
         const next = added[0] ?? (isRestore ? people[0] : undefined);
         const isIdle = job.selected === state.selected && !state.drawing.isActive && !focusedCommentField();
-        if (adds && isIdle && next && !people.some(({ key }) => key === state.selected)) state.select(next.key);
+        // A possible person who is to be decided again.
+        const reopened = Object.keys(result.decided).find((key) => isRestore && image.possible.has(key));
+        if (reopened && !state.person && !state.drawing.isActive) state.select(reopened);
+        else if (adds && isIdle && next && !people.some(({ key }) => key === state.selected)) state.select(next.key);
         state.notify();
     }
 
@@ -238,6 +249,9 @@ export class Edits {
 
     private describe(job: Job, result: EditResult): string {
         const file = this.fileOf(job);
+        if (result.conflict!.some((key) => key in result.decided)) {
+            return `${file}: your last edit is not saved: somebody has decided about that possible person meanwhile.`;
+        }
         if (isGone(result)) {
             return `${file}: your last edit is not saved: somebody has deleted that person meanwhile, or labelled the photo anew.`;
         }
@@ -262,6 +276,12 @@ export class Edits {
         if (typeof edit !== "string" && edit.kind === "add" && this.isShown(job)) {
             return state.set({ message: reason, emptyBox: edit.box });
         }
+        if (typeof edit !== "string" && edit.kind === "accept_possible" && this.isShown(job)) {
+            await this.reload(state.image!);
+            const possible = state.image!.possible.get(edit.possible);
+            if (possible && !state.selected) state.select(possible.key);
+            return state.set({ message: reason, emptyBox: possible?.box ?? null });
+        }
         this.setRefusal(`${this.fileOf(job)}: not saved: ${reason}`);
         this.updates.onRefused();
         // What was shown is not so.
@@ -272,7 +292,10 @@ export class Edits {
 const versionsOf = (people: { key: string; version: string }[]): Versions =>
     Object.fromEntries(people.map(({ key, version }) => [key, version]));
 
-/** Whether somebody whom a conflict is about is not there any more. */
-const isGone = ({ conflict, removed }: EditResult) => !!conflict?.some((key) => removed.includes(key));
+/** Whether somebody whom a conflict is about is not there any more, or, of a possible person, is decided. */
+const isGone = ({ conflict, removed, decided }: EditResult) =>
+    !!conflict?.some((key) => removed.includes(key) || key in decided);
+
+const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
 
 const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;

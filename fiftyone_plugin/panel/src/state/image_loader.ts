@@ -1,6 +1,7 @@
 // Loads images with their photos and people, the next one ahead of time.
 
 import { fetchImage, type Scope } from "../api/operators";
+import type { PossiblePerson } from "../api/types";
 import type { ImageQueue } from "./image_queue";
 import { type Person, unpackPerson } from "./people";
 import { closePhoto, loadPhoto, type Photo } from "./photo";
@@ -11,6 +12,8 @@ export interface Image {
     filepath: string;
     size: [width: number, height: number];
     people: Map<string, Person>;
+    /** Whom the labels may lack, most probable first. */
+    possible: Map<string, PossiblePerson>;
     photo: Photo;
     /** How many of its edits had been answered when its people were asked for. */
     answeredEdits: number;
@@ -58,13 +61,15 @@ export class ImageLoader {
 
     /** Replace the people of an image by those of the server. */
     async reloadPeople(image: Image) {
-        let count: number, people: Person[];
+        let count: number, people: Person[], possible: PossiblePerson[];
         do {
             count = this.countOf(image.sample);
             const opened = await fetchImage({ ...this.scope, prefix: image.prefix }, image.sample);
+            ({ possible } = opened);
             people = await Promise.all(opened.people.map((data) => unpackPerson(data, image.people.get(data.key))));
         } while (count !== this.countOf(image.sample));
         image.people = byKey(people);
+        image.possible = byKey(possible);
     }
 
     private async load(sample: string): Promise<Image> {
@@ -74,12 +79,12 @@ export class ImageLoader {
         const known = this.queue.find(sample)?.filepath;
         const early = known === undefined ? null : loadPhoto(known);
         early?.catch(() => undefined); // awaited below
-        const { filepath, size, people: data } = await fetchImage(this.scope, sample);
+        const { filepath, size, people: data, possible } = await fetchImage(this.scope, sample);
         const [photo, people] = await Promise.all([
             early ?? loadPhoto(filepath),
             Promise.all(data.map((person) => unpackPerson(person))),
         ]);
-        return { sample, prefix, filepath, size, people: byKey(people), photo, answeredEdits };
+        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), photo, answeredEdits };
     }
 
     private countOf(sample: string): number {
@@ -87,4 +92,4 @@ export class ImageLoader {
     }
 }
 
-const byKey = (people: Person[]) => new Map(people.map((person) => [person.key, person]));
+export const byKey = <T extends { key: string }>(people: T[]) => new Map(people.map((person) => [person.key, person]));

@@ -29,4 +29,7 @@ export const rgb = (hex: string): [number, number, number] => {
     return [value >> 16, (value >> 8) & 255, value & 255];
 };
 
+/** A probability as people read it. */
+export const percent = (value: number) => `${Math.round(100 * value)} %`;
+
 export const keypointName = (index: number, visibility: number) => KEYPOINTS[index] + (visibility === 1 ? " (hidden)" : "");

@@ -1,13 +1,15 @@
 // People as they will be once the pending edits are saved, as far as the panel can tell.
 
-import { personKeys, singleEdits } from "../api/types";
+import { personKeys, possibleKey, singleEdits } from "../api/types";
+import type { Image } from "./image_loader";
 import { KEYPOINTS } from "./labels";
-import type { Person } from "./people";
 import type { Job } from "./saver";
 
-/** Change the people of one image, by key, as the jobs on it will. */
-export function applyPending(people: Map<string, Person>, jobs: Job[]) {
+/** Change the people of one image as the jobs on it will. */
+export function applyPending({ people, possible }: Image, jobs: Job[]) {
     for (const edit of jobs.flatMap(({ edit }) => (typeof edit === "string" ? [] : singleEdits(edit)))) {
+        possible.delete(possibleKey(edit) ?? "");
+        if (edit.kind === "nobody" && edit.nobody) possible.clear();
         const [key, ...merged] = personKeys(edit);
         for (const gone of edit.kind === "delete" ? [key] : merged) people.delete(gone);
         const person = people.get(key);

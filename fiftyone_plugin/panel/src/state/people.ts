@@ -1,6 +1,6 @@
 // One person as the panel holds it: the server's data with its layers unpacked.
 
-import type { PersonData } from "../api/types";
+import type { PersonData, PossiblePerson } from "../api/types";
 import { DECIDED, MASK_BIT } from "./labels";
 
 export interface Layers {
@@ -72,6 +72,12 @@ export function personAt(people: Person[], x: number, y: number): Person | undef
     const inBox = people.filter((person) => indexAt(person, x, y) >= 0);
     const bySize = inBox.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3]);
     return inBox.find((person) => isOnMask(person, x, y)) ?? bySize.find((person) => !person.has_mask);
+}
+
+/** The possible person with the smallest box around an image point. */
+export function possibleAt(possible: PossiblePerson[], x: number, y: number): PossiblePerson | undefined {
+    const around = possible.filter(({ box: [left, top, w, h] }) => x >= left && y >= top && x < left + w && y < top + h);
+    return around.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3])[0];
 }
 
 /** A place on the body. */

@@ -1,7 +1,7 @@
 // What is open, selected and shown in a review, and who is told of its changes.
 
 import type { Scope } from "../api/operators";
-import type { Box, Keypoint, Setup } from "../api/types";
+import type { Box, Keypoint, PossiblePerson, Setup } from "../api/types";
 import { Drawing } from "./drawing";
 import type { Image } from "./image_loader";
 import type { OverlaySettings } from "./overlay";
@@ -37,7 +37,7 @@ export class ReviewState {
     loading: string | null = null;
     /** When it was asked for, to measure how long that took. */
     requestedAt = 0;
-    /** Key of the selected person. */
+    /** Key of the selected person, who may be a possible one. */
     selected: string | null = null;
     /** Index of the selected keypoint, which may be missing. */
     keypoint: number | null = null;
@@ -115,6 +115,16 @@ export class ReviewState {
 
     get person(): Person | null {
         return (this.selected && this.image?.people.get(this.selected)) || null;
+    }
+
+    /** Whom the labels may lack. */
+    get possible(): PossiblePerson[] {
+        return this.image ? [...this.image.possible.values()] : [];
+    }
+
+    /** The selected possible person, null if a labelled one or nobody is selected. */
+    get possiblePerson(): PossiblePerson | null {
+        return (this.selected && this.image?.possible.get(this.selected)) || null;
     }
 
     /** The selected keypoint, null if it is missing. */

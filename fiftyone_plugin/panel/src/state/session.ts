@@ -158,7 +158,7 @@ export class Session extends ReviewState {
         if (this.image?.people.has(key)) this.select(key);
     }
 
-    /** To the next person to be decided, of this image or of the next one; `isDone`: undo leads back to this one. */
+    /** To the next person to be decided, then to the next possible one, of this image or of the next one; `isDone`: undo leads back to this one. */
     async goToNextUndecided(isDone = true) {
         const open = this.people.filter((person) => !isDecided(person));
         if (open.length) {
@@ -166,6 +166,7 @@ export class Session extends ReviewState {
             this.select((open.find((person) => this.indexOf(person) > index) ?? open[0]).key);
             return;
         }
+        if (this.possible.length) return this.select(this.possible[0].key);
         const here = this.image && this.queue.find(this.image.sample);
         if (here && isDone) here.open = 0;
         const next = this.queue.nextOpen();
@@ -191,7 +192,10 @@ export class Session extends ReviewState {
         this.edits.applyPending(image);
         const descriptions = this.setup?.issues ?? {};
         const rank = (person: Person) => (this.queue.matches(person, descriptions) ? 2 : 0) + worstIssue(person);
-        const selected = [...image.people.values()].sort((a, b) => rank(b) - rank(a))[0]?.key ?? null;
+        const worst = [...image.people.values()].sort((a, b) => rank(b) - rank(a)).at(0);
+        const [possible] = image.possible.values();
+        const isAskedFor = this.queue.filters.reasons.includes(this.setup?.missing_people ?? "");
+        const selected = possible && (isAskedFor || !worst || isDecided(worst)) ? possible.key : (worst?.key ?? null);
         this.edits.openHistory(image);
         this.set({
             image,

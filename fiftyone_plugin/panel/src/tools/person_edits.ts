@@ -1,6 +1,7 @@
 // What can be done to the people of the open image: each function makes one edit.
 
-import { combineEdits, type Edit, type PersonState, type SurfaceCorrection } from "../api/types";
+import { combineEdits, type Edit, type PersonState, type PossiblePerson, type SurfaceCorrection } from "../api/types";
+import { drawPossible } from "../canvas/shapes";
 import { DECIDED, KEYPOINT_MIRROR } from "../state/labels";
 import { isDecided, type SurfacePoint } from "../state/people";
 import type { Session } from "../state/session";
@@ -9,14 +10,40 @@ import type { Session } from "../state/session";
 export function decide(session: Session, state: PersonState, comment?: string, person = session.person) {
     // A key that is pressed while the next image is loading is not meant for this one; a comment is.
     if (session.loading && comment === undefined) return;
+    const { possiblePerson } = session;
+    if (!person && possiblePerson) {
+        if (state === "approved") acceptPossible(session, possiblePerson);
+        else if (state === "rejected") dismissPossible(session, possiblePerson);
+        return;
+    }
     if (!person) return decideNobody(session, state);
     const edit: Edit = { kind: "decide", person: person.key, state };
     session.edits.make(comment === undefined ? edit : { ...edit, comment });
     if (comment === undefined && DECIDED.includes(state)) void session.goToNextUndecided();
 }
 
-/** Decide that nobody is on an image without labels, or take that back. */
-function decideNobody(session: Session, state: PersonState) {
+/** Have a possible person labelled, who is selected then. */
+export function acceptPossible(session: Session, { key, box }: PossiblePerson) {
+    session.select(null); // whom the user selects meanwhile stays selected
+    session.edits.make({ kind: "accept_possible", possible: key }, (context, scale) =>
+        drawPossible(context, box, "labelling…", 1 / scale, true),
+    );
+}
+
+/** A possible person is nobody; the next one to be decided is selected. */
+export function dismissPossible(session: Session, { key }: PossiblePerson) {
+    const { possible } = session;
+    const index = possible.findIndex((other) => other.key === key);
+    const next = possible[index + 1] ?? possible[index - 1];
+    session.edits.make({ kind: "dismiss_possible", possible: key });
+    if (next) session.select(next.key);
+    // Where nobody is labelled, somebody has to say so.
+    else if (session.people.length) void session.goToNextUndecided();
+}
+
+/** Decide that nobody is on an image without labels, which dismisses possible people, or take that back. */
+export function decideNobody(session: Session, state: PersonState) {
+    if (session.edits.isAdding) return; // it is not known yet whether somebody is there
     const isDone = session.image !== null && !session.people.length && state !== "rejected";
     if (isDone) session.edits.make({ kind: "nobody", nobody: state === "approved" });
     if (DECIDED.includes(state)) void session.goToNextUndecided(isDone);
@@ -27,12 +54,14 @@ export function reopen(session: Session) {
     decide(session, session.person?.edited ? "edited" : "predicted");
 }
 
-/** Decide about all people of the image who are not decided. */
+/** Decide about all people of the image who are not decided; nobody else is there, so that possible people are dismissed. */
 export function decideAll(session: Session, state: PersonState) {
     if (session.loading) return;
     const open = session.people.filter((person) => !isDecided(person));
-    if (!open.length) return decideNobody(session, state);
-    session.edits.make(combineEdits(open.map(({ key }) => ({ kind: "decide", person: key, state }))));
+    if (!session.people.length || !(open.length || session.possible.length)) return decideNobody(session, state);
+    const decisions = open.map(({ key }): Edit => ({ kind: "decide", person: key, state }));
+    const dismissals = session.possible.map(({ key }): Edit => ({ kind: "dismiss_possible", possible: key }));
+    session.edits.make(combineEdits([...decisions, ...dismissals]));
     void session.goToNextUndecided();
 }
 
@@ -45,7 +74,8 @@ export function merge(session: Session, key: string) {
 
 /** Delete the selected person; the next one to be decided is selected. */
 export function remove(session: Session) {
-    const { person, people } = session;
+    const { person, people, possiblePerson } = session;
+    if (!person && possiblePerson) return dismissPossible(session, possiblePerson);
     if (!person) return;
     const index = session.indexOf(person);
     const others = [...people.slice(index + 1), ...people.slice(0, index)];

@@ -1,7 +1,7 @@
 // What a tool is, and what several of them do alike. Points are in image pixels.
 
 import { distance, type Point } from "../state/geometry";
-import { isOnMask, type Person, personAt } from "../state/people";
+import { isOnMask, type Person, personAt, possibleAt } from "../state/people";
 import type { Session } from "../state/session";
 
 export interface Pointer {
@@ -37,7 +37,7 @@ export const LINE_TOLERANCE = 0.25;
 export const CUT_COLOUR = "#ff8080";
 
 export function selectAt(session: Session, [x, y]: Point) {
-    const found = personAt(session.people, x, y);
+    const found = personAt(session.people, x, y) ?? possibleAt(session.possible, x, y);
     if (found) session.select(found.key);
 }
 

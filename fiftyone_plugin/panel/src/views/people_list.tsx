@@ -1,10 +1,13 @@
 // Right column: the people of the image, the issues of each, and the decision.
 
 import { focusPanel } from "../input/panel_element";
-import { personColour } from "../state/labels";
+import type { PossiblePerson } from "../api/types";
+import { percent, personColour } from "../state/labels";
 import { isDecided, type Person, worstIssue } from "../state/people";
 import type { Session } from "../state/session";
-import { decide, decideAll, merge, remove, reopen } from "../tools/person_edits";
+import {
+    acceptPossible, decide, decideAll, decideNobody, dismissPossible, merge, remove, reopen,
+} from "../tools/person_edits";
 
 export function PeopleList({ session }: { session: Session }) {
     return (
@@ -12,17 +15,27 @@ export function PeopleList({ session }: { session: Session }) {
             {session.people.map((person) => (
                 <PersonRow key={person.key} session={session} person={person} />
             ))}
+            {session.possible.length > 0 && (
+                <>
+                    <span className="dp-dim" data-testid="dp-possible-count">
+                        Perhaps {session.possible.length} more {session.possible.length > 1 ? "people" : "person"} here
+                    </span>
+                    {session.possible.map((person) => (
+                        <PossibleRow key={person.key} session={session} person={person} />
+                    ))}
+                </>
+            )}
             {session.image && !session.people.length && (
                 <>
                     <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
-                    <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A; O opens the image again">
+                    <button className="dp-button dp-approved" onClick={() => decideNobody(session, "approved")} title="Shift+A; A, if nobody is selected; O opens the image again">
                         Nobody is here
                     </button>
                 </>
             )}
-            {session.people.length > 1 && (
-                <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided (Shift+A)">
-                    Approve all
+            {session.people.length > 0 && session.people.length + session.possible.length > 1 && (
+                <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided, and dismiss possible people (Shift+A)">
+                    Approve all{session.possible.length > 0 && ", nobody else is here"}
                 </button>
             )}
         </div>
@@ -71,6 +84,44 @@ function PersonRow({ session, person }: { session: Session; person: Person }) {
                 </button>
             )}
             {isOpen && <PersonDetails session={session} person={person} />}
+        </div>
+    );
+}
+
+/** Somebody whom the labels may lack. */
+function PossibleRow({ session, person }: { session: Session; person: PossiblePerson }) {
+    const isOpen = person.key === session.selected;
+    const row = React.useRef<HTMLDivElement>(null);
+    React.useEffect(() => {
+        if (isOpen) row.current!.scrollIntoView({ block: "nearest" });
+    }, [isOpen]);
+    return (
+        <div
+            ref={row}
+            className={`dp-person dp-possible ${isOpen ? "dp-on" : ""}`}
+            onClick={isOpen ? undefined : () => session.select(person.key)}
+            data-testid="dp-possible"
+            data-key={person.key}
+        >
+            <div className="dp-row">
+                <span className="dp-dot">?</span>
+                <span className="dp-state">possible</span>
+                <span className="dp-end dp-number" title="How probable it is that somebody is there">
+                    {percent(person.score)}
+                </span>
+            </div>
+            {isOpen && (
+                <div className="dp-details">
+                    <div className="dp-row">
+                        <button className="dp-button dp-approved" onClick={() => acceptPossible(session, person)} title="Label the person in the box (A)">
+                            Label
+                        </button>
+                        <button className="dp-button dp-rejected" onClick={() => dismissPossible(session, person)} title="Nobody, or labelled already (R)">
+                            Dismiss
+                        </button>
+                    </div>
+                </div>
+            )}
         </div>
     );
 }

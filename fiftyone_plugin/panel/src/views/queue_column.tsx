@@ -26,7 +26,7 @@ export function QueueColumn({ session }: { session: Session }) {
     const doneShare = result.images ? result.done / result.images : 0;
     return (
         <div className={`dp-column dp-left ${session.queueOpen ? "dp-wanted" : ""}`} data-testid="dp-queue">
-            <div className="dp-progress" title="Images on which every person is approved or rejected">
+            <div className="dp-progress" title="Images on which every person is approved or rejected, and nobody may be missing">
                 <span data-testid="dp-done">
                     {result.done} of {result.images} images done
                 </span>
@@ -79,6 +79,13 @@ export function QueueColumn({ session }: { session: Session }) {
     );
 }
 
+/** "1/2": one of two people is to be decided; "+3?": three more may be there. */
+function progressOf({ open, people, possible }: QueueItem): string {
+    if (!open) return "✓";
+    const labelled = people ? `${open - possible}/${people}` : possible ? "" : "nobody?";
+    return possible ? `${labelled} +${possible}?`.trim() : labelled;
+}
+
 /** Height of a row with the gap to the next one, as in styles.ts. */
 const ROW_HEIGHT = 44;
 
@@ -117,8 +124,8 @@ const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; ope
                         data-testid="dp-item"
                     >
                         <FileName path={item.filepath} />
-                        <span className="dp-dim" title="people to decide / people">
-                            {item.open ? (item.people ? `${item.open}/${item.people}` : "nobody?") : "✓"}
+                        <span className="dp-dim" title="people to decide / people, and possible people to decide">
+                            {progressOf(item)}
                         </span>
                         <div className="dp-bar dp-issue" title={`issue score ${item.issue_score.toFixed(2)}`}>
                             <div style={{ width: `${100 * item.issue_score}%` }} />

@@ -45,6 +45,7 @@ export const STYLES = `
 .dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
 .dp-file { display: flex; min-width: 0; white-space: pre; } .dp-file > span { overflow: hidden; text-overflow: ellipsis; }
 .dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
+.dp-possible { border: 1px dashed #5f676e; } .dp-possible .dp-dot { background: #e4e6e8; }
 .dp-dot { min-width: 20px; height: 20px; border-radius: 10px; color: #16181a; font-weight: 700; font-size: 12px;
     display: inline-flex; align-items: center; justify-content: center; }
 .dp-state { font-weight: 600; } .dp-state.dp-approved, .dp-chip.dp-approved { color: #63c587; }
