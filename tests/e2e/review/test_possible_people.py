@@ -77,7 +77,8 @@ def test_a_possible_person_becomes_a_labelled_one_by_one_key(panel, lacking, tmp
     other, added = panel.people()
     assert box_iou(added.box, missing) > 0.5
     assert (added.provenance.state, added.provenance.author) == ("edited", "Ada")
-    assert added.mask.any() and added.charts.any()
+    assert added.mask.any()
+    assert added.charts.any()
     # Who was labelled is selected, to be looked at and approved.
     expect(selected(panel)).to_have_attribute("data-state", "edited")
     panel.page.screenshot(path=tmp_path / "labelled.png")
