@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PERSON = "person"
 """Label of people and of their keypoints."""
+POSSIBLE_PERSON = "possible person"
+"""Label of possible people."""
 TASKS = ("mask", "parts", "charts", "keypoints")
 """Each has a quality score, the attribute ``quality_<task>`` of a person."""
 MIN_ISSUE_SCORE = 0.3
@@ -239,7 +241,12 @@ def _add_colours(dataset: fo.Dataset, fields: Fields) -> None:
         {"path": fields.charts, "fieldColor": "#8dd35f", "maskTargetsColors": charts},
         {"path": fields.u, "fieldColor": "#21918c"},
         {"path": fields.v, "fieldColor": "#aa00aa"},
-        {"path": fields.possible, "fieldColor": "#ffffff"},
+        {
+            "path": fields.possible,
+            "fieldColor": "#ffffff",
+            "colorByAttribute": "label",
+            "valueColors": [{"value": POSSIBLE_PERSON, "color": "#ffffff"}],
+        },
     ]
     scheme.fields = _with_missing(scheme.fields, ours)
     scales = [{"path": getattr(fields, name), "name": scale} for name, scale in SURFACE_COLOURS.items()]

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import POSSIBLE_PERSON, Fields
 from annotator.geometry.boxes import box_iou
 from annotator.labels.people import PossiblePerson
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
-POSSIBLE_PERSON = "possible person"
-"""Label of possible people."""
 OPEN, ACCEPTED, DISMISSED = "open", "accepted", "dismissed"
 """The states of a possible person: to be decided, labelled by now, nobody."""
 SAME_BOX = 0.5

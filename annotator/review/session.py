@@ -170,7 +170,8 @@ class Review:
                     raise ReviewError("somebody is labelled on this image: delete whoever is not there")
                 saved = self._save_nobody(image, nobody)
                 if saved is not None:
-                    return _answer(saved, []) | {"undo": None}
+                    changed = [key for key in saved.possible if saved.possible[key] != image.possible[key]]
+                    return _answer(saved, changed) | {"undo": None}
         raise ReviewError(BUSY)
 
     def _save_nobody(self, image: LoadedImage, nobody: bool) -> LoadedImage | None:

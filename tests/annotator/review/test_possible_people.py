@@ -126,7 +126,9 @@ def test_whoever_says_that_nobody_is_there_dismisses_them(review, sample, opened
     assert sample[FIELDS.issue_score] == 0
     predict(sample, tmp_path, LIKELY)
     assert progress() == (0, 0, 1)
-    assert scores(review.edit(sample.id, {"kind": "nobody", "nobody": False}, {})) == [0.75, 0.25]
+    taken_back = review.edit(sample.id, {"kind": "nobody", "nobody": False}, {})
+    assert scores(taken_back) == [0.75, 0.25]
+    assert set(taken_back["decided"].values()) == {"open"}
     assert progress() == (2, 2, 0)
 
 

@@ -227,7 +227,7 @@ export class Edits {
         const next = added[0] ?? (isRestore ? people[0] : undefined);
         const isIdle = job.selected === state.selected && !state.drawing.isActive && !focusedCommentField();
         // A possible person who is to be decided again.
-        const reopened = Object.keys(result.decided).find((key) => isRestore && image.possible.has(key));
+        const reopened = [...image.possible.keys()].find((key) => key in result.decided);
         if (reopened && !state.person && !state.drawing.isActive) state.select(reopened);
         else if (adds && isIdle && next && !people.some(({ key }) => key === state.selected)) state.select(next.key);
         state.notify();

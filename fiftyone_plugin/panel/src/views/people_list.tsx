@@ -27,7 +27,9 @@ export function PeopleList({ session }: { session: Session }) {
             )}
             {session.image && !session.people.length && (
                 <>
-                    <p className="dp-dim">Nobody is labelled here. Choose Add and draw a box around a person.</p>
+                    <p className="dp-dim">
+                        {session.possible.length ? "Nobody is labelled here yet." : "Nobody is labelled here. Choose Add and draw a box around a person."}
+                    </p>
                     <button className="dp-button dp-approved" onClick={() => decideNobody(session, "approved")} title="Shift+A; A, if nobody is selected; O opens the image again">
                         Nobody is here
                     </button>
@@ -35,7 +37,7 @@ export function PeopleList({ session }: { session: Session }) {
             )}
             {session.people.length > 0 && session.people.length + session.possible.length > 1 && (
                 <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided, and dismiss possible people (Shift+A)">
-                    Approve all{session.possible.length > 0 && ", nobody else is here"}
+                    Approve all{session.possible.length > 0 && ", no one else"}
                 </button>
             )}
         </div>
