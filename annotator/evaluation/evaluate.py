@@ -26,6 +26,7 @@ from annotator.evaluation.ground_truth import DataSet, GroundTruth, is_ignored, 
 from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
 from annotator.inference.box_prompt import label_boxes
+from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import Network, import_onnxruntime
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
@@ -54,7 +55,7 @@ def evaluate(
     Args:
         source: the data.
         network: the model.
-        settings: of inference; the person view ignores ``zoom_in``.
+        settings: of inference; the person view has boxes and needs no proposals.
         surface: for distances on the body; without it they are null.
         views: some of :data:`VIEWS`.
         limit: number of images to evaluate, in the file's order; ``None`` for all.
@@ -89,6 +90,8 @@ class _Evaluation:
             if name in views
         }
         self.networks = {name: _TimedNetwork(network) for name in self.views}
+        needs_finder = "scene" in self.views and settings.uses_finder
+        self.finder = Finder(finder_beside(network.path)) if needs_finder else None
         self.seconds = dict.fromkeys(self.views, 0.0)
         self.counts = dict.fromkeys(self.views, 0)
         self.images = self.people = 0
@@ -110,7 +113,8 @@ class _Evaluation:
     def _label_scenes(self, ground_truths: list[GroundTruth]) -> list[list[Person] | PhotoError]:
         """The people predicted on each image, or why there are none."""
         begin = time.perf_counter()
-        results = list(annotate([g.photo for g in ground_truths], self.networks["scene"], self.settings))
+        photos = [ground_truth.photo for ground_truth in ground_truths]
+        results = list(annotate(photos, self.networks["scene"], self.settings, self.finder))
         self.seconds["scene"] += time.perf_counter() - begin
         scenes = []
         for ground_truth, result in zip(ground_truths, results, strict=True):

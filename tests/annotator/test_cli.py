@@ -16,6 +16,8 @@ from tests.annotator.conftest import draw_photo
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = [sys.executable, "-m", "annotator.cli"]
 PERSON = (8, 20, 36, 60, 10)
+VOTES = ["--proposals", "votes"]
+"""The finder knows no people that are drawn as rectangles."""
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
-    result = run("annotate", folder, "--out", out, "--model", tiny_model)
+    result = run("annotate", folder, "--out", out, "--model", tiny_model, *VOTES)
     assert result.returncode == 0
     assert result.stdout.splitlines() == ["tiny-1 on CPU", f"3 people on 2 photos: {out}"]
     assert "2/2" in result.stderr
@@ -43,7 +45,7 @@ def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path,
 
 def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
-    command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]
+    command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model), *VOTES]
     choices = ["--confidence", "0.2", "--threshold", "0.6", "--vote-threshold", "80", "--min-distance", "0.1"]
     choices += ["--batch-size", "2", "--no-zoom-in"]
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
@@ -79,7 +81,7 @@ def test_a_folder_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
 def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, tiny_model: Path):
     for i in range(200):  # so many that the signal comes before the end
         os.link(folder / "a.png", folder / f"copy{i:03}.png")
-    command = [*COMMAND, "annotate", str(folder), "--model", str(tiny_model), "--out"]
+    command = [*COMMAND, "annotate", str(folder), *VOTES, "--model", str(tiny_model), "--out"]
     subprocess.run([*command, str(tmp_path / "whole.json")], cwd=ROOT, check=True, capture_output=True)
     out = tmp_path / "labels.json"
     journal = tmp_path / "labels.json.partial" / "journal.jsonl"
@@ -134,9 +136,9 @@ def test_the_options_of_app_reach_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         "annotator.app.open_app", lambda photos, **options: seen.append((photos, options)) or 0
     )
-    assert main(["app", "photos", "--grouping", "dbscan", "--no-zoom-in", "--no-browser", "--port", "7"]) == 0
+    assert main(["app", "photos", "--quality", "draft", "--no-browser", "--port", "7"]) == 0
     options = {"name": None, "port": 7, "address": "localhost", "browser": False}
-    assert seen == [(Path("photos"), options | {"zoom_in": False, "grouping": "dbscan"})]
+    assert seen == [(Path("photos"), options | {"quality": "draft"})]
 
 
 def test_who_asks_for_it_sees_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -205,6 +207,8 @@ def test_mistakes_are_one_line_and_no_traceback(
             "--min-distance needs --grouping votes, not dbscan",
         ),
         (["--batch-size", "0"], "batch_size"),
+        (["--tiles", "0"], "tiles must be 1 to 4, not 0"),
+        (["--tiles", "5"], "tiles must be 1 to 4, not 5"),
         (["--points-per-part", "-2"], "per_part"),
     ],
 )
@@ -230,6 +234,9 @@ def test_impossible_options_are_refused(
         ["annotate", "photos"],
         ["annotate", "photos", "--out", "o", "--vote-threshold", "1.5"],
         ["annotate", "photos", "--out", "o", "--grouping", "kmeans"],
+        ["annotate", "photos", "--out", "o", "--proposals", "boxes"],
+        ["annotate", "photos", "--out", "o", "--quality", "perfect"],
+        ["app", "photos", "--quality", "perfect"],
         ["unknown"],
     ],
 )

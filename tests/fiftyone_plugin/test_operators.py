@@ -21,8 +21,8 @@ PLUGIN = "@densepose/annotator"
 ANNOTATE = {
     "model": str(DEFAULT_MODEL),
     "prefix": "dp",
-    "zoom_in": True,
-    "flip_augment": False,
+    "quality": "normal",
+    "proposals": "",
     "grouping": "votes",
     "confidence": 0.05,
     "overwrite": "skip",
@@ -116,12 +116,48 @@ def test_people_are_grouped_as_the_form_says(dataset, photos):
     from annotator.inference.pipeline import annotate
     from annotator.inference.settings import Settings
 
-    execute("annotate_people", dataset, **ANNOTATE | {"grouping": "dbscan", "zoom_in": False})
-    settings = Settings(grouping="dbscan", zoom_in=False, confidence=ANNOTATE["confidence"])
+    execute("annotate_people", dataset, **ANNOTATE | {"proposals": "votes", "grouping": "dbscan"})
+    settings = Settings(proposals="votes", grouping="dbscan", confidence=ANNOTATE["confidence"])
     expected = [len(result.people.people) for result in annotate(photos, Network(), settings)]
     assert [len(people) for people in dataset.values("dp_people.detections")] == expected
-    votes = annotate(photos, Network(), Settings(zoom_in=False, confidence=ANNOTATE["confidence"]))
+    votes = annotate(photos, Network(), Settings(proposals="votes", confidence=ANNOTATE["confidence"]))
     assert [len(result.people.people) for result in votes] != expected
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"quality": "draft"},
+        {"quality": "best"},
+        {"quality": "best", "proposals": "finder", "confidence": 0.3},
+        {"proposals": "both", "grouping": "dbscan"},
+    ],
+)
+def test_the_choices_of_the_form_reach_the_run(dataset, photos, monkeypatch, choices):
+    from annotator.inference.settings import Settings
+    from fiftyone_plugin import Annotation
+
+    runs = []
+    monkeypatch.setattr(
+        Annotation, "__iter__", lambda run: iter(runs.append(run) or range(1, len(run) + 1))
+    )
+    execute("annotate_people", dataset, **ANNOTATE | choices)
+    expected = {"grouping": "votes", "confidence": ANNOTATE["confidence"]} | choices
+    (run,) = runs
+    assert run.settings == Settings.of_quality(expected.pop("quality", "normal"), **expected)
+
+
+def test_the_form_offers_every_choice(dataset):
+    from annotator.inference.settings import GROUPINGS, PROPOSALS, QUALITIES, Settings
+
+    inputs = form("annotate_people", dataset)
+    offered = {name: inputs[name].type.values for name in ("quality", "proposals", "grouping")}
+    assert offered == {
+        "quality": list(QUALITIES),
+        "proposals": ["", *sorted(PROPOSALS, key=["finder", "votes", "both"].index)],
+        "grouping": list(GROUPINGS),
+    }
+    assert inputs["confidence"].default == Settings().least_score
 
 
 def test_only_the_selected_samples(dataset, photos):

@@ -102,13 +102,14 @@ def test_photos_that_cannot_be_used_are_listed_and_harm_nothing(
     tmp_path: Path, tiny_network: Network, views: tuple
 ):
     source = write_data(tmp_path, [[LEFT]] * 4)
-    whole = evaluate(source, tiny_network, Settings(), views=views)
+    votes = Settings(proposals="votes")  # the finder sees nobody in grey photos
+    whole = evaluate(source, tiny_network, votes, views=views)
     assert whole["failures"] == []
     source.images.joinpath("1.png").write_text("no photo")
     source.images.joinpath("2.png").unlink()
     assert cv2.imwrite(str(source.images / "3.png"), np.zeros((8, 9, 3), np.uint8))
     seen = []
-    report = evaluate(source, tiny_network, Settings(), views=views, progress=seen.append)
+    report = evaluate(source, tiny_network, votes, views=views, progress=seen.append)
     assert seen == [1, 2, 3, 4]
     assert [failure["file_name"] for failure in report["failures"]] == ["1.png", "2.png", "3.png"]
     reasons = [failure["reason"] for failure in report["failures"]]

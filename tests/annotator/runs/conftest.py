@@ -13,6 +13,8 @@ from annotator.photos.finding import find_photos
 
 PHOTOS = find_photos(EXAMPLES)[:3]
 SETTINGS = Settings(confidence=0.05)
+VOTES = Settings(proposals="votes")
+"""For people that are drawn as rectangles, whom the finder does not know."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from annotator.runs.dataset_annotation import Annotation, annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from tests.annotator.conftest import draw_photo
-from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, people
+from tests.annotator.runs.conftest import SETTINGS, VOTES, add, approve_elsewhere, people
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -108,7 +108,9 @@ def test_what_is_wrong_with_one_image_stops_no_other(dataset, sample, tiny_model
     good, gone = (draw_photo(tmp_path / f"{name}.png", [(30, 20, 40, 50, 100)]) for name in ("good", "gone"))
     add(dataset, [gone, good])
     before = dataset.values("dp_people.detections.id")[0]
-    run = Annotation(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
+    run = Annotation(
+        dataset, tiny_model, settings=VOTES, overwrite="replace", maps_dir=tmp_path / "maps"
+    )
     dataset.delete_samples(dataset.match({"filepath": str(gone)}))
     assert list(run) == [1, 2, 3]
     assert run.summary.samples == 1
@@ -191,7 +193,7 @@ def test_a_run_that_is_not_started_writes_nothing(dataset, photos, tmp_path):
 def test_a_model_that_cannot_run_leaves_no_trace(dataset, photos, tmp_path):
     class Broken:
         def __init__(self, network):
-            self.side, self.info = network.side, network.info
+            self.path, self.side, self.info = network.path, network.side, network.info
 
         def run(self, images):
             raise RuntimeError("the device is gone")

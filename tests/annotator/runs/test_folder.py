@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.annotator.conftest import draw_photo
 
 ROOT = Path(__file__).resolve().parents[3]
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
+VOTES = Settings(proposals="votes")
+"""The finder knows no people that are drawn as rectangles."""
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 def whole(folder: Path, tmp_path: Path, tiny_network: Network) -> bytes:
     """The file of an uninterrupted run."""
     path = tmp_path / "whole.json"
-    annotate_folder(folder, path, tiny_network)
+    annotate_folder(folder, path, tiny_network, VOTES)
     return path.read_bytes()
 
 
@@ -62,7 +65,7 @@ def stop_after(photos: int):
 def interrupt(folder: Path, out: Path, network: Network, photos: int) -> Path:
     """Stop a run after some photos; its journal."""
     with pytest.raises(Stopped):
-        annotate_folder(folder, out, network, progress=stop_after(photos))
+        annotate_folder(folder, out, network, VOTES, progress=stop_after(photos))
     assert not out.exists()
     assert names(out.parent) == {"labels.json.partial"}
     return out.parent / "labels.json.partial" / "journal.jsonl"
@@ -74,7 +77,7 @@ def names(folder: Path) -> set[str]:
 
 def test_a_folder_becomes_one_file(folder: Path, out: Path, tiny_network: Network):
     calls = []
-    summary = annotate_folder(folder, out, tiny_network, progress=lambda *call: calls.append(call))
+    summary = annotate_folder(folder, out, tiny_network, VOTES, progress=lambda *call: calls.append(call))
     assert (summary.photos, summary.people, summary.failed, summary.continued) == (5, 4, 1, 0)
     assert calls == [(done, 5) for done in range(6)]
     people = {image.file_name: image for image in read_coco(out)}
@@ -84,7 +87,7 @@ def test_a_folder_becomes_one_file(folder: Path, out: Path, tiny_network: Networ
 
 
 def test_pycocotools_loads_the_file(folder: Path, out: Path, tiny_network: Network):
-    annotate_folder(folder, out, tiny_network)
+    annotate_folder(folder, out, tiny_network, VOTES)
     coco = COCO(str(out))
     assert sorted(coco.getImgIds()) == [1, 2, 3, 4]
     assert sorted(coco.getAnnIds()) == [1, 2, 3, 4]
@@ -95,7 +98,7 @@ def test_pycocotools_loads_the_file(folder: Path, out: Path, tiny_network: Netwo
 
 
 def test_failures_are_listed_with_their_reasons(folder: Path, out: Path, tiny_network: Network):
-    annotate_folder(folder, out, tiny_network)
+    annotate_folder(folder, out, tiny_network, VOTES)
     lines = Path(f"{out}.failures.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"file_name": "b.jpg", "failure": "not an image, or of an unknown format"}
@@ -113,7 +116,7 @@ def test_names_that_are_no_text_are_failures_and_all_others_are_kept(
         Path(os.fsdecode(stray)).write_bytes(photo)
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert (summary.photos, summary.failed) == (7, 2)
     assert odd in [image.file_name for image in read_coco(out)]
     reasons = [json.loads(line)["failure"] for line in Path(f"{out}.failures.jsonl").read_text().splitlines()]
@@ -121,18 +124,18 @@ def test_names_that_are_no_text_are_failures_and_all_others_are_kept(
 
 
 def test_nothing_else_is_left_behind(folder: Path, out: Path, tiny_network: Network):
-    annotate_folder(folder, out, tiny_network)
+    annotate_folder(folder, out, tiny_network, VOTES)
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
     (folder / "b.jpg").unlink()
-    annotate_folder(folder, out, tiny_network)
+    annotate_folder(folder, out, tiny_network, VOTES)
     assert names(out.parent) == {"labels.json"}
 
 
 def test_a_second_run_replaces_the_file(folder: Path, out: Path, tiny_network: Network):
-    annotate_folder(folder, out, tiny_network)
+    annotate_folder(folder, out, tiny_network, VOTES)
     draw_photo(folder / "new.png", [LEFT])
     (folder / "c.png").unlink()
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert (summary.photos, summary.continued) == (5, 0)
     found = [image.file_name for image in read_coco(out)]
     assert found == ["a/b/two.png", "a/none.png", "new.png", "z/last.png"]
@@ -142,7 +145,7 @@ def test_a_second_run_replaces_the_file(folder: Path, out: Path, tiny_network: N
 def test_a_stopped_run_goes_on(folder: Path, out: Path, whole: bytes, tiny_network: Network, photos: int):
     interrupt(folder, out, tiny_network, photos)
     calls = []
-    summary = annotate_folder(folder, out, tiny_network, progress=lambda *call: calls.append(call))
+    summary = annotate_folder(folder, out, tiny_network, VOTES, progress=lambda *call: calls.append(call))
     assert summary.continued == photos
     assert (summary.photos, summary.people, summary.failed) == (5, 4, 1)
     assert calls == [(done, 5) for done in range(photos, 6)]
@@ -157,7 +160,7 @@ def test_a_journal_with_half_a_last_line_goes_on(
     journal = interrupt(folder, out, tiny_network, photos)
     data = journal.read_bytes()
     journal.write_bytes(data[:-cut])
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert summary.continued == max(photos - 1, 0)
     assert out.read_bytes() == whole
 
@@ -170,7 +173,7 @@ def test_a_journal_goes_on_from_where_it_is_damaged(
     lines = journal.read_bytes().splitlines()
     lines[2] = damage
     journal.write_bytes(b"".join(line + b"\n" for line in lines))
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert summary.continued == 1
     assert out.read_bytes() == whole
 
@@ -181,23 +184,24 @@ def test_photos_that_come_or_go_during_the_stop(
     interrupt(folder, out, tiny_network, 3)
     draw_photo(folder / "a" / "a.png", [LEFT])
     (folder / "a" / "none.png").unlink()
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert (summary.photos, summary.continued) == (5, 2)
-    annotate_folder(folder, tmp_path / "whole.json", tiny_network)
+    annotate_folder(folder, tmp_path / "whole.json", tiny_network, VOTES)
     assert out.read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
 def test_another_batch_size_may_go_on(folder: Path, out: Path, whole: bytes, tiny_network: Network):
     interrupt(folder, out, tiny_network, 2)
-    assert annotate_folder(folder, out, tiny_network, Settings(batch_size=3)).continued == 2
+    assert annotate_folder(folder, out, tiny_network, replace(VOTES, batch_size=3)).continued == 2
     assert out.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"settings": Settings(zoom_in=False)},
-        {"settings": Settings(threshold=0.4)},
+        {"settings": replace(VOTES, zoom_in=False)},
+        {"settings": replace(VOTES, threshold=0.4)},
+        {"settings": Settings(proposals="both")},
         {"sampling": PointSampling(per_part=5)},
     ],
 )
@@ -205,14 +209,14 @@ def test_other_settings_may_not_go_on(folder: Path, out: Path, tiny_network: Net
     journal = interrupt(folder, out, tiny_network, 2)
     before = journal.read_bytes()
     with pytest.raises(JournalError, match="delete that folder"):
-        annotate_folder(folder, out, tiny_network, **other)
+        annotate_folder(folder, out, tiny_network, **{"settings": VOTES} | other)
     assert journal.read_bytes() == before
 
 
 def test_another_folder_may_not_go_on(folder: Path, out: Path, tiny_network: Network):
     interrupt(folder, out, tiny_network, 2)
     with pytest.raises(JournalError, match="another folder"):
-        annotate_folder(folder / "a", out, tiny_network)
+        annotate_folder(folder / "a", out, tiny_network, VOTES)
 
 
 def test_a_second_run_at_the_same_time_is_refused(folder: Path, out: Path, tiny_network: Network):
@@ -221,10 +225,10 @@ def test_a_second_run_at_the_same_time_is_refused(folder: Path, out: Path, tiny_
     def start_again(done: int, _: int) -> None:
         if done == 2:
             with pytest.raises(JournalError, match="written by another run"):
-                annotate_folder(folder, out, tiny_network)
+                annotate_folder(folder, out, tiny_network, VOTES)
             refused.append(done)
 
-    summary = annotate_folder(folder, out, tiny_network, progress=start_again)
+    summary = annotate_folder(folder, out, tiny_network, VOTES, progress=start_again)
     assert refused == [2]
     assert (summary.photos, summary.people, summary.continued) == (5, 4, 0)
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
@@ -234,7 +238,7 @@ def test_a_foreign_file_in_place_of_the_journal_is_left_alone(folder: Path, out:
     journal = interrupt(folder, out, tiny_network, 2)
     journal.write_text("some notes\nof mine\n")
     with pytest.raises(JournalError, match="delete that folder"):
-        annotate_folder(folder, out, tiny_network)
+        annotate_folder(folder, out, tiny_network, VOTES)
     assert journal.read_text() == "some notes\nof mine\n"
 
 
@@ -243,7 +247,7 @@ def test_a_folder_without_photos_replaces_nothing(tmp_path: Path, out: Path, tin
     out.parent.mkdir()
     out.write_text("labels of yesterday")
     with pytest.raises(PhotoError, match="bare: no photos"):
-        annotate_folder(tmp_path / "bare", out, tiny_network)
+        annotate_folder(tmp_path / "bare", out, tiny_network, VOTES)
     assert out.read_text() == "labels of yesterday"
     assert names(out.parent) == {"labels.json"}
 
@@ -251,7 +255,7 @@ def test_a_folder_without_photos_replaces_nothing(tmp_path: Path, out: Path, tin
 def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path, tiny_network: Network):
     out.mkdir(parents=True)
     with pytest.raises(IsADirectoryError, match=r"labels\.json"):
-        annotate_folder(folder, out, tiny_network)
+        annotate_folder(folder, out, tiny_network, VOTES)
     assert names(out.parent) == {"labels.json"}
 
 
@@ -259,20 +263,22 @@ RUN = """
 import os, signal, sys
 from annotator.runs.folder import annotate_folder
 from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 
 folder, out, model, photos, when = sys.argv[1:]
 network = Network(model, threads=1)
+settings = Settings(proposals="votes")
 if when == "photos":
     def progress(done, total):
         if done == int(photos):
             os.kill(os.getpid(), signal.SIGKILL)
-    annotate_folder(folder, out, network, progress=progress)
+    annotate_folder(folder, out, network, settings, progress=progress)
 else:
     replace = os.replace
     def killed(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     os.replace = killed
-    annotate_folder(folder, out, network)
+    annotate_folder(folder, out, network, settings)
 """
 
 
@@ -284,7 +290,7 @@ def test_a_killed_run_goes_on(
     status = subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode
     assert status == -signal.SIGKILL
     assert not out.exists()
-    summary = annotate_folder(folder, out, tiny_network)
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
     assert summary.continued == (3 if when == "photos" else 5)
     assert out.read_bytes() == whole
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
@@ -296,7 +302,7 @@ def test_kills_at_any_moment_lose_nothing(
     for i in range(200):
         os.link(folder / "a" / "b" / "two.png", folder / f"copy{i:03}.png")
     whole = tmp_path / "whole.json"
-    annotate_folder(folder, whole, tiny_network)
+    annotate_folder(folder, whole, tiny_network, VOTES)
     journal = out.parent / "labels.json.partial" / "journal.jsonl"
     command = [sys.executable, "-c", RUN, str(folder), str(out), str(tiny_model), "-1", "photos"]
     size = 0
@@ -309,5 +315,5 @@ def test_kills_at_any_moment_lose_nothing(
         run.kill()
         run.wait()
         size = journal.stat().st_size
-    assert annotate_folder(folder, out, tiny_network).continued > 3
+    assert annotate_folder(folder, out, tiny_network, VOTES).continued > 3
     assert out.read_bytes() == whole.read_bytes()
