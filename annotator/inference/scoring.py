@@ -11,10 +11,10 @@ import math
 from annotator.geometry.boxes import box_iou
 from annotator.labels.people import Person, PossiblePerson
 
-BIAS, FINDER, MASK, BOX = -2.5, 1.0, 0.5, 2.0
+BIAS, FINDER, MASK, BOX = -3.60, 2.58, 0.45, 3.15
 """Weights: of nothing, of the logits of the finder's score and of the mean probability of the mask's pixels, and of the IoU
 of the mask's box with the finder's."""
-BOX_BIAS, BOX_FINDER = -0.8, 1.0
+BOX_BIAS, BOX_FINDER = 0.17, 1.70
 """The same for a box that was not looked at closely: of nothing, and of the logit of the finder's score."""
 UNSEEN = PossiblePerson((0, 0, 0, 0), 0.05)
 """What the finder says of a person that only votes propose."""
