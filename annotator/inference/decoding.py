@@ -11,6 +11,7 @@ from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.left_right import JOINTS, resolve_sides, weight_joints
 from annotator.inference.network import ModelInfo
+from annotator.inference.resampling import resample_charts
 from annotator.inference.settings import VOTES_CONFIDENCE, Settings
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.labels.maps import Maps
@@ -147,21 +148,16 @@ def _make_person(
     to_box = to_image[:2].copy()
     to_box[:, 2] -= x0, y0
     size = (int(x1 - x0), int(y1 - y0))
-    charts = warp(maps.charts, to_box, size, cv2.INTER_NEAREST)
     # Neighbouring people count as zero, so that the border between two lies halfway.
     own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
-    # A low threshold would carry the mask half a pixel past the maps, where nothing is labelled.
+    # What the network labels outside of people means nothing.
+    charts, u, v = resample_charts(maps, own >= threshold, to_box, size)
     mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
     tight = bounding_box(mask)
     if tight is None:
         return None
     mask = np.ascontiguousarray(crop(mask, tight))
     charts = crop(charts, tight) * mask
-    # OpenCV knows no float16, but copies its bits.
-    u, v = (
-        warp(values.astype(np.float16).view(np.uint16), to_box, size, cv2.INTER_NEAREST).view(np.float16)
-        for values in (maps.u, maps.v)
-    )
     return Person(
         box=(int(x0) + tight[0], int(y0) + tight[1], *tight[2:]),
         mask=mask,

@@ -86,9 +86,10 @@ def test_surface_is_read_at_the_right_place():
         decode(TWO, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people, key=lambda p: p.box
     )
     x = person.box[0] + np.arange(person.box[2]) + 0.5
-    expected = np.linspace(0, 1, HALF)[np.floor(x / 8).astype(int)]
+    # The person ends at map column 20, and U at the centres of the outermost columns.
+    expected = np.interp(np.clip(x / 8, 8.5, 19.5) - 0.5, np.arange(HALF), np.linspace(0, 1, HALF))
     row = person.box[3] // 2
-    np.testing.assert_allclose(person.u[row][person.mask[row]], expected[person.mask[row]], atol=0.02)
+    np.testing.assert_allclose(person.u[row][person.mask[row]], expected[person.mask[row]], atol=0.002)
 
 
 def test_keypoints_in_image_pixels():
@@ -148,6 +149,23 @@ def test_touching_people_share_no_pixel():
         x, y, w, h = person.box
         canvas[y : y + h, x : x + w] += person.mask
     assert canvas.max() == 1
+
+
+def test_touching_people_take_no_label_from_each_other():
+    maps = drawn(((8, 10, 12, 40), (-0.25, 0.0)), ((20, 10, 12, 40), (-0.05, 0.0)))
+    left = maps.head_vectors[..., 0] == np.float32(-0.25)
+    maps.charts[left] = 15
+    maps.u[:] = np.where(left, 0.1, 0.9)
+    # The one on the right is surer of its labels, but they end where it does.
+    maps.chart_confidence[left] = 0.2
+    left_person, right_person = sorted(
+        decode(maps, Letterbox((512, 512), SIDE), (512, 512), INFO, Settings()).people, key=lambda p: p.box
+    )
+    # 15 at the border of the two; 2 is what the background holds, which is nobody's.
+    assert (left_person.charts[8:-8, 8:][left_person.mask[8:-8, 8:]] == 15).all()
+    np.testing.assert_allclose(left_person.u[8:-8, 8:][left_person.mask[8:-8, 8:]], 0.1, atol=1e-3)
+    assert not (right_person.charts == 15).any()
+    np.testing.assert_allclose(right_person.u[right_person.mask], 0.9, atol=1e-3)
 
 
 def test_nothing_is_found_in_the_border():
