@@ -47,8 +47,9 @@ QUALITY = {
     "normal": ("Normal", "For most photos."),
     "best": ("Best", "Also for crowds and tiny people; several times slower."),
 }
+AS_QUALITY = "as the quality says"
 PROPOSAL = {
-    "": ("As the quality says", "The person finder, and for the best quality votes, too."),
+    AS_QUALITY: ("As the quality says", "The person finder, and for the best quality votes, too."),
     "finder": ("Finder", "Only the person finder."),
     "votes": (
         "Votes",
@@ -86,7 +87,7 @@ class AnnotatePeople(foo.Operator):
         model_input(ctx, inputs)
         prefix_input(ctx, inputs, samples)
         _choice_input(inputs, "quality", QUALITY, "normal", "Quality")
-        _choice_input(inputs, "proposals", PROPOSAL, "", "Who says where people are")
+        _choice_input(inputs, "proposals", PROPOSAL, AS_QUALITY, "Who says where people are")
         _choice_input(
             inputs, "grouping", GROUPING, Settings().grouping, "How people in one view are told apart"
         )
@@ -104,9 +105,9 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        changes = {
-            name: values[name] for name in ("proposals", "grouping", "confidence") if values[name] != ""
-        }
+        changes = {name: values[name] for name in ("proposals", "grouping", "confidence")}
+        if changes["proposals"] == AS_QUALITY:
+            del changes["proposals"]
         run = Annotation(
             ctx.target_view(require_flat=True),
             Path(values["model"]).expanduser(),

@@ -22,7 +22,7 @@ ANNOTATE = {
     "model": str(DEFAULT_MODEL),
     "prefix": "dp",
     "quality": "normal",
-    "proposals": "",
+    "proposals": "as the quality says",
     "grouping": "votes",
     "confidence": 0.05,
     "overwrite": "skip",
@@ -138,9 +138,7 @@ def test_the_choices_of_the_form_reach_the_run(dataset, photos, monkeypatch, cho
     from fiftyone_plugin import Annotation
 
     runs = []
-    monkeypatch.setattr(
-        Annotation, "__iter__", lambda run: iter(runs.append(run) or range(1, len(run) + 1))
-    )
+    monkeypatch.setattr(Annotation, "__iter__", lambda run: iter(runs.append(run) or range(1, len(run) + 1)))
     execute("annotate_people", dataset, **ANNOTATE | choices)
     expected = {"grouping": "votes", "confidence": ANNOTATE["confidence"]} | choices
     (run,) = runs
@@ -152,9 +150,10 @@ def test_the_form_offers_every_choice(dataset):
 
     inputs = form("annotate_people", dataset)
     offered = {name: inputs[name].type.values for name in ("quality", "proposals", "grouping")}
+    assert set(offered["proposals"][1:]) == set(PROPOSALS)
     assert offered == {
         "quality": list(QUALITIES),
-        "proposals": ["", *sorted(PROPOSALS, key=["finder", "votes", "both"].index)],
+        "proposals": ["as the quality says", "finder", "votes", "both"],
         "grouping": list(GROUPINGS),
     }
     assert inputs["confidence"].default == Settings().least_score

@@ -108,9 +108,7 @@ def test_what_is_wrong_with_one_image_stops_no_other(dataset, sample, tiny_model
     good, gone = (draw_photo(tmp_path / f"{name}.png", [(30, 20, 40, 50, 100)]) for name in ("good", "gone"))
     add(dataset, [gone, good])
     before = dataset.values("dp_people.detections.id")[0]
-    run = Annotation(
-        dataset, tiny_model, settings=VOTES, overwrite="replace", maps_dir=tmp_path / "maps"
-    )
+    run = Annotation(dataset, tiny_model, settings=VOTES, overwrite="replace", maps_dir=tmp_path / "maps")
     dataset.delete_samples(dataset.match({"filepath": str(gone)}))
     assert list(run) == [1, 2, 3]
     assert run.summary.samples == 1

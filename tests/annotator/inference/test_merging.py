@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from annotator.inference.merging import merge
+from annotator.inference.scoring import UNSEEN, box_presence, presence
+from annotator.inference.settings import Settings
+from annotator.labels.people import People, Person, PossiblePerson
+
+SIZE = (200, 100)
+EVERYBODY = Settings(proposals="both", confidence=0.0)
+
+
+def person(x: int, y: int, w: int, h: int, score: float = 0.9) -> Person:
+    """Whose mask fills the box."""
+    return Person((x, y, w, h), mask=np.ones((h, w), bool), score=score)
+
+
+def proposal(x: int, y: int, w: int, h: int, score: float = 0.8) -> PossiblePerson:
+    return PossiblePerson((float(x), float(y), float(w), float(h)), score)
+
+
+def merged(*labelled: tuple[PossiblePerson, Person | None], settings: Settings = EVERYBODY) -> People:
+    """Of proposals and their labels, and nothing else."""
+    proposals, people = zip(*labelled, strict=True) if labelled else ((), ())
+    return merge(SIZE, list(proposals), list(people), [], settings)
+
+
+def boxes(people: People) -> list[tuple]:
+    return [person.box for person in people.people]
+
+
+def test_people_come_with_the_highest_score_first():
+    found = merged(
+        (proposal(0, 0, 20, 50, 0.9), person(0, 0, 10, 20)),
+        (proposal(50, 0, 20, 50, 0.8), person(50, 0, 20, 50)),
+        (proposal(100, 0, 20, 50, 0.3), person(100, 0, 20, 50)),
+    )
+    scores = [person.score for person in found.people]
+    assert (len(scores), scores) == (3, sorted(scores, reverse=True))
+    assert found.size == SIZE
+    assert found.possible == []
+    by_box = {person.box: person.score for person in found.people}
+    full = person(50, 0, 20, 50)
+    assert by_box[full.box] == presence(full, proposal(50, 0, 20, 50, 0.8))
+
+
+def test_nobody():
+    assert merged() == People(SIZE)
+    assert merged((proposal(0, 0, 20, 50), None)).people == []
+
+
+@pytest.mark.parametrize(
+    ("other", "is_duplicate"),
+    [
+        ((12, 10, 40, 60), True),
+        ((20, 30, 8, 8), True),
+        ((45, 10, 40, 60), False),
+        ((120, 10, 40, 60), False),
+        ((5, 5, 8, 60), False),
+    ],
+    ids=["almost the same", "inside", "beside", "far", "at the rim"],
+)
+def test_duplicates(other: tuple[int, int, int, int], is_duplicate: bool):
+    found = merged(
+        (proposal(10, 10, 40, 60, 0.9), person(10, 10, 40, 60)),
+        (proposal(*other, 0.4), person(*other)),
+    )
+    assert boxes(found) == [(10, 10, 40, 60)] + ([] if is_duplicate else [other])
+
+
+def test_of_two_labels_of_one_person_the_one_of_the_higher_score_stays():
+    found = merged(
+        (proposal(12, 10, 40, 60, 0.5), person(12, 10, 40, 60)),
+        (proposal(10, 10, 40, 60, 0.4), person(10, 10, 40, 60)),
+    )
+    assert boxes(found) == [(12, 10, 40, 60)]
+
+
+def test_masks_and_not_boxes_say_who_is_a_duplicate():
+    """Two people who are entwined: the same box, each with half of its pixels."""
+    stripes = np.arange(40) % 2 == 0
+    both = [Person((10, 10, 40, 60), mask=np.tile(half, (60, 1)), score=0.9) for half in (stripes, ~stripes)]
+    found = merged(*((proposal(10, 10, 40, 60), one) for one in both))
+    assert len(found.people) == 2
+
+
+def test_possible_people_are_apart_from_people():
+    sure, doubtful = proposal(0, 0, 20, 50, 0.95), proposal(50, 0, 20, 50, 0.2)
+    high, low = (presence(person(*map(int, p.box)), p) for p in (sure, doubtful))
+    assert low < high
+
+    def found(confidence: float, possible: float) -> People:
+        settings = Settings(proposals="finder", confidence=confidence, possible=possible)
+        return merged(*((p, person(*map(int, p.box))) for p in (sure, doubtful)), settings=settings)
+
+    everybody = found(low, 0)
+    assert (len(everybody.people), everybody.possible) == (2, [])
+    apart = found((low + high) / 2, low)
+    assert boxes(apart) == [(0, 0, 20, 50)]
+    assert apart.possible == [PossiblePerson(doubtful.box, low)]
+    strict = found((low + high) / 2, (low + 2 * high) / 3)
+    assert (boxes(strict), strict.possible) == ([(0, 0, 20, 50)], [])
+
+
+def test_a_box_that_was_not_looked_at_closely_can_only_be_a_possible_person():
+    close, far, none = proposal(0, 0, 20, 50), proposal(50, 0, 20, 50, 0.2), proposal(99, 0, 20, 50, 0.01)
+    settings = Settings(proposals="finder", confidence=0.0, possible=box_presence(far))
+    found = merge(SIZE, [close, far, none], [person(0, 0, 20, 50)], [], settings)
+    assert boxes(found) == [(0, 0, 20, 50)]
+    assert found.possible == [PossiblePerson(far.box, box_presence(far))]
+
+
+def test_possible_people_are_nobody_who_is_there_already_and_come_most_probable_first():
+    proposals = [
+        proposal(0, 0, 40, 90, 0.9),
+        proposal(100, 0, 40, 50, 0.15),
+        proposal(2, 0, 40, 90, 0.19),  # the person
+        proposal(10, 20, 10, 20, 0.18),  # inside the person
+        proposal(102, 0, 40, 50, 0.17),  # the next possible person, more probable
+        proposal(110, 10, 8, 9, 0.05),  # inside a possible person
+        proposal(160, 0, 30, 50, 0.16),
+    ]
+    settings = Settings(proposals="finder", confidence=0.0, possible=0.0)
+    found = merge(SIZE, proposals, [person(0, 0, 40, 90)], [], settings)
+    assert [one.box[0] for one in found.possible] == [102, 160]
+
+
+def test_a_person_of_the_votes_whom_the_finder_missed():
+    seen, missed = person(0, 0, 40, 60), person(100, 10, 40, 60, 0.95)
+    alone = presence(missed, UNSEEN)
+    for confidence, possible, found, possibly in (
+        (alone, 0.0, [(0, 0, 40, 60), missed.box], []),
+        (min(alone * 1.01, 1), alone, [(0, 0, 40, 60)], [missed.box]),
+        (min(alone * 1.02, 1), min(alone * 1.01, 1), [(0, 0, 40, 60)], []),
+    ):
+        settings = Settings(proposals="both", confidence=confidence, possible=possible)
+        one = [person(*seen.box)], [person(*missed.box, 0.95)]
+        result = merge(SIZE, [proposal(*seen.box, 0.9)], *one, settings)
+        assert boxes(result) == found
+        assert [one.box for one in result.possible] == possibly
+        assert all(one.score == alone for one in result.possible)
+
+
+def test_a_person_of_the_votes_and_the_finder_is_there_once():
+    box = proposal(0, 0, 40, 60, 0.9)
+    result = merge(SIZE, [box], [person(0, 0, 40, 60)], [person(1, 0, 40, 60)], EVERYBODY)
+    assert boxes(result) == [(0, 0, 40, 60)]
+    # Where the close view shows nobody the finder's score is still that of the person of the votes.
+    result = merge(SIZE, [box], [None], [person(1, 0, 40, 60)], EVERYBODY)
+    (one,) = result.people
+    assert one.score == presence(person(1, 0, 40, 60), box) > presence(person(1, 0, 40, 60), UNSEEN)
