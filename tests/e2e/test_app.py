@@ -230,7 +230,9 @@ def assert_edits_survive(app: App, dataset) -> None:
     change_in_app(app, dataset, sample, edited.id, [{"op": "replace", "path": "/bounding_box", "value": box}])
     rest = ids(dataset) - {edited.id}
     app.open()
-    second = app.run("Annotate people", {"Confidence": "0.05"}, ("Replace predictions that nobody reviewed",))
+    second = app.run(
+        "Annotate people", {"Confidence": "0.05"}, ("Draft", "Replace predictions that nobody reviewed")
+    )
     assert second["Photos"] == 3
     sample.reload(hard=True)
     dataset.reload()

@@ -134,11 +134,18 @@ def test_people_are_grouped_as_the_form_says(dataset, photos):
     ],
 )
 def test_the_choices_of_the_form_reach_the_run(dataset, photos, monkeypatch, choices):
+    from annotator.dataset.fields import declare_fields
     from annotator.inference.settings import Settings
-    from fiftyone_plugin import Annotation
+    from annotator.runs.dataset_annotation import Annotation
 
     runs = []
-    monkeypatch.setattr(Annotation, "__iter__", lambda run: iter(runs.append(run) or range(1, len(run) + 1)))
+
+    def nothing(run):
+        declare_fields(run.dataset, run.fields)
+        runs.append(run)
+        yield from range(1, len(run) + 1)
+
+    monkeypatch.setattr(Annotation, "__iter__", nothing)
     execute("annotate_people", dataset, **ANNOTATE | choices)
     expected = {"grouping": "votes", "confidence": ANNOTATE["confidence"]} | choices
     (run,) = runs

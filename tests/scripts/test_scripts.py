@@ -12,7 +12,9 @@ import keras
 import numpy as np
 import pytest
 
+from annotator.inference.finder import Finder
 from annotator.inference.network import Network
+from annotator.inference.settings import QUALITIES
 from model.cascade import Cascade
 from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
@@ -48,7 +50,15 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     for name in ("votes", "dbscan"):
         assert measured["grouping"][name]["speed_up"] > 1
         assert f"| grouping by {name}, against DBSCAN of all head vectors |" in result.stdout
-    assert f"| ratio without the zoom-in | {speed['ratio']:.2f} |" in result.stdout
+    assert f"| one look's ratio to the bare session | {speed['ratio']:.2f} |" in result.stdout
+    assert set(speed["images_per_second"]) == {*QUALITIES, "votes", "votes, one look"}
+    for name, value in speed["images_per_second"].items():
+        assert value > 0
+        assert f"| photos to labels, {name} | {value:.1f} images/s |" in result.stdout
+    finder = measured["finder"]
+    assert finder["side"] == Finder().side
+    assert min(finder["looks"], finder["ms_per_image"]) > 0
+    assert f"| finder, in looks of the network | {finder['looks']:.2f} |" in result.stdout
 
 
 def movenet_like(cascade: Cascade, folder: Path) -> Path:

@@ -146,6 +146,12 @@ def test_the_script_reports_every_data_set(tmp_path):
     # A grey photo has no pre-labels.
     assert report["with"] == report["without"]
     assert "| one | 1 |" in result.stdout
+    votes = run("simulate-review", "--data", tmp_path / "one", "--proposals", "votes", "--quality", "draft")
+    assert votes.returncode == 0, votes.stderr
+    assert "| one | 1 |" in votes.stdout
+    wrong = run("simulate-review", "--data", tmp_path / "one", "--confidence", 7)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "confidence must be between 0 and 1" in wrong.stderr
     missing = run("simulate-review", "--data", tmp_path / "two")
     assert missing.returncode == 1
     assert "no such annotation file" in missing.stderr
