@@ -26,7 +26,7 @@ from annotator.evaluation.ground_truth import DataSet, GroundTruth, is_ignored, 
 from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
 from annotator.inference.box_prompt import label_boxes
-from annotator.inference.finder import Finder, finder_beside
+from annotator.inference.finder import finder_beside, open_finder
 from annotator.inference.network import Network, import_onnxruntime
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
@@ -90,8 +90,7 @@ class _Evaluation:
             if name in views
         }
         self.networks = {name: _TimedNetwork(network) for name in self.views}
-        needs_finder = "scene" in self.views and settings.uses_finder
-        self.finder = Finder(finder_beside(network.path)) if needs_finder else None
+        self.finder = open_finder(network, settings) if "scene" in self.views else None
         self.seconds = dict.fromkeys(self.views, 0.0)
         self.counts = dict.fromkeys(self.views, 0)
         self.images = self.people = 0
@@ -192,10 +191,11 @@ def describe(network: Network, settings: Settings, surface: Surface | None) -> d
     """The head of a report: date, model, settings, surface, versions."""
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "model": {"file": network.path.name, "sha256": _digest(network.path), **asdict(network.info)},
+        "model": _file(network.path) | asdict(network.info),
+        "finder": _file(finder_beside(network.path)) if settings.uses_finder else None,
         "device": network.device,
         "settings": asdict(settings),
-        "surface": None if surface is None else {"file": surface.path.name, "sha256": _digest(surface.path)},
+        "surface": None if surface is None else _file(surface.path),
         "versions": {
             "densepose-annotator": __version__,
             "python": platform.python_version(),
@@ -206,8 +206,8 @@ def describe(network: Network, settings: Settings, surface: Surface | None) -> d
     }
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _file(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:

@@ -37,7 +37,7 @@ class FindingAccumulator:
         labelled = [not is_ignored(person) and has_mask(person) for person in ground_truth.people]
         ignored = ignored_predictions(ground_truth, predictions, labelled)
         right = match_by_masks(targets, predictions)
-        taken = set(filter(None.__ne__, right))
+        taken = {i for i in right if i is not None}
         self.found += [i in taken for i in range(len(targets))]
         self.heights += [target.box[3] / ground_truth.image.size[1] for target in targets]
         for prediction, target, is_left_out in zip(predictions, right, ignored, strict=True):

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.network import ModelError, open_session, read_info
+from annotator.inference.network import ModelError, Network, open_session, read_info
+from annotator.inference.settings import Settings
 from annotator.labels.people import PossiblePerson
 
 FINDER_FORMAT_VERSION = 1
@@ -91,6 +92,11 @@ def finder_beside(model: Path) -> Path:
     """The finder that goes with a model: ``finder.onnx`` beside its file, or else the package's."""
     beside = model.parent / DEFAULT_FINDER.name
     return beside if beside.is_file() else DEFAULT_FINDER
+
+
+def open_finder(network: Network, settings: Settings) -> Finder | None:
+    """The finder that goes with a network; ``None`` where the settings need none."""
+    return Finder(finder_beside(network.path)) if settings.uses_finder else None
 
 
 def _views(shape: tuple[int, ...], tiles: int, side: int) -> list[Letterbox]:

@@ -14,7 +14,7 @@ import numpy as np
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.box_prompt import label_prompts
 from annotator.inference.decoding import decode
-from annotator.inference.finder import Finder, finder_beside
+from annotator.inference.finder import Finder, open_finder
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
 from annotator.inference.network import Network
@@ -83,8 +83,8 @@ def annotate(
     Raises:
         ModelError: the finder cannot be used.
     """
-    if settings.uses_finder and finder is None:
-        finder = Finder(finder_beside(network.path))
+    if finder is None or not settings.uses_finder:
+        finder = open_finder(network, settings)
     return _annotate(iter(paths), _Labeller(network, finder, settings), settings)
 
 

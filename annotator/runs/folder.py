@@ -14,6 +14,7 @@ from typing import Any
 from annotator.coco.encoding import annotation, image_record
 from annotator.coco.surface_points import PointSampling
 from annotator.coco.writer import CocoWriter
+from annotator.inference.finder import Finder, open_finder
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
@@ -60,6 +61,7 @@ def annotate_folder(
         annotator.runs.journal.JournalError: the unfinished run of ``out`` had another model, folder or other
             settings, or is still at work.
         annotator.photos.reading.PhotoError: no such folder, or no photos in it.
+        annotator.inference.network.ModelError: the finder cannot be used.
         OSError: ``out`` cannot be written.
     """
     folder, out = Path(folder), Path(os.path.realpath(out))
@@ -69,9 +71,10 @@ def annotate_folder(
         raise PhotoError(f"{folder}: no photos in it ({', '.join(sorted(EXTENSIONS))})")
     if out.is_dir():
         raise IsADirectoryError(f"{out}: is a folder; name a file to write the labels to")
+    finder = open_finder(network, settings)
     partial = out.with_name(f"{out.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
-    journal = Journal(partial / "journal.jsonl", _identity(folder, network, settings, sampling))
+    journal = Journal(partial / "journal.jsonl", _identity(folder, network, finder, settings, sampling))
     names = [path.relative_to(folder).as_posix() for path in photos]
     done = journal.open()
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
@@ -79,7 +82,7 @@ def annotate_folder(
     with journal:
         if progress:
             progress(count, len(photos))
-        for result in annotate(left, network, settings):
+        for result in annotate(left, network, settings, finder):
             journal.append(_entry(result, folder, sampling))
             count += 1
             if progress:
@@ -89,13 +92,16 @@ def annotate_folder(
     return summary
 
 
-def _identity(folder: Path, network: Network, settings: Settings, sampling: PointSampling) -> dict[str, Any]:
+def _identity(
+    folder: Path, network: Network, finder: Finder | None, settings: Settings, sampling: PointSampling
+) -> dict[str, Any]:
     """What must be the same for a run to be continued; the batch size changes no label."""
     described = dataclasses.asdict(settings)
     described.pop("batch_size")
     return {
         "folder": str(folder.resolve()),
         "model": dataclasses.asdict(network.info),
+        "finder": finder and dataclasses.asdict(finder.info),
         "settings": described,
         "sampling": dataclasses.asdict(sampling),
     }

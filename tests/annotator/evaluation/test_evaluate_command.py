@@ -12,6 +12,7 @@ from annotator.coco.writer import CocoWriter
 from annotator.evaluation.evaluate import evaluate
 from annotator.evaluation.ground_truth import find_data_sets, has_mask, read_ground_truth
 from annotator.examples import EXAMPLES
+from annotator.inference.finder import DEFAULT_FINDER
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings, VoteSettings
@@ -59,6 +60,7 @@ def test_the_command_measures_a_models_own_labels_as_perfect(
         assert 0 < network <= everything
     assert report["model"]["model_id"] == Network().info.model_id
     assert len(report["model"]["sha256"]) == len(report["surface"]["sha256"]) == 64
+    assert (report["finder"] is not None) == Settings().uses_finder
     assert report["settings"]["votes"]["blur"] == VoteSettings().blur
     assert set(report["versions"]) >= {"densepose-annotator", "onnxruntime"}
     printed = capsys.readouterr()
@@ -88,6 +90,16 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
     assert (report["settings"]["confidence"], report["settings"]["votes"]["min_distance"]) == (0.9, 0)
     assert report["surface"] is None
     assert report["settings"]["grouping"] == "votes"
+    finder = ["--quality", "best", "--proposals", "finder", "--tiles", "1", "--no-flip-augment"]
+    assert main([*command, "--view", "scene", *finder]) == 0
+    report = json.loads(out.read_text())
+    settings = report["settings"]
+    assert [settings[name] for name in ("proposals", "tiles", "flip_augment")] == ["finder", 1, False]
+    assert report["finder"]["file"] == DEFAULT_FINDER.name
+    assert len(report["finder"]["sha256"]) == 64
+    assert main([*command, "--view", "scene", "--proposals", "votes"]) == 0
+    report = json.loads(out.read_text())
+    assert (report["settings"]["proposals"], report["finder"]) == ("votes", None)
     command = [*command[:-2], "--grouping", "dbscan", "--eps", "0.02", "--min-samples", "90"]
     assert main([*command, "--view", "person"]) == 0
     report = json.loads(out.read_text())

@@ -201,5 +201,7 @@ def test_the_finder_beside_the_model_is_used(drawn: list[Path], tiny_model: Path
     (tmp_path / "finder.onnx").write_text("no finder")
     (voted,) = annotate(drawn[:1], network, Settings(proposals="votes"))
     assert len(voted.people.people) == 1
+    (voted,) = annotate(drawn[:1], network, Settings(proposals="votes", zoom_in=False), Finder())
+    assert len(voted.people.people) == 1
     with pytest.raises(ModelError, match=r"finder\.onnx: ONNX Runtime cannot load it"):
         annotate(drawn[:1], network, settings)

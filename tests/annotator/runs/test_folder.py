@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
 from annotator.runs.journal import JournalError
 from tests.annotator.conftest import draw_photo
+from tests.annotator.inference.tiny_finder import write_finder
 
 ROOT = Path(__file__).resolve().parents[3]
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
@@ -211,6 +213,19 @@ def test_other_settings_may_not_go_on(folder: Path, out: Path, tiny_network: Net
     with pytest.raises(JournalError, match="delete that folder"):
         annotate_folder(folder, out, tiny_network, **{"settings": VOTES} | other)
     assert journal.read_bytes() == before
+
+
+def test_another_finder_may_not_go_on(folder: Path, out: Path, tmp_path: Path, tiny_model: Path):
+    network = Network(shutil.copy(tiny_model, tmp_path / "tiny.onnx"), threads=1)
+    settings = Settings(proposals="finder")
+    finder = write_finder(tmp_path / "finder.onnx")
+    with pytest.raises(Stopped):
+        annotate_folder(folder, out, network, settings, progress=stop_after(2))
+    write_finder(finder, model_id="better")
+    with pytest.raises(JournalError, match="delete that folder"):
+        annotate_folder(folder, out, network, settings)
+    write_finder(finder)
+    assert annotate_folder(folder, out, network, settings).continued == 2
 
 
 def test_another_folder_may_not_go_on(folder: Path, out: Path, tiny_network: Network):
