@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import keras
 
@@ -34,21 +35,31 @@ def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> kera
 def learning_rate(plan: StagePlan, progress: float) -> float:
     """Learning rate after ``progress`` epochs."""
     if plan.schedule == "cosine":
-        warm = min(1.0, (progress + 0.05) / 0.5)
-        fall = 0.5 * (1 + math.cos(math.pi * min(progress / plan.epochs, 1.0)))
-        return plan.learning_rate * warm * (0.01 + 0.99 * fall)
+        return cosine(plan.learning_rate, progress, plan.epochs)
     factors = [factor for epoch, factor in plan.drops if progress >= epoch]
     return plan.learning_rate / (factors[-1] if factors else 1.0)
 
 
-class LearningRate(keras.callbacks.Callback):
-    """Sets the learning rate before every batch."""
+def cosine(highest: float, progress: float, epochs: int) -> float:
+    """Learning rate after ``progress`` epochs: it rises for half an epoch, then falls smoothly to a hundredth."""
+    warm = min(1.0, (progress + 0.05) / 0.5)
+    fall = 0.5 * (1 + math.cos(math.pi * min(progress / epochs, 1.0)))
+    return highest * warm * (0.01 + 0.99 * fall)
 
-    def __init__(self, plan: StagePlan, epoch: int):
+
+class LearningRate(keras.callbacks.Callback):
+    """Sets the learning rate before every batch.
+
+    Args:
+        rate: the learning rate by the number of epochs that are done.
+        epoch: number of epochs that were done before.
+    """
+
+    def __init__(self, rate: Callable[[float], float], epoch: int):
         super().__init__()
-        self.plan = plan
+        self.rate = rate
         self.epoch = epoch
 
     def on_train_batch_begin(self, batch, logs=None):
         progress = self.epoch + batch / self.params["steps"]
-        self.model.optimizer.learning_rate = learning_rate(self.plan, progress)
+        self.model.optimizer.learning_rate = self.rate(progress)

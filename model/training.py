@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ class Run:
                 flush=True,
             )
             with errors_of(self.batches(stage, plan, epoch)) as batches:
-                schedule = LearningRate(plan, epoch)
+                schedule = LearningRate(partial(learning_rate, plan), epoch)
                 fitted = learner.fit(batches, callbacks=[schedule], shuffle=False, verbose=VERBOSITY)
             row = {name: float(values[-1]) for name, values in fitted.history.items()}
             if not math.isfinite(row["loss"]):

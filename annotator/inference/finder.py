@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.network import ModelError, Network, open_session, read_info
+from annotator.inference.network import FINDER_METADATA_KEY, ModelError, Network, open_session, read_info
 from annotator.inference.settings import Settings
 from annotator.labels.people import PossiblePerson
 
 FINDER_FORMAT_VERSION = 1
-FINDER_METADATA_KEY = "densepose_annotator_finder"
 DEFAULT_FINDER = Path(__file__).parents[1] / "models" / "finder.onnx"
 OVERLAP = 0.3
 """Share of its side by which a tile is larger than its part of the photo."""

@@ -13,6 +13,9 @@ from annotator.labels.maps import Maps
 
 FORMAT_VERSION = 1
 METADATA_KEY = "densepose_annotator"
+FINDER_METADATA_KEY = f"{METADATA_KEY}_finder"
+WHAT = {METADATA_KEY: "model", FINDER_METADATA_KEY: "person finder"}
+"""What a file is that has this key in its metadata."""
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
 T = TypeVar("T")
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
@@ -130,7 +133,11 @@ def read_info(path: Path, session, key: str, kind: type[T], newest: int) -> T:
     """
     metadata = session.get_modelmeta().custom_metadata_map
     if key not in metadata:
-        raise ModelError(f"{path}: not a model of DensePose Annotator (no `{key}` in its metadata)")
+        other = next((name for name in metadata if name.startswith(METADATA_KEY)), None)
+        raise ModelError(
+            f"{path}: not a {WHAT[key]} of DensePose Annotator (no `{key}` in its metadata"
+            f"{f', but `{other}`' if other else ''})"
+        )
     try:
         described = json.loads(metadata[key])
         if described["format_version"] > newest:

@@ -12,6 +12,7 @@ from annotator.geometry.letterbox import Letterbox
 from annotator.inference.finder import boxes_in_image
 from model.canvas import photo_of
 from model.finder.network import Finder, boxes_of, places
+from model.finder.samples import is_ignored
 from model.sources import Record
 
 MIN_SCORE = 0.05
@@ -42,7 +43,7 @@ def predict_boxes(finder: Finder, records: list[Record]) -> Iterator[tuple[Recor
 def _match(record: Record, boxes: np.ndarray, scores: np.ndarray) -> Candidates:
     crowds, people = [], []
     for annotation in record.annotations:
-        (crowds if annotation.get("iscrowd") or annotation.get("flaw") else people).append(annotation["bbox"])
+        (crowds if is_ignored(annotation) else people).append(annotation["bbox"])
     overlap, _ = _overlap(boxes, np.reshape(np.array(people, float), (-1, 4)))
     _, inside = _overlap(boxes, np.reshape(np.array(crowds, float), (-1, 4)))
     ignored = (inside > IN_CROWD).any(axis=1) | (not record.complete)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from keras import ops
 
+from model.finder.network import boxes_of
+
 PAD, IGNORED, PERSON = 0, 1, 2
 """What a row of the labels is: nothing, a region in which nothing is learnt where no person is labelled, or a person."""
 CANDIDATES = 9
@@ -69,13 +71,13 @@ def assign(scores, boxes, labels, centres, strides):
     return target, box, counts
 
 
-def finder_losses(labels, found, centres, strides, boxes_of, bins: int) -> dict:
+def finder_losses(labels, found, centres, strides, bins: int) -> dict:
     """The losses of a batch.
 
     Args:
         labels: [N, G, 5], see :func:`assign`.
         found: the network's output, see :class:`~model.finder.network.Finder`.
-        boxes_of: :func:`~model.finder.network.boxes_of`.
+        centres: [A, 2], strides: [A], see :func:`~model.finder.network.places`.
 
     Returns:
         ``score``: quality focal loss; ``box``: 1 − GIoU; ``bins``: distribution focal loss, the latter two weighted by the

@@ -7,12 +7,14 @@ of which only the person is kept (``scripts/convert-nanodet``).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import keras
 from keras import layers, ops
+from pydantic.dataclasses import dataclass
 
 from model.blocks import Upsample
+from model.fields import CHECKED, Side
 
 SLOPE = 0.1
 """Of the leaky ReLUs."""
@@ -22,11 +24,11 @@ STRIDES = (8, 16, 32)
 """Pixels between the places of each grid."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class FinderConfig:
     """The shape of the network."""
 
-    input_size: int = 640
+    input_size: Side = 640
     """Side in pixels of the squares at which it works best; any multiple of 32 will do."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of the backbone at strides 4, 8, 16, 32."""

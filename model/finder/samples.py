@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from annotator.evaluation.ground_truth import has_mask
-from annotator.geometry.letterbox import warp_photo
+from annotator.geometry.letterbox import warp, warp_photo
 from annotator.labels.people import Person
 from model.augmentation import Photometric, augment_pixels
 from model.canvas import OWNER, paint, photo_of
@@ -24,6 +24,8 @@ MIN_SIDE = 6.0
 """Longer side in pixels of a box from which a person counts; smaller ones are ignored."""
 MIN_VISIBLE = 0.35
 """Share of a box inside the sample from which a person counts; others are ignored."""
+MIN_UNCOVERED = 0.15
+"""Share of a box that is left, after others were pasted over its person, from which the person counts."""
 
 
 @checked_dataclass(frozen=True, config=CHECKED)
@@ -37,6 +39,7 @@ class FinderAugmentation:
     flip: Share = 0.5
     photometric: Photometric = "strong"
     copy_paste: CopyPaste = field(default_factory=CopyPaste)
+    """Occluders are only pasted where people are."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ def make_sample(
         labels += _show(record, tile, image, augmentation, rng, copy_paste_sources)
     image = augment_pixels(image, augmentation.photometric, rng)
     table = np.zeros((MAX_LABELS, 5), np.float32)
-    labels = sorted(labels, key=lambda row: (row[4] != IGNORED, (row[2] - row[0]) * (row[3] - row[1])))[::-1]
-    table[: len(labels)] = labels[:MAX_LABELS] if labels else np.zeros((0, 5))
+    labels = sorted(labels, key=lambda row: (row[2] - row[0]) * (row[3] - row[1]), reverse=True)
+    for index, row in enumerate(labels[:MAX_LABELS]):
+        table[index] = row
     return image, table
 
 
@@ -104,11 +108,13 @@ def _show(
 ) -> list[tuple[float, ...]]:
     """Draw a photo into a tile; returns its labels in pixels of the whole sample."""
     photo = photo_of(record)
-    rows = [(*_corners(a["bbox"]), IGNORED if _is_ignored(a) else PERSON) for a in record.annotations]
+    rows = [(*_corners(a["bbox"]), IGNORED if is_ignored(a) else PERSON) for a in record.annotations]
     if copy_paste_sources is not None and rng.random() < augmentation.copy_paste.share:
         canvas = paint(record, photo.shape[:2])
-        photo = compose(photo, canvas, copy_paste_sources, augmentation.copy_paste, rng)
-        rows = _visible(canvas.people, canvas.labels[..., OWNER], rows)
+        has_pixels = [has_mask(person) for person in canvas.people]
+        # Its share is drawn above: painting takes long, and most samples do without.
+        photo = compose(photo, canvas, copy_paste_sources, replace(augmentation.copy_paste, share=1.0), rng)
+        rows = _visible(canvas.people, canvas.labels[..., OWNER], rows, has_pixels)
     height, width = photo.shape[:2]
     low, high = np.log(augmentation.scale)
     scale = np.exp(rng.uniform(low, high)) * max(tile.width / width, tile.height / height)
@@ -122,7 +128,7 @@ def _show(
         matrix[0] = [-scale, 0, tile.width - x]
     part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
     inside = np.ones((height, width), np.uint8)
-    shown = cv2.warpAffine(inside, matrix, (tile.width, tile.height), flags=cv2.INTER_NEAREST) > 0
+    shown = warp(inside, matrix, (tile.width, tile.height), cv2.INTER_NEAREST) > 0
     part[shown] = warp_photo(photo, matrix, (tile.width, tile.height))[shown]
     if not record.complete:
         rows.append((0, 0, width, height, IGNORED))
@@ -134,22 +140,33 @@ def _corners(bbox: list[float]) -> tuple[float, float, float, float]:
     return x, y, x + w, y + h
 
 
-def _is_ignored(annotation: dict) -> bool:
+def is_ignored(annotation: dict) -> bool:
+    """Whether what is in an annotation's box is no single, well labelled person."""
     return bool(annotation.get("iscrowd") or annotation.get("flaw") or annotation.get("group"))
 
 
-def _visible(people: list[Person], owner: np.ndarray, rows: list) -> list[tuple[float, ...]]:
-    """The rows after people were pasted: the boxes of what is still to be seen of each mask."""
+def _visible(
+    people: list[Person], owner: np.ndarray, rows: list[tuple[float, ...]], has_pixels: list[bool]
+) -> list[tuple[float, ...]]:
+    """The rows after people were pasted: the boxes of what is still to be seen of each mask.
+
+    Args:
+        people: of the photo, then those who were pasted, all of whom have pixels of their own.
+        owner: (H, W) 1 + index into ``people``.
+        rows: of the photo's people.
+        has_pixels: which of them have pixels of their own.
+    """
+    rows = rows + [(*_corners(person.box), PERSON) for person in people[len(rows) :]]
+    has_pixels = has_pixels + [True] * (len(rows) - len(has_pixels))
     left = []
-    for index, person in enumerate(people):
-        row = rows[index] if index < len(rows) else (*_corners(person.box), PERSON)
-        if has_mask(person) or index >= len(rows):
-            x, y, w, h = cv2.boundingRect((owner == index + 1).view(np.uint8))
-            whole = (row[2] - row[0]) * (row[3] - row[1])
-            row = (x, y, x + w, y + h, row[4] if w * h > 0.15 * whole else IGNORED)
-            if not w:
-                continue
-        left.append(row)
+    for index, (row, has_own) in enumerate(zip(rows, has_pixels, strict=True)):
+        if not has_own:
+            left.append(row)
+            continue
+        x, y, w, h = cv2.boundingRect((owner == index + 1).view(np.uint8))
+        least = MIN_UNCOVERED * (row[2] - row[0]) * (row[3] - row[1])
+        if w > 0:
+            left.append((x, y, x + w, y + h, row[4] if w * h >= least else IGNORED))
     return left
 
 

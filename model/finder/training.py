@@ -1,12 +1,19 @@
-"""A training run of the person finder, in a folder of its own from which a killed run goes on."""
+"""A training run of the person finder.
+
+A run lives in one folder: ``config.json``, ``log.csv``, ``state.json`` and ``checkpoint.npz`` (from which a killed run
+resumes), and ``finder.npz``, the weights of the best epoch.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import field
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -22,19 +29,22 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from annotator.photos.atomic_files import whole_file
-from model.batches import shares_of
+from model.batches import errors_of, shares_of
 from model.copy_paste import CopyPasteSources
 from model.fields import CHECKED, Side
 from model.finder.evaluation import average_precision_of_boxes
 from model.finder.losses import finder_losses
-from model.finder.network import Finder, boxes_of, places
+from model.finder.network import Finder, FinderConfig, places
 from model.finder.samples import FinderAugmentation, make_sample
 from model.finder.weights import load_finder, save_finder
 from model.progress import Progress
+from model.schedule import LearningRate, cosine
 from model.sources import DataError, Record, Source, read_source
 
 COLUMNS = ("epoch", "learning_rate", "loss", "score", "box", "bins", "val_ap50")
 """Of the log."""
+WEIGHTS = "finder.npz"
+"""In a run's folder the weights of the best epoch."""
 TILES = 4
 """Photos of a mosaic."""
 
@@ -45,6 +55,8 @@ class FinderRunConfig:
 
     data: tuple[Source, ...] = ()
     validation: tuple[Source, ...] = ()
+    """What says which epoch is best; without any it is the last one."""
+    network: FinderConfig = field(default_factory=FinderConfig)
     start_weights: str | None = None
     """Weights (``.npz``) to go on from; null for a random start."""
     epochs: PositiveInt = 20
@@ -59,7 +71,7 @@ class FinderRunConfig:
     clipnorm: NonNegativeFloat = 10.0
     mean_momentum: PositiveFloat = 0.998
     """Of the running mean of the weights, which is what is kept (Polyak & Juditsky, 1992)."""
-    precision: str = "mixed_bfloat16"
+    precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
     """Keras's dtype policy: half the time of float32 on CPUs that multiply bfloat16."""
     augmentation: FinderAugmentation = field(default_factory=FinderAugmentation)
     copy_paste_sources: tuple[Source, ...] = ()
@@ -83,7 +95,8 @@ def read_finder_config(path: str | Path) -> FinderRunConfig:
         raise DataError(f"{path}: no such config") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
 
 
 class FinderBatches(keras.utils.PyDataset):
@@ -99,21 +112,26 @@ class FinderBatches(keras.utils.PyDataset):
         if shares.sum() <= 0:
             raise DataError("data: no images to train on")
         self.shares = shares / shares.sum()
+        self.error: Exception | None = None
+        """For :func:`model.batches.errors_of`."""
 
     def __len__(self) -> int:
         return self.config.steps
 
     def __getitem__(self, index: int):
+        try:
+            samples = [self._sample(index, number) for number in range(self.config.batch)]
+        except ValueError as error:
+            self.error = error
+            raise
+        return tuple(map(np.stack, zip(*samples, strict=True)))
+
+    def _sample(self, index: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         config = self.config
-        images, labels = [], []
-        for number in range(config.batch):
-            rng = np.random.default_rng((config.seed, self.epoch, index, number))
-            count = TILES if rng.random() < config.augmentation.mosaic else 1
-            records = [self._pick(rng) for _ in range(count)]
-            image, table = make_sample(records, config.size, config.augmentation, rng, self.pasted)
-            images.append(image)
-            labels.append(table)
-        return np.stack(images), np.stack(labels)
+        rng = np.random.default_rng((config.seed, self.epoch, index, number))
+        count = TILES if rng.random() < config.augmentation.mosaic else 1
+        records = [self._pick(rng) for _ in range(count)]
+        return make_sample(records, config.size, config.augmentation, rng, self.pasted)
 
     def _pick(self, rng: np.random.Generator) -> Record:
         records = self.data[rng.choice(len(self.data), p=self.shares)]
@@ -135,95 +153,120 @@ class FinderLearner(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         centres, strides = ops.convert_to_tensor(self.centres), ops.convert_to_tensor(self.strides)
-        terms = finder_losses(y, y_pred, centres, strides, boxes_of, self.finder.config.bins)
+        terms = finder_losses(y, y_pred, centres, strides, self.finder.config.bins)
         for tracker in self.trackers:
             tracker.update_state(terms[tracker.name])
         return sum(terms.values())
 
 
-def train_finder(
-    config: FinderRunConfig,
-    out: str | Path,
-    data: list[list[Record]] | None = None,
-    validation: list[Record] | None = None,
-) -> float:
-    """Train into a folder, or go on with the run that is there: ``config.json``, ``log.csv``, ``checkpoint.npz``, and
-    ``finder.npz``, the weights of the best epoch.
+class FinderRun:
+    """One training run in its folder; it goes on where it stopped.
 
     Args:
-        data, validation: the records of the config's sources, where they have been read already.
-
-    Returns:
-        The best average precision of the boxes at IoU 0.5 on the validation data.
+        data: the records of each of the config's ``data``, where they have been read already.
 
     Raises:
-        DataError: in config or data, naming file and field.
+        DataError: in config or data, naming file and field; or the folder holds a run with another config that has
+            finished an epoch already.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    data = data or [read_source(source) for source in config.data]
-    validation = validation or [record for source in config.validation for record in read_source(source)]
-    empty = [r for records in data for r in records if r.complete and not r.annotations]
-    sources = [read_source(source) for source in config.copy_paste_sources]
-    pasted = CopyPasteSources.from_records(sources, shares_of(config.copy_paste_sources, sources), empty)
-    progress = Progress(out, COLUMNS)
-    with whole_file(out / "config.json") as temporary:
-        temporary.write_text(config.to_json(), encoding="utf-8")
-    keras.utils.set_random_seed(config.seed)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.precision)
-    try:
-        finder = Finder()
-    finally:
-        keras.config.set_dtype_policy(before)
-    if config.start_weights:
-        load_finder(finder, config.start_weights)
-    learner = FinderLearner(finder, config.size)
-    optimizer = keras.optimizers.AdamW(
-        config.learning_rate,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clipnorm,
-        use_ema=True,
-        ema_momentum=config.mean_momentum,
-    )
-    learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-    optimizer.build(learner.trainable_variables)
-    if progress.begun:
-        progress.load(finder, optimizer)
-    for epoch in range(progress.state["epoch"], config.epochs):
+
+    def __init__(self, config: FinderRunConfig, out: str | Path, data: list[list[Record]] | None = None):
+        self.config, self.out = config, Path(out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.progress = Progress(self.out, COLUMNS)
+        written = self.out / "config.json"
+        begun = self.progress.begun and written.exists()
+        if begun and read_finder_config(written) != config:
+            raise DataError(f"{written}: this folder holds a run with another config; use another --out")
+        self.data = [read_source(source) for source in config.data] if data is None else data
+        if not any(self.data):
+            raise DataError("data: no images to train on")
+        self.validation = [record for source in config.validation for record in read_source(source)]
+        self.copy_paste_sources = self._copy_paste_sources()
+        if not begun:
+            with whole_file(written) as temporary:
+                temporary.write_text(config.to_json(), encoding="utf-8")
+
+    def _copy_paste_sources(self) -> CopyPasteSources:
+        given = self.config.copy_paste_sources
+        sources = [read_source(source) for source in given]
+        empty = [r for records in self.data for r in records if r.complete and not r.annotations]
+        return CopyPasteSources.from_records(sources, shares_of(given, sources), empty)
+
+    def epochs(self) -> Iterator[int]:
+        """Train; yields after each epoch how many are done.
+
+        Raises:
+            DataError: a photo or label that cannot be used.
+            FloatingPointError: the loss is not finite.
+            WeightsError: start weights that cannot be used.
+        """
+        config, progress = self.config, self.progress
+        done = progress.state["epoch"]
+        if done >= config.epochs:
+            return
+        finder = self._finder()
+        learner = FinderLearner(finder, config.size)
+        optimizer = keras.optimizers.AdamW(
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clipnorm,
+            use_ema=True,
+            ema_momentum=config.mean_momentum,
+            # Keras counts names in a process, but those in a checkpoint must not depend on it.
+            name="adam_w",
+        )
+        learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+        optimizer.build(learner.trainable_variables)
+        if progress.begun:
+            progress.load(finder, optimizer)
+        for epoch in range(done, config.epochs):
+            self._epoch(epoch, learner)
+            yield epoch + 1
+
+    def _finder(self) -> Finder:
+        """The network before the first epoch."""
+        keras.utils.set_random_seed(self.config.seed)
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.config.precision)
+        try:
+            finder = Finder(self.config.network)
+        finally:
+            keras.config.set_dtype_policy(before)
+        if self.config.start_weights:
+            load_finder(finder, self.config.start_weights)
+        return finder
+
+    def _epoch(self, epoch: int, learner: FinderLearner) -> None:
+        config, finder, progress = self.config, learner.finder, self.progress
         print(f"epoch {epoch + 1} of {config.epochs}", flush=True)
-        batches = FinderBatches(config, data, epoch, pasted)
-        schedule = _Cosine(config, epoch)
-        # At the end of `fit` the running mean becomes the weights.
-        fitted = learner.fit(batches, callbacks=[schedule], shuffle=False, verbose=2)
+        rate = partial(cosine, config.learning_rate, epochs=config.epochs)
+        with errors_of(FinderBatches(config, self.data, epoch, self.copy_paste_sources)) as batches:
+            # At the end of `fit` the running mean becomes the weights.
+            fitted = learner.fit(batches, callbacks=[LearningRate(rate, epoch)], shuffle=False, verbose=2)
         row = {name: float(values[-1]) for name, values in fitted.history.items()}
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"epoch {epoch + 1}: the loss is {row['loss']}")
-        row["val_ap50"] = average_precision_of_boxes(finder, validation) if validation else 0.0
-        print(f"AP50 {row['val_ap50']:.4f}", flush=True)
         best = progress.state["best"]
-        improved = best is None or row["val_ap50"] > best or not validation
+        if self.validation:
+            row["val_ap50"] = average_precision_of_boxes(finder, self.validation)
+            print(f"AP50 {row['val_ap50']:.4f}", flush=True)
+        value = row.get("val_ap50", 0.0)
+        improved = best is None or value > best or not self.validation
         if improved:
-            save_finder(finder, out / "finder.npz")
-        progress.log(1, epoch + 1, schedule.rate(1.0), row)
-        changes = {"best": row["val_ap50"], "best_epoch": epoch + 1} if improved else {}
-        progress.save(finder, optimizer, epoch=epoch + 1, **changes)
-    return progress.state["best"]
+            save_finder(finder, self.out / WEIGHTS)
+        progress.log(1, epoch + 1, rate(epoch + 1), row)
+        changes = {"best": value, "best_epoch": epoch + 1} if improved else {}
+        progress.save(finder, learner.optimizer, epoch=epoch + 1, **changes)
 
 
-class _Cosine(keras.callbacks.Callback):
-    """Sets the learning rate before every batch."""
+def train_finder(config: FinderRunConfig, out: str | Path) -> float | None:
+    """Train into a folder, or go on with the run that is there; see :class:`FinderRun`.
 
-    def __init__(self, config: FinderRunConfig, epoch: int):
-        super().__init__()
-        self.config, self.epoch = config, epoch
-
-    def rate(self, share: float) -> float:
-        """After a share of the epoch."""
-        progress = self.epoch + share
-        warm = min(1.0, (progress + 0.01) / 0.5)
-        fall = 0.5 * (1 + math.cos(math.pi * progress / self.config.epochs))
-        return self.config.learning_rate * warm * (0.01 + 0.99 * fall)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.optimizer.learning_rate = self.rate(batch / self.params["steps"])
+    Returns:
+        The best average precision of the boxes at IoU 0.5 on the validation data; ``None`` without any.
+    """
+    run = FinderRun(config, out)
+    for _ in run.epochs():
+        pass
+    return run.progress.state["best"] if run.validation else None

@@ -30,8 +30,11 @@ def load_finder(finder: Finder, path: str | Path) -> None:
     arrays, config = _read(path)
     if config != finder.config:
         raise WeightsError(f"{path}: made for another shape of the finder")
-    for variable in finder.variables:
-        variable.assign(arrays[variable.path].astype("float32"))
+    try:
+        for variable in finder.variables:
+            variable.assign(arrays[variable.path].astype("float32"))
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{path}: not all weights of a finder: {error}") from None
 
 
 def open_finder(path: str | Path) -> Finder:
@@ -40,9 +43,27 @@ def open_finder(path: str | Path) -> Finder:
     Raises:
         WeightsError: the file is missing or broken.
     """
-    finder = Finder(_read(path)[1])
+    finder = Finder(finder_config_of(path))
     load_finder(finder, path)
     return finder
+
+
+def is_finder(path: str | Path) -> bool:
+    """Whether a file holds the weights of a finder, whole or not."""
+    try:
+        with np.load(path) as file:
+            return "finder" in json.loads(str(file[CONFIG_KEY]))
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile):
+        return False
+
+
+def finder_config_of(path: str | Path) -> FinderConfig:
+    """The shape of the network of a weights file, which is not built.
+
+    Raises:
+        WeightsError: the file is missing or broken.
+    """
+    return _read(path)[1]
 
 
 def _read(path: str | Path) -> tuple[dict[str, np.ndarray], FinderConfig]:
