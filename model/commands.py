@@ -1,4 +1,4 @@
-"""The commands ``train`` and ``export``. Keras is imported only when one of them runs."""
+"""The commands ``train``, ``train-finder`` and ``export``. Keras is imported only when one of them runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def add_commands(commands) -> None:
-    """Register both at argparse's ``add_subparsers()`` object."""
+    """Register them at argparse's ``add_subparsers()`` object."""
     train = commands.add_parser(
         "train",
         help="train the cascade in three stages",
@@ -36,17 +36,30 @@ def add_commands(commands) -> None:
     train.add_argument("--batch", type=int, help="samples per batch")
     train.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
     train.add_argument("--seed", type=int)
-    train.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), help="default: KERAS_BACKEND or tensorflow"
-    )
-    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    _add_run(train)
     train.set_defaults(run=run_train)
+
+    finder = commands.add_parser(
+        "train-finder",
+        help="train the person finder",
+        description="Train the person finder on COCO files, or go on with a run that was stopped. Only boxes are learnt; "
+        "masks are needed to copy and paste people.",
+    )
+    finder.add_argument("--config", type=Path, required=True, help="run configuration (JSON)")
+    finder.add_argument(
+        "--start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="finder's weights (.npz) to go on from; default: the config's",
+    )
+    _add_run(finder)
+    finder.set_defaults(run=run_train_finder)
 
     export = commands.add_parser(
         "export",
         help="write a trained run as one ONNX file",
-        description="Write the last stage's weights as ONNX, decoding and description inside, and check the "
-        "file against Keras on real images. Fails, and writes nothing, if they disagree.",
+        description="Write a cascade's or a finder's weights as ONNX, decoding and description inside, and check "
+        "the file against Keras on real images. Fails, and writes nothing, if they disagree.",
     )
     export.add_argument(
         "run_folder", type=Path, metavar="RUN", help="folder of a run, or a weights file (.npz)"
@@ -56,7 +69,7 @@ def add_commands(commands) -> None:
         "--photos", type=Path, help="folder of photos for the check; default: the example images"
     )
     export.add_argument(
-        "--size", type=int, help="side of the graph's input, a multiple of 32; default: the preset's"
+        "--size", type=int, help="side of the graph's input, a multiple of 32; default: the network's"
     )
     export.add_argument("--model-id", help="name under which its labels are known; default: the run's folder")
     export.add_argument("--license", default="", help="licence of the weights, for the file's description")
@@ -67,6 +80,13 @@ def add_commands(commands) -> None:
     )
     export.add_argument("--raw", action="store_true", help="undecoded maps, for evaluation")
     export.set_defaults(run=run_export, stopped="nothing was changed")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), help="default: KERAS_BACKEND or tensorflow"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
 
 
 def prepare_keras(backend: str | None = None) -> None:
@@ -107,6 +127,19 @@ def run_train(arguments: argparse.Namespace) -> int:
     train(config_from_dict(given | changes | {"stages": stages}), arguments.out)
     print((arguments.out / "report.md").read_text(encoding="utf-8"))
     print(f"weights: {arguments.out / 'stage3.npz'}")
+    return 0
+
+
+def run_train_finder(arguments: argparse.Namespace) -> int:
+    prepare_keras(arguments.backend)
+    from model.finder.training import WEIGHTS, read_finder_config, train_finder
+
+    config = read_finder_config(arguments.config)
+    if arguments.start:
+        config = dataclasses.replace(config, start_weights=str(arguments.start))
+    best = train_finder(config, arguments.out)
+    measured = "" if best is None else f" (AP50 of the boxes: {best:.3f})"
+    print(f"weights: {arguments.out / WEIGHTS}{measured}")
     return 0
 
 
@@ -153,30 +186,44 @@ def run_export(arguments: argparse.Namespace) -> int:
     from annotator.examples import EXAMPLES
     from annotator.photos.finding import find_photos
     from model.export import ExportError, export_onnx, read_images
+    from model.finder.export import export_finder
+    from model.finder.weights import is_finder, open_finder
     from model.weights import open_cascade
 
     if arguments.size is not None and (arguments.size < 32 or arguments.size % 32):
         raise ExportError(f"--size must be a multiple of 32, not {arguments.size}")
-    folder = arguments.run_folder
-    weights = folder if folder.is_file() else folder / "stage3.npz"
-    cascade = open_cascade(weights)
+    weights = _weights_in(arguments.run_folder)
+    finds = is_finder(weights)
+    if finds and (arguments.raw or arguments.fp16):
+        raise ExportError(f"{weights}: a finder has no {'--raw' if arguments.raw else '--fp16'}")
+    network = open_finder(weights) if finds else open_cascade(weights)
     photos = find_photos(arguments.photos or EXAMPLES)[:16]
     if not photos:
         raise ExportError(f"{arguments.photos}: no photos for the check")
     # The run's report measures its last weights, not others that lie beside them, such as a mean.
     report = weights.parent / "report.json" if weights.name == "stage3.npz" else None
     precision = "float16" if arguments.fp16 else "float16-weights" if arguments.fp16_weights else "float32"
-    parity = export_onnx(
-        cascade,
+    parity = (export_finder if finds else export_onnx)(
+        network,
         arguments.onnx,
-        read_images(photos, arguments.size or cascade.config.input_size),
+        read_images(photos, arguments.size or network.config.input_size),
         model_id=arguments.model_id or weights.resolve().parent.name,
         report=report.read_bytes() if report and report.is_file() else b"",
         weights_license=arguments.license,
         precision=precision,
-        raw=arguments.raw,
+        **({} if finds else {"raw": arguments.raw}),
     )
     if parity:
         print(f"Keras and ONNX Runtime on {len(photos)} photos:\n{parity.table()}")
     print(f"wrote {arguments.onnx} ({arguments.onnx.stat().st_size / 1e6:.1f} MB, {precision})")
     return 0
+
+
+def _weights_in(run: Path) -> Path:
+    """The weights file that a run of ``train`` or ``train-finder`` leaves in its folder, or the file itself."""
+    from model.finder.training import WEIGHTS
+
+    of_finder, of_cascade = run / WEIGHTS, run / "stage3.npz"
+    if run.is_file():
+        return run
+    return of_finder if of_finder.is_file() and not of_cascade.is_file() else of_cascade

@@ -16,6 +16,8 @@ from annotator.inference.finder import Finder
 from annotator.inference.network import Network
 from annotator.inference.settings import QUALITIES
 from model.cascade import Cascade
+from model.finder.network import Finder
+from model.finder.weights import open_finder
 from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source
@@ -152,6 +154,60 @@ def test_convert_movenet_refuses_other_files(tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert "not MoveNet Lightning" in error
     assert "Traceback" not in error
+
+
+def nanodet_like(finder: Finder, folder: Path) -> Path:
+    """Write a finder as the npm package has NanoDet-g: float16, blue first, 80 classes, whole numbers between."""
+    config = finder.config
+    names = ["stem"]
+    for stride, repeats in zip((4, 8, 16, 32), config.repeats, strict=True):
+        pairs = [f"{i}{part}" for i in range(repeats) for part in "ab"]
+        names += [f"block{stride}_{part}" for part in ("in", *pairs, "out")]
+    names += [f"lateral{stride}" for stride in (8, 16, 32)]
+    names += [f"{part}{stride}" for stride in (8, 16, 32) for part in ("head", "found")]
+    weights = [{"name": "unknown_0", "shape": [2], "dtype": "int32"}]
+    data = np.arange(2, dtype=np.int32).tobytes()
+    for number, name in enumerate(names):
+        kernel, bias = finder.get_layer(name).get_weights()
+        if name == "stem":
+            kernel = kernel[:, :, ::-1]
+        if name.startswith("found"):
+            others = [np.ones((*array.shape[:-1], 79)) for array in (kernel, bias)]
+            kernel, bias = (
+                np.concatenate([array[..., :1], more, array[..., 1:]], axis=-1)
+                for array, more in zip((kernel, bias), others, strict=True)
+            )
+        # Numbers have gaps, and 10 comes after 9.
+        for title, array in ((f"split_{3 * number + 1}", kernel), (f"unknown_{3 * number + 2}", bias)):
+            quantization = {"dtype": "float16", "original_dtype": "float32"}
+            entry = {"name": f"PartitionedCall/{title}", "shape": list(array.shape), "dtype": "float32"}
+            weights.append({**entry, "quantization": quantization})
+            data += array.astype(np.float16).tobytes()
+    (folder / "nanodet.bin").write_bytes(data)
+    manifest = folder / "nanodet.json"
+    manifest.write_text(json.dumps({"weightsManifest": [{"paths": ["nanodet.bin"], "weights": weights}]}))
+    return manifest
+
+
+def test_convert_nanodet_keeps_the_function(tmp_path):
+    keras.utils.set_random_seed(0)
+    nanodet = Finder()
+    out = tmp_path / "nanodet.npz"
+    result = run("convert-nanodet", nanodet_like(nanodet, tmp_path), out)
+    assert result.returncode == 0, result.stderr[-2000:]
+    image = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3)).astype("float32")
+    expected, actual = (np.array(net(image)) for net in (nanodet, open_finder(out)))
+    assert np.ptp(expected) > 1e-3
+    np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
+
+
+def test_convert_nanodet_refuses_other_files(tmp_path, monkeypatch, capsys):
+    (tmp_path / "n.json").write_text('{"weightsManifest": []}')
+    assert call(monkeypatch, "convert-nanodet", tmp_path / "n.json", tmp_path / "o.npz") == 1
+    error = capsys.readouterr().err
+    assert "n.json: not NanoDet-g" in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "o.npz").exists()
 
 
 def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path, monkeypatch, capsys):

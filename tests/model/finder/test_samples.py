@@ -109,6 +109,7 @@ def test_a_mosaic_has_the_people_of_all_its_photos(tmp_path, seed):
     marked = np.zeros((SIZE, SIZE), bool)
     for x0, y0, x1, y1 in np.rint(labels[:, :4]).astype(int):
         marked[y0:y1, x0:x1] = True
+    assert len(drawn_boxes(image)) <= len(labels)
     difference = (marked != is_person(image)).astype(np.uint8)
     # But for their rims.
     assert not cv2.erode(difference, np.ones((3, 3))).any()
