@@ -14,7 +14,7 @@ from annotator.runs.dataset_import import import_labels
 
 from .model.conftest import write_source
 
-SHORT = FineTuning(epochs=2, steps=1, size=64)
+SHORT = FineTuning(epochs=2, steps=1, size=64, finder_epochs=1)
 
 
 @dataclass
@@ -66,7 +66,7 @@ def approve(samples) -> None:
 
 @pytest.fixture(scope="session")
 def old_model(tmp_path_factory) -> Path:
-    """An ONNX file of a tiny network that has learnt nothing; its weights are beside it."""
+    """An ONNX file of a tiny network that has learnt nothing, as its finder beside it; so are the weights of both."""
     from model.commands import prepare_keras
 
     prepare_keras("tensorflow")
@@ -74,7 +74,11 @@ def old_model(tmp_path_factory) -> Path:
 
     from model.cascade import Cascade
     from model.export import export_onnx
+    from model.finder.export import export_finder
+    from model.finder.network import Finder
+    from model.finder.weights import save_finder
     from model.weights import save_weights
+    from tests.model.finder.tiny import TINY
     from tests.model.tiny import tiny_network
 
     keras.utils.set_random_seed(0)
@@ -82,6 +86,11 @@ def old_model(tmp_path_factory) -> Path:
     save_weights(cascade, path.with_suffix(".npz"))
     photos = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
     export_onnx(cascade, path, photos, model_id="tiny-1")
+    finder = Finder(TINY)
+    save_finder(finder, path.with_name("finder.npz"))
+    export_finder(
+        finder, path.with_name("finder.onnx"), photos, model_id="tiny-finder", weights_license="Apache-2.0"
+    )
     return path
 
 
@@ -102,8 +111,8 @@ def retraining_run(reviewed, old_model, tmp_path_factory) -> RetrainingRun:
     rest = iter(again)
     assert next(rest) == 2
     kept.keep(2)
-    assert list(rest) == [3, 4, 5]
-    assert len(again) == 5
+    assert list(rest) == [3, 4, 5, 6]
+    assert len(again) == 6
     return kept
 
 

@@ -12,8 +12,8 @@ def add_command(commands) -> None:
     parser = commands.add_parser(
         "retrain",
         help="fine-tune a model on what people corrected",
-        description="Fine-tune a model on the edited and approved people of a FiftyOne dataset, export it under a "
-        "new id, and compare it with the old one on photos that were held out. A run that was stopped goes on "
+        description="Fine-tune a model and its person finder on the edited and approved people of a FiftyOne dataset, export it under a "
+        "new id, and compare them with the old ones on photos that were held out. A run that was stopped goes on "
         "where it was. The old model and all labels stay as they are, unless --relabel asks for more.",
     )
     parser.add_argument("dataset", help="name of the FiftyOne dataset")
@@ -30,6 +30,7 @@ def add_command(commands) -> None:
         "--held-out", type=float, help="share of the corrected photos kept for the comparison"
     )
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--finder-epochs", type=int, help="of the person finder")
     parser.add_argument("--steps", type=int, help="batches per epoch")
     parser.add_argument("--batch", type=int, help="samples per batch")
     parser.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
@@ -48,7 +49,17 @@ def run(arguments: argparse.Namespace) -> int:
     from annotator.retraining.fine_tuning import FineTuning, Retraining
 
     dataset = load_dataset(arguments.dataset)
-    names = ("epochs", "steps", "batch", "size", "learning_rate", "share", "base", "held_out")
+    names = (
+        "epochs",
+        "finder_epochs",
+        "steps",
+        "batch",
+        "size",
+        "learning_rate",
+        "share",
+        "base",
+        "held_out",
+    )
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     outcome = Retraining(
         dataset,

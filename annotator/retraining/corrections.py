@@ -72,8 +72,9 @@ def write_corrections(
 
     Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
     (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
-    An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
-    not ``complete``: neither these people nor the surroundings of the others count there. The folder appears, whole, at the end.
+An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
+    not ``complete``: neither these people nor the surroundings of the others count there. Photos without people on which a
+    reviewer has seen that nobody is there go to ``train``. The folder appears, whole, at the end.
 
     Args:
         samples: with people of that prefix; which of their labels a view shows is of no account.
@@ -96,12 +97,13 @@ def write_corrections(
             f"{dataset.name!r}: retraining takes at least {MIN_PHOTOS} photos with people who were "
             f"edited or approved; there are {len(keys)}"
         )
+    train, *others = _split(dataset, keys, held_out)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
         subsets = [
             _write_subset(dataset.select(part), fields, partial / name)
-            for name, part in zip(SUBSETS, _split(dataset, keys, held_out), strict=True)
+            for name, part in zip(SUBSETS, (train + _seen_empty(samples, fields), *others), strict=True)
         ]
         _write_by_humans(partial / SUBSETS[-1])
         described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]
@@ -170,6 +172,13 @@ def _edited_elsewhere(samples: Samples, fields: Fields, reviewed: list[str]) -> 
         for sample in rest.iter_samples()
         if any(labels.state in REVIEWED for labels in find_labels(sample, fields)[0])
     ]
+
+
+def _seen_empty(samples: Samples, fields: Fields) -> list[str]:
+    """Ids of the samples without people on which a reviewer has seen that nobody is there."""
+    rows = _labelled(samples, fields).exists(f"{fields.source}.nobody")
+    counts = rows.values(["id", f"{fields.people}.detections.review"])
+    return [key for key, states in zip(*counts, strict=True) if not states]
 
 
 def _labelled(samples: Samples, fields: Fields) -> fo.DatasetView:

@@ -1,10 +1,10 @@
-"""Retraining: fine-tune a model on corrections, export it under a new id, and compare it with the old one.
+"""Retraining: fine-tune a model and its person finder on corrections, export them, and compare them with the old ones.
 
 Everything lies in one folder:
 
 - ``train/``, ``validation/``, ``held_out/`` and ``corrections.json``: see :mod:`annotator.retraining.corrections`,
-- ``run/``: the training, with its plots,
-- ``model.onnx`` and ``model.npz``: the new model and its weights,
+- ``run/`` and ``finder/``: the trainings of both, the first with plots,
+- ``model.onnx``, ``model.npz``, ``finder.onnx`` and ``finder.npz``: the new model and finder, and their weights,
 - ``report.json``, ``report-by-humans.json`` and ``report.md``: see :mod:`annotator.retraining.comparison`.
 
 The old model stays as it is; labels change only when somebody annotates with the new one.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields
+from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
@@ -30,8 +31,7 @@ from model.pretrained import weights_of
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
     from annotator.runs.dataset_run import Summary
-    from model.config import RunConfig
-    from model.sources import Record
+    from model.finder.training import FinderRun
     from model.training import Run
 
 
@@ -56,9 +56,11 @@ class FineTuning:
     """Config of a training run, whose data are the rest."""
     held_out: float = 0.2
     """Share of the corrected photos that only serve for the comparison."""
+    finder_epochs: int = 2
+    """Epochs of the person finder, which learns from the boxes of the same data, see :mod:`model.finder.fine_tuning`."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "steps", "batch"):
+        for name in ("epochs", "steps", "batch", "finder_epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
         for name in ("share", "held_out"):
@@ -100,6 +102,9 @@ class Outcome:
 class Retraining:
     """A retraining in a folder.
 
+    The finder is the one that goes with the model, see :func:`annotator.inference.finder.finder_beside`. It learns where
+    people are that it missed, and that nobody is where people were deleted, in photos whose people are all reviewed.
+
     The constructor checks its arguments and writes nothing. Iterating does the work, and yields how many of
     ``len(self)`` steps are done; :meth:`run` does all of it. A failure before the first epoch leaves no trace. A run
     that was stopped later goes on in the same folder, with the corrections it began with; one that is finished has
@@ -140,6 +145,8 @@ class Retraining:
         self.weights = Path(weights) if weights else find_weights(Path(model))
         if not self.weights.is_file():
             raise ValueError(f"{self.weights}: no such weights")
+        self.finder = Finder(finder_beside(self.old.path))
+        self.finder_weights = find_weights(self.finder.path)
         self.model_id = model_id or f"{self.old.info.model_id}+{self.out.name}"
         if self.model_id == self.old.info.model_id:
             raise ValueError(f"model id {self.model_id!r} is the old model's: choose another")
@@ -154,8 +161,12 @@ class Retraining:
         return Progress(self.out)
 
     def __len__(self) -> int:
-        """Epochs, the export, two evaluations, and the photos to annotate again."""
-        return self.plan.epochs + 3 + self.relabel * len(self.samples)
+        """Epochs of the model and of its finder, the export, two evaluations, and the photos to annotate again."""
+        return self._epochs + 3 + self.relabel * len(self.samples)
+
+    @property
+    def _epochs(self) -> int:
+        return self.plan.epochs + self.plan.finder_epochs
 
     def run(self, progress: Callable[[int], None] | None = None) -> Outcome:
         """Do all of it; ``progress`` is called with the number of steps done after each."""
@@ -166,75 +177,90 @@ class Retraining:
 
     def describe(self, done: int) -> str:
         """What the last of so many steps was; of an epoch with its losses."""
-        epochs = self.plan.epochs
-        if done > epochs + 3:
-            return f"{done - epochs - 3} of {len(self.samples)} photos labelled again"
-        if done > epochs:
-            return ("exported", "old model measured", "both models measured")[done - epochs - 1]
+        after = done - self._epochs
+        if after > 3:
+            return f"{after - 3} of {len(self.samples)} photos labelled again"
+        if after > 0:
+            return ("exported", "old model measured", "both models measured")[after - 1]
+        if done > self.plan.epochs:
+            row = self.progress.finder_losses[-1]
+            epoch = f"finder, epoch {done - self.plan.epochs} of {self.plan.finder_epochs}"
+            return f"{epoch}: loss {row['loss']:.3f}, validation AP50 {row['val_ap50']:.3f}"
         losses = self.progress.losses[-1]
-        return f"epoch {done} of {epochs}: loss {losses['loss']:.3f}, validation {losses['val_loss']:.3f}"
+        return f"epoch {done} of {self.plan.epochs}: loss {losses['loss']:.3f}, validation {losses['val_loss']:.3f}"
 
     def __iter__(self) -> Iterator[int]:
         if self.progress.finished:
             remember_run(self.samples._dataset, self.out)
             self.outcome = self._outcome(read_corrections(self.out), Comparison.read(self.out))
-            yield self.plan.epochs + 3
+            yield self._epochs + 3
         else:
             yield from self._retrain()
         if self.relabel:
             yield from self._relabel()
 
     def _retrain(self) -> Iterator[int]:
-        training, subsets = self._begin()
+        training, of_finder, subsets = self._begin()
         remember_run(self.samples._dataset, self.out)
         yield from training.epochs()
+        for epoch in of_finder.epochs():
+            yield self.plan.epochs + epoch
         outcome = self._outcome(subsets, Comparison())
         self._export(outcome)
-        yield self.plan.epochs + 1
-        for done, network in enumerate((self.old, Network(outcome.model)), self.plan.epochs + 2):
+        yield self._epochs + 1
+        for done, network in enumerate((self.old, Network(outcome.model)), self._epochs + 2):
             outcome.comparison.measure(network, outcome.held_out)
             yield done
         self._write_report(outcome)
         self.outcome = outcome
 
-    def _begin(self) -> tuple[Run, tuple[Subset, Subset, Subset]]:
-        """The training and its data; if that fails, nothing that was written for it stays."""
+    def _begin(self) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
+        """The trainings of model and finder, and their data; if that fails, nothing that was written for it stays."""
         from model.commands import prepare_keras
 
         prepare_keras("tensorflow")
-        from model.training import Run
 
         begun = self.progress.begun
         if not begun:
             write_corrections(self.samples, self.out, self.prefix, self.plan.held_out)
         try:
             subsets = read_corrections(self.out)
-            config, records = self._config(*subsets[:2])
-            return Run(config, self.out / "run", records), subsets
+            return *self._runs(*subsets[:2]), subsets
         except BaseException:
             if not begun:
                 shutil.rmtree(self.out)
             raise
 
-    def _config(self, trained_on: Subset, validation: Subset) -> tuple[RunConfig, list[list[Record]]]:
-        """How to train, and the records of its data."""
+    def _runs(self, trained_on: Subset, validation: Subset) -> tuple[Run, FinderRun]:
+        """The trainings of model and finder, on the same data."""
+        from model.finder.fine_tuning import finder_fine_tuning_config
+        from model.finder.training import FinderRun
         from model.fine_tuning import fine_tuning_config
+        from model.training import Run
 
         plan = asdict(self.plan)
-        del plan["held_out"]
-        return fine_tuning_config(self.weights, trained_on.folder, validation.folder, **plan)
+        del plan["held_out"], plan["finder_epochs"]
+        config, records = fine_tuning_config(self.weights, trained_on.folder, validation.folder, **plan)
+        of_finder = finder_fine_tuning_config(self.finder_weights, config, self.plan.finder_epochs)
+        return Run(config, self.out / "run", records), FinderRun(of_finder, self.out / "finder", records)
 
     def _export(self, outcome: Outcome) -> None:
+        from model.finder.fine_tuning import export_fine_tuned_finder
         from model.fine_tuning import export_fine_tuned
 
-        export_fine_tuned(
-            self.out / "run",
-            outcome.model,
-            find_photos(outcome.trained_on.folder / "images"),
-            side=self.old.side,
-            model_id=self.model_id,
-            weights_license=self.old.info.license,
-        )
+        photos = find_photos(outcome.trained_on.folder / "images")
+        for export, run, name, old in (
+            (export_fine_tuned_finder, "finder", self.finder.path.name, self.finder),
+            (export_fine_tuned, "run", outcome.model.name, self.old),
+        ):
+            export(
+                self.out / run,
+                self.out / name,
+                photos,
+                side=old.side,
+                model_id=self.model_id,
+                weights_license=old.info.license,
+            )
 
     def _outcome(self, subsets: tuple[Subset, Subset, Subset], comparison: Comparison) -> Outcome:
         return Outcome(self.out / "model.onnx", self.model_id, *subsets, comparison)
@@ -251,7 +277,7 @@ class Retraining:
 
         run = Annotation(self.samples, self.outcome.model, prefix=self.prefix, overwrite="replace")
         for done in run:
-            yield self.plan.epochs + 3 + done
+            yield self._epochs + 3 + done
         self.outcome.relabelled = run.summary
 
 

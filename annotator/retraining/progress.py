@@ -53,12 +53,12 @@ class Progress:
     @property
     def losses(self) -> list[dict[str, float]]:
         """The columns of the training's log, ``loss`` and ``val_loss`` among them, of each epoch that is done."""
-        if not self._log.is_file():
-            return []
-        with self._log.open(newline="", encoding="utf-8") as file:
-            return [
-                {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
-            ]
+        return _read_log(self._log)
+
+    @property
+    def finder_losses(self) -> list[dict[str, float]]:
+        """The same of the finder's training, ``loss`` and ``val_ap50`` among them."""
+        return _read_log(self.folder / "finder" / "log.csv")
 
     @property
     def curves(self) -> dict[str, list[float]]:
@@ -85,6 +85,13 @@ class Progress:
     @property
     def _log(self) -> Path:
         return self.folder / "run" / "log.csv"
+
+
+def _read_log(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def last_run(dataset: fo.Dataset) -> Progress | None:

@@ -35,8 +35,8 @@ def painted(record: Record):
     return paint(record, SIZE[::-1])
 
 
-def add(dataset, folder, *states: str, **changes):
-    """Add a photo with one person per state, 40 pixels apart; returns the sample."""
+def add(dataset, folder, *states: str, by_hand: int = 0, **changes):
+    """Add a photo with one person per state, and so many whom a human added, 40 pixels apart; returns the sample."""
     import fiftyone as fo
 
     path = folder / f"{len(dataset)}.png"
@@ -44,10 +44,9 @@ def add(dataset, folder, *states: str, **changes):
     sample = fo.Sample(filepath=str(path))
     dataset.add_sample(sample)
     declare_fields(dataset, FIELDS)
-    people = [
-        figure_at(5 + 40 * i, 10, provenance=Provenance("lite", "", state, ""), **changes)
-        for i, state in enumerate(states)
-    ]
+    made = [Provenance("lite", "", state, "") for state in states]
+    made += [Provenance("", "", "edited", "me", edited=True)] * by_hand
+    people = [figure_at(5 + 40 * i, 10, provenance=one, **changes) for i, one in enumerate(made)]
     replace_predictions(sample, People(SIZE, people), FIELDS, folder / "maps")
     sample.save()
     return sample
@@ -107,6 +106,39 @@ def test_a_photo_is_complete_once_nobody_may_be_missing(dataset, tmp_path):
         image["file_name"]: image.get("complete", True) for part in parts for image in read(part)["images"]
     }
     assert complete == {f"{sample.id}.png": sample is samples[0] for sample in samples}
+
+
+def test_the_finder_learns_who_was_added_and_that_nobody_is_where_people_were_deleted(dataset, tmp_path):
+    """Where all are reviewed; where some are not, it learns nothing about the rest."""
+    import fiftyone as fo
+
+    from model.finder.losses import IGNORED, PERSON
+    from model.finder.samples import FinderAugmentation, make_sample
+
+    whole = add(dataset, tmp_path, "approved", by_hand=1)
+    mixed = add(dataset, tmp_path, "approved", "predicted", by_hand=1)
+    added = add(dataset, tmp_path, by_hand=1)
+    deleted = add(dataset, tmp_path, "approved", "predicted")
+    deleted[FIELDS.people] = fo.Detections(detections=deleted[FIELDS.people].detections[:1])
+    deleted.save()
+    empty = add(dataset, tmp_path)
+    empty[FIELDS.source] = {"nobody": {"author": "me", "time": ""}}
+    empty.save()
+    unseen = add(dataset, tmp_path)
+    parts = write_corrections(dataset, tmp_path / "out")
+    assert sum(part.by_humans for part in parts) == 3
+    records = {key: record for part in parts for key, record in records_of(part).items()}
+    assert empty.id in records_of(parts[0])
+    assert unseen.id not in records
+    plain, kinds = FinderAugmentation(mosaic=0, scale=(1, 1), flip=0), {}
+    for key, record in records.items():
+        _, labels = make_sample([record], max(SIZE), plain, np.random.default_rng(0))
+        kinds[key] = [int(kind) for kind in labels[:, 4] if kind]
+    assert kinds[whole.id] == [PERSON] * 2
+    assert kinds[added.id] == kinds[deleted.id] == [PERSON]
+    assert kinds[empty.id] == []
+    # The whole of the photo is ignored, and who was not reviewed.
+    assert sorted(kinds[mixed.id]) == [IGNORED] * 2 + [PERSON] * 2
 
 
 def test_training_reads_every_pixel_as_it_was_corrected(dataset, tmp_path):

@@ -5,11 +5,13 @@ import json
 from copy import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from annotator.cli import main
 from annotator.dataset.fields import FieldError
 from annotator.examples import EXAMPLES
+from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
@@ -28,6 +30,24 @@ def test_a_new_model_beside_the_old_one(retrained, old_model):
     assert outcome.model.with_suffix(".npz").is_file()
 
 
+def test_a_new_finder_beside_the_new_model(retrained, old_model):
+    from model.finder.weights import open_finder
+
+    old, new = (Finder(finder_beside(model)) for model in (old_model, retrained.outcome.model))
+    assert new.path == retrained.out / "finder.onnx"
+    assert (new.info.model_id, new.side) == (retrained.model_id, old.side)
+    assert new.info.license == old.info.license == "Apache-2.0"
+    weights = [open_finder(finder.path.with_suffix(".npz")) for finder in (old, new)]
+    changes = [
+        np.abs(np.array(a) - np.array(b)).max() for a, b in zip(*(w.variables for w in weights), strict=True)
+    ]
+    assert 0 < max(changes) < 1e-3
+
+
+def test_the_report_says_what_both_find(retrained):
+    assert "| people found at mask IoU 0.5 |" in retrained.outcome.to_markdown()
+
+
 def test_it_goes_on_with_the_corrections_it_began_with(retrained):
     outcome = retrained.outcome
     assert outcome.trained_on.photos + outcome.validation.photos + outcome.held_out.photos == 6
@@ -37,11 +57,13 @@ def test_it_goes_on_with_the_corrections_it_began_with(retrained):
 
 
 def test_it_says_how_far_it_is(retrained):
-    first, *others = (retrained.describe(done) for done in range(2, len(retrained) + 1))
+    first, second, *others = (retrained.describe(done) for done in range(2, len(retrained) + 1))
     last = retrained.progress.losses[-1]
     assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, validation {last['val_loss']:.3f}"
+    last = retrained.progress.finder_losses[-1]
+    assert second == f"finder, epoch 1 of 1: loss {last['loss']:.3f}, validation AP50 {last['val_ap50']:.3f}"
     assert others == ["exported", "old model measured", "both models measured"]
-    assert retrained.describe(7) == f"2 of {len(retrained.samples)} photos labelled again"
+    assert retrained.describe(8) == f"2 of {len(retrained.samples)} photos labelled again"
 
 
 def test_both_models_are_compared_on_the_same_people(retrained):
@@ -80,6 +102,7 @@ def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_pat
 def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
     again = Retraining(reviewed, tmp_path / "x", model=retrained.outcome.model, plan=SHORT)
     assert again.weights == retrained.outcome.model.with_suffix(".npz")
+    assert again.finder_weights == retrained.out / "finder.npz"
     assert again.model_id.endswith("+spring+x")
 
 
@@ -94,7 +117,18 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old
     old = {person.id for person in photo.dp_people.detections}
     corrected = {d.id for row in reviewed[:-1].values("dp_people.detections") for d in row}
     files = {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()}
-    short = ["--epochs", "2", "--steps", "1", "--size", "64", "--model", str(old_model)]
+    short = [
+        "--epochs",
+        "2",
+        "--finder-epochs",
+        "1",
+        "--steps",
+        "1",
+        "--size",
+        "64",
+        "--model",
+        str(old_model),
+    ]
     assert main(["retrain", reviewed.name, "--out", str(retrained.out), *short, "--relabel"]) == 0
     assert {path: path.stat().st_mtime_ns for path in retrained.out.iterdir()} == files
     photo.reload()
@@ -149,13 +183,21 @@ def test_a_folder_with_something_else_is_refused(reviewed, tmp_path):
 def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained, old_model):
     steps = []
     outcome = Retraining(reviewed, retrained.out, model=old_model, plan=SHORT).run(steps.append)
-    assert steps == [5]
+    assert steps == [6]
     assert outcome.to_markdown() == retrained.outcome.to_markdown()
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"steps": 0}, {"share": 1.0}, {"held_out": 0.0}, {"size": 100}, {"size": 0}],
+    [
+        {"epochs": 0},
+        {"finder_epochs": 0},
+        {"steps": 0},
+        {"share": 1.0},
+        {"held_out": 0.0},
+        {"size": 100},
+        {"size": 0},
+    ],
 )
 def test_wrong_plans_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
