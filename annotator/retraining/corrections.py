@@ -70,23 +70,23 @@ def write_corrections(
 ) -> tuple[Subset, Subset, Subset]:
     """Write edited and approved people to ``folder/train``, ``folder/validation`` and ``folder/held_out``.
 
-    Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
-    (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
-An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
-    not ``complete``: neither these people nor the surroundings of the others count there. Photos without people on which a
-    reviewer has seen that nobody is there go to ``train``. The folder appears, whole, at the end.
+        Each gets ``annotations.json``, ``images/`` (links to the photos, named by the samples' ids) and ``iuv/``
+        (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
+    An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
+        not ``complete``: neither these people nor the surroundings of the others count there. Photos without people on which a
+        reviewer has seen that nobody is there go to ``train``. The folder appears, whole, at the end.
 
-    Args:
-        samples: with people of that prefix; which of their labels a view shows is of no account.
-        folder: to write; it must be missing or empty.
-        prefix: of the names of the label fields.
-        held_out: share of the photos in the last subset. A photo's content decides, so that one that was held
-            out stays so when the photos are moved or others are added. Of a set so small that a subset would
-            have too few, some are taken for it from the other: these may change sides when others are added.
+        Args:
+            samples: with people of that prefix; which of their labels a view shows is of no account.
+            folder: to write; it must be missing or empty.
+            prefix: of the names of the label fields.
+            held_out: share of the photos in the last subset. A photo's content decides, so that one that was held
+                out stays so when the photos are moved or others are added. Of a set so small that a subset would
+                have too few, some are taken for it from the other: these may change sides when others are added.
 
-    Raises:
-        FieldError: there are no people of that prefix, or too few photos with reviewed ones.
-        OSError: a photo cannot be read, or the folder is not empty.
+        Raises:
+            FieldError: there are no people of that prefix, or too few photos with reviewed ones.
+            OSError: a photo cannot be read, or the folder is not empty.
     """
     fields, dataset = Fields(prefix), samples._dataset
     check_people(samples, fields)
