@@ -16,7 +16,7 @@ PAGES = sorted(
 )
 TOP_FOLDERS = ("annotator", "docs", "fiftyone_plugin", "model", "scripts", "tests")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^densepose-annotator ([a-z]+)(.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^densepose-annotator ([a-z]+(?:-[a-z]+)*)(.*)$", re.MULTILINE)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 

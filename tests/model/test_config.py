@@ -9,6 +9,7 @@ import pytest
 from model.augmentation import Augmentation
 from model.config import make_config, read_config
 from model.copy_paste import CopyPaste
+from model.finder.training import read_finder_config
 from model.sources import DataError, Source
 from tests.model.tiny import tiny_config
 
@@ -38,10 +39,13 @@ def test_what_a_config_leaves_out_comes_from_the_recipe(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "model" / "recipes").glob("*.json")), ids=lambda p: p.stem)
 def test_recipes_are_configs_but_for_their_folders(tmp_path, path):
     recipe = json.loads(path.read_text())
-    for name in ("data", "copy_paste_sources", "validation", "held_out", "start_share"):
+    for name in ("data", "copy_paste_sources", "validation", "held_out", "held_out_of", "start_share"):
         recipe.pop(name, None)
     (tmp_path / "c.json").write_text(json.dumps(recipe))
-    assert read_config(tmp_path / "c.json").preset == "lite"
+    if path.stem.startswith("finder"):
+        assert read_finder_config(tmp_path / "c.json").epochs == recipe["epochs"]
+    else:
+        assert read_config(tmp_path / "c.json").preset == "lite"
 
 
 PLAN = {"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}

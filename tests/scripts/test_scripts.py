@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -12,15 +13,16 @@ import keras
 import numpy as np
 import pytest
 
-from annotator.inference.finder import Finder
+from annotator.inference.finder import Finder as OnnxFinder
 from annotator.inference.network import Network
 from annotator.inference.settings import QUALITIES
 from model.cascade import Cascade
 from model.finder.network import Finder
-from model.finder.weights import open_finder
+from model.finder.weights import open_finder, save_finder
 from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source
+from tests.model.finder.tiny import TINY
 from tests.model.tiny import tiny_network
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -58,7 +60,7 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
         assert value > 0
         assert f"| photos to labels, {name} | {value:.1f} images/s |" in result.stdout
     finder = measured["finder"]
-    assert finder["side"] == Finder().side
+    assert finder["side"] == OnnxFinder().side
     assert min(finder["looks"], finder["ms_per_image"]) > 0
     assert f"| finder, in looks of the network | {finder['looks']:.2f} |" in result.stdout
 
@@ -268,6 +270,41 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path, monkeyp
     # The report of the run is not one of the mean.
     assert (out / "then" / "report.json").exists()
     assert Network(out / "model.onnx").info.report_sha256 == ""
+
+
+def test_train_default_trains_the_finder_of_a_recipe(tmp_path, monkeypatch, capsys):
+    data, out = tmp_path / "data", tmp_path / "run"
+    for name, count in (("photos", 12), ("more", 4)):
+        write_source(data / name, count).rename(data / name / "annotations.json")
+    save_finder(Finder(TINY), tmp_path / "start.npz")
+    recipe = {
+        "network": TINY.to_dict(),
+        "data": [{"folder": "photos"}, {"folder": "missing"}],
+        "copy_paste_sources": [{"folder": "photos"}],
+        "validation": [{"folder": "photos"}, {"folder": "more"}],
+        "held_out": [{"folder": "photos"}],
+        "held_out_of": {"photos": 2},
+        "epochs": 1,
+        "steps": 1,
+        "batch": 2,
+        "size": 64,
+    }
+    path = tmp_path / "finder-1.json"
+    path.write_text(json.dumps(recipe))
+    given = ("--recipe", path, "--finder-start", tmp_path / "start.npz")
+    assert call(monkeypatch, "train-default", data, out, *given) == 0
+    assert "missing" in capsys.readouterr().err
+    config = json.loads((out / "finder-1" / "config.json").read_text())
+    assert config["start_weights"] == str(tmp_path / "start.npz")
+    (train,), (held_out, more) = config["data"], config["validation"]
+    assert more["annotations"] == str(data / "more" / "annotations.json")
+    names = [
+        {image["file_name"] for image in json.loads(Path(source["annotations"]).read_text())["images"]}
+        for source in (train, held_out)
+    ]
+    assert names[0].isdisjoint(names[1])
+    assert names[1] == {f"{i}.png" for i in range(12) if zlib.crc32(f"photos{i}.png".encode()) % 2 == 0}
+    assert OnnxFinder(out / "finder.onnx").info.precision == "float16-weights"
 
 
 def test_benchmark_training_prints_the_ratio(tmp_path):
