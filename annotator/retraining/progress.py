@@ -77,10 +77,13 @@ class Progress:
         if not epochs:
             return f"`{self.folder}`: the first epoch is not done yet."
         time = datetime.fromtimestamp(self._log.stat().st_mtime)
-        return (
+        text = (
             f"`{self.folder}`: epoch {len(epochs)} done at {time:%H:%M:%S}, loss {epochs[-1]['loss']:.3f}, "
             f"held out of training {epochs[-1]['val_loss']:.3f}."
         )
+        if of_finder := self.finder_losses:
+            text += f" Of the person finder: epoch {len(of_finder)}, loss {of_finder[-1]['loss']:.3f}."
+        return text
 
     @property
     def _log(self) -> Path:

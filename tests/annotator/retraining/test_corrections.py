@@ -130,7 +130,7 @@ def test_the_finder_learns_who_was_added_and_that_nobody_is_where_people_were_de
     records = {key: record for part in parts for key, record in records_of(part).items()}
     assert empty.id in records_of(parts[0])
     assert unseen.id not in records
-    plain, kinds = FinderAugmentation(mosaic=0, scale=(1, 1), flip=0), {}
+    plain, kinds = FinderAugmentation(mosaic=0, scale=(0.5, 0.5), flip=0), {}
     for key, record in records.items():
         _, labels = make_sample([record], max(SIZE), plain, np.random.default_rng(0))
         kinds[key] = [int(kind) for kind in labels[:, 4] if kind]

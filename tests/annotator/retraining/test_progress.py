@@ -30,6 +30,10 @@ def test_a_run_that_learns(folder: Path):
     said = progress.describe()
     assert said.startswith(f"`{folder}`: epoch 2 done at ")
     assert said.endswith(", loss 0.250, held out of training 0.625.")
+    (folder / "finder").mkdir()
+    (folder / "finder" / "log.csv").write_text("epoch,loss,val_ap50\n1,0.75,0.5\n")
+    assert progress.describe() == f"{said} Of the person finder: epoch 1, loss 0.750."
+    assert progress.finder_losses == [{"epoch": 1, "loss": 0.75, "val_ap50": 0.5}]
 
 
 def test_a_finished_run(folder: Path):
