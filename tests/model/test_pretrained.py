@@ -1,4 +1,4 @@
-"""The shipped Keras weights and the shipped ONNX file are one model, and the command exports it."""
+"""The shipped Keras weights and the shipped ONNX files are one model and one finder, and the command exports it."""
 
 import keras
 import numpy as np
@@ -7,13 +7,18 @@ from annotator.cli import main
 from annotator.examples import EXAMPLES
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import decode as decode_people
+from annotator.inference.finder import DEFAULT_FINDER
+from annotator.inference.finder import Finder as OnnxFinder
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import read_photo
 from model.export import decode, read_images
+from model.finder.export import compare_boxes, decode_finder
+from model.finder.network import places
+from model.finder.weights import open_finder
 from model.presets import STAGE_NETS
-from model.pretrained import LITE
+from model.pretrained import FINDER, LITE
 from model.weights import open_cascade
 
 
@@ -35,6 +40,17 @@ def test_keras_weights_and_onnx_file_agree():
     assert np.abs(maps["keypoints"] - actual.keypoints).max() < 0.05
 
 
+def test_the_finders_keras_weights_and_onnx_file_agree():
+    finder, onnx = open_finder(FINDER), OnnxFinder()
+    images = read_images(find_photos(EXAMPLES)[:3], onnx.side)
+    found = finder(images.astype("float32"), training=False)
+    centres, strides = (np.float32(values) for values in places(onnx.side, onnx.side))
+    decoded = decode_finder(found, centres, strides, finder.config.bins, onnx.side)
+    expected = tuple(keras.ops.convert_to_numpy(decoded[name]) for name in ("boxes", "scores"))
+    assert (expected[1].max(axis=1) > 0.5).all()
+    compare_boxes(expected, onnx.run(images)).check(onnx.info.precision)
+
+
 def test_the_backbone_is_alive():
     """Most of its channels change somewhere in these images: what batch norm is there for, see :mod:`model.norms`."""
     cascade = open_cascade(LITE)
@@ -46,9 +62,10 @@ def test_the_backbone_is_alive():
     assert (deviations > 1e-3).mean() > 0.8
 
 
-def test_both_are_small():
+def test_all_are_small():
     assert LITE.stat().st_size <= 16e6
     assert DEFAULT_MODEL.stat().st_size <= 15e6
+    assert max(FINDER.stat().st_size, DEFAULT_FINDER.stat().st_size) <= 8e6
 
 
 def test_export_command(tmp_path, capsys):
