@@ -31,7 +31,10 @@ def test_the_queue_and_what_is_drawn(panel, samples):
         looks.add(panel["canvas"].screenshot())
     assert len(looks) == 7
     panel.press("?")
-    assert "approve the person, or that nobody is here, and go on" in panel["help"].inner_text()
+    assert (
+        "approve the person, have a possible one labelled, or say that nobody is here, and go on"
+        in panel["help"].inner_text()
+    )
     panel.press("Escape")
     assert not panel["help"].count()
 
