@@ -7,12 +7,18 @@ import numpy as np
 from annotator.geometry.boxes import box_iou, intersection_area, overlap_slices
 from annotator.inference.scoring import UNSEEN, box_presence, presence
 from annotator.inference.settings import Settings
+from annotator.labels.label_space import PARTS
 from annotator.labels.people import People, Person, PossiblePerson
 
 MAX_MASK_IOU = 0.5
 """Of two people whose masks overlap more, the one of lower score is a duplicate."""
 MAX_INSIDE = 0.8
 """Share of a person's mask, or of a possible person's box, inside a better person from which it is a duplicate."""
+MIN_PART_INSIDE, MIN_PART, MIN_COVERED = 0.6, 0.15, 0.6
+"""One of whom votes make several people is several: each has this share of its mask in the one's, and is this share of the
+one's area, and together they are this share of it."""
+HEAD, MIN_HEAD = PARTS.index("head"), 0.02
+"""The part, and its share of a person's area from which the person has one."""
 SAME_BOX = 0.5
 """IoU of a mask's box with the finder's from which the finder means the same person."""
 
@@ -37,24 +43,34 @@ def merge(
         People, highest score first, and those who may be missing.
     """
     candidates = []
-    for person, proposal in zip(labelled, proposals, strict=False):
-        if person is not None:
-            person.score = presence(person, proposal)
-            candidates.append((person, proposal))
+    close = [
+        (person, proposal)
+        for person, proposal in zip(labelled, proposals, strict=False)
+        if person is not None
+    ]
     for person in voted:
-        same = max(proposals, key=lambda p: box_iou(p.box, person.box), default=UNSEEN)
-        if box_iou(same.box, person.box) < SAME_BOX:
-            same = UNSEEN
-        person.score = presence(person, same)
-        candidates.append((person, same))
-    candidates.sort(key=lambda pair: -pair[0].score)
+        same = proposal_of(person, proposals)
+        candidates.append((person, same, presence(person, same, voted=True)))
+    for person, proposal in close:
+        score = presence(person, proposal)
+        if inside := _split(person, [candidate[0] for candidate in candidates]):
+            # They are as likely there as the one box around them.
+            candidates = [
+                (one, proposal, max(before, score)) if any(one is v for v in inside) else (one, same, before)
+                for one, same, before in candidates
+            ]
+        else:
+            candidates.append((person, proposal, score))
+    for person, _, score in candidates:
+        person.score = score
+    candidates.sort(key=lambda candidate: -candidate[2])
     people: list[Person] = []
     possible = [
         PossiblePerson(p.box, score)
         for p in proposals[len(labelled) :]
         if (score := box_presence(p)) >= settings.possible
     ]
-    for person, proposal in candidates:
+    for person, proposal, _ in candidates:
         if any(_is_duplicate(person, better) for better in people):
             continue
         if person.score >= settings.least_score:
@@ -65,9 +81,38 @@ def merge(
     return People(size, people, possible=_apart(possible, people))
 
 
+def proposal_of(person: Person, proposals: list[PossiblePerson]) -> PossiblePerson:
+    """The finder's box of a person whom votes propose, :data:`~annotator.inference.scoring.UNSEEN` where it has none."""
+    same = max(proposals, key=lambda p: box_iou(p.box, person.box), default=UNSEEN)
+    return same if box_iou(same.box, person.box) >= SAME_BOX else UNSEEN
+
+
+def _split(person: Person, voted: list[Person]) -> list[Person]:
+    """The people whom votes tell apart inside of one whom the finder took for a single person; none if it is one."""
+    area = np.count_nonzero(person.mask)
+    shared = [(other, np.count_nonzero(other.mask), _shared(person, other)) for other in voted]
+    inside = [
+        (other, both)
+        for other, own, both in shared
+        if both > MIN_PART_INSIDE * own and both > MIN_PART * area and _has_head(other)
+    ]
+    covered = sum(both for _, both in inside)
+    return [other for other, _ in inside] if len(inside) > 1 and covered > MIN_COVERED * area else []
+
+
+def _has_head(person: Person) -> bool:
+    """Whether the person is more than a piece of somebody."""
+    return np.count_nonzero(person.parts == HEAD) > MIN_HEAD * np.count_nonzero(person.mask)
+
+
+def _shared(a: Person, b: Person) -> int:
+    """Pixels that two people have in common."""
+    here, there = overlap_slices(a.box, b.box)
+    return np.count_nonzero(a.mask[here] & b.mask[there])
+
+
 def _is_duplicate(person: Person, better: Person) -> bool:
-    here, there = overlap_slices(person.box, better.box)
-    both = np.count_nonzero(person.mask[here] & better.mask[there])
+    both = _shared(person, better)
     area, other = np.count_nonzero(person.mask), np.count_nonzero(better.mask)
     return both > MAX_MASK_IOU * (area + other - both) or both > MAX_INSIDE * area
 

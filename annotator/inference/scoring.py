@@ -14,25 +14,25 @@ from annotator.labels.people import Person, PossiblePerson
 BIAS, FINDER, MASK, BOX = -3.60, 2.58, 0.45, 3.15
 """Weights: of nothing, of the logits of the finder's score and of the mean probability of the mask's pixels, and of the IoU
 of the mask's box with the finder's."""
+VOTED_BIAS, VOTED_FINDER, VOTED_MASK, VOTED_BOX = -3.60, 2.58, 0.45, 3.15
+"""The same for people whom votes propose."""
 BOX_BIAS, BOX_FINDER = 0.17, 1.70
 """The same for a box that was not looked at closely: of nothing, and of the logit of the finder's score."""
 UNSEEN = PossiblePerson((0, 0, 0, 0), 0.05)
 """What the finder says of a person that only votes propose."""
 
 
-def presence(person: Person, proposal: PossiblePerson) -> float:
+def presence(person: Person, proposal: PossiblePerson, *, voted: bool = False) -> float:
     """The score of a person, 0..1.
 
     Args:
         person: as decoded; its score is the mean probability of its pixels.
         proposal: the finder's.
+        voted: whether votes propose the person, and the finder only agrees or does not (:data:`UNSEEN`).
     """
-    return _logistic(
-        BIAS
-        + FINDER * logit(proposal.score)
-        + MASK * logit(person.score)
-        + BOX * box_iou(person.box, proposal.box)
-    )
+    weights = (VOTED_BIAS, VOTED_FINDER, VOTED_MASK, VOTED_BOX) if voted else (BIAS, FINDER, MASK, BOX)
+    evidence = 1.0, logit(proposal.score), logit(person.score), box_iou(person.box, proposal.box)
+    return _logistic(sum(weight * value for weight, value in zip(weights, evidence, strict=True)))
 
 
 def box_presence(proposal: PossiblePerson) -> float:

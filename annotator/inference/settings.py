@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 GROUPINGS = ("votes", "dbscan")
 """The ways to tell people apart."""
-VOTES_CONFIDENCE, FINDER_CONFIDENCE = 0.7, 0.4
+VOTES_CONFIDENCE, FINDER_CONFIDENCE = 0.7, 0.35
 """The usual least scores, see :attr:`Settings.confidence`."""
 PROPOSALS = ("votes", "finder", "both")
 """Who says where people are: the votes of the whole photo's pixels (thesis), the person finder, or both."""
@@ -86,7 +86,7 @@ class Settings:
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float | None = None
-    """People of a lower score are dropped; ``None`` for 0.7 where votes alone propose, and else for 0.4. With a finder the
+    """People of a lower score are dropped; ``None`` for 0.7 where votes alone propose, and else for 0.35. With a finder the
     score is the probability that the person is there and labelled well, without one the mean probability of its pixels."""
     possible: float = 0.15
     """People of a lower score than ``confidence``, but not than this, are possible people; they need a finder."""
