@@ -16,7 +16,7 @@ from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import Import, import_labels
 from tests.annotator.conftest import draw_photo
 from tests.annotator.people_samples import image, record
-from tests.annotator.runs.conftest import SETTINGS, add, people, read
+from tests.annotator.runs.conftest import SETTINGS, VOTES, add, people, read
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_new_people_are_of_the_category_that_is_a_person_in_the_imported_file(
     categories = [{"id": 1, "name": "bicycle"}, {"id": 5, "name": "person"}]
     import_one(dataset, folders, "a/1.jpg", annotations=[record(category_id=5)], categories=categories)
     add(dataset, [draw_photo(folders / "a" / "3.png", [(30, 20, 40, 50, 100)])])
-    annotate_samples(dataset, tiny_model, maps_dir=tmp_path / "maps")
+    annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
     export_samples(dataset, tmp_path / "out.json")
     coco = COCO(tmp_path / "out.json")
     assert coco.dataset["categories"] == categories
