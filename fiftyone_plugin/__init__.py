@@ -49,7 +49,7 @@ QUALITY = {
 }
 AS_QUALITY = "as the quality says"
 PROPOSAL = {
-    AS_QUALITY: ("As the quality says", "The person finder, and for the best quality votes, too."),
+    AS_QUALITY: ("As the quality says", "The person finder and votes; for a draft the finder alone."),
     "finder": ("Finder", "Only the person finder."),
     "votes": (
         "Votes",

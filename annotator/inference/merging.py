@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annotator.geometry.boxes import box_iou, intersection_area, overlap_slices
-from annotator.inference.scoring import UNSEEN, box_presence, presence
+from annotator.inference.scoring import UNSEEN, box_presence, presence, voted_presence
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import PARTS
 from annotator.labels.people import People, Person, PossiblePerson
@@ -50,7 +50,7 @@ def merge(
     ]
     for person in voted:
         same = proposal_of(person, proposals)
-        candidates.append((person, same, presence(person, same, voted=True)))
+        candidates.append((person, same, voted_presence(person, same, size)))
     for person, proposal in close:
         score = presence(person, proposal)
         if inside := _split(person, [candidate[0] for candidate in candidates]):

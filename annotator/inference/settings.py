@@ -70,7 +70,7 @@ class Settings:
         ValueError: a value out of range.
     """
 
-    proposals: str = "finder"
+    proposals: str = "both"
     """Who says where people are, one of :data:`PROPOSALS`."""
     tiles: int = 1
     """The finder also looks at so many overlapping tiles along each side of the photo, for people who are tiny in it; 1
@@ -136,8 +136,8 @@ class Settings:
 
 
 QUALITIES: dict[str, dict] = {
-    "draft": {"min_proposal": 0.4},
+    "draft": {"proposals": "finder", "min_proposal": 0.4},
     "normal": {},
-    "best": {"proposals": "both", "tiles": 2, "flip_augment": True},
+    "best": {"tiles": 2, "flip_augment": True},
 }
 """The settings that a word stands for, from the fastest to the slowest; docs/finding-people.md measures them."""
