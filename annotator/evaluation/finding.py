@@ -63,7 +63,7 @@ class FindingAccumulator:
             "reliability": [
                 {
                     "score": metric(scores[bins == i].mean(), predictions=int((bins == i).sum())),
-                    "right": metric(right[bins == i].mean()),
+                    "right": metric(right[bins == i].mean(), predictions=int((bins == i).sum())),
                 }
                 for i in np.unique(bins)
             ],

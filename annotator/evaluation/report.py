@@ -13,7 +13,7 @@ def metric(value: float | None, reason: str = NOTHING, **rests_on: int) -> dict[
     Args:
         value: ``None`` where it is not known.
         reason: why, then.
-        rests_on: numbers of people, images, points or pixels that the value is of.
+        rests_on: numbers of people, images, points, pixels or predictions that the value is of.
     """
     if value is None:
         return {"value": None, "reason": reason, **rests_on}

@@ -15,7 +15,7 @@ def test_every_metric_has_one_shape(tmp_path: Path, surface: Surface):
         assert len(metrics) > 60
         for entry in metrics:
             rest = set(entry) - {"value", "reason"}
-            assert rest <= {"images", "people", "points", "pixels", "parts"}
+            assert rest <= {"images", "people", "points", "pixels", "parts", "predictions"}
             assert rest
             assert (entry["value"] is None) == ("reason" in entry)
 
