@@ -93,11 +93,10 @@ class AnnotatePeople(foo.Operator):
         )
         inputs.float(
             "confidence",
-            default=Settings().least_score,
             min=0,
             max=1,
             label="Confidence",
-            description="Minimum score of a person, 0 to 1",
+            description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
         _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         delegation_notice(inputs, samples)
@@ -105,7 +104,7 @@ class AnnotatePeople(foo.Operator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
         values = ctx.params
-        changes = {name: values[name] for name in ("proposals", "grouping", "confidence")}
+        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence")}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         run = Annotation(

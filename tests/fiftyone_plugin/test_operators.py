@@ -127,7 +127,7 @@ def test_people_are_grouped_as_the_form_says(dataset, photos):
 @pytest.mark.parametrize(
     "choices",
     [
-        {"quality": "draft"},
+        {"quality": "draft", "confidence": None},
         {"quality": "best"},
         {"quality": "best", "proposals": "finder", "confidence": 0.3},
         {"proposals": "both", "grouping": "dbscan"},
@@ -153,7 +153,7 @@ def test_the_choices_of_the_form_reach_the_run(dataset, photos, monkeypatch, cho
 
 
 def test_the_form_offers_every_choice(dataset):
-    from annotator.inference.settings import GROUPINGS, PROPOSALS, QUALITIES, Settings
+    from annotator.inference.settings import GROUPINGS, PROPOSALS, QUALITIES
 
     inputs = form("annotate_people", dataset)
     offered = {name: inputs[name].type.values for name in ("quality", "proposals", "grouping")}
@@ -163,7 +163,7 @@ def test_the_form_offers_every_choice(dataset):
         "proposals": ["as the quality says", "finder", "votes", "both"],
         "grouping": list(GROUPINGS),
     }
-    assert inputs["confidence"].default == Settings().least_score
+    assert inputs["confidence"].default is None
 
 
 def test_only_the_selected_samples(dataset, photos):
