@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from annotator.inference.merging import merge
-from annotator.inference.scoring import UNSEEN, box_presence, presence
+from annotator.inference.scoring import UNSEEN, box_presence, presence, voted_presence
 from annotator.inference.settings import Settings
+from annotator.labels.label_space import PARTS
 from annotator.labels.people import People, Person, PossiblePerson
 
 SIZE = (200, 100)
@@ -127,7 +128,7 @@ def test_possible_people_are_nobody_who_is_there_already_and_come_most_probable_
 
 def test_a_person_of_the_votes_whom_the_finder_missed():
     seen, missed = person(0, 0, 40, 60), person(100, 10, 40, 60, 0.95)
-    alone = presence(missed, UNSEEN)
+    alone = voted_presence(missed, UNSEEN, SIZE)
     for confidence, possible, found, possibly in (
         (alone, 0.0, [(0, 0, 40, 60), missed.box], []),
         (min(alone * 1.01, 1), alone, [(0, 0, 40, 60)], [missed.box]),
@@ -148,4 +149,35 @@ def test_a_person_of_the_votes_and_the_finder_is_there_once():
     # Where the close view shows nobody the finder's score is still that of the person of the votes.
     result = merge(SIZE, [box], [None], [person(1, 0, 40, 60)], EVERYBODY)
     (one,) = result.people
-    assert one.score == presence(person(1, 0, 40, 60), box) > presence(person(1, 0, 40, 60), UNSEEN)
+    scores = [voted_presence(person(1, 0, 40, 60), seen, SIZE) for seen in (box, UNSEEN)]
+    assert one.score == scores[0] > scores[1]
+
+
+def with_head(one: Person) -> Person:
+    """Whose upper fifth is the head."""
+    one.parts = np.ones(one.mask.shape, np.uint8)
+    one.parts[: len(one.parts) // 5] = PARTS.index("head")
+    return one
+
+
+def test_votes_split_whom_the_finder_takes_for_one():
+    both, box = person(0, 0, 40, 60), proposal(0, 0, 40, 60, 0.9)
+    halves = [with_head(person(x, 0, 20, 60, 0.8)) for x in (0, 20)]
+    result = merge(SIZE, [box], [both], halves, EVERYBODY)
+    assert sorted(boxes(result)) == [(0, 0, 20, 60), (20, 0, 20, 60)]
+    # They are as likely there as the one.
+    assert {one.score for one in result.people} == {presence(person(0, 0, 40, 60), box)}
+
+
+def test_a_piece_without_a_head_is_nobody():
+    halves = [with_head(person(0, 0, 20, 60, 0.8)), person(20, 0, 20, 60, 0.8)]
+    result = merge(SIZE, [proposal(0, 0, 40, 60, 0.9)], [person(0, 0, 40, 60)], halves, EVERYBODY)
+    assert boxes(result) == [(0, 0, 40, 60)]
+
+
+def test_votes_are_believed_the_more_the_larger_a_person_is():
+    scores = [
+        voted_presence(person(0, 0, *side, 0.95), UNSEEN, SIZE) for side in ((10, 20), (40, 90), (150, 100))
+    ]
+    assert scores == sorted(scores)
+    assert 0 < scores[0] < scores[-1] < 1
