@@ -1,7 +1,7 @@
 """The score of a person that the finder proposed: the probability that it is there and labelled well.
 
-A logistic regression of what the two networks say, fitted by ``scripts/fit-scores`` to people of photos that the
-finder was not fine-tuned on; right is a mask with an IoU of at least 0.5. docs/finding-people.md shows how far the scores can be believed.
+A logistic regression of what the two networks say, fitted by ``scripts/fit-scores`` to people of photos that the finder was
+not fine-tuned on; right is a mask with an IoU of at least 0.5. docs/finding-people.md shows how far the scores can be believed.
 """
 
 from __future__ import annotations
