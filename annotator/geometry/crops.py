@@ -27,10 +27,15 @@ def crop_to_mask(person: Person) -> Person:
     return recrop(person, (person.box[0] + x, person.box[1] + y, w, h))
 
 
+def shared_area(a: Person, b: Person) -> int:
+    """Pixels that the masks of two people have in common."""
+    in_a, in_b = overlap_slices(a.box, b.box)
+    return np.count_nonzero(a.mask[in_a] & b.mask[in_b])
+
+
 def person_iou(a: Person, b: Person) -> float:
     """IoU of the masks of two people, 0..1, on the image."""
-    in_a, in_b = overlap_slices(a.box, b.box)
-    both = np.count_nonzero(a.mask[in_a] & b.mask[in_b])
+    both = shared_area(a, b)
     return both / max(np.count_nonzero(a.mask) + np.count_nonzero(b.mask) - both, 1)
 
 

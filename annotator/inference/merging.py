@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from annotator.geometry.boxes import box_iou, intersection_area, overlap_slices
+from annotator.geometry.boxes import box_iou, intersection_area
+from annotator.geometry.crops import person_iou, shared_area
 from annotator.inference.scoring import UNSEEN, box_presence, presence, voted_presence
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import PARTS
@@ -43,17 +44,14 @@ def merge(
         People, highest score first, and those who may be missing.
     """
     candidates = []
-    close = [
-        (person, proposal)
-        for person, proposal in zip(labelled, proposals, strict=False)
-        if person is not None
-    ]
     for person in voted:
         same = proposal_of(person, proposals)
         candidates.append((person, same, voted_presence(person, same, size)))
-    for person, proposal in close:
+    for person, proposal in zip(labelled, proposals, strict=False):
+        if person is None:
+            continue
         score = presence(person, proposal)
-        if inside := _split(person, [candidate[0] for candidate in candidates]):
+        if inside := _split(person, voted):
             # They are as likely there as the one box around them.
             candidates = [
                 (one, proposal, max(before, score)) if any(one is v for v in inside) else (one, same, before)
@@ -90,7 +88,7 @@ def proposal_of(person: Person, proposals: list[PossiblePerson]) -> PossiblePers
 def _split(person: Person, voted: list[Person]) -> list[Person]:
     """The people whom votes tell apart inside of one whom the finder took for a single person; none if it is one."""
     area = np.count_nonzero(person.mask)
-    shared = [(other, np.count_nonzero(other.mask), _shared(person, other)) for other in voted]
+    shared = [(other, np.count_nonzero(other.mask), shared_area(person, other)) for other in voted]
     inside = [
         (other, both)
         for other, own, both in shared
@@ -105,16 +103,9 @@ def _has_head(person: Person) -> bool:
     return np.count_nonzero(person.parts == HEAD) > MIN_HEAD * np.count_nonzero(person.mask)
 
 
-def _shared(a: Person, b: Person) -> int:
-    """Pixels that two people have in common."""
-    here, there = overlap_slices(a.box, b.box)
-    return np.count_nonzero(a.mask[here] & b.mask[there])
-
-
 def _is_duplicate(person: Person, better: Person) -> bool:
-    both = _shared(person, better)
-    area, other = np.count_nonzero(person.mask), np.count_nonzero(better.mask)
-    return both > MAX_MASK_IOU * (area + other - both) or both > MAX_INSIDE * area
+    inside = shared_area(person, better) > MAX_INSIDE * np.count_nonzero(person.mask)
+    return inside or person_iou(person, better) > MAX_MASK_IOU
 
 
 def _apart(possible: list[PossiblePerson], people: list[Person]) -> list[PossiblePerson]:

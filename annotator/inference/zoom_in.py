@@ -59,7 +59,7 @@ def zoom_in(photo: np.ndarray, people: People, network: Network, settings: Setti
             seen = decode_upright(network, squares[i], maps[i], view, people.size, settings)
             kept += seen.people or group.people
     kept.sort(key=lambda person: -person.score)
-    return People(people.size, kept, people.file_name, people.id, people.extra, people.possible)
+    return People(people.size, kept, people.file_name, people.id, people.extra)
 
 
 def _groups(people: People) -> list[_Group]:
