@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from annotator.dataset.store import connect
 from annotator.examples import EXAMPLES
 from annotator.inference.settings import Settings
-from annotator.photos.finding import EXTENSIONS, find_photos
+from annotator.photos.finding import find_photos
+from annotator.photos.formats import FORMATS
+from annotator.photos.reading import PhotoError, check_file
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -60,9 +62,11 @@ def open_app(
     """
     check_port(address, port)
     folder = (photos or EXAMPLES).expanduser().resolve()
-    paths = find_photos(folder)
+    found = find_photos(folder)
+    left_out = {path: reason for path in found if (reason := _why_no_sample(path))}
+    paths = [path for path in found if path not in left_out]
     if not paths:
-        raise AppError(f"{folder}: no photos in this folder ({', '.join(sorted(EXTENSIONS))})")
+        raise AppError(f"{folder}: no photos in this folder ({', '.join(FORMATS)})")
     print("Starting FiftyOne", flush=True)
     # Otherwise FiftyOne imports all plugins anew for every request. It still notices plugins that are added or removed;
     # a changed file counts after a restart.
@@ -76,6 +80,8 @@ def open_app(
     # switched that off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    for path, reason in left_out.items():
+        print(f"left out: {path}: {reason}", file=sys.stderr)
     try:
         _annotate(dataset, Settings.of_quality(quality))
         with _delegated_runs():
@@ -137,6 +143,15 @@ def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:
     new = [str(photo) for photo in photos if str(photo) not in known]
     dataset.add_samples([fo.Sample(filepath=path) for path in new], progress=False)
     return dataset
+
+
+def _why_no_sample(photo: Path) -> str | None:
+    """Why a photo cannot be in a dataset of images: it is a video, say. One that is damaged can."""
+    try:
+        check_file(photo)
+    except PhotoError as error:
+        return str(error)
+    return None
 
 
 def dataset_name(folder: Path) -> str:

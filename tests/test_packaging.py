@@ -92,7 +92,7 @@ def test_metadata(wheel: zipfile.ZipFile):
     assert metadata["Name"] == "densepose-annotator"
     assert metadata["Version"] == annotator.__version__
     assert "3.10" in metadata["Requires-Python"]
-    assert {"cpu", "gpu", "train", "test"} <= set(metadata.get_all("Provides-Extra"))
+    assert {"cpu", "gpu", "heif", "train", "test"} <= set(metadata.get_all("Provides-Extra"))
     (entry,) = (n for n in wheel.namelist() if n.endswith(".dist-info/entry_points.txt"))
     scripts = ConfigParser()
     scripts.read_string(wheel.read(entry).decode())

@@ -325,12 +325,13 @@ def _labels(sample: fo.Sample, name: str) -> list[Any]:
 def _size(sample: fo.Sample, source: dict[str, Any]) -> tuple[int, int]:
     if "size" in source:
         return tuple(int(side) for side in source["size"])
-    metadata = sample.metadata
-    if metadata is not None and metadata.width:
-        return metadata.width, metadata.height
     try:
+        # Not first what FiftyOne says in the metadata: it does not turn all photos that a browser turns.
         return photo_size(sample.filepath)
     except PhotoError as error:
+        metadata = sample.metadata
+        if metadata is not None and metadata.width:
+            return metadata.width, metadata.height
         raise PhotoError(f"{sample.filepath}: {error}") from None
 
 

@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from annotator.photos.formats import EXTENSIONS, NOT_READ
 from annotator.photos.reading import PhotoError
 
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_LISTED = EXTENSIONS | NOT_READ.keys()
 
 
 def find_photos(folder: str | Path) -> list[Path]:
-    """All photos below a folder, by extension, hidden files and folders left out.
+    """All photos below a folder, by extension, hidden files and folders left out. Those that cannot be read are among
+    them, such as raw photos, videos, or a folder with the name of a photo: reading them says why.
 
     The order is that of the relative paths, compared folder by folder, and the same on every machine. Links to
     folders are followed; a link to a folder that it lies in is not, for it would never end.
@@ -28,8 +30,8 @@ def find_photos(folder: str | Path) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_loop(Path(root, name))]
         found += [
             Path(root, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+            for name in (*files, *folders)
+            if not name.startswith(".") and Path(name).suffix.lower() in _LISTED
         ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 

@@ -1,4 +1,15 @@
-"""Photos as people have them, read as RGB and turned upright by their EXIF tag.
+"""Photos as people have them, read as RGB and turned upright.
+
+How a photo is turned decides where its labels lie. The App and the review panel let the browser draw the file, so
+the browser's rule is that of everything here:
+
+- JPEG: as EXIF's orientation tag says, if that is one SHORT, as EXIF demands.
+- PNG: by the same tag, in an ``eXIf`` chunk that stands before the pixels.
+- AVIF, HEIC: by the file's own rotation and mirror image (``irot``, ``imir``).
+- TIFF: by its own orientation tag. No browser shows it.
+- WebP, GIF, BMP, JPEG 2000, PPM: never.
+
+Orientation in XMP counts nowhere.
 
 Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`annotator.labels.people`.
 """
@@ -6,8 +17,11 @@ Pixel (0, 0)'s top-left corner is the origin of every coordinate; see :mod:`anno
 from __future__ import annotations
 
 import io
+import os
+import stat
+import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,13 +29,19 @@ from typing import TYPE_CHECKING, BinaryIO
 import cv2
 import numpy as np
 
+from annotator.photos.formats import FORMATS, HEAD, NOT_READ, is_heic
+
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-"""What is read, whatever the extension says: not EPS, say, for which Pillow would start Ghostscript."""
+EXIF = b"Exif\0"
+"""What EXIF data in a JPEG starts with, before one more byte."""
+SHORT = 3
+"""EXIF's number for the type of a 16-bit integer."""
 ORIENTATION = 0x0112
 """EXIF tag: 5 to 8 swap width and height."""
+_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+"""By orientation, what OpenCV calls the flip to make, after rows and columns were swapped if it is 5 to 8."""
 MAX_PIXELS = 178_956_970
 """Photos above this are refused: they would need gigabytes."""
 
@@ -31,19 +51,21 @@ class PhotoError(ValueError):
 
 
 def read_photo(path: str | Path) -> np.ndarray:
-    """A photo as uint8 [H, W, 3] RGB, turned as its EXIF tag says, transparency over white.
+    """A photo as uint8 [H, W, 3] RGB, turned upright, transparency over white; of several images the first.
 
     Raises:
         PhotoError: the reason in words, without the path.
     """
     data = _read_bytes(path)
-    if data.startswith(b"\xff\xd8") and _is_plain_jpeg(data):
-        # OpenCV decodes plain JPEGs several times faster than Pillow, and turns them by their EXIF tag. Huge ones
-        # are not for it: it raises errors of its own, or takes all memory.
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    # OpenCV decodes plain JPEGs several times faster than Pillow. Huge ones are not for it: it raises errors of its
+    # own, or takes all memory.
+    if data.startswith(b"\xff\xd8") and (exif := _exif_of_plain_jpeg(data)) is not None:
+        how = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
         if image is not None:
-            return image
-    return _read_with_pillow(data)
+            return _turn(image, _exif_orientation(exif))
+    with _opened(io.BytesIO(data)) as image:
+        return _pixels(image, _to_rgb)
 
 
 def read_texture(path: str | Path) -> np.ndarray:
@@ -53,12 +75,8 @@ def read_texture(path: str | Path) -> np.ndarray:
     Raises:
         PhotoError: as :func:`read_photo`.
     """
-    from PIL import ImageOps
-
-    with _opened(io.BytesIO(_read_bytes(path))) as stored:
-        image = ImageOps.exif_transpose(stored)
-        image.load()
-        return np.array(image.convert("RGBA")) if _has_alpha(image) else _to_rgb(image)
+    with _opened(io.BytesIO(_read_bytes(path))) as image:
+        return _pixels(image, _to_rgba if _has_alpha(image) else _to_rgb)
 
 
 def photo_size(path: str | Path) -> tuple[int, int]:
@@ -67,58 +85,123 @@ def photo_size(path: str | Path) -> tuple[int, int]:
     Raises:
         PhotoError: as :func:`read_photo`, as far as the head tells.
     """
-    from PIL import ImageOps
-
-    with _opened(path) as image:
+    with _file(path) as file, _opened(file) as image:
         if image.format == "TIFF":
-            # Whose size Pillow has turned already, or not, depending on its release.
-            return ImageOps.exif_transpose(image).size
-        lies_down = image.getexif().get(ORIENTATION, 1) in range(5, 9)
-        return image.size[::-1] if lies_down else image.size
+            # Not its size, which Pillow has turned already, or not, depending on its release.
+            size, orientation = (image.tag_v2[256], image.tag_v2[257]), image.tag_v2.get(ORIENTATION, 1)
+        else:
+            size, orientation = image.size, _orientation(image)
+        return size[::-1] if orientation in range(5, 9) else size
+
+
+def check_file(path: str | Path) -> None:
+    """See whether a photo is a file, of a kind that is read; nothing of it is opened: a pipe would keep us waiting.
+
+    Raises:
+        PhotoError: why not, in words, without the path.
+    """
+    path = Path(path)
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        gone = path.is_symlink() and isinstance(error, FileNotFoundError)
+        raise PhotoError(
+            "a link to a file that is gone" if gone else f"cannot be read: {error.strerror}"
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise PhotoError("a folder, not a file")
+    if not stat.S_ISREG(mode):
+        raise PhotoError("a pipe, socket or device, not a file")
+    if (reason := NOT_READ.get(path.suffix.lower())) is not None:
+        raise PhotoError(reason)
+
+
+@contextmanager
+def _file(path: str | Path) -> Iterator[BinaryIO]:
+    """A photo's file, open to be read.
+
+    Raises:
+        PhotoError: it cannot be.
+    """
+    check_file(path)
+    try:
+        with Path(path).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise PhotoError(f"cannot be read: {error.strerror}") from None
 
 
 def _read_bytes(path: str | Path) -> bytes:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from None
+    with _file(path) as file:
+        data = file.read()
     if not data:
         raise PhotoError("the file is empty")
     return data
 
 
-def _is_plain_jpeg(data: bytes) -> bool:
-    """Whether OpenCV may read it: not CMYK, not huge, turned by a tag that it finds, and its end is there (it fills
-    a missing rest with grey)."""
-    at, seen_app1, fits = 2, False, False
+def _exif_of_plain_jpeg(data: bytes) -> bytes | None:
+    """The EXIF data, empty if there is none, of a JPEG that OpenCV may read: not CMYK, not huge, and its end is there
+    (OpenCV fills a missing rest with grey). ``None`` for all others."""
+    at, exif, fits = 2, b"", False
     while at + 9 < len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == 0xDA:
-            return fits and data.rfind(b"\xff\xd9") > at
-        if marker == 0xE1:
-            segment = data[at + 4 : at + 2 + length]
-            # OpenCV looks for EXIF in the first APP1 only, and misreads a big-endian orientation of four bytes.
-            if segment.startswith(b"Exif\0\0") and (seen_app1 or b"\x01\x12\0\4" in segment):
-                return False
-            seen_app1 = True
+            return exif if fits and data.rfind(b"\xff\xd9") > at else None
+        if marker == 0xE1 and data.startswith(EXIF, at + 4):
+            exif += data[at + 5 + len(EXIF) : at + 2 + length]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (5, 7))
             fits = data[at + 9] in (1, 3) and height * width <= MAX_PIXELS
         at += 2 + length
-    return False
+    return None
 
 
-def _read_with_pillow(data: bytes) -> np.ndarray:
+def _exif_orientation(exif: bytes) -> int:
+    """The orientation in EXIF data, which has the form of a TIFF file, 1 to 8; 1 where there is none that counts."""
+    order = ">" if exif.startswith(b"MM") else "<"
+    try:
+        (at,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, at)
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHIH", exif, entry)
+            if (tag, kind, number) == (ORIENTATION, SHORT, 1):
+                return value if value in range(1, 9) else 1
+    except struct.error:  # cut off or damaged
+        pass
+    return 1
+
+
+def _orientation(image: Image.Image) -> int:
+    """How an image that was only opened yet is to be turned, 1 to 8; a TIFF's is left to Pillow."""
+    if image.format in ("JPEG", "MPO"):
+        segments = [content for name, content in image.applist if name == "APP1" and content.startswith(EXIF)]
+        return _exif_orientation(b"".join(content[len(EXIF) + 1 :] for content in segments))
+    if image.format == "PNG":
+        return _exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+    # As Pillow says what an AVIF's irot and imir are.
+    return image.getexif().get(ORIENTATION, 1) if image.format == "AVIF" else 1
+
+
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """(h, w, c) pixels, stored in that orientation, upright."""
+    if orientation > 4:
+        pixels = cv2.transpose(pixels)
+    return cv2.flip(pixels, _FLIPS[orientation]) if orientation in _FLIPS else pixels
+
+
+def _pixels(image: Image.Image, convert: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+    """The upright pixels of an image that was only opened yet."""
     from PIL import ImageOps
 
-    with _opened(io.BytesIO(data)) as stored:
-        image = ImageOps.exif_transpose(stored)
-        image.load()
-        return _to_rgb(image)
+    orientation = _orientation(image)
+    image.load()  # after that: with the pixels Pillow reads a PNG's late eXIf, which does not count
+    if image.format == "TIFF":
+        image = ImageOps.exif_transpose(image)  # if its release of Pillow has not done so
+    return _turn(convert(image), orientation)
 
 
 @contextmanager
-def _opened(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """An image of Pillow, of which only the head is read.
 
     Raises:
@@ -130,11 +213,17 @@ def _opened(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             Image.init()
-            known = [name for name in FORMATS if name in Image.OPEN]  # no AVIF before Pillow 11.3
+            if is_heic(file.read(HEAD)):
+                _register_heif()
+            file.seek(0)
+            known = [name for name in FORMATS if name in Image.OPEN]  # AVIF may be missing
             with Image.open(file, formats=known) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise PhotoError(f"{width} × {height} pixels are more than {MAX_PIXELS // 10**6} million")
+                # Pillow would turn the image by it.
+                image.info.pop("xmp", None)
+                image.info.pop("XML:com.adobe.xmp", None)
                 yield image
     except (PhotoError, MemoryError):
         raise
@@ -152,6 +241,10 @@ def _has_alpha(image) -> bool:
     return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
 
 
+def _to_rgba(image) -> np.ndarray:
+    return np.array(image.convert("RGBA"))
+
+
 def _to_rgb(image) -> np.ndarray:
     from PIL import Image
 
@@ -167,3 +260,16 @@ def _to_rgb(image) -> np.ndarray:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return np.ascontiguousarray(image.convert("RGB"))
+
+
+def _register_heif() -> None:
+    """Let Pillow read HEIC.
+
+    Raises:
+        PhotoError: that takes an extra, which is not installed.
+    """
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise PhotoError("a HEIC photo, which needs: pip install 'densepose-annotator[heif]'") from None
+    register_heif_opener()

@@ -121,17 +121,20 @@ def write_people(
                 summary.people += replaced.added
                 summary.kept += replaced.kept
                 summary.dropped += replaced.dropped
-                _save_size(dataset, stored.sample)
+                _save_size(dataset, stored.sample, people.size)
                 return None
     except (FileNotFoundError, StoreError) as error:
         return str(error)
     return "the sample was deleted meanwhile"
 
 
-def _save_size(dataset: fo.Dataset, sample: fo.Sample) -> None:
-    """Save the photo's width and height in the sample's metadata, where they are not known."""
+def _save_size(dataset: fo.Dataset, sample: fo.Sample, size: tuple[int, int]) -> None:
+    """Save the photo's width and height in the sample's metadata, also in the place of FiftyOne's own, which are
+    those of the upright photo for JPEGs only."""
     import fiftyone as fo
 
-    if sample.metadata is None or not sample.metadata.width:
-        metadata = fo.ImageMetadata.build_for(sample.filepath)
+    metadata = sample.metadata
+    if metadata is None or (metadata.width, metadata.height) != size:
+        metadata = metadata or fo.ImageMetadata.build_for(sample.filepath)
+        metadata.width, metadata.height = size
         dataset.set_values("metadata", {sample.id: metadata}, key_field="id")

@@ -18,7 +18,8 @@ from annotator.inference.finder import Finder, open_finder
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
-from annotator.photos.finding import EXTENSIONS, find_photos
+from annotator.photos.finding import find_photos
+from annotator.photos.formats import FORMATS
 from annotator.photos.reading import PhotoError
 from annotator.runs.journal import Journal
 
@@ -68,7 +69,7 @@ def annotate_folder(
     settings, sampling = settings or Settings(), sampling or PointSampling()
     photos = find_photos(folder)
     if not photos:
-        raise PhotoError(f"{folder}: no photos in it ({', '.join(sorted(EXTENSIONS))})")
+        raise PhotoError(f"{folder}: no photos in it ({', '.join(FORMATS)})")
     if out.is_dir():
         raise IsADirectoryError(f"{out}: is a folder; name a file to write the labels to")
     finder = open_finder(network, settings)

@@ -86,11 +86,17 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Call
     shutil.copy(EXAMPLES / "meadow.jpg", photos)
     shutil.copy(EXAMPLES / "hall.jpg", photos / "deeper")
     (photos / "broken.jpg").write_bytes(b"no photo")
+    for name in ("clip.mp4", "raw.arw"):
+        (photos / name).write_bytes(b"no photo")
+    (photos / "gone.jpg").symlink_to("nowhere.jpg")
 
     app = start(photos)
     text = app.wait_until_open()
     assert "photos: 2 annotated, 0 had labels before" in text
     assert f"left out: {photos / 'broken.jpg'}: " in text
+    assert f"left out: {photos / 'clip.mp4'}: a video: extract its frames first" in text
+    assert f"left out: {photos / 'raw.arw'}: a raw photo: " in text
+    assert f"left out: {photos / 'gone.jpg'}: a link to a file that is gone" in text
     with urllib.request.urlopen(f"http://localhost:{app.port}/", timeout=20) as page:
         assert "<title>FiftyOne</title>" in page.read().decode()
     with urllib.request.urlopen(f"http://localhost:{app.port}/plugins", timeout=20) as plugins:

@@ -1,6 +1,8 @@
 """The photos of a folder."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import PhotoError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_finds_photos_in_folders_in_stable_order(tmp_path):
@@ -19,6 +23,24 @@ def test_finds_photos_in_folders_in_stable_order(tmp_path):
     assert found == ["a/z/3.png", "a.png", "b/1.JPG", "b/2.jpg"]
     with pytest.raises(PhotoError, match="no such folder"):
         find_photos(tmp_path / "none")
+
+
+def test_files_of_all_kinds_are_found_and_others_passed_over(tmp_path):
+    images = ["a.arw", "a.avif", "a.gif", "a.HEIC", "a.jfif", "a.jp2", "a.mov", "a.psd", "a.svg"]
+    for name in (*images, "a.json", "a.txt", "a.csv", "readme"):
+        (tmp_path / name).touch()
+    assert sorted(path.name for path in find_photos(tmp_path)) == sorted(images)
+
+
+def test_a_bare_system_knows_all_of_them_as_images():
+    code = """
+import mimetypes
+mimetypes.init(files=())
+from annotator.photos.formats import EXTENSIONS
+print({extension for extension in EXTENSIONS if not mimetypes.guess_type("a" + extension)[0].startswith("image/")})
+"""
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 @pytest.fixture

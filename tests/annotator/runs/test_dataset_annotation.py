@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotator.dataset.fields import FieldError
+from annotator.dataset.fields import FieldError, Fields
+from annotator.dataset.sample_people import read_people
 from annotator.inference.network import DEFAULT_MODEL
+from annotator.photos.reading import photo_size
 from annotator.runs import dataset_run
 from annotator.runs.dataset_annotation import Annotation, annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from tests.annotator.conftest import draw_photo
+from tests.annotator.photos.odd_photos import write_odd_photos
 from tests.annotator.runs.conftest import SETTINGS, VOTES, add, approve_elsewhere, people
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,6 +124,20 @@ def test_what_is_wrong_with_one_image_stops_no_other(dataset, sample, tiny_model
     assert now[0] == before
     assert len(now[1]) == 1
     assert dataset.last().metadata.width == 128
+
+
+def test_the_size_is_that_of_the_upright_photo(dataset, tiny_model, tmp_path):
+    names = list(write_odd_photos(tmp_path))
+    add(dataset, [tmp_path / name for name in names])
+    dataset.compute_metadata()  # FiftyOne's own: PNG and AVIF files are not turned, JPEGs by XMP, too
+    annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
+    for sample in dataset:
+        size = photo_size(sample.filepath)
+        assert (sample.metadata.width, sample.metadata.height) == size, sample.filepath
+        assert read_people(sample, Fields("dp")).size == size, sample.filepath
+    export_samples(dataset, tmp_path / "labels.json", images_dir=tmp_path)
+    imported = import_labels(dataset, tmp_path / "labels.json", tmp_path, prefix="again")
+    assert (imported.samples, imported.failures) == (len(names), {})
 
 
 def test_two_prefixes_do_not_meet(dataset, photos):

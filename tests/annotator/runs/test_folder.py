@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import read_coco
@@ -105,6 +106,37 @@ def test_failures_are_listed_with_their_reasons(folder: Path, out: Path, tiny_ne
     assert [json.loads(line) for line in lines] == [
         {"file_name": "b.jpg", "failure": "not an image, or of an unknown format"}
     ]
+
+
+def test_files_of_all_kinds_are_labelled_or_listed(
+    folder: Path, out: Path, tiny_network: Network, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for name in ("e.jfif", "f.avif", "g.gif", "h.jp2"):
+        with Image.open(folder / "c.png") as photo:
+            photo.convert("RGB").save(folder / name)
+    (folder / "i.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    for name in ("j.mov", "k.cr2", "l.svg", "notes.txt", "labels.json"):
+        (folder / name).write_text("no photo")
+    (folder / "m.jpg").mkdir()
+    shutil.copy(folder / "c.png", folder / "m.jpg" / "inside.png")
+    os.mkfifo(folder / "n.jpg")
+    (folder / "o.jpg").symlink_to("nowhere.jpg")
+    summary = annotate_folder(folder, out, tiny_network, VOTES)
+    assert (summary.photos, summary.failed) == (17, 8)
+    found = [image.file_name for image in read_coco(out)]
+    assert found[2:] == ["c.png", "e.jfif", "f.avif", "g.gif", "h.jp2", "m.jpg/inside.png", "z/last.png"]
+    failures = map(json.loads, Path(f"{out}.failures.jsonl").read_text().splitlines())
+    assert {failure["file_name"]: failure["failure"] for failure in failures} == {
+        "b.jpg": "not an image, or of an unknown format",
+        "i.heic": "a HEIC photo, which needs: pip install 'densepose-annotator[heif]'",
+        "j.mov": "a video: extract its frames first",
+        "k.cr2": "a raw photo: develop it to JPEG, PNG or TIFF first",
+        "l.svg": "an image of a format that is not read: convert it to JPEG or PNG first",
+        "m.jpg": "a folder, not a file",
+        "n.jpg": "a pipe, socket or device, not a file",
+        "o.jpg": "a link to a file that is gone",
+    }
 
 
 def test_names_that_are_no_text_are_failures_and_all_others_are_kept(
