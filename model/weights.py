@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from zipfile import BadZipFile
@@ -32,9 +31,6 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-        # Hours of work: not even a machine that dies may leave an empty file.
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def save_weights(

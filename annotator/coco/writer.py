@@ -124,13 +124,6 @@ class CocoWriter:
                 part.seek(0)
                 shutil.copyfileobj(part, whole, 1 << 20)
                 whole.write(f"\n]{end}")
-            whole.flush()
-            os.fsync(whole.fileno())
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 class _Ids:

@@ -18,7 +18,7 @@ import numpy as np
 
 from annotator.geometry.boxes import Box, crop
 from annotator.labels.people import Person
-from annotator.photos.atomic_files import whole_file
+from annotator.photos.atomic_files import make_folder, sync_folder, whole_file
 
 UV_SCALE = 65534
 """U and V of 0..1 are stored as 1..65535; 0 is background, which the App leaves transparent."""
@@ -76,16 +76,20 @@ class SurfaceMaps:
         return charts, u, v
 
     def save(self, folder: Path, name: str) -> dict[str, Path]:
-        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; returns the paths by the names of the maps."""
+        """Write ``<folder>/<name>-<digest of the content>-<map>.png``; returns the paths by the names of the maps.
+
+        They are on the disk then, whatever happens to the machine: a label that refers to them may be saved.
+        """
         digest = hashlib.sha256()
         for field in fields(self):
             digest.update(np.ascontiguousarray(getattr(self, field.name)))
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         stem = f"{name}-{digest.hexdigest()[:16]}"
         paths = {field.name: folder / f"{stem}-{field.name}.png" for field in fields(self)}
         with ThreadPoolExecutor(len(paths)) as pool:
             # A list, so that errors are raised here.
             list(pool.map(lambda name: _provide_png(paths[name], getattr(self, name)), paths))
+        sync_folder(folder)  # once for all four, also for those that somebody else has just written
         return paths
 
     @classmethod
@@ -128,7 +132,7 @@ def _write_png(path: Path, array: np.ndarray) -> None:
     done, data = cv2.imencode(".png", array, _PNG)
     if not done:
         raise OSError(f"{path}: cannot be encoded as PNG")
-    with whole_file(path) as temporary:
+    with whole_file(path, sync_name=False) as temporary:
         temporary.write_bytes(data)
 
 

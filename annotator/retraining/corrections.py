@@ -20,7 +20,7 @@ from annotator.dataset.sample_people import find_labels, read_people
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person
-from annotator.photos.atomic_files import whole_file
+from annotator.photos.atomic_files import sync_folder, whole_file
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -108,7 +108,9 @@ def write_corrections(
         _write_by_humans(partial / SUBSETS[-1])
         described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]
         (partial / CORRECTIONS).write_text(json.dumps(described), encoding="utf-8")
+        os.sync()  # one call for all photos, labels and maps in it
         os.replace(partial, folder)
+        sync_folder(folder.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -20,7 +20,7 @@ import bson
 import numpy as np
 
 from annotator.labels.people import BOX_ARRAYS, Person, Provenance
-from annotator.photos.atomic_files import whole_file
+from annotator.photos.atomic_files import make_folder, whole_file
 
 KEPT_DAYS = 14
 """Days for which an edit can be undone."""
@@ -74,7 +74,7 @@ def save_values(folder: Path, values: Any, name: str) -> str:
 
 
 def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     # Tokens sort by time.
     token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
     # As numpy.savez_compressed, at a level that takes a third of the time: every edit waits for it.

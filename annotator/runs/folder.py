@@ -18,6 +18,7 @@ from annotator.inference.finder import Finder, open_finder
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
+from annotator.photos.atomic_files import make_folder, move_file
 from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
 from annotator.photos.reading import PhotoError
@@ -74,7 +75,7 @@ def annotate_folder(
         raise IsADirectoryError(f"{out}: is a folder; name a file to write the labels to")
     finder = open_finder(network, settings)
     partial = out.with_name(f"{out.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
+    make_folder(partial)
     journal = Journal(partial / "journal.jsonl", _identity(folder, network, finder, settings, sampling))
     names = [path.relative_to(folder).as_posix() for path in photos]
     done = journal.open()
@@ -135,9 +136,9 @@ def _write(entries: Iterator[dict[str, Any]], partial: Path, out: Path, continue
             else:
                 people += len(entry["annotations"])
                 writer.add_records(entry["image"], entry["annotations"])
-    os.replace(labels, out)
+    move_file(labels, out)
     if failed:
-        os.replace(reasons, failures)
+        move_file(reasons, failures)
     else:
         failures.unlink(missing_ok=True)
     return Summary(photos, people, failed, continued)

@@ -13,6 +13,7 @@ import pytest
 
 from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.sample_people import read_people
+from annotator.dataset.store import StoredSample
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.reading import photo_size
 from annotator.runs import dataset_run
@@ -20,6 +21,7 @@ from annotator.runs.dataset_annotation import Annotation, annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from tests.annotator.conftest import draw_photo
+from tests.annotator.disk_events import are_lasting, record_disk_events
 from tests.annotator.photos.odd_photos import write_odd_photos
 from tests.annotator.runs.conftest import SETTINGS, VOTES, add, approve_elsewhere, people
 
@@ -138,6 +140,23 @@ def test_the_size_is_that_of_the_upright_photo(dataset, tiny_model, tmp_path):
     export_samples(dataset, tmp_path / "labels.json", images_dir=tmp_path)
     imported = import_labels(dataset, tmp_path / "labels.json", tmp_path, prefix="again")
     assert (imported.samples, imported.failures) == (len(names), {})
+
+
+def test_maps_are_on_the_disk_before_the_label_that_refers_to_them(
+    dataset, tiny_model, tmp_path, monkeypatch
+):
+    add(dataset, [draw_photo(tmp_path / "a.png", [(30, 20, 40, 50, 100)])])
+    events, save, saved = record_disk_events(monkeypatch), StoredSample.save, []
+
+    def recorded_save(stored, *arguments):
+        maps = [Path(stored.sample[f"dp_{name}"].map_path) for name in ("u", "v")]
+        maps.append(Path(stored.sample.dp_charts.mask_path))
+        saved.append(are_lasting(events, maps))
+        return save(stored, *arguments)
+
+    monkeypatch.setattr(StoredSample, "save", recorded_save)
+    annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
+    assert saved == [True]
 
 
 def test_two_prefixes_do_not_meet(dataset, photos):

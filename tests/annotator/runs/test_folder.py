@@ -20,6 +20,7 @@ from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
 from annotator.runs.journal import JournalError
 from tests.annotator.conftest import draw_photo
+from tests.annotator.disk_events import are_lasting, record_disk_events
 from tests.annotator.inference.tiny_finder import write_finder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,6 +88,21 @@ def test_a_folder_becomes_one_file(folder: Path, out: Path, tiny_network: Networ
     assert list(people) == ["a/b/two.png", "a/none.png", "c.png", "z/last.png"]
     assert [len(image.people) for image in people.values()] == [2, 0, 1, 1]
     assert people["c.png"].size == (128, 96)
+
+
+def test_the_file_lasts_before_what_it_was_made_of_goes(
+    folder: Path, out: Path, tiny_network: Network, monkeypatch
+):
+    events, remove = record_disk_events(monkeypatch), shutil.rmtree
+
+    def recorded_remove(path: Path) -> None:
+        events.append(("remove", path))
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", recorded_remove)
+    annotate_folder(folder, out, tiny_network, VOTES)
+    before = events[: events.index(("remove", Path(f"{out}.partial")))]
+    assert are_lasting(before, [out, Path(f"{out}.failures.jsonl")])
 
 
 def test_pycocotools_loads_the_file(folder: Path, out: Path, tiny_network: Network):
