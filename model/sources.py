@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from annotator.coco.categories import check_categories
 from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
+from annotator.labels.messages import short
 from model.fields import CHECKED
 
 
@@ -89,7 +90,7 @@ def read_source(source: Source) -> list[Record]:
         _check_fields(where, annotation, PERSON_FIELDS)
         bbox = annotation["bbox"]
         if len(bbox) != 4 or not all(type(number) in (int, float) for number in bbox):
-            raise DataError(f"{where}: bbox: {bbox} is not [x, y, width, height]")
+            raise DataError(f"{where}: bbox: {short(bbox)} is not [x, y, width, height]")
         by_image[annotation["image_id"]].append(annotation)
     records: dict[int | str, Record] = {}
     labelled = DenseLabels(Path(source.iuv)) if source.iuv else None
@@ -111,7 +112,7 @@ def read_source(source: Source) -> list[Record]:
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
         raise DataError(
-            f"{path}: annotation {annotations[0].get('id')}: image_id {image_id} is not in `images`"
+            f"{path}: annotation {short(annotations[0].get('id'))}: image_id {short(image_id)} is not in `images`"
         )
     return list(records.values())
 
@@ -121,7 +122,7 @@ def _entries(path: Path, data: dict, section: str) -> Iterator[tuple[str, dict[s
     for number, entry in enumerate(data[section]):
         if not isinstance(entry, dict):
             raise DataError(f"{path}: {section}[{number}]: must be an object")
-        yield f"{path}: {section[:-1]} {entry.get('id')}", entry
+        yield f"{path}: {section[:-1]} {short(entry.get('id'))}", entry
 
 
 def _check_people(path: Path, image: dict[str, Any], people: tuple[dict[str, Any], ...]) -> None:
@@ -130,7 +131,7 @@ def _check_people(path: Path, image: dict[str, Any], people: tuple[dict[str, Any
         try:
             check_person(annotation, size)
         except ValueError as error:
-            raise DataError(f"{path}: annotation {annotation.get('id')}: {error}") from None
+            raise DataError(f"{path}: annotation {short(annotation.get('id'))}: {error}") from None
 
 
 def _check_fields(where: str, entry: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -138,4 +139,4 @@ def _check_fields(where: str, entry: dict[str, Any], fields: dict[str, Any]) -> 
         if name not in entry:
             raise DataError(f"{where}: no field `{name}`")
         if not isinstance(entry[name], kind):
-            raise DataError(f"{where}: {name}: {entry[name]!r} cannot be used")
+            raise DataError(f"{where}: {name}: {short(entry[name])} cannot be used")

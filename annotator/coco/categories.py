@@ -7,6 +7,7 @@ from typing import Any
 
 from annotator.coco.parsing import CocoError
 from annotator.labels.label_space import KEYPOINTS, SKELETON
+from annotator.labels.messages import short
 
 PERSON_CATEGORY = {
     "id": 1,
@@ -39,7 +40,7 @@ def check_categories(path: Path, categories: object) -> set[int] | None:
         raise CocoError(f"{path}: categories: must be a list of objects")
     for category in categories:
         if type(category.get("id")) is not int:
-            raise CocoError(f"{path}: categories: id: {category.get('id')!r} is not a whole number")
+            raise CocoError(f"{path}: categories: id: {short(category.get('id'))} is not a whole number")
     persons = person_category_ids(categories)
     if not persons:
         raise CocoError(f"{path}: categories: none is named person")

@@ -18,11 +18,11 @@ Null means the same as no field, and so does an empty text or list on an annotat
 from __future__ import annotations
 
 import math
-import reprlib
 from typing import Any
 
 from annotator.coco.rle import decode_mask
 from annotator.labels.label_space import KEYPOINTS
+from annotator.labels.messages import short
 
 HEAD_POINTS = ("neck", "head_top")
 
@@ -35,7 +35,7 @@ def check_image(image: dict[str, Any]) -> None:
     """
     complete = image.get("complete")
     if complete is not None and not isinstance(complete, bool):
-        raise ValueError(f"complete: {reprlib.repr(complete)} is neither true nor false")
+        raise ValueError(f"complete: {short(complete)} is neither true nor false")
 
 
 def check_person(annotation: dict[str, Any], size: tuple[int, int]) -> None:
@@ -51,7 +51,7 @@ def check_person(annotation: dict[str, Any], size: tuple[int, int]) -> None:
     for name, (is_valid, words) in RULES.items():
         value = annotation.get(name)
         if value and not is_valid(value):
-            raise ValueError(f"{name}: {reprlib.repr(value)} is not {words}")
+            raise ValueError(f"{name}: {short(value)} is not {words}")
     if carried := annotation.get("carried"):
         try:
             decode_mask(carried, size, (0, 0, 1, 1))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from dataclasses import fields
 from typing import Any
 
@@ -14,6 +13,7 @@ from annotator.coco.box_frame import Frame, decode_part_masks, points_to_image
 from annotator.coco.rle import decode_mask, encode_polygons
 from annotator.geometry.boxes import Box, clip_box
 from annotator.labels.label_space import KEYPOINTS, PARTS
+from annotator.labels.messages import short
 from annotator.labels.people import STATES, Person, Provenance
 
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
@@ -41,7 +41,7 @@ def read_person(record: dict[str, Any], size: tuple[int, int], file: object) -> 
     try:
         return parse_person(record, size)
     except CocoError as error:
-        raise CocoError(f"{file}: annotation {record.get('id')}: {error}") from None
+        raise CocoError(f"{file}: annotation {short(record.get('id'))}: {error}") from None
 
 
 def parse_person(record: dict[str, Any], size: tuple[int, int]) -> Person:
@@ -81,7 +81,9 @@ def _box(record: dict[str, Any], size: tuple[int, int]) -> tuple[Frame, Box]:
         raise CocoError(f"bbox: width {w:g} and height {h:g} must not be negative")
     box = clip_box((x, y, w, h), size, BOX_SLACK)
     if not all(box[2:]):
-        raise CocoError(f"bbox: {record['bbox']} lies outside the image of {size[0]} × {size[1]} pixels")
+        raise CocoError(
+            f"bbox: {short(record['bbox'])} lies outside the image of {size[0]} × {size[1]} pixels"
+        )
     return (x, y, w, h), box
 
 
@@ -103,7 +105,7 @@ def _check_polygons(polygons: list, size: tuple[int, int]) -> None:
     reach = 2 * max(size)
     for index, polygon in enumerate(polygons):
         if not isinstance(polygon, list) or not all(map(_is_number, polygon)):
-            raise ValueError(f"polygon {index} is not a list of numbers: {reprlib.repr(polygon)}")
+            raise ValueError(f"polygon {index} is not a list of numbers: {short(polygon)}")
         if len(polygon) < 6 or len(polygon) % 2:
             raise ValueError(
                 f"polygon {index} has {len(polygon)} numbers; x, y of at least 3 corners are needed"
@@ -116,7 +118,7 @@ def _check_polygons(polygons: list, size: tuple[int, int]) -> None:
 def _keypoints(record: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | None]:
     count = record.get("num_keypoints")
     if count is not None and not (type(count) is int and 0 <= count <= len(KEYPOINTS)):
-        raise CocoError(f"num_keypoints: {reprlib.repr(count)} is not a whole number in 0..{len(KEYPOINTS)}")
+        raise CocoError(f"num_keypoints: {short(count)} is not a whole number in 0..{len(KEYPOINTS)}")
     if record.get("keypoints") in (None, []):
         return None, None
     values = _numbers(record, "keypoints", 3 * len(KEYPOINTS)).reshape(-1, 3)
@@ -139,7 +141,7 @@ def _part_masks(record: dict[str, Any], box: Box, frame: Frame) -> np.ndarray | 
     if masks is None or masks == []:
         return None
     if not isinstance(masks, list) or len(masks) != len(PARTS) - 1:
-        raise CocoError(f"dp_masks: must be a list of {len(PARTS) - 1} masks, not {reprlib.repr(masks)}")
+        raise CocoError(f"dp_masks: must be a list of {len(PARTS) - 1} masks, not {short(masks)}")
     _need_area(frame, "dp_masks")
     try:
         return decode_part_masks(masks, box, frame)
@@ -177,7 +179,7 @@ def _need_area(frame: Frame, field: str) -> None:
 def _crowd(record: dict[str, Any]) -> bool:
     value = record.get("iscrowd", 0)
     if value not in (0, 1, None):
-        raise CocoError(f"iscrowd: {reprlib.repr(value)} is not 0 or 1")
+        raise CocoError(f"iscrowd: {short(value)} is not 0 or 1")
     return bool(value)
 
 
@@ -186,10 +188,10 @@ def _quality(record: dict[str, Any]) -> dict[str, float]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise CocoError(f"dp_quality: must be an object, not {reprlib.repr(value)}")
+        raise CocoError(f"dp_quality: must be an object, not {short(value)}")
     for task, number in value.items():
         if not (_is_number(number) and 0 <= number <= 1):
-            raise CocoError(f"dp_quality: {task} is {reprlib.repr(number)}, not a number in 0..1")
+            raise CocoError(f"dp_quality: {short(task)} is {short(number)}, not a number in 0..1")
     return {task: float(number) for task, number in value.items()}
 
 
@@ -205,7 +207,7 @@ def _provenance(record: dict[str, Any]) -> Provenance:
         raise CocoError(f"dp_provenance: must be an object with {kinds}")
     provenance = Provenance(**value)
     if provenance.state not in STATES:
-        raise CocoError(f"dp_provenance: state {provenance.state!r} is not one of {', '.join(STATES)}")
+        raise CocoError(f"dp_provenance: state {short(provenance.state)} is not one of {', '.join(STATES)}")
     return provenance
 
 
@@ -220,7 +222,7 @@ def _number(
     if value is None:
         return default
     if not _is_number(value):
-        raise CocoError(f"{field}: {reprlib.repr(value)} is not a number")
+        raise CocoError(f"{field}: {short(value)} is not a number")
     if not low <= value <= high:
         raise CocoError(f"{field}: {value:g} is not in {low:g}..{high:g}")
     return float(value)
@@ -238,12 +240,12 @@ def _numbers(
     """(n,) float64 of a list of finite numbers in low..high."""
     values = record[field]
     if not isinstance(values, list):
-        raise CocoError(f"{field}: must be a list of numbers, not {reprlib.repr(values)}")
+        raise CocoError(f"{field}: must be a list of numbers, not {short(values)}")
     if count is not None and len(values) != count:
         raise CocoError(f"{field}: has {len(values)} numbers, not {count}" + (f" as {like}" if like else ""))
     if not set(map(type, values)) <= {int, float}:
         index, value = next((i, v) for i, v in enumerate(values) if type(v) not in (int, float))
-        raise CocoError(f"{field}: number {index} is {reprlib.repr(value)}, not a number")
+        raise CocoError(f"{field}: number {index} is {short(value)}, not a number")
     array = np.array(values, np.float64)
     bad = np.flatnonzero(~((array >= low) & (array <= high)))
     if len(bad):
@@ -261,5 +263,7 @@ def whole_number(record: dict[str, Any], field: str, optional: bool = False) -> 
     if value is None and optional:
         return None
     if type(value) is not int:
-        raise CocoError(f"{field}: " + ("missing" if value is None else f"{value!r} is not a whole number"))
+        raise CocoError(
+            f"{field}: " + ("missing" if value is None else f"{short(value)} is not a whole number")
+        )
     return value

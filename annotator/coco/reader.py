@@ -18,6 +18,7 @@ import ijson
 
 from annotator.coco.categories import check_categories
 from annotator.coco.parsing import CocoError, read_person, whole_number
+from annotator.labels.messages import short
 from annotator.labels.people import People
 
 __all__ = ["CocoError", "read_coco", "read_sections"]
@@ -155,7 +156,7 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
         for side in ("width", "height"):
             value = record.get(side)
             if type(value) is not int or not 0 < value <= MAX_SIDE:
-                raise CocoError(f"{where}: {side}: {value!r} is not a number of pixels in 1..{MAX_SIDE}")
+                raise CocoError(f"{where}: {side}: {short(value)} is not a number of pixels in 1..{MAX_SIDE}")
         try:
             database.execute(
                 "INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record))

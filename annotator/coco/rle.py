@@ -13,6 +13,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from annotator.geometry.boxes import Box
+from annotator.labels.messages import short
 
 
 def encode_mask(mask: np.ndarray, box: Box, size: tuple[int, int]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _counts(encoded: object, size: tuple[int, int]) -> np.ndarray:
     if not isinstance(encoded, dict) or "counts" not in encoded or "size" not in encoded:
         raise ValueError("an RLE must be an object with `size` and `counts`")
     if encoded["size"] != [height, width]:
-        raise ValueError(f"RLE size {encoded['size']} is not [height, width] = [{height}, {width}]")
+        raise ValueError(f"RLE size {short(encoded['size'])} is not [height, width] = [{height}, {width}]")
     counts = encoded["counts"]
     if isinstance(counts, str):
         runs = _parse(counts)

@@ -6,7 +6,6 @@ Coordinates are image pixels (see :mod:`annotator.labels.people`). A person is n
 
 from __future__ import annotations
 
-import reprlib
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from annotator.labels.label_space import CHARTS, KEYPOINTS, PARTS
+from annotator.labels.messages import short
 from annotator.labels.people import STATES
 
 FARTHEST = 1e6
@@ -295,7 +295,7 @@ _PROBLEMS = {
     "too_long": "must have at most {max_length} items, not {actual_length}",
     "value_error": "{error}",
     "union_tag_not_found": "kind is missing",
-    "union_tag_invalid": "kind must be one of {expected_tags}, not {tag!r}",
+    "union_tag_invalid": "kind must be one of {expected_tags}, not {tag!r:.80}",
 }
 """What is said of the errors of pydantic for which its own words are not good enough."""
 
@@ -304,9 +304,11 @@ def _edit_error(error: ValidationError) -> EditError:
     """The first problem, in one line."""
     problem = error.errors(include_url=False)[0]
     kind, *path = problem["loc"] or ["edit"]
-    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.80}" for step in path).removeprefix(
+        "."
+    )
     if problem["type"] in _PROBLEMS:
         text = _PROBLEMS[problem["type"]].format(**problem.get("ctx", {}))
     else:
-        text = f"{problem['msg'].replace('Input should', 'must')}, not {reprlib.repr(problem['input'])}"
+        text = f"{problem['msg'].replace('Input should', 'must')}, not {short(problem['input'])}"
     return EditError(kind, text, field)

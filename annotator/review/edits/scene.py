@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from annotator.geometry.boxes import Box
+from annotator.labels.messages import short
 from annotator.labels.people import Person, PossiblePerson
 from annotator.review.edits.models import EditError
 
@@ -32,7 +33,7 @@ class Scene:
             EditError: nobody has that key.
         """
         if key not in self.people:
-            raise EditError(kind, f"there is no person {key!r} on this image any more", field)
+            raise EditError(kind, f"there is no person {short(key)} on this image any more", field)
         return self.people[key]
 
     def possible_person(self, kind: str, key: str) -> PossiblePerson:
@@ -42,7 +43,7 @@ class Scene:
             EditError: there is none of that key whom nobody has decided about.
         """
         if key not in self.possible:
-            problem = f"the possible person {key!r} is decided already, or the photo was labelled anew"
+            problem = f"the possible person {short(key)} is decided already, or the photo was labelled anew"
             raise EditError(kind, problem, "possible")
         return self.possible[key]
 

@@ -235,3 +235,22 @@ def test_broken_records(tmp_path, sections, message):
     path = save(tmp_path / "labels.json", **(good | sections))
     with pytest.raises(CocoError, match=f"^{path}: {message}"):
         list(read_coco(path))
+
+
+@pytest.mark.parametrize("section", ["image", "annotation"])
+@pytest.mark.parametrize("value", ["a" * 5000, list(range(5000)), {"k" * 5000: 1}, [["x" * 60] * 9] * 9])
+def test_an_error_is_one_short_line_whatever_the_value(tmp_path, section, value):
+    path = tmp_path / "labels.json"
+    fields = image() if section == "image" else record()
+    for field in fields:
+        broken = (image if section == "image" else record)(**{field: value})
+        other = {"images": [image()], "annotations": [record()]}
+        save(path, **(other | {f"{section}s": [broken]}))
+        try:
+            list(read_coco(path))
+        except CocoError as error:
+            assert len(str(error)) < 300 + len(str(path)), field
+            assert "\n" not in str(error)
+        else:
+            # A file name may be long.
+            assert field == "file_name"

@@ -13,6 +13,8 @@ CORRECTION = {"kind": "correct_surface", "person": "a"}
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"kind": "p" * 5000}, r"edit: kind must be one of .*, not 'p{79}$"),
+        ({"kind": "delete", "person": "1", "x" * 5000: 1}, r"delete: x{80}: is not a field"),
         ({"kind": "paintt"}, r"edit: kind must be one of 'set_keypoint', 'paint', .*, not 'paintt'"),
         ({"person": "a"}, "edit: kind is missing"),
         ({"kind": "delete"}, "delete: person: is missing"),
