@@ -333,7 +333,13 @@ def _execute(
 
     def results() -> dict[str, Any]:
         summary = run.summary.to_dict()
-        return {**(extra or {}), **summary, "failures": "\n".join(summary["failures"])}
+        others = ", ".join(f"{name}: {count}" for name, count in summary["other_classes"].items())
+        return {
+            **(extra or {}),
+            **summary,
+            "other_classes": others,
+            "failures": "\n".join(summary["failures"]),
+        }
 
     def output(values: dict[str, Any]) -> types.Property:
         return _summary_output("Done", values, is_export="file" in values)
@@ -359,8 +365,11 @@ def _summary_output(
     if is_export:
         outputs.int("dropped", label="Rejected people left out")
     else:
+        outputs.int("removed", label="Predicted people removed, whom nobody had reviewed")
         outputs.int("kept", label="Reviewed people, kept as they are")
         outputs.int("dropped", label="New people dropped, who overlap one of those")
+    if results is None or results["other_classes"]:
+        outputs.str("other_classes", label="Annotations of other categories, not imported")
     outputs.int("failed", label="Photos that failed")
     if results is None or results["failures"]:
         outputs.str("failures", label="Why, the first ten", view=types.CodeView(read_only=True))

@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from annotator.coco.categories import check_categories
+from annotator.coco.categories import read_categories
 from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
+from annotator.coco.parsing import CocoError
 from annotator.labels.messages import short
 from model.fields import CHECKED
 
@@ -64,7 +65,7 @@ def read_source(source: Source) -> list[Record]:
     """The images of a source in file order, those without people included.
 
     Raises:
-        annotator.coco.reader.CocoError: categories of which none is a person.
+        annotator.coco.reader.CocoError: as :func:`annotator.coco.categories.read_categories`.
         DataError: missing or malformed file or field, an image id that is unknown or used twice, an image file or
             a folder of dense labels that is not there, a dense label that two photos share.
     """
@@ -81,17 +82,7 @@ def read_source(source: Source) -> list[Record]:
         raise DataError(f"{path}: needs the lists `images` and `annotations` of a COCO file")
     if source.iuv and not Path(source.iuv).is_dir():
         raise DataError(f"{source.iuv}: no such folder of dense labels")
-    by_image = defaultdict(list)
-    persons = check_categories(path, data.get("categories"))
-    for where, annotation in _entries(path, data, "annotations"):
-        category = annotation.get("category_id")
-        if persons is not None and category is not None and category not in persons:
-            continue
-        _check_fields(where, annotation, PERSON_FIELDS)
-        bbox = annotation["bbox"]
-        if len(bbox) != 4 or not all(type(number) in (int, float) for number in bbox):
-            raise DataError(f"{where}: bbox: {short(bbox)} is not [x, y, width, height]")
-        by_image[annotation["image_id"]].append(annotation)
+    by_image = _people_by_image(path, data)
     records: dict[int | str, Record] = {}
     labelled = DenseLabels(Path(source.iuv)) if source.iuv else None
     for where, image in _entries(path, data, "images"):
@@ -115,6 +106,26 @@ def read_source(source: Source) -> list[Record]:
             f"{path}: annotation {short(annotations[0].get('id'))}: image_id {short(image_id)} is not in `images`"
         )
     return list(records.values())
+
+
+def _people_by_image(path: Path, data: dict) -> dict[int | str, list[dict[str, Any]]]:
+    """The annotations of people by ``image_id``, with their keypoints in COCO's order."""
+    by_image = defaultdict(list)
+    categories = read_categories(path, data.get("categories"))
+    for where, entry in _entries(path, data, "annotations"):
+        try:
+            category = categories.of(entry)
+            annotation = category.in_coco_order(entry) if category.is_person else None
+        except CocoError as error:
+            raise DataError(f"{where}: {error}") from None
+        if annotation is None:
+            continue
+        _check_fields(where, annotation, PERSON_FIELDS)
+        bbox = annotation["bbox"]
+        if len(bbox) != 4 or not all(type(number) in (int, float) for number in bbox):
+            raise DataError(f"{where}: bbox: {short(bbox)} is not [x, y, width, height]")
+        by_image[annotation["image_id"]].append(annotation)
+    return by_image
 
 
 def _entries(path: Path, data: dict, section: str) -> Iterator[tuple[str, dict[str, Any]]]:

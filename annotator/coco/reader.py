@@ -9,6 +9,7 @@ import codecs
 import json
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 import ijson
 
-from annotator.coco.categories import check_categories
+from annotator.coco.categories import Categories, read_categories
 from annotator.coco.parsing import CocoError, read_person, whole_number
 from annotator.labels.messages import short
 from annotator.labels.people import People
@@ -32,13 +33,23 @@ MAX_SIDE = 2**16
 def read_sections(path: str | Path) -> dict[str, Any]:
     """All sections of a file except images and annotations: info, licenses, categories and whatever else it has.
 
-    :class:`annotator.coco.writer.CocoWriter` takes them to write them again.
+    :class:`annotator.coco.writer.CocoWriter` takes them to write them again. Categories of people have the keypoints in
+    COCO's order, as :func:`read_coco` has them.
 
     Raises:
-        CocoError: not JSON, cut off, or without ``images`` and ``annotations``.
+        CocoError: not JSON, cut off, without ``images`` and ``annotations``, or as
+            :func:`annotator.coco.categories.read_categories`.
         OSError: no such file.
     """
-    path = Path(path)
+    sections = _sections(Path(path))
+    categories = read_categories(Path(path), sections.get("categories"))
+    if categories.by_id:
+        sections["categories"] = [category.record for category in categories.by_id.values()]
+    return sections
+
+
+def _sections(path: Path) -> dict[str, Any]:
+    """The sections as the file has them."""
     sections: dict[str, Any] = {}
     lists: dict[str, str] = {}
     name, builder, last = "", None, "before the first annotation"
@@ -78,7 +89,8 @@ def read_coco(path: str | Path) -> Iterator[People]:
     """The people of each image of a COCO-DensePose file, in the order of its ``images``.
 
     Annotations may come in any order, before or after the images: they are sorted in a temporary file about as large
-    as ``path`` (in ``TMPDIR``). Those of other categories than ``person`` are skipped.
+    as ``path`` (in ``TMPDIR``). Those of other categories than ``person`` are only counted. Keypoints are put in COCO's
+    order by the names that the category has for them.
 
     Raises:
         CocoError: as :func:`read_sections`, and for a missing or malformed field, naming file, record and
@@ -86,22 +98,23 @@ def read_coco(path: str | Path) -> Iterator[People]:
         OSError: no such file, no room for the temporary one.
     """
     path = Path(path)
-    persons = check_categories(path, read_sections(path).get("categories"))
+    categories = read_categories(path, _sections(path).get("categories"))
     with _database(path) as database:
         _store_images(path, database)
-        _store_annotations(path, database, persons)
+        _store_annotations(path, database, categories)
         for position, text in database.execute("SELECT position, record FROM images ORDER BY position"):
             record = json.loads(text)
             size = (record["width"], record["height"])
             rows = database.execute(
-                "SELECT record FROM annotations WHERE image = ? ORDER BY rowid", (position,)
-            )
+                "SELECT record, class FROM annotations WHERE image = ? ORDER BY rowid", (position,)
+            ).fetchall()
             yield People(
                 size=size,
-                people=[read_person(json.loads(row), size, path) for (row,) in rows],
+                people=[read_person(json.loads(row), size, path) for row, _ in rows if row is not None],
                 file_name=record["file_name"],
                 id=record["id"],
                 extra={key: value for key, value in record.items() if key not in IMAGE_FIELDS},
+                other_classes=dict(Counter(name for row, name in rows if row is None)),
             )
 
 
@@ -120,7 +133,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
                     PRAGMA synchronous = OFF;
                     PRAGMA cache_size = -8192;
                     CREATE TABLE images (position INTEGER PRIMARY KEY, id INTEGER UNIQUE, record TEXT);
-                    CREATE TABLE annotations (id INTEGER UNIQUE, image INTEGER, record TEXT);
+                    CREATE TABLE annotations (id INTEGER UNIQUE, image INTEGER, record TEXT, class TEXT);
                     BEGIN;
                     """
                 )
@@ -165,21 +178,22 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
             raise CocoError(f"{where}: id: used by two images") from None
 
 
-def _store_annotations(path: Path, database: sqlite3.Connection, persons: set[int] | None) -> None:
+def _store_annotations(path: Path, database: sqlite3.Connection, categories: Categories) -> None:
     for where, record in _items(path, "annotations"):
         _check_id(where, record, "image_id")
-        image, category = record["image_id"], record.get("category_id")
-        if category is not None:
-            _check_id(where, record, "category_id")
+        image = record["image_id"]
+        try:
+            category = categories.of(record)
+            person = category.in_coco_order(record) if category.is_person else None
+        except CocoError as error:
+            raise CocoError(f"{where}: {error}") from None
         found = database.execute("SELECT position FROM images WHERE id = ?", (image,)).fetchone()
         if found is None:
             raise CocoError(f"{where}: image_id: there is no image {image}")
-        # Of other categories only the id is stored: it must be unique, too.
-        wanted = persons is None or category is None or category in persons
+        text, other = (None, category.name) if person is None else (json.dumps(person), None)
         try:
             database.execute(
-                "INSERT INTO annotations VALUES (?, ?, ?)",
-                (record["id"], found[0] if wanted else None, json.dumps(record) if wanted else None),
+                "INSERT INTO annotations VALUES (?, ?, ?, ?)", (record["id"], found[0], text, other)
             )
         except sqlite3.IntegrityError:
             raise CocoError(f"{where}: id: used by two annotations") from None

@@ -54,6 +54,7 @@ class Replaced:
     """What :func:`replace_predictions` did: numbers of people."""
 
     added: int
+    removed: int
     kept: int
     dropped: int
     """New people who are the same as people who were kept or deleted by hand."""
@@ -189,7 +190,12 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
         "people": deleted | written,
     }
-    return Replaced(added=len(added), kept=len(kept), dropped=len(people.people) - len(new))
+    return Replaced(
+        added=len(added),
+        removed=len(found) - len(kept),
+        kept=len(kept),
+        dropped=len(people.people) - len(new),
+    )
 
 
 def change_people(

@@ -109,5 +109,7 @@ class People:
     id: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields of the source image record that this class does not know, kept for writing."""
+    other_classes: dict[str, int] = field(default_factory=dict)
+    """Annotations of the source file that are of no person, by the name of their category."""
     possible: list[PossiblePerson] = field(default_factory=list)
     """Those whom the labels may lack, most probable first."""

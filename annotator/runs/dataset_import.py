@@ -31,7 +31,9 @@ class Import(DatasetRun):
     """A run that reads a COCO-DensePose file into a dataset.
 
     Images that the dataset does not have yet are added. A photo that is missing, or has another size than the file
-    says, is left out and listed among the failures.
+    says, is left out and listed among the failures. An image without annotations says that nobody is there, so that
+    predictions on it are replaced by nobody; one that has only annotations of other categories than ``person`` leaves
+    the people who are there as they are.
 
     Args:
         dataset: to read into, or the name of a new one. That is made, persistent, when the first photo is added to
@@ -84,7 +86,12 @@ class Import(DatasetRun):
             path = os.path.normpath(self.images_dir / people.file_name)
             place = _resolved(path)
             failure = _mismatch(path, people)
-            if failure is None and self.overwrite == "skip" and known.get(place) in labelled:
+            if (failure is None and self.overwrite == "skip" and known.get(place) in labelled) or (
+                failure is None
+                and people.other_classes
+                and not people.people
+                and known.get(place) in labelled
+            ):
                 self.summary.skipped += 1
             elif failure is None:
                 # The file does not say: they follow from how well the labels fit each other.
@@ -97,6 +104,8 @@ class Import(DatasetRun):
                 failure = write_people(dataset, known[place], people, self.fields, folder, self.summary)
             if failure is not None:
                 self.summary.failures[path] = failure
+            for name, count in people.other_classes.items():
+                self.summary.other_classes[name] = self.summary.other_classes.get(name, 0) + count
             yield done
         remember_sections(self._open(), self.fields.prefix, sections)
 

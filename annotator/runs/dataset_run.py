@@ -32,12 +32,16 @@ class Summary:
     """Samples that were labelled, or written to the file."""
     people: int = 0
     """People that were added, or written to the file."""
+    removed: int = 0
+    """Predicted people that nobody had reviewed and that were removed: the new ones replace them."""
     skipped: int = 0
     """Samples left alone: with labels when annotating or importing, without labels when exporting."""
     kept: int = 0
     """Reviewed people on the labelled samples, which were not overwritten."""
     dropped: int = 0
     """New people who overlap one of those and were not added; when exporting, rejected people."""
+    other_classes: dict[str, int] = field(default_factory=dict)
+    """Annotations of an imported file that are of no person and were passed over, by the name of their category."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a photo failed, by its path."""
 
@@ -119,6 +123,7 @@ def write_people(
             if stored.save(dataset, fields, changed) is not None:
                 summary.samples += 1
                 summary.people += replaced.added
+                summary.removed += replaced.removed
                 summary.kept += replaced.kept
                 summary.dropped += replaced.dropped
                 _save_size(dataset, stored.sample, people.size)

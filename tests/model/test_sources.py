@@ -20,6 +20,14 @@ from tests.model.conftest import HEIGHT, WIDTH
         (lambda d: d["annotations"].insert(2, None), r"annotations\[2\]: must be an object"),
         (lambda d: d["annotations"][0].pop("image_id"), "annotation 1: no field `image_id`"),
         (lambda d: d["annotations"][0].pop("bbox"), "annotation 1: no field `bbox`"),
+        (
+            lambda d: d["annotations"][0].update(category_id=9),
+            "annotation 1: category_id: there is no category 9",
+        ),
+        (
+            lambda d: d["annotations"][0].update(category_id="1"),
+            "annotation 1: category_id: '1' is not a whole",
+        ),
         (lambda d: d["annotations"][0].update(bbox=3), "annotation 1: bbox: 3 cannot be used"),
         (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), r"annotation 1: bbox: \[1, 2, 3\] is not"),
         (lambda d: d["annotations"][0].update(bbox=[1, 2, 3, "4"]), r"annotation 1: bbox: .* is not"),
@@ -40,6 +48,16 @@ def test_other_categories_may_lack_what_people_need(figures, tmp_path):
     (tmp_path / "dog.json").write_text(json.dumps(data))
     records = read_source(Source(str(tmp_path / "dog.json"), str(figures.parent / "images")))
     assert [len(record.annotations) for record in records] == [1, 2] * 4
+
+
+def test_keypoints_are_put_in_the_order_of_coco(figures, tmp_path):
+    data = json.loads(figures.read_text())
+    data["categories"][0]["keypoints"] = ["right_ankle", "nose"]
+    for annotation in data["annotations"]:
+        annotation["keypoints"] = [5, 6, 2, 7, 8, 1]
+    (tmp_path / "two.json").write_text(json.dumps(data))
+    record, *_ = read_source(Source(str(tmp_path / "two.json"), str(figures.parent / "images")))
+    assert record.annotations[0]["keypoints"] == [7, 8, 1] + [0] * 45 + [5, 6, 2]
 
 
 def test_two_photos_cannot_share_a_dense_label(tmp_path):

@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 from annotator.coco.categories import PERSON_CATEGORY
 from annotator.coco.reader import CocoError, read_coco, read_sections
 from annotator.coco.writer import CocoWriter
+from annotator.labels.label_space import KEYPOINT_MIRROR
 from tests.annotator.people_samples import dense_people, image, record
 
 
@@ -120,7 +121,35 @@ def test_other_categories_are_passed_over(tmp_path):
         annotations=[record(id=1, category_id=18, bbox="a dog's"), record(id=2, category_id=3)],
         categories=[{"id": 18, "name": "dog"}, {"id": 3, "name": "Person"}],
     )
-    assert [p.id for people in read_coco(source) for p in people.people] == [2]
+    (people,) = read_coco(source)
+    assert [p.id for p in people.people] == [2]
+    assert people.other_classes == {"dog": 1}
+
+
+def test_two_orders_of_keypoints_become_one(tmp_path):
+    swapped = [PERSON_CATEGORY["keypoints"][index] for index in KEYPOINT_MIRROR]
+    points = np.zeros((17, 3), int)
+    points[5] = 20, 10, 2
+    source = save(
+        tmp_path / "a.json",
+        images=[image()],
+        annotations=[
+            record(id=1, keypoints=points.ravel().tolist()),
+            record(id=2, category_id=2, keypoints=points[KEYPOINT_MIRROR].ravel().tolist()),
+            record(id=3, category_id=3, keypoints=[20, 10, 2], num_keypoints=1),
+        ],
+        categories=[
+            PERSON_CATEGORY,
+            {"id": 2, "name": "person", "keypoints": swapped},
+            {"id": 3, "name": "person", "keypoints": ["LShoulder"]},
+        ],
+    )
+    written = copy(source, tmp_path / "b.json")
+    assert [np.reshape(a["keypoints"], (17, 3)).tolist() for a in written["annotations"]] == [
+        points.tolist()
+    ] * 3
+    assert all(c["keypoints"] == PERSON_CATEGORY["keypoints"] for c in written["categories"])
+    assert [a["category_id"] for a in written["annotations"]] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["tiny_coco", "ccp", "densepose_demo"])
@@ -222,6 +251,14 @@ def without(fields, name):
         ({"annotations": [without(record(), "image_id")]}, "annotation 7: image_id: missing"),
         ({"annotations": [record(image_id="1")]}, "annotation 7: image_id: '1' is not a whole number"),
         ({"annotations": [record(category_id="1")]}, "annotation 7: category_id: '1' is not a whole number"),
+        (
+            {"annotations": [record(category_id=2)]},
+            "annotation 7: category_id: there is no category 2; the file has",
+        ),
+        (
+            {"categories": [PERSON_CATEGORY | {"keypoints": ["pelvis"]}]},
+            "category 1: keypoints: 'pelvis' is none of COCO's",
+        ),
         ({"annotations": [record(image_id=99)]}, "annotation 7: image_id: there is no image 99"),
         ({"annotations": [record(id=8), record(bbox=[1, 2, 3])]}, "annotation 7: bbox: has 3 numbers"),
         ({"categories": {"id": 1}}, "categories: must be a list"),
@@ -240,17 +277,12 @@ def test_broken_records(tmp_path, sections, message):
 @pytest.mark.parametrize("section", ["image", "annotation"])
 @pytest.mark.parametrize("value", ["a" * 5000, list(range(5000)), {"k" * 5000: 1}, [["x" * 60] * 9] * 9])
 def test_an_error_is_one_short_line_whatever_the_value(tmp_path, section, value):
-    path = tmp_path / "labels.json"
-    fields = image() if section == "image" else record()
-    for field in fields:
-        broken = (image if section == "image" else record)(**{field: value})
-        other = {"images": [image()], "annotations": [record()]}
-        save(path, **(other | {f"{section}s": [broken]}))
-        try:
+    path, make = tmp_path / "labels.json", image if section == "image" else record
+    good = {"images": [image()], "annotations": [record()]}
+    # A file name may be long.
+    for field in make().keys() - {"file_name"}:
+        save(path, **(good | {f"{section}s": [make(**{field: value})]}))
+        with pytest.raises(CocoError) as refused:
             list(read_coco(path))
-        except CocoError as error:
-            assert len(str(error)) < 300 + len(str(path)), field
-            assert "\n" not in str(error)
-        else:
-            # A file name may be long.
-            assert field == "file_name"
+        assert len(str(refused.value)) < 300 + len(str(path)), field
+        assert "\n" not in str(refused.value)

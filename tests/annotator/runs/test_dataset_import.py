@@ -14,6 +14,7 @@ from annotator.dataset.fields import FieldError
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import Import, import_labels
+from annotator.runs.dataset_run import Summary
 from tests.annotator.conftest import draw_photo
 from tests.annotator.people_samples import image, record
 from tests.annotator.runs.conftest import SETTINGS, VOTES, add, people, read
@@ -76,10 +77,15 @@ def folders(dataset, tmp_path) -> Path:
     return tmp_path / "photos"
 
 
+def import_images(dataset, folder: Path, images: list, annotations: list, **sections) -> Summary:
+    path = folder / "some.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations} | sections))
+    return import_labels(dataset, path, folder)
+
+
 def import_one(dataset, folder: Path, name: str, **sections) -> None:
-    path = folder / "one.json"
-    path.write_text(json.dumps({"images": [image(file_name=name)], "annotations": [record()]} | sections))
-    import_labels(dataset, path, folder)
+    sections = {"annotations": [record()]} | sections
+    import_images(dataset, folder, [image(file_name=name)], **sections)
 
 
 def names_in(dataset, path: Path, **changes) -> list[str]:
@@ -210,3 +216,37 @@ def test_a_file_that_is_not_coco_leaves_no_trace(dataset, labels, tmp_path):
         import_labels(dataset, labels, tmp_path)
     dataset.reload()
     assert "dp_people" not in dataset.get_field_schema()
+
+
+@pytest.fixture
+def predicted(dataset, tmp_path, tiny_model) -> Path:
+    """Three photos in a folder and in the dataset, each with a predicted person."""
+    paths = [
+        draw_photo(tmp_path / "photos" / f"{name}.png", [(8, 4, 30, 40, 100)], (64, 48)) for name in "abc"
+    ]
+    add(dataset, paths)
+    annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
+    assert len(people(dataset)) == 3
+    return tmp_path / "photos"
+
+
+def test_people_of_an_unknown_category_delete_nobody(dataset, predicted):
+    images = [image(file_name="a.png")]
+    with pytest.raises(
+        CocoError, match=r"annotation 7: category_id: there is no category 1; .* 2 \(person\)"
+    ):
+        import_images(dataset, predicted, images, [record()], categories=[{"id": 2, "name": "person"}])
+    assert len(people(dataset)) == 3
+
+
+def test_annotations_of_other_categories_delete_nobody(dataset, predicted):
+    """An image without annotations says that nobody is there, one of a dog and a cat says nothing about people."""
+    images = [image(id=id, file_name=f"{name}.png") for id, name in enumerate("abc", 1)]
+    animals = [record(id=id, image_id=1, category_id=8 + id % 2) for id in range(1, 4)]
+    categories = [{"id": 1, "name": "person"}, {"id": 8, "name": "dog"}, {"id": 9, "name": "cat"}]
+    annotations = [*animals, record(id=5, image_id=3), record(id=6, image_id=3, category_id=8)]
+    summary = import_images(dataset, predicted, images, annotations, categories=categories)
+    assert [len(found) for found in dataset.values("dp_people.detections")] == [1, 0, 1]
+    assert (summary.samples, summary.skipped, summary.people, summary.removed) == (2, 1, 1, 2)
+    assert summary.other_classes == {"cat": 2, "dog": 2}
+    assert summary.to_dict()["other_classes"] == {"cat": 2, "dog": 2}
