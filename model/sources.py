@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from annotator.coco.categories import read_categories
 from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
+from annotator.coco.file_names import no_such_photo, repeated_photos
 from annotator.coco.parsing import CocoError
 from annotator.labels.messages import short
 from model.fields import CHECKED
@@ -66,8 +67,8 @@ def read_source(source: Source) -> list[Record]:
 
     Raises:
         annotator.coco.reader.CocoError: as :func:`annotator.coco.categories.read_categories`.
-        DataError: missing or malformed file or field, an image id that is unknown or used twice, an image file or
-            a folder of dense labels that is not there, a dense label that two photos share.
+        DataError: missing or malformed file or field, an image id that is unknown or used twice, a photo of two
+            images, an image file or a folder of dense labels that is not there, a dense label that two photos share.
     """
     path = Path(source.annotations)
     try:
@@ -91,7 +92,7 @@ def read_source(source: Source) -> list[Record]:
             raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
         if not photo.is_file():
-            raise DataError(f"{where}: no file {photo}")
+            raise DataError(f"{where}: file_name: {photo}: {no_such_photo(image['file_name'])}")
         try:
             check_image(image)
             iuv = labelled.of(Path(image["file_name"])) if labelled else None
@@ -105,6 +106,9 @@ def read_source(source: Source) -> list[Record]:
         raise DataError(
             f"{path}: annotation {short(annotations[0].get('id'))}: image_id {short(image_id)} is not in `images`"
         )
+    names = ((key, record.image["file_name"]) for key, record in records.items())
+    for key, reason in repeated_photos(names, source.images).items():
+        raise DataError(f"{path}: image {short(key)}: file_name: {reason}")
     return list(records.values())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from annotator.coco.parsing import CocoError, whole_number
 from annotator.labels.label_space import KEYPOINTS, SKELETON
-from annotator.labels.messages import short
+from annotator.labels.messages import listed, short
 
 PERSON_CATEGORY = {
     "id": 1,
@@ -21,8 +21,6 @@ PERSON_CATEGORY = {
 """COCO's category of people; limbs count keypoints from 1."""
 PER_KEYPOINT = {"keypoints": 3, "keypoints_pseudo": 1, "dp_keypoint_scores": 1}
 """Fields of an annotation with so many values for each keypoint."""
-MAX_LISTED = 8
-"""Names or categories that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class Categories:
         return self.by_id[number]
 
     def _listed(self) -> str:
-        return _listed([f"{number} ({category.name[:40]})" for number, category in self.by_id.items()])
+        return listed([f"{number} ({category.name[:40]})" for number, category in self.by_id.items()])
 
 
 def person_category_ids(categories: list[dict[str, Any]]) -> list[int]:
@@ -152,17 +150,12 @@ def _order(names: object) -> tuple[int, ...]:
     found = [_SPELLINGS.get(re.sub(r"[\s_.-]", "", name).lower()) for name in names]
     if unknown := [short(name) for name, index in zip(names, found, strict=True) if index is None]:
         raise CocoError(
-            f"keypoints: {_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} none of COCO's "
+            f"keypoints: {listed(unknown)} {'is' if len(unknown) == 1 else 'are'} none of COCO's "
             f"{len(KEYPOINTS)} keypoints: leave out what has no counterpart, here and in the annotations"
         )
     if twice := [short(name) for name, index in zip(names, found, strict=True) if found.count(index) > 1]:
-        raise CocoError(f"keypoints: {_listed(twice)} mean the same keypoint")
+        raise CocoError(f"keypoints: {listed(twice)} mean the same keypoint")
     return tuple(found)
-
-
-def _listed(words: list[str]) -> str:
-    more = f" and {len(words) - MAX_LISTED} more" if len(words) > MAX_LISTED else ""
-    return ", ".join(words[:MAX_LISTED]) + more
 
 
 def _spellings() -> dict[str, int]:

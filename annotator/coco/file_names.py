@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable
 from pathlib import Path
 
 from annotator.coco.parsing import CocoError
+from annotator.labels.messages import listed, short
+from annotator.photos.identity import photo_identity
+
+
+def repeated_photos(images: Iterable[tuple[int | str, str]], images_dir: str | Path) -> dict[int | str, str]:
+    """Why images cannot be told apart: those that have a photo in common, links and other spellings included.
+
+    Args:
+        images: id and ``file_name`` of each image of a file.
+        images_dir: the folder that the names are relative to.
+
+    Returns:
+        The reason by the id, in the order of ``images``; empty if each has a photo of its own.
+    """
+    first: dict[Hashable, int | str] = {}
+    shared: dict[int | str, list[int | str]] = {}
+    for key, name in images:
+        owner = first.setdefault(photo_identity(os.path.join(images_dir, name)), key)
+        if owner != key:
+            shared.setdefault(owner, [owner]).append(key)
+    return {
+        key: f"the photo of the images {listed([short(key) for key in keys])}: give it one image with all of its people"
+        for keys in shared.values()
+        for key in keys
+    }
+
+
+def no_such_photo(file_name: str) -> str:
+    """What is wrong where no photo has a ``file_name``."""
+    if "\\" in file_name:
+        return "no such photo: the file was written on Windows, its file names need / for \\"
+    return "no such photo"
 
 
 def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path | None) -> dict[str, str]:
@@ -24,9 +55,13 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
     Raises:
         CocoError: the same photo twice.
     """
-    twice = [path for path, count in Counter(path for path, _ in photos.values()).items() if count > 1]
-    if twice:
-        raise CocoError(f"{twice[0]} is the photo of several samples: export a view with one of them")
+    known: dict[Hashable, str] = {}
+    for path, _ in photos.values():
+        identity = photo_identity(path)
+        if identity in known:
+            other = "" if known[identity] == path else f", also as {known[identity]}"
+            raise CocoError(f"{path} is the photo of several samples{other}: export a view with one of them")
+        known[identity] = path
     root = images_dir or _root(photos.values())
     names = {}
     for key, (path, imported) in photos.items():

@@ -22,7 +22,7 @@ from annotator.coco.parsing import CocoError, read_person, whole_number
 from annotator.labels.messages import short
 from annotator.labels.people import People
 
-__all__ = ["CocoError", "read_coco", "read_sections"]
+__all__ = ["CocoError", "read_coco", "read_file_names", "read_sections"]
 
 IMAGE_FIELDS = ("id", "file_name", "width", "height")
 """What :class:`~annotator.labels.people.People` holds by itself; other fields of an image are kept in ``extra``."""
@@ -83,6 +83,17 @@ def _sections(path: Path) -> dict[str, Any]:
         if lists[section] != "start_array":
             raise CocoError(f"{path}: `{section}` must be a list")
     return sections
+
+
+def read_file_names(path: str | Path) -> Iterator[tuple[int, str]]:
+    """The ``id`` and ``file_name`` of each image.
+
+    Raises:
+        CocoError: a malformed image, naming file, record and field.
+        OSError: no such file.
+    """
+    for _, record in _images(Path(path)):
+        yield record["id"], record["file_name"]
 
 
 def read_coco(path: str | Path) -> Iterator[People]:
@@ -162,7 +173,8 @@ def _check_id(where: str, record: dict[str, Any], field: str) -> None:
         raise CocoError(f"{where}: {error}") from None
 
 
-def _store_images(path: Path, database: sqlite3.Connection) -> None:
+def _images(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each image, checked, and how to name it in an error."""
     for where, record in _items(path, "images"):
         if not isinstance(record.get("file_name"), str) or not record["file_name"]:
             raise CocoError(f"{where}: file_name: must be a path below the images' folder")
@@ -170,6 +182,11 @@ def _store_images(path: Path, database: sqlite3.Connection) -> None:
             value = record.get(side)
             if type(value) is not int or not 0 < value <= MAX_SIDE:
                 raise CocoError(f"{where}: {side}: {short(value)} is not a number of pixels in 1..{MAX_SIDE}")
+        yield where, record
+
+
+def _store_images(path: Path, database: sqlite3.Connection) -> None:
+    for where, record in _images(path):
         try:
             database.execute(
                 "INSERT INTO images (id, record) VALUES (?, ?)", (record["id"], json.dumps(record))

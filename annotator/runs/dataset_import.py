@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.coco.file_names import no_such_photo, repeated_photos
 from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
 from annotator.dataset.info import maps_folder, remember_sections
 from annotator.labels.quality import find_issues
+from annotator.photos.identity import photo_identity
 from annotator.photos.reading import PhotoError, photo_size
 from annotator.runs.dataset_run import (
     DatasetRun,
@@ -31,7 +33,7 @@ class Import(DatasetRun):
     """A run that reads a COCO-DensePose file into a dataset.
 
     Images that the dataset does not have yet are added. A photo that is missing, or has another size than the file
-    says, is left out and listed among the failures. An image without annotations says that nobody is there, so that
+    says, or that two images of the file share, is left out and listed among the failures. An image without annotations says that nobody is there, so that
     predictions on it are replaced by nobody; one that has only annotations of other categories than ``person`` leaves
     the people who are there as they are.
 
@@ -78,44 +80,47 @@ class Import(DatasetRun):
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[int]:
-        from annotator.coco.reader import read_coco, read_sections
+        from annotator.coco.reader import read_coco, read_file_names, read_sections
 
         sections = read_sections(self.path)
-        known, labelled = self._known()
+        repeated = repeated_photos(read_file_names(self.path), self.images_dir)
+        known, labelled = self._samples()
         for done, people in enumerate(read_coco(self.path), 1):
             path = os.path.normpath(self.images_dir / people.file_name)
-            place = _resolved(path)
-            failure = _mismatch(path, people)
-            if (failure is None and self.overwrite == "skip" and known.get(place) in labelled) or (
-                failure is None
-                and people.other_classes
-                and not people.people
-                and known.get(place) in labelled
-            ):
-                self.summary.skipped += 1
-            elif failure is None:
-                # The file does not say: they follow from how well the labels fit each other.
-                for person in people.people:
-                    person.issues = find_issues(person)
-                dataset = self._open()
-                if place not in known:
-                    known[place] = _add_sample(dataset, path)
-                folder = maps_folder(dataset, self.fields.prefix, self.maps_dir)
-                failure = write_people(dataset, known[place], people, self.fields, folder, self.summary)
-            if failure is not None:
-                self.summary.failures[path] = failure
             for name, count in people.other_classes.items():
                 self.summary.other_classes[name] = self.summary.other_classes.get(name, 0) + count
+            failure = repeated.get(people.id) or _mismatch(path, people)
+            if failure is None:
+                identity = photo_identity(path)
+                # Of several samples of one photo the one with this path.
+                sample_id = known.get(path) or known.get(identity)
+                only_others = people.other_classes and not people.people
+                if sample_id in labelled and (self.overwrite == "skip" or only_others):
+                    self.summary.skipped += 1
+                else:
+                    known[identity], failure = self._write(sample_id, path, people)
+            if failure is not None:
+                self.summary.failures[path] = failure
             yield done
         remember_sections(self._open(), self.fields.prefix, sections)
 
-    def _known(self) -> tuple[dict[str, str], set[str]]:
-        """Ids of the samples by their photos, and of those that have people."""
+    def _samples(self) -> tuple[dict[Hashable, str], set[str]]:
+        """Ids of the samples by the paths and by the identities of their photos; ids of those that have people."""
         if self.dataset is None:
             return {}, set()
-        paths, keys = self.dataset.values(["filepath", "id"])
-        known = {_resolved(path): key for path, key in zip(paths, keys, strict=True)}
+        photos = list(zip(*self.dataset.values(["filepath", "id"]), strict=True))
+        known = {photo_identity(path): key for path, key in photos} | dict(photos)
         return known, labelled_samples(self.dataset, self.fields)
+
+    def _write(self, sample_id: str | None, path: str, people: People) -> tuple[str, str | None]:
+        """Write people to a sample, without an id to a new one; the sample's id, and why that failed."""
+        # The file does not say: they follow from how well the labels fit each other.
+        for person in people.people:
+            person.issues = find_issues(person)
+        dataset = self._open()
+        sample_id = sample_id or _add_sample(dataset, path)
+        folder = maps_folder(dataset, self.fields.prefix, self.maps_dir)
+        return sample_id, write_people(dataset, sample_id, people, self.fields, folder, self.summary)
 
     def _open(self) -> fo.Dataset:
         """The dataset with its fields; what is missing is made."""
@@ -143,7 +148,7 @@ def _add_sample(dataset: fo.Dataset, path: str) -> str:
 def _mismatch(path: str, people: People) -> str | None:
     """Why labels cannot be those of this photo."""
     if not os.path.exists(path):
-        return "no such photo"
+        return no_such_photo(people.file_name)
     try:
         size = photo_size(path)
     except PhotoError as error:
@@ -151,9 +156,3 @@ def _mismatch(path: str, people: People) -> str | None:
     if size != people.size:
         return "the photo has {} × {} pixels, the labels are for {} × {}".format(*size, *people.size)
     return None
-
-
-def _resolved(path: str) -> str:
-    """The path without links among its folders; a photo that is a link itself stays apart from its target."""
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)

@@ -14,6 +14,11 @@ from tests.model.conftest import HEIGHT, WIDTH
     ("change", "message"),
     [
         (lambda d: d["images"].append(d["images"][0]), "image 1: id: used by two images"),
+        (
+            lambda d: d["images"].append(d["images"][0] | {"id": 99}),
+            "image 1: file_name: the photo of the images 1, 99:",
+        ),
+        (lambda d: d["images"][0].update(file_name=r"images\a.png"), "image 1: file_name: .* on Windows"),
         (lambda d: d["images"].insert(0, "x"), r"images\[0\]: must be an object"),
         (lambda d: d["images"][0].update(id=[1]), r"image \[1\]: id: \[1\] cannot be used"),
         (lambda d: d["images"][0].update(file_name=None), "image 1: file_name: None cannot be used"),
@@ -66,11 +71,11 @@ def test_two_photos_cannot_share_a_dense_label(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True)
         cv2.imwrite(str(tmp_path / path), photo.astype(np.uint16 if "iuv" in path else np.uint8))
     size = {"width": WIDTH, "height": HEIGHT}
-    images = [{"id": i, "file_name": f"{name}/1.png", **size} for i, name in enumerate("aab", 1)]
+    images = [{"id": i, "file_name": f"{name}/1.png", **size} for i, name in enumerate("ab", 1)]
     path = tmp_path / "train.json"
     source = Source(str(path), str(tmp_path / "images"), iuv=str(tmp_path / "iuv"))
-    path.write_text(json.dumps({"images": images[:2], "annotations": []}))
-    assert [record.iuv for record in read_source(source)] == [tmp_path / "iuv" / "1.png"] * 2
+    path.write_text(json.dumps({"images": images[:1], "annotations": []}))
+    assert [record.iuv for record in read_source(source)] == [tmp_path / "iuv" / "1.png"]
     path.write_text(json.dumps({"images": images, "annotations": []}))
-    with pytest.raises(DataError, match=r"image 3: file_name: .*iuv/1\.png is the dense label of .*a/1\.png"):
+    with pytest.raises(DataError, match=r"image 2: file_name: .*iuv/1\.png is the dense label of .*a/1\.png"):
         read_source(source)

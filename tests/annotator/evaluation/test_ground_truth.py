@@ -196,3 +196,14 @@ def test_no_images(tmp_path: Path):
     (tmp_path / "x.json").write_text(json.dumps({"images": [], "annotations": []}))
     with pytest.raises(CocoError, match=r"x\.json: images: there are none"):
         check_data_set(DataSet("x", tmp_path / "x.json", tmp_path, tmp_path / "iuv"))
+
+
+def test_a_photo_of_two_images_is_refused(tmp_path: Path):
+    source = write_data(tmp_path, [[figure_at(10, 20)], []])
+    data = json.loads(source.annotations.read_text())
+    data["images"][1]["file_name"] = "./0.png"
+    source.annotations.write_text(json.dumps(data))
+    with pytest.raises(
+        CocoError, match=r"annotations\.json: image 0: file_name: the photo of the images 0, 1: give"
+    ):
+        one(source)

@@ -250,3 +250,34 @@ def test_annotations_of_other_categories_delete_nobody(dataset, predicted):
     assert (summary.samples, summary.skipped, summary.people, summary.removed) == (2, 1, 1, 2)
     assert summary.other_classes == {"cat": 2, "dog": 2}
     assert summary.to_dict()["other_classes"] == {"cat": 2, "dog": 2}
+
+
+def test_a_photo_of_two_images_is_left_as_it_is(dataset, predicted):
+    (predicted / "d.png").symlink_to("b.png")
+    names = {1: "a.png", 2: "./a.png", 3: "b.png", 4: "d.png", 5: "c.png"}
+    images = [image(id=id, file_name=name) for id, name in names.items()]
+    before = [found.detections for found in dataset.values("dp_people")]
+    annotations = [record(id=id, image_id=id) for id in names]
+    summary = import_images(dataset, predicted, images, annotations)
+    text = "the photo of the images {}: give it one image with all of its people"
+    assert summary.failures == {
+        str(predicted / "a.png"): text.format("1, 2"),
+        str(predicted / "b.png"): text.format("3, 4"),
+        str(predicted / "d.png"): text.format("3, 4"),
+    }
+    assert (summary.samples, len(dataset)) == (1, 3)
+    assert [found.detections for found in dataset.values("dp_people")][:2] == before[:2]
+    assert dataset.values("dp_people.detections.annotation_id") == [[None], [None], [5]]
+
+
+def test_a_sample_of_another_spelling_is_the_same_photo(dataset, folders, tmp_path):
+    """A link to a photo is the photo; where both are samples, people go to the one that the file names."""
+    (folders / "a" / "link.jpg").symlink_to("2.jpg")
+    import_one(dataset, folders, "a/link.jpg")
+    assert dataset.values("filepath") == [str(folders / "a" / "2.jpg")]
+    assert len(people(dataset)) == 1
+    add(dataset, [folders / "a" / "link.jpg"])
+    import_one(dataset, folders, "a/link.jpg", annotations=[record(), record(id=8, bbox=[0, 0, 5, 5])])
+    assert [len(found or []) for found in dataset.values("dp_people.detections")] == [1, 2]
+    with pytest.raises(CocoError, match="is the photo of several samples"):
+        export_samples(dataset, tmp_path / "out.json")
