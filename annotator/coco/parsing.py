@@ -19,6 +19,8 @@ from annotator.labels.people import STATES, Person, Provenance
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
 BOX_SLACK = 1e-4
 """Pixels that a bbox may reach into further pixels without taking them in: its decimals were rounded."""
+MAX_ID = 2**63 - 1
+"""The highest id: databases and parsers have 64 bits."""
 UV_SLACK = 0.01
 """How far U and V of a file may lie outside 0..1; they are clipped."""
 

@@ -19,15 +19,19 @@ import ijson
 
 from annotator.coco.categories import Categories, read_categories
 from annotator.coco.parsing import CocoError, read_person, whole_number
-from annotator.labels.messages import short
+from annotator.labels.messages import MAX_LENGTH, short
 from annotator.labels.people import People
 
 __all__ = ["CocoError", "read_coco", "read_file_names", "read_sections"]
 
 IMAGE_FIELDS = ("id", "file_name", "width", "height")
 """What :class:`~annotator.labels.people.People` holds by itself; other fields of an image are kept in ``extra``."""
+LISTS = ("images", "annotations")
+"""The sections that are read record by record."""
 MAX_SIDE = 2**16
 """Pixels."""
+MAX_DEPTH = 100
+"""Of objects and lists in each other."""
 
 
 def read_sections(path: str | Path) -> dict[str, Any]:
@@ -51,38 +55,62 @@ def read_sections(path: str | Path) -> dict[str, Any]:
 def _sections(path: Path) -> dict[str, Any]:
     """The sections as the file has them."""
     sections: dict[str, Any] = {}
-    lists: dict[str, str] = {}
-    name, builder, last = "", None, "before the first annotation"
+    found, name, builder = set(), "", None
+    for depth, event, value in _events(path):
+        if depth == 0:
+            if event not in ("start_map", "end_map"):
+                raise CocoError(f"{path}: must be an object with `images` and `annotations` at its top level")
+        elif depth == 1 and event == "map_key":
+            name, builder = value, None if value in LISTS else ijson.ObjectBuilder()
+            found.add(name)
+        elif builder is not None:
+            builder.event(event, value)
+            is_whole = depth == 1 and not event.startswith("start")
+            if is_whole and sections.setdefault(name, builder.value) != builder.value:
+                raise CocoError(f"{path}: has {short(name)} twice at its top level, with different contents")
+        elif depth == 1 and event not in ("start_array", "end_array"):
+            raise CocoError(f"{path}: `{name}` must be a list")
+    for name in LISTS:
+        if name not in found:
+            raise CocoError(f"{path}: has no `{name}` at its top level")
+    return sections
+
+
+def _events(path: Path) -> Iterator[tuple[int, str, Any]]:
+    """What the parser meets, with the number of objects and lists around it, but nothing that is inside of :data:`LISTS`.
+
+    Raises:
+        CocoError: no JSON, a name twice in one object, or objects in objects without end.
+    """
+    open_names: list[set[str]] = []
+    section, name, last = "", "", "before the first annotation"
     try:
         with _open(path) as file:
-            for prefix, event, value in ijson.parse(file, use_float=True):
-                if prefix == "annotations.item.id":
+            for event, value in ijson.basic_parse(file, use_float=True):
+                if event in ("end_map", "end_array"):
+                    open_names.pop()
+                depth = len(open_names)
+                if event in ("start_map", "start_array"):
+                    open_names.append(set())
+                    if depth == MAX_DEPTH:
+                        raise CocoError(f"{path}: nested more than {MAX_DEPTH} levels deep, {last}")
+                elif event == "map_key":
+                    # The lists may come in several pieces.
+                    if value in open_names[-1] and depth > 1:
+                        raise CocoError(f"{path}: an object has {short(value)} twice, {last}")
+                    open_names[-1].add(value)
+                    section, name = value if depth == 1 else section, value
+                elif event == "number" and depth == 3 and (section, name) == ("annotations", "id"):
                     last = f"after the id of annotation {value}"
-                elif prefix == "":
-                    if event == "map_key":
-                        name, builder = (
-                            value,
-                            None if value in ("images", "annotations") else ijson.ObjectBuilder(),
-                        )
-                    elif event not in ("start_map", "end_map"):
-                        raise CocoError(
-                            f"{path}: must be an object with `images` and `annotations` at its top level"
-                        )
-                    continue
-                elif prefix == name and builder is None and event != "end_array":
-                    lists[name] = event
-                if builder is not None:
-                    builder.event(event, value)
-                    if prefix == name:
-                        sections[name] = builder.value
+                if depth < 2 or section not in LISTS:
+                    yield depth, event, value
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise CocoError(f"{path}: not valid JSON, or cut off, {last}: {_reason(error)}") from None
-    for section in ("images", "annotations"):
-        if section not in lists:
-            raise CocoError(f"{path}: has no `{section}` at its top level")
-        if lists[section] != "start_array":
-            raise CocoError(f"{path}: `{section}` must be a list")
-    return sections
+        reason = _reason(error)
+        if "overflow" in reason:
+            raise CocoError(
+                f"{path}: a number is too large, whole ones must fit in 64 bits, {last}: {reason}"
+            ) from None
+        raise CocoError(f"{path}: not valid JSON, or cut off, {last}: {reason}") from None
 
 
 def read_file_names(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -231,4 +259,5 @@ def _reason(error: ijson.JSONError | UnicodeDecodeError) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     reason, *excerpt = (line.strip() for line in str(text).splitlines())
-    return f"{reason} near {excerpt[0]}" if excerpt and excerpt[0] else reason
+    near = "".join(c if c.isprintable() else "?" for c in excerpt[0][:MAX_LENGTH]) if excerpt else ""
+    return f"{reason} near {near}" if near else reason

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from annotator.coco.categories import PERSON_CATEGORY, person_category_ids
 from annotator.coco.encoding import annotation, image_record
-from annotator.coco.parsing import CocoError
+from annotator.coco.parsing import MAX_ID, CocoError
 from annotator.coco.polygons import trace
 from annotator.coco.surface_points import PointSampling
 from annotator.labels.people import People
@@ -29,7 +29,8 @@ class CocoWriter:
                 writer.add(people)
 
     Until then records go to unnamed files in its folder, of which nothing is left after an exception. Given ids are
-    kept; images and people without one are numbered from the highest id so far.
+    kept; images and people without one are numbered from the highest id so far, and where that is the highest possible, by
+    the lowest that are free.
 
     Args:
         path: of the file; one that is there is replaced.
@@ -58,7 +59,10 @@ class CocoWriter:
         categories = self._sections.get("categories") or []
         self._persons = person_category_ids(categories)
         if not self._persons:
-            self._persons = [max((category["id"] for category in categories), default=0) + 1]
+            ids = _Ids("category")
+            for category in categories:
+                ids.take(category["id"])
+            self._persons = [ids.take(None)]
             self._sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
 
     def __enter__(self) -> CocoWriter:
@@ -136,16 +140,19 @@ class _Ids:
 
     def take(self, given: int | None) -> int:
         """``given``, or the next free one."""
+        while given is None and self._is_used(self.next):
+            self.next = self.next % MAX_ID + 1
         number = self.next if given is None else given
-        page, bit = number >> 9, 1 << (number & 511)
-        bits = self.pages.get(page, 0)
-        if bits & bit:
+        if self._is_used(number):
             raise CocoError(
                 f"{self.kind} id {number} is used twice; give each {self.kind} its own id, or none"
             )
-        self.pages[page] = bits | bit
-        self.next = max(self.next, number + 1)
+        self.pages[number >> 9] = self.pages.get(number >> 9, 0) | 1 << (number & 511)
+        self.next = max(self.next, min(number + 1, MAX_ID))
         return number
+
+    def _is_used(self, number: int) -> bool:
+        return bool(self.pages.get(number >> 9, 0) >> (number & 511) & 1)
 
 
 def _line(value: object, what: str) -> str:

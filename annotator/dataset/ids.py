@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
+from annotator.coco.parsing import MAX_ID
 from annotator.dataset.fields import Fields
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ def assign_ids(dataset: fo.Dataset, fields: Fields) -> None:
 
 
 def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
-    """New ids, after the highest, for the keys without one; of keys with the same id the first one keeps it."""
+    """New ids for the keys without one; of keys with the same id the first one keeps it.
+
+    They follow the highest, or are the lowest that are free where there is no room after it.
+    """
     used: set[int] = set()
     missing = []
     for key, number in ids.items():
@@ -37,4 +42,7 @@ def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
         else:
             used.add(number)
     start = max(used, default=0) + 1
-    return {key: start + i for i, key in enumerate(missing)}
+    if start + len(missing) > MAX_ID:
+        start = 1
+    free = (number for number in count(start) if number not in used)
+    return dict(zip(missing, free, strict=False))

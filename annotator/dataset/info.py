@@ -3,14 +3,20 @@ that labelled it last and the sections of the COCO file that was imported last."
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from annotator.coco.parsing import CocoError
+from annotator.labels.messages import short
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
 MODELS, SECTIONS = "densepose_models", "densepose"
 """Keys of ``info``; each holds a dict by prefix."""
+MAX_INFO = 15 << 20
+"""Bytes of ``info``: MongoDB's 16 MB are for the dataset's fields and views, too."""
 
 
 def maps_folder(dataset: fo.Dataset, prefix: str, maps_dir: str | Path | None) -> Path:
@@ -41,12 +47,37 @@ def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
     """The sections of the file that was imported last, as of :func:`annotator.coco.reader.read_sections`; ``None`` if
     none was."""
-    return _recall(dataset, SECTIONS, prefix)
+    text = _recall(dataset, SECTIONS, prefix)
+    return None if text is None else json.loads(text)
 
 
 def remember_sections(dataset: fo.Dataset, prefix: str, sections: dict[str, Any]) -> None:
-    """Store the sections for :func:`imported_sections`."""
-    _remember(dataset, SECTIONS, prefix, sections)
+    """Store the sections for :func:`imported_sections`, see :func:`check_sections`."""
+    # As text: they may hold names and nestings that MongoDB refuses.
+    _remember(dataset, SECTIONS, prefix, json.dumps(sections))
+
+
+def check_sections(path: Path, sections: dict[str, Any], dataset: fo.Dataset | None, prefix: str) -> None:
+    """Check that there is room for sections in a dataset, ``None`` for a new one.
+
+    Args:
+        path: of their file, for errors.
+
+    Raises:
+        CocoError: they are too large; names the largest.
+    """
+    from bson import encode
+
+    sizes = {name: len(json.dumps(value)) for name, value in sections.items()}
+    info = {} if dataset is None else dict(dataset.info)
+    if SECTIONS in info:
+        info[SECTIONS] = {other: text for other, text in info[SECTIONS].items() if other != prefix}
+    if sum(sizes.values()) + len(encode(info)) > MAX_INFO:
+        name = max(sizes, key=sizes.get)
+        raise CocoError(
+            f"{path}: {short(name)} takes {sizes[name] / 2**20:.1f} MB, and MongoDB keeps no more than 16 MB of all that "
+            "concerns a dataset as a whole: remove the section from the file"
+        )
 
 
 def _recall(dataset: fo.Dataset, key: str, prefix: str) -> Any:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import no_such_photo, repeated_photos
+from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
-from annotator.dataset.info import maps_folder, remember_sections
+from annotator.dataset.info import check_sections, maps_folder, remember_sections
 from annotator.labels.quality import find_issues
 from annotator.photos.identity import photo_identity
 from annotator.photos.reading import PhotoError, photo_size
@@ -39,7 +40,7 @@ class Import(DatasetRun):
 
     Args:
         dataset: to read into, or the name of a new one. That is made, persistent, when the first photo is added to
-            it, or at the end if there is none.
+            it.
         path: of the file.
         images_dir: the folder that ``file_name`` of each image is relative to.
         prefix, overwrite, maps_dir: as of :class:`annotator.runs.dataset_annotation.Annotation`.
@@ -47,7 +48,8 @@ class Import(DatasetRun):
     Raises:
         FieldError: a prefix or dataset that cannot hold people, or a new name that is taken.
         FileNotFoundError: no such file or folder.
-        annotator.coco.reader.CocoError: in the iteration: the file is not valid COCO-DensePose.
+        annotator.coco.reader.CocoError: in the iteration: the file is not valid COCO-DensePose, or none of its photos could
+            be imported into a new dataset, which is not made then.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Import(DatasetRun):
         from annotator.coco.reader import read_coco, read_file_names, read_sections
 
         sections = read_sections(self.path)
+        check_sections(self.path, sections, self.dataset, self.fields.prefix)
         repeated = repeated_photos(read_file_names(self.path), self.images_dir)
         known, labelled = self._samples()
         for done, people in enumerate(read_coco(self.path), 1):
@@ -102,6 +105,8 @@ class Import(DatasetRun):
             if failure is not None:
                 self.summary.failures[path] = failure
             yield done
+        if self.dataset is None:
+            raise CocoError(f"{self.path}: no new dataset: {_nothing(self.summary)}")
         remember_sections(self._open(), self.fields.prefix, sections)
 
     def _samples(self) -> tuple[dict[Hashable, str], set[str]]:
@@ -136,6 +141,14 @@ class Import(DatasetRun):
 
 import_labels = as_function(Import)
 """``import_labels("a new dataset", "labels.json", "photos")``, say."""
+
+
+def _nothing(summary: Summary) -> str:
+    """Why an import has added no photo."""
+    if not summary.failures:
+        return "there are no images"
+    path, reason = next(iter(summary.failures.items()))
+    return f"none of its {len(summary.failures)} photos could be imported, not {path}: {reason}"
 
 
 def _add_sample(dataset: fo.Dataset, path: str) -> str:

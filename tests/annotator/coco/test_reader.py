@@ -109,6 +109,7 @@ def test_people_keep_the_order_of_the_file(tmp_path):
     }
     # The same section twice, as files glued together have it.
     parts = [f'"{name}": {part[name]}' for part in (again, text) for name in ("annotations", "images")]
+    parts += ['"categories": [{"id": 1, "name": "person"}]'] * 2
     (tmp_path / "a.json").write_text("{" + ",".join(parts) + "}")
     found = [(people.id, [p.id for p in people.people]) for people in read_coco(tmp_path / "a.json")]
     assert found == [(3, [2]), (2, [6, 5, 9, 1]), (1, [4])]
@@ -188,6 +189,30 @@ def test_real_files_come_back_to_the_letter(shared, tmp_path, name):
             ".*after the id of annotation 5.*overflow",
         ),
         ('{"images": [], "annotations": []} trailing', ".*trailing garbage"),
+        (
+            '{"images": [], "annotations": [{"id": 5}, {"id": 9223372036854775808}]}',
+            "a number is too large, whole ones must fit in 64 bits, after the id of annotation 5: .*922337203685477580",
+        ),
+        (
+            '{"images": [], "annotations": [{"id": 5, "id": 6}]}',
+            "an object has 'id' twice, after the id of annotation 5$",
+        ),
+        (
+            '{"images": [{"id": 1, "x": {"y": 1, "y": 2}}]}',
+            "an object has 'y' twice, before the first annotation$",
+        ),
+        (
+            '{"images": [], "annotations": [], "info": 1, "info": 2}',
+            "has 'info' twice at its top level, with different",
+        ),
+        (
+            f'{{"images": [], "info": {"[" * 5000}{"]" * 5000}, "annotations": []}}',
+            "nested more than 100 levels deep",
+        ),
+        (
+            f'{{"images": [], "annotations": [{{"id": 5, "x": {"[" * 10**6}',
+            "nested more than 100 levels deep, after .* 5$",
+        ),
     ],
 )
 def test_files_that_are_no_coco_files(tmp_path, text, message):

@@ -9,6 +9,7 @@ from pycocotools.coco import COCO
 
 from annotator.coco.categories import PERSON_CATEGORY
 from annotator.coco.encoding import annotation, image_record
+from annotator.coco.parsing import MAX_ID
 from annotator.coco.reader import CocoError, read_coco, read_sections
 from annotator.coco.surface_points import PointSampling
 from annotator.coco.writer import CocoWriter
@@ -166,3 +167,23 @@ def test_an_edit_survives_the_file(tmp_path):
     first, second = json.loads((tmp_path / "b.json").read_text())["annotations"]
     assert second == record(id=2)
     assert {key for key in first if first[key] != record(id=1)[key]} == {"area", "segmentation"}
+
+
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [
+        ([None, 9, None, None], [1, 9, 10, 11]),
+        ([MAX_ID, None, None], [MAX_ID, 1, 2]),
+        ([MAX_ID - 1, 2, None, None, None], [MAX_ID - 1, 2, MAX_ID, 1, 3]),
+    ],
+)
+def test_no_id_is_above_the_highest(tmp_path, given, ids):
+    categories = [{"id": MAX_ID, "name": "dog"}]
+    with CocoWriter(tmp_path / "a.json", sections={"categories": categories}) as writer:
+        for number in given:
+            writer.add(People((64, 48), [Person((1, 1, 9, 9), id=number)], "a.jpg", number))
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert [record["id"] for record in written["images"]] == ids
+    assert [record["id"] for record in written["annotations"]] == ids
+    assert [category["id"] for category in written["categories"]] == [MAX_ID, 1]
+    assert len(list(read_coco(tmp_path / "a.json"))) == len(ids)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from annotator.coco.reader import CocoError
+from annotator.coco.parsing import MAX_ID
+from annotator.coco.reader import CocoError, read_coco
 from annotator.dataset.fields import FieldError
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
@@ -281,3 +282,61 @@ def test_a_sample_of_another_spelling_is_the_same_photo(dataset, folders, tmp_pa
     assert [len(found or []) for found in dataset.values("dp_people.detections")] == [1, 2]
     with pytest.raises(CocoError, match="is the photo of several samples"):
         export_samples(dataset, tmp_path / "out.json")
+
+
+def test_after_the_highest_id_the_lowest_are_given(dataset, folders, tiny_model, tmp_path):
+    images = [image(id=MAX_ID, file_name="a/1.jpg")]
+    annotations = [record(id=id, image_id=MAX_ID, bbox=[x, 4, 20, 40]) for id, x in ((MAX_ID, 10), (1, 40))]
+    import_images(dataset, folders, images, annotations)
+    add(dataset, [draw_photo(folders / "a" / "3.png", [(30, 20, 40, 50, 100)])])
+    annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
+    export_samples(dataset, tmp_path / "out.json")
+    assert sorted(COCO(tmp_path / "out.json").anns) == [1, 2, MAX_ID]
+    assert [people.id for people in read_coco(tmp_path / "out.json")][::2] == [1, 2]
+
+
+def test_an_import_that_adds_no_photo_makes_no_dataset(database, folders, tmp_path):
+    """Its result would be an empty dataset that takes the name."""
+    import fiftyone as fo
+
+    name, path = f"none {tmp_path}", folders / "some.json"
+    reason = r"1\.jpg: no such photo: the file was written on Windows, its file names need / for \\"
+    for images, message in (
+        ([image(file_name=r"a\1.jpg")], f"none of its 1 photos could be imported, not .*{reason}"),
+        ([], "there are no images"),
+    ):
+        path.write_text(json.dumps({"images": images, "annotations": []}))
+        with pytest.raises(CocoError, match=f"^{path}: no new dataset: {message}$"):
+            import_labels(name, path, folders)
+        assert not fo.dataset_exists(name)
+    import_labels_again = [image(file_name="a/1.jpg")]
+    path.write_text(json.dumps({"images": import_labels_again, "annotations": []}))
+    assert import_labels(name, path, folders).samples == 1
+    fo.delete_dataset(name)
+
+
+def test_sections_that_the_database_cannot_hold_are_refused_first(dataset, predicted, monkeypatch):
+    images = [image(file_name="a.png")]
+    with pytest.raises(CocoError, match=r"some\.json: 'notes' takes 17\.0 MB, .*: remove the section"):
+        import_images(dataset, predicted, images, [], notes="x" * (17 << 20))
+    assert len(people(dataset)) == 3
+    monkeypatch.setattr("annotator.dataset.info.MAX_INFO", 1 << 20)
+    # Each prefix has its own sections; a new import of the same prefix takes the place of the old one.
+    for _ in range(2):
+        import_images(dataset, predicted, images, [record()], notes="x" * (600 << 10))
+    path = predicted / "some.json"
+    with pytest.raises(CocoError, match=r"'notes' takes 0\.6 MB"):
+        import_labels(dataset, path, predicted, prefix="other")
+    export_samples(dataset, predicted / "out.json")
+    assert read(predicted / "out.json")["notes"] == read(path)["notes"]
+
+
+def test_sections_that_mongodb_would_refuse_come_back(dataset, predicted):
+    deep: list = []
+    for _ in range(95):
+        deep = [deep]
+    odd = {"a.b": {"$set": 1, "": 2, "nul\0": "nul\0"}, "deep": deep}
+    import_images(dataset, predicted, [image(file_name="a.png")], [record()], **odd)
+    export_samples(dataset, predicted / "out.json")
+    written = read(predicted / "out.json")
+    assert {name: written[name] for name in odd} == odd
