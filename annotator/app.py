@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.dataset.store import connect
+from annotator.dataset.store import check_home, connect
 from annotator.examples import EXAMPLES
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
@@ -58,10 +58,11 @@ def open_app(
         AppError: no photos, the port is taken, or the plugin cannot be registered.
         annotator.photos.reading.PhotoError: no such folder.
         annotator.inference.network.ModelError, ImportError: the default model cannot run.
-        OSError: FiftyOne's database does not start.
+        OSError: FiftyOne's database does not start, or there is no home folder for it.
     """
+    check_home()
     check_port(address, port)
-    folder = (photos or EXAMPLES).expanduser().resolve()
+    folder = Path(os.path.expanduser(photos or EXAMPLES)).resolve()
     found = find_photos(folder)
     left_out = {path: reason for path in found if (reason := _why_no_sample(path))}
     paths = [path for path in found if path not in left_out]
@@ -149,8 +150,11 @@ def _why_no_sample(photo: Path) -> str | None:
     """Why a photo cannot be in a dataset of images: it is a video, say. One that is damaged can."""
     try:
         check_file(photo)
+        str(photo).encode()
     except PhotoError as error:
         return str(error)
+    except UnicodeEncodeError:
+        return "its path is not valid UTF-8, as the database demands: rename it"
     return None
 
 

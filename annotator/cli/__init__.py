@@ -16,6 +16,9 @@ RESUMES = "the same command goes on from here"
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors a user can mend are one line on standard error and exit code 1, with the environment's
     ``DENSEPOSE_ANNOTATOR_TRACEBACK`` set a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show is no reason to fail, least of all after the work is done.
+        stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="densepose-annotator", description="COCO-DensePose labels of people"
     )

@@ -115,10 +115,12 @@ def load_dataset(name: str) -> fo.Dataset:
     """
     Raises:
         ValueError: there is none of that name.
+        OSError: FiftyOne's database does not start.
     """
-    import fiftyone as fo
+    from annotator.dataset.store import check_home, connect
 
-    from annotator.dataset.store import connect
+    check_home()
+    import fiftyone as fo
 
     connect()
     if not fo.dataset_exists(name):

@@ -6,6 +6,7 @@ people changes. The samples here are copies, and only labels that changed are en
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -26,6 +27,17 @@ TOO_LARGE = (10334, 17419, 17420)
 
 class StoreError(ValueError):
     """Labels that the database cannot hold; the message says why and what to do."""
+
+
+def check_home() -> None:
+    """Call it before FiftyOne is imported, which keeps its database in the home folder.
+
+    Raises:
+        OSError: there is none: no ``HOME``, and a user whom the system does not know. FiftyOne would make a folder
+            called ``~`` wherever it was started, with a database of its own in each.
+    """
+    if os.path.expanduser("~") == "~":
+        raise OSError("there is no home folder for FiftyOne's database: set HOME to a folder that stays")
 
 
 def connect() -> None:

@@ -103,6 +103,8 @@ def check_file(path: str | Path) -> None:
     path = Path(path)
     try:
         mode = os.stat(path).st_mode
+    except ValueError as error:  # the system takes no such name
+        raise PhotoError(f"cannot be read: {error}") from None
     except OSError as error:
         gone = path.is_symlink() and isinstance(error, FileNotFoundError)
         raise PhotoError(

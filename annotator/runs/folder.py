@@ -77,7 +77,7 @@ def annotate_folder(
     partial = out.with_name(f"{out.name}.partial")
     make_folder(partial)
     journal = Journal(partial / "journal.jsonl", _identity(folder, network, finder, settings, sampling))
-    names = [path.relative_to(folder).as_posix() for path in photos]
+    names = [_name(path, folder) for path in photos]
     done = journal.open()
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
     count = len(photos) - len(left)
@@ -109,9 +109,14 @@ def _identity(
     }
 
 
+def _name(photo: Path, folder: Path) -> str:
+    """A photo's path below the folder, read as UTF-8 whatever the locale."""
+    return os.fsencode(photo.relative_to(folder).as_posix()).decode("utf-8", "surrogateescape")
+
+
 def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str, Any]:
     """A photo's entry in the journal: its COCO records, or why there are none."""
-    name = result.path.relative_to(folder).as_posix()
+    name = _name(result.path, folder)
     if result.people is None:
         return {"file_name": name, "failure": result.failure}
     if any("\ud800" <= character <= "\udfff" for character in name):  # Python's stand-ins for stray bytes

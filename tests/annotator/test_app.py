@@ -89,6 +89,7 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Call
     for name in ("clip.mp4", "raw.arw"):
         (photos / name).write_bytes(b"no photo")
     (photos / "gone.jpg").symlink_to("nowhere.jpg")
+    (photos / os.fsdecode(b"stray \xff.jpg")).write_bytes(b"no photo")
 
     app = start(photos)
     text = app.wait_until_open()
@@ -97,6 +98,7 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Call
     assert f"left out: {photos / 'clip.mp4'}: a video: extract its frames first" in text
     assert f"left out: {photos / 'raw.arw'}: a raw photo: " in text
     assert f"left out: {photos / 'gone.jpg'}: a link to a file that is gone" in text
+    assert f"left out: {photos}/stray \\udcff.jpg: its path is not valid UTF-8" in text
     with urllib.request.urlopen(f"http://localhost:{app.port}/", timeout=20) as page:
         assert "<title>FiftyOne</title>" in page.read().decode()
     with urllib.request.urlopen(f"http://localhost:{app.port}/plugins", timeout=20) as plugins:

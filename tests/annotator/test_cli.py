@@ -16,6 +16,7 @@ from tests.annotator.conftest import draw_photo
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = [sys.executable, "-m", "annotator.cli"]
 PERSON = (8, 20, 36, 60, 10)
+UNKNOWN_USER = 12345
 VOTES = ["--proposals", "votes"]
 """The finder knows no people that are drawn as rectangles."""
 
@@ -28,9 +29,31 @@ def folder(tmp_path: Path) -> Path:
     return photos
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def run(
+    *arguments: object, terminal: dict[str, str] | None = None, homeless: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command.
+
+    Args:
+        arguments: of it.
+        terminal: variables of the environment.
+        homeless: a folder to run it in, without a home and as a user whom the system does not know.
+    """
+    environment = {**os.environ, **(terminal or {}), "PYTHONPATH": str(ROOT)}
+    if homeless:
+        environment.pop("HOME", None)
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=homeless or ROOT,
+        env=environment,
+        # The real user counts; the effective one stays, for the interpreter may be in a folder of root's alone.
+        preexec_fn=(lambda: os.setresuid(UNKNOWN_USER, 0, 0)) if homeless else None,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
 
 
 def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path, tiny_model: Path):
@@ -41,6 +64,53 @@ def test_annotate_writes_labels_and_shows_progress(folder: Path, tmp_path: Path,
     assert "2/2" in result.stderr
     assert "image/s" in result.stderr
     assert [len(image.people) for image in read_coco(out)] == [1, 2]
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("terminal", [{"PYTHONIOENCODING": "ascii"}, ASCII])
+def test_names_that_the_terminal_cannot_show_are_written_and_printed(
+    folder: Path, tmp_path: Path, tiny_model: Path, terminal: dict[str, str]
+):
+    (folder / "a.png").rename(folder / "süß 😀.png")
+    (folder / "böse.jpg").write_text("no photo")
+    out = tmp_path / "é.json"
+    result = run("annotate", folder, "--out", out, "--model", tiny_model, *VOTES, terminal=terminal)
+    assert result.returncode == 0, result.stderr
+    # One byte of UTF-8 after another where Python does not know that names are UTF-8.
+    shown = r"\udcc3\udca9" if terminal == ASCII else r"\xe9"
+    assert f"3 people on 2 photos: {tmp_path}/{shown}.json" in result.stdout
+    assert [image.file_name for image in read_coco(out)] == ["b/c.png", "süß 😀.png"]
+    (failure,) = map(json.loads, Path(f"{out}.failures.jsonl").read_text().splitlines())
+    assert failure["file_name"] == "böse.jpg"
+    assert run("annotate", "--help", terminal=terminal).returncode == 0
+    refused = run("annotate", folder / "nö", "--out", out, "--model", tiny_model, terminal=terminal)
+    assert refused.returncode == 1
+    assert ": no such folder" in refused.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user whom the system does not know")
+def test_without_a_home_what_needs_none_works(folder: Path, tmp_path: Path, tiny_model: Path):
+    out = tmp_path / "labels.json"
+    annotate = ["annotate", folder, "--out", out, "--model", tiny_model, *VOTES]
+    for arguments in (
+        ["--help"],
+        ["info", tiny_model],
+        ["evaluate", "--help"],
+        ["export", "--help"],
+        annotate,
+    ):
+        result = run(*arguments, homeless=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert out.exists()
+    for arguments in (["app", folder], ["retrain", "none", "--out", tmp_path / "new"], ["tidy", "none"]):
+        result = run(*arguments, homeless=tmp_path)
+        assert result.returncode == 1
+        assert result.stderr.splitlines() == [
+            "densepose-annotator: there is no home folder for FiftyOne's database: set HOME to a folder that stays"
+        ]
+    assert not (tmp_path / "~").exists()
 
 
 def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
