@@ -27,7 +27,7 @@ from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.finder import finder_beside, open_finder
-from annotator.inference.network import Network, import_onnxruntime
+from annotator.inference.network import InferenceError, Network, import_onnxruntime
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
@@ -105,7 +105,7 @@ class _Evaluation:
             try:
                 self._measure(ground_truth, scene)
                 self.people += sum(not person.crowd for person in ground_truth.people)
-            except PhotoError as error:
+            except (PhotoError, InferenceError) as error:
                 self.failures.append({"file_name": ground_truth.image.file_name, "reason": str(error)})
             yield
 

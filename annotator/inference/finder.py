@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.network import FINDER_METADATA_KEY, ModelError, Network, open_session, read_info
+from annotator.inference.network import FINDER_METADATA_KEY, Network, OnnxFile, Output
 from annotator.inference.settings import Settings
 from annotator.labels.people import PossiblePerson
 
@@ -22,6 +22,8 @@ MAX_IN_TILE = 0.4
 """Longer side of a box, relative to its tile's, up to which the tile counts."""
 MAX_IOU = 0.6
 """Of two boxes above this, the one of lower score is dropped."""
+OUTPUTS = {"boxes": Output("float32", ("K", 4), None), "scores": Output("float32", ("K",), 1)}
+"""The contract's."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,22 @@ class Finder:
     def __init__(
         self, path: str | Path = DEFAULT_FINDER, providers: list[str] | None = None, threads: int = 0
     ):
-        self.path = path = Path(path)
-        self._session = open_session(path, providers, threads)
-        self.info = read_info(path, self._session, FINDER_METADATA_KEY, FinderInfo, FINDER_FORMAT_VERSION)
-        shape = self._session.get_inputs()[0].shape
-        outputs = {output.name for output in self._session.get_outputs()}
-        if len(shape) != 4 or not isinstance(shape[1], int) or shape[2:] != [shape[1], 3]:
-            raise ModelError(f"{path}: its input has the shape {shape}, not [N, H, W, 3] with H = W")
-        if missing := {"boxes", "scores"} - outputs:
-            raise ModelError(f"{path}: has no output `{sorted(missing)[0]}`")
-        self.side: int = shape[1]
+        self._file = OnnxFile(path, providers, threads)
+        self.path = self._file.path
+        self.info = self._file.read_info(FINDER_METADATA_KEY, FinderInfo, FINDER_FORMAT_VERSION)
+        self.side: int = self._file.read_side()
         """Side of the square images it takes, in pixels."""
+        self._file.expect(OUTPUTS)
+
+    @property
+    def device(self) -> str:
+        """Which hardware runs it, in words."""
+        return self._file.device
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [N, side, side, 3] RGB to boxes [N, K, 4] left, top, right, bottom in pixels of the square, and their scores
-        [N, K] 0..1, highest first; boxes overlap."""
-        return tuple(self._session.run(["boxes", "scores"], {"images": images}))
+        [N, K] 0..1, highest first; boxes overlap. Errors as of :meth:`~annotator.inference.network.OnnxFile.run`."""
+        return tuple(self._file.run(images))
 
     def find(
         self, photos: Sequence[np.ndarray], least: float, *, tiles: int = 1, batch_size: int = 1
@@ -146,9 +148,11 @@ def boxes_in_image(
     corners = letterbox.to_image(boxes[likely].reshape(-1, 2)).reshape(-1, 4)
     low, high = np.array(letterbox.origin), np.add(letterbox.origin, letterbox.size)
     corners = np.clip(corners, np.tile(low, 2), np.tile(high, 2))
-    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    kept = suppress(boxes, scores[likely], MAX_IOU)
-    return boxes[kept], scores[likely][kept]
+    boxes, scores = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1), scores[likely]
+    has_extent = (boxes[:, 2:] > 0).all(axis=1)
+    boxes, scores = boxes[has_extent], scores[has_extent]
+    kept = suppress(boxes, scores, MAX_IOU)
+    return boxes[kept], scores[kept]
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, max_iou: float) -> np.ndarray:

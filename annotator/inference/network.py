@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.labels.maps import Maps
 
 FORMAT_VERSION = 1
@@ -17,13 +19,20 @@ FINDER_METADATA_KEY = f"{METADATA_KEY}_finder"
 WHAT = {METADATA_KEY: "model", FINDER_METADATA_KEY: "person finder"}
 """What a file is that has this key in its metadata."""
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
+LABEL_SPACE = "coco-densepose"
 T = TypeVar("T")
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 """Best first."""
+ROUNDING = 0.01
+"""By which an output may leave its range."""
 
 
 class ModelError(ValueError):
     """A model file that cannot be used; the message names it and says why."""
+
+
+class InferenceError(ValueError):
+    """A model failed on an image, or what it gave breaks the contract; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,186 @@ class ModelInfo:
     created: str
 
 
+@dataclass(frozen=True)
+class Output:
+    """What the contract says of an output of a model file."""
+
+    kind: str
+    """Name of its numpy type."""
+    shape: tuple[int | str, ...]
+    """Without N. A name stands for any size, the same in all outputs; if it begins with ``2·``, for an even one."""
+    highest: float | None
+    """Its values are 0 to this; ``None`` for any that are finite."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} [{', '.join(map(str, ('N', *self.shape)))}]"
+
+
+class OnnxFile:
+    """A file of a network that takes images, in ONNX Runtime; arguments and errors as of :class:`Network`."""
+
+    def __init__(self, path: str | Path, providers: list[str] | None = None, threads: int = 0):
+        self.path = Path(path)
+        self._session = open_session(self.path, providers, threads)
+        self._outputs: Mapping[str, Output] = {}
+        self._largest_batch: int | None = None
+        """Of more images than this a call failed, of as many it did not."""
+
+    @property
+    def device(self) -> str:
+        """Which hardware runs it, in words."""
+        provider = self._session.get_providers()[0]
+        names = {"TensorrtExecutionProvider": "GPU (TensorRT)", "CUDAExecutionProvider": "GPU (CUDA)"}
+        return names.get(provider, "CPU")
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself, whoever wrote it."""
+        return self._session.get_modelmeta().custom_metadata_map
+
+    def read_info(self, key: str, kind: type[T], newest: int) -> T:
+        """What the file says of itself under a key of its metadata.
+
+        Args:
+            kind: dataclass of the fields, one of them ``format_version``.
+            newest: version of the format that can be read.
+
+        Raises:
+            ModelError: there is nothing under the key, it cannot be read, or it is of a newer format.
+        """
+        if key not in self.metadata:
+            other = next((name for name in self.metadata if name.startswith(METADATA_KEY)), None)
+            raise ModelError(
+                f"{self.path}: not a {WHAT[key]} of DensePose Annotator (no `{key}` in its metadata"
+                f"{f', but `{other}`' if other else ''})"
+            )
+        try:
+            described = json.loads(self.metadata[key])
+            if described["format_version"] > newest:
+                raise ModelError(
+                    f"{self.path}: model format {described['format_version']} is newer than {newest}: "
+                    "update densepose-annotator"
+                )
+            return kind(**described)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ModelError(f"{self.path}: its metadata `{key}` cannot be read: {error}") from None
+
+    def read_side(self, multiple_of: int = 1) -> int:
+        """Side of the square images it takes, in pixels.
+
+        Raises:
+            ModelError: it takes something else.
+        """
+        inputs = self._session.get_inputs()
+        if [(i.name, i.type) for i in inputs] != [("images", "tensor(uint8)")]:
+            found = ", ".join(f"`{i.name}` of type {i.type}" for i in inputs)
+            raise ModelError(f"{self.path}: its inputs are {found}, not `images` of type tensor(uint8) alone")
+        shape = inputs[0].shape
+        side = shape[1] if len(shape) == 4 else None
+        is_free = len(shape) > 0 and not isinstance(shape[0], int)
+        if not is_free or not isinstance(side, int) or side % multiple_of or shape[2:] != [side, 3]:
+            raise ModelError(
+                f"{self.path}: its input has the shape {shape}, not [N, H, W, 3] with a free N and H = W, a fixed "
+                f"{'number' if multiple_of == 1 else f'multiple of {multiple_of}'}"
+            )
+        return side
+
+    def expect(self, outputs: Mapping[str, Output]) -> None:
+        """Say which outputs :meth:`run` is to give, in this order.
+
+        What the file does not say of their shapes, one run of a blank image does.
+
+        Raises:
+            ModelError: one is missing, or of another type or shape.
+        """
+        found = {output.name: output for output in self._session.get_outputs()}
+        sizes: dict[str, int] = {}
+        is_known = True
+        for name, output in outputs.items():
+            if name not in found:
+                raise ModelError(f"{self.path}: has no output `{name}`")
+            kind = found[name].type.removeprefix("tensor(").removesuffix(")")
+            kind = {"float": "float32", "double": "float64"}.get(kind, kind)
+            shape = found[name].shape
+            fits = kind == output.kind and (not shape or _fits(shape[1:], output.shape, sizes))
+            if not fits:
+                shown = ", ".join(str(size) for size in ["N", *shape[1:]])
+                raise ModelError(f"{self.path}: its output `{name}` is {kind} [{shown}], not {output}")
+            is_known &= bool(shape) and all(isinstance(size, int) for size in shape[1:])
+        self._outputs = outputs
+        if not is_known:
+            side = self.read_side()
+            try:
+                self.run(np.zeros((1, side, side, 3), np.uint8))
+            except InferenceError as error:
+                raise ModelError(f"{self.path}: {error}") from None
+
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """uint8 [N, side, side, 3] RGB to the outputs.
+
+        Where ONNX Runtime fails on a batch, for want of memory say, it is given smaller ones, down to single images.
+
+        Raises:
+            InferenceError: it fails on a single image, or an output breaks the contract.
+        """
+        size = min(self._largest_batch or len(images), len(images))
+        while True:
+            try:
+                batches = [
+                    self._session.run(list(self._outputs), {"images": images[start : start + size]})
+                    for start in range(0, len(images), size)
+                ]
+                break
+            except Exception as error:  # see open_session
+                if size == 1:
+                    raise InferenceError(f"ONNX Runtime failed: {_first_line(error)}") from None
+                size = (size + 1) // 2
+        if size < len(images):
+            self._largest_batch = size
+        arrays = (
+            batches[0] if len(batches) == 1 else [np.concatenate(of) for of in zip(*batches, strict=True)]
+        )
+        sizes: dict[str, int] = {}
+        for (name, output), array in zip(self._outputs.items(), arrays, strict=True):
+            _check_output(name, output, array, len(images), sizes)
+        return arrays
+
+
+def _fits(found: list[int | str | None], wanted: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
+    """Whether a shape is that of an output, as far as its sizes are known; those that have names go into ``sizes``."""
+    if len(found) != len(wanted):
+        return False
+    for size, name in zip(found, wanted, strict=True):
+        if not isinstance(size, int):
+            continue
+        expected = sizes.setdefault(name, size) if isinstance(name, str) else name
+        if size != expected or (str(name).startswith("2·") and (size < 2 or size % 2)):
+            return False
+    return True
+
+
+def _check_output(name: str, output: Output, array: np.ndarray, count: int, sizes: dict[str, int]) -> None:
+    if (
+        array.dtype != output.kind
+        or len(array) != count
+        or not _fits(list(array.shape[1:]), output.shape, sizes)
+    ):
+        raise InferenceError(f"output `{name}` is {array.dtype} {list(array.shape)}, not {output}")
+    if not array.size:
+        return
+    low, high = array.min(), array.max()  # of a NaN both are NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InferenceError(f"output `{name}` has values that are NaN or infinite")
+    if output.highest is not None and not -ROUNDING <= low <= high <= output.highest + ROUNDING:
+        raise InferenceError(
+            f"output `{name}` has values from {low:.3g} to {high:.3g}, not 0 to {output.highest}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 class Network:
     """A model file in ONNX Runtime.
 
@@ -64,29 +253,60 @@ class Network:
     def __init__(
         self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0
     ):
-        path = Path(path)
-        self._session = open_session(path, providers, threads)
-        self.path = path
-        self.info = read_info(path, self._session, METADATA_KEY, ModelInfo, FORMAT_VERSION)
-        shape = self._session.get_inputs()[0].shape
-        _check_contract(path, self.info, shape, {output.name for output in self._session.get_outputs()})
-        self.side: int = shape[1]
+        self._file = OnnxFile(path, providers, threads)
+        self.path = self._file.path
+        self.info = self._file.read_info(METADATA_KEY, ModelInfo, FORMAT_VERSION)
+        self.side: int = self._file.read_side(multiple_of=32)
         """Side of the square images it takes, in pixels."""
+        _check_info(self.path, self.info, self.side)
+        self._file.expect(_outputs(self.info, self.side))
 
     @property
     def device(self) -> str:
         """Which hardware runs it, in words."""
-        provider = self._session.get_providers()[0]
-        names = {"TensorrtExecutionProvider": "GPU (TensorRT)", "CUDAExecutionProvider": "GPU (CUDA)"}
-        return names.get(provider, "CPU")
+        return self._file.device
 
     def run(self, images: np.ndarray) -> Maps:
-        """uint8 [N, side, side, 3] RGB to maps."""
-        names = [field.name for field in fields(Maps)]
-        maps = Maps(*self._session.run(names, {"images": images}))
+        """uint8 [N, side, side, 3] RGB to maps; errors as of :meth:`OnnxFile.run`."""
+        maps = Maps(*self._file.run(images))
         # In the file they are in units of the side at which the network was trained.
         maps.head_vectors *= self.info.input_size / self.side
         return maps
+
+
+def _outputs(info: ModelInfo, side: int) -> dict[str, Output]:
+    """The contract's, in the order of :class:`~annotator.labels.maps.Maps`."""
+    map_shape = (side // info.output_stride,) * 2
+    heatmap_shape = (side // info.keypoint_stride,) * 2
+    probability = Output("float32", map_shape, 1)
+    return {
+        "person": probability,
+        "parts": Output("uint8", map_shape, len(PARTS) - 1),
+        "part_confidence": probability,
+        "charts": Output("uint8", map_shape, len(CHART_TO_PART) - 1),
+        "chart_confidence": probability,
+        "u": probability,
+        "v": probability,
+        "head_vectors": Output("float32", (*map_shape, "2·points"), None),
+        "keypoints": Output("float32", (*heatmap_shape, len(KEYPOINTS)), 1),
+    }
+
+
+def _check_info(path: Path, info: ModelInfo, side: int) -> None:
+    if info.label_space != LABEL_SPACE:
+        raise ModelError(f"{path}: its label space is {info.label_space!r}, not {LABEL_SPACE!r}")
+    for name, count in (("parts", PARTS[1:]), ("charts", CHART_TO_PART[1:]), ("keypoints", KEYPOINTS)):
+        if getattr(info, name) != len(count):
+            raise ModelError(f"{path}: its metadata say {getattr(info, name)} {name}, not {len(count)}")
+    for name in ("input_size", "output_stride", "keypoint_stride"):
+        value = getattr(info, name)
+        if not isinstance(value, int) or value < 1:
+            raise ModelError(f"{path}: its {name} must be 1 or more pixels, not {value!r}")
+    if info.keypoint_stride % info.output_stride or side % info.keypoint_stride:
+        raise ModelError(
+            f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "
+            f"{info.output_stride}, and divide its side, {side}"
+        )
 
 
 def open_session(path: Path, providers: list[str] | None = None, threads: int = 0):
@@ -98,7 +318,7 @@ def open_session(path: Path, providers: list[str] | None = None, threads: int = 
     options.intra_op_num_threads = threads
     # Waiting threads would keep the cores busy that reading and decoding run on.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # its errors are raised, too
     available = onnxruntime.get_available_providers()
     if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
@@ -106,7 +326,7 @@ def open_session(path: Path, providers: list[str] | None = None, threads: int = 
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # ONNX Runtime has a dozen exception types, none public
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from None
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from None
 
 
 def import_onnxruntime():
@@ -119,52 +339,3 @@ def import_onnxruntime():
             "or 'densepose-annotator[gpu]' on a machine with an NVIDIA GPU"
         ) from None
     return onnxruntime
-
-
-def read_info(path: Path, session, key: str, kind: type[T], newest: int) -> T:
-    """What a model file says of itself under a key of its metadata.
-
-    Args:
-        kind: dataclass of the fields, one of them ``format_version``.
-        newest: version of the format that can be read.
-
-    Raises:
-        ModelError: there is nothing under the key, it cannot be read, or it is of a newer format.
-    """
-    metadata = session.get_modelmeta().custom_metadata_map
-    if key not in metadata:
-        other = next((name for name in metadata if name.startswith(METADATA_KEY)), None)
-        raise ModelError(
-            f"{path}: not a {WHAT[key]} of DensePose Annotator (no `{key}` in its metadata"
-            f"{f', but `{other}`' if other else ''})"
-        )
-    try:
-        described = json.loads(metadata[key])
-        if described["format_version"] > newest:
-            raise ModelError(
-                f"{path}: model format {described['format_version']} is newer than {newest}: "
-                "update densepose-annotator"
-            )
-        return kind(**described)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path}: its metadata `{key}` cannot be read: {error}") from None
-
-
-def _check_contract(path: Path, info: ModelInfo, shape: list[int | str | None], outputs: set[str]) -> None:
-    """
-    Args:
-        shape: of the input; a dimension that is free has a name or ``None``.
-    """
-    side = shape[1] if len(shape) == 4 else None
-    if not isinstance(side, int) or side % 32 or shape[2:] != [side, 3]:
-        raise ModelError(
-            f"{path}: its input has the shape {shape}, not [N, H, W, 3] with H = W, a fixed multiple of 32"
-        )
-    for field in fields(Maps):
-        if field.name not in outputs:
-            raise ModelError(f"{path}: has no output `{field.name}`")
-    if info.keypoint_stride % info.output_stride:
-        raise ModelError(
-            f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "
-            f"{info.output_stride}"
-        )

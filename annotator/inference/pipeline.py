@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from annotator.inference.decoding import decode
 from annotator.inference.finder import Finder, open_finder
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
-from annotator.inference.network import Network
+from annotator.inference.network import InferenceError, ModelError, Network
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
@@ -34,6 +35,8 @@ MAX_HELD_PIXELS = 96_000_000
 MIN_FOUND = 0.05
 """Boxes of the finder with a lower score are noise."""
 NO_MEMORY = "too large for this machine's memory"
+MAX_MODEL_FAILURES = 16
+"""A run ends when a model fails on a blank image, too, or on so many photos with no success before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Annotated:
     path: Path
     people: People | None
     failure: str | None = None
+    by_model: bool = False
+    """Whether the model failed on a photo that could be read."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class _Photo:
     """uint8 [side, side, 3], the whole photo as the network is given it; only where votes propose."""
     letterbox: Letterbox | None = None
     failure: str | None = None
+    by_model: bool = False
 
     @property
     def area(self) -> int | None:
@@ -81,11 +87,29 @@ def annotate(
         finder: default: the one that goes with the network, where the settings need one.
 
     Raises:
-        ModelError: the finder cannot be used.
+        ModelError: the finder cannot be used; in the iteration: a model fails on a blank image, too, or on photo after photo
+            from the start.
     """
     if finder is None or not settings.uses_finder:
         finder = open_finder(network, settings)
-    return _annotate(iter(paths), _Labeller(network, finder, settings), settings)
+    labeller = _Labeller(network, finder, settings)
+    return _check_models(_annotate(iter(paths), labeller, settings), labeller)
+
+
+def _check_models(results: Iterator[Annotated], labeller: _Labeller) -> Iterator[Annotated]:
+    """The results, as long as it is not for a model that there are no people."""
+    failures, has_worked = 0, False
+    with closing(results):
+        for result in results:
+            if result.by_model:
+                labeller.check_models()
+                failures += 1
+                if failures == MAX_MODEL_FAILURES and not has_worked:
+                    raise ModelError(
+                        f"{labeller.network.path}: it or its finder fails on every photo: {result.failure}"
+                    )
+            has_worked = has_worked or result.people is not None
+            yield result
 
 
 def _annotate(paths: Iterator[str | Path], labeller: _Labeller, settings: Settings) -> Iterator[Annotated]:
@@ -140,6 +164,17 @@ class _Labeller:
     finder: Finder | None
     settings: Settings
 
+    def check_models(self) -> None:
+        """
+        Raises:
+            ModelError: one fails on a blank image.
+        """
+        for model in filter(None, (self.network, self.finder)):
+            try:
+                model.run(np.zeros((1, model.side, model.side, 3), np.uint8))
+            except InferenceError as error:
+                raise ModelError(f"{model.path}: fails even on a blank image: {error}") from None
+
     def read(self, photo: _Photo) -> _Photo:
         """Read a photo; of its pixels keep what the next steps need."""
         settings = self.settings
@@ -157,24 +192,34 @@ class _Labeller:
         return photo
 
     def look(self, photos: list[_Photo]) -> Maps | None:
-        """The maps of the whole photos that were read, where votes propose."""
-        squares = [photo.square for photo in photos if photo.square is not None]
-        return predict(self.network, np.stack(squares), self.settings.flip_augment) if squares else None
+        """The maps of the whole photos that were read, where votes propose; those on which that fails are not among them."""
+        seen = [photo for photo in photos if photo.square is not None]
+        if not seen:
+            return None
+        try:
+            return predict(
+                self.network, np.stack([photo.square for photo in seen]), self.settings.flip_augment
+            )
+        except (MemoryError, InferenceError) as error:
+            if len(seen) == 1:
+                _fail(seen[0], error)
+                return None
+        return _concatenate([maps for photo in seen if (maps := self.look([photo])) is not None])
 
     def label(self, photos: list[_Photo], maps: Maps | None) -> list[Annotated]:
-        """The people of a batch of photos; one that is too large takes no other with it."""
+        """The people of a batch of photos; one on which that fails takes no other with it."""
         readable = [photo for photo in photos if photo.failure is None]
         of_photo = {id(photo): maps[i] for i, photo in enumerate(readable)} if maps else {}
         try:
             people = self._people(readable, of_photo)
-        except MemoryError:
+        except (MemoryError, InferenceError) as error:
             if len(readable) > 1:
                 return [
                     annotated
                     for photo in photos
                     for annotated in self.label([photo], _batch_of(of_photo.get(id(photo))))
                 ]
-            readable[0].failure = NO_MEMORY
+            _fail(readable[0], error)
             people = {}
         annotated = []
         for photo in photos:
@@ -182,7 +227,7 @@ class _Labeller:
             found = people.get(id(photo))
             if found is not None and not photo.path.is_absolute():
                 found.file_name = photo.path.as_posix()
-            annotated.append(Annotated(photo.path, found, photo.failure))
+            annotated.append(Annotated(photo.path, found, photo.failure, photo.by_model))
         return annotated
 
     def _people(self, photos: list[_Photo], maps: dict[int, Maps]) -> dict[int, People]:
@@ -213,6 +258,16 @@ class _Labeller:
             people = decode_upright(network, photo.square, maps, photo.letterbox, size, settings)
             return zoom_in(photo.image, people, network, settings)
         return decode(maps, photo.letterbox, size, network.info, settings)
+
+
+def _fail(photo: _Photo, error: MemoryError | InferenceError) -> None:
+    photo.by_model = isinstance(error, InferenceError)
+    photo.failure = str(error) if photo.by_model else NO_MEMORY
+
+
+def _concatenate(maps: list[Maps]) -> Maps | None:
+    names = Maps.__slots__
+    return Maps(*(np.concatenate([getattr(of, name) for of in maps]) for name in names)) if maps else None
 
 
 def _batch_of(maps: Maps | None) -> Maps | None:

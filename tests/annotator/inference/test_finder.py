@@ -155,6 +155,18 @@ def test_boxes_end_where_the_view_ends():
     assert scores.tolist() == [0.9, 0.8]
 
 
+def test_boxes_without_an_extent_in_the_view_are_left_out():
+    letterbox = Letterbox((100, 50), SIDE, (30.0, 20.0))
+    outside, empty, reversed_ = [70, 20, 90, 40], [10, 20, 10, 40], [40, 20, 10, 40]
+    found, scores = boxes_in_image(
+        np.array([outside, empty, reversed_, [10, 20, 40, 40]], float),
+        np.array([0.9, 0.8, 0.7, 0.6]),
+        letterbox,
+        0.5,
+    )
+    assert (len(found), scores.tolist()) == (1, [0.6])
+
+
 def test_of_boxes_that_overlap_the_best_is_kept():
     boxes = np.array([(0, 0, 10, 10), (1, 0, 10, 10), (20, 0, 10, 10)], float)
     assert suppress(boxes, np.array([0.5, 0.9, 0.2]), 0.6).tolist() == [1, 2]

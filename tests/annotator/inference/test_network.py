@@ -126,6 +126,7 @@ def test_a_model_that_breaks_the_contract(tmp_path, tiny_model):
     onnx.save(proto, path)
     with pytest.raises(ModelError, match=r"m\.onnx: its keypoint_stride, 3, must be a multiple of .*, 2"):
         Network(path)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(DESCRIPTION)})
     del proto.graph.output[-1]
     onnx.save(proto, path)
     with pytest.raises(ModelError, match=r"m\.onnx: has no output `keypoints`"):

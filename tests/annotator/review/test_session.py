@@ -13,6 +13,7 @@ import pytest
 from annotator.dataset.fields import FieldError
 from annotator.dataset.sample_people import replace_predictions
 from annotator.examples import EXAMPLES
+from annotator.inference.network import InferenceError
 from annotator.labels.people import People
 from annotator.photos.finding import find_photos
 from annotator.review import undo
@@ -21,6 +22,7 @@ from annotator.review.queue import Filter, queue
 from annotator.review.session import Review, ReviewError
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
+from tests.annotator.inference.failing import write_failing
 from tests.annotator.people_samples import SIZE
 from tests.annotator.review.conftest import (
     EDITS,
@@ -56,6 +58,15 @@ def test_the_panel_gets_what_the_database_has(review, sample):
     np.testing.assert_allclose(u / 255, expected.u, atol=0.003)
     assert first["keypoints"][0] == pytest.approx([20, 14, 0.8, 2], abs=0.01)
     json.dumps(opened)
+
+
+def test_a_model_that_fails_is_one_sentence_and_nothing_is_saved(dataset, sample, tiny_model, tmp_path):
+    model = write_failing(tiny_model, tmp_path / "m.onnx", largest_batch=0)
+    review = Review(dataset, model=model, maps_dir=tmp_path / "maps")
+    before = review.open(sample.id)
+    with pytest.raises(InferenceError, match=r"^ONNX Runtime failed: [^\n]+$"):
+        review.edit(sample.id, {"kind": "add", "box": [2, 3, 20, 30]}, {})
+    assert review.open(sample.id) == before
 
 
 def test_an_edit_is_saved_with_its_author_and_model(review, sample):

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
-from annotator.inference.network import DEFAULT_MODEL
+from annotator.inference.network import DEFAULT_MODEL, ModelError
 from annotator.photos.reading import photo_size
 from annotator.runs import dataset_run
 from annotator.runs.dataset_annotation import Annotation, annotate_samples
@@ -22,6 +24,7 @@ from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from tests.annotator.conftest import draw_photo
 from tests.annotator.disk_events import are_lasting, record_disk_events
+from tests.annotator.inference.failing import GREY, write_failing
 from tests.annotator.photos.odd_photos import write_odd_photos
 from tests.annotator.runs.conftest import SETTINGS, VOTES, add, approve_elsewhere, people
 
@@ -46,6 +49,32 @@ def test_photos_are_annotated_and_bad_ones_listed(dataset, photos, tmp_path):
         assert person.model
         assert person.time
         assert 0 <= person.quality_mask <= 1
+
+
+def test_a_photo_on_which_the_model_fails_is_listed_and_tried_again(dataset, tmp_path, tiny_model):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((96, 128, 3), GREY, np.uint8))
+    good = [draw_photo(tmp_path / f"{i}.png", [(8, 20, 36, 60, 10)]) for i in range(2)]
+    add(dataset, [good[0], tmp_path / "grey.png", good[1]])
+    model = write_failing(tiny_model, tmp_path / "m.onnx", on_grey="nan", largest_batch=1)
+    summary = annotate_samples(dataset, model, settings=replace(VOTES, batch_size=4))
+    assert (summary.samples, summary.people) == (2, 2)
+    failure = "output `person` has values that are NaN or infinite"
+    assert summary.failures == {str(tmp_path / "grey.png"): failure}
+    assert dataset.values("dp_failure") == [None, failure, None]
+    assert annotate_samples(dataset, tiny_model, settings=VOTES).samples == 1
+    assert dataset.values("dp_failure") == [None] * 3
+
+
+def test_a_model_that_fails_on_every_photo_ends_the_run(dataset, tmp_path, tiny_model):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((96, 128, 3), GREY, np.uint8))
+    copies = [shutil.copy(tmp_path / "grey.png", tmp_path / f"{i}.png") for i in range(40)]
+    add(dataset, copies)
+    run = Annotation(dataset, write_failing(tiny_model, tmp_path / "m.onnx", on_grey="fails"), settings=VOTES)
+    with pytest.raises(
+        ModelError, match=r"m\.onnx: it or its finder fails on every photo: ONNX Runtime failed"
+    ):
+        run.run()
+    assert len(run.summary.failures) < 20
 
 
 def test_a_view_restricts_the_run(dataset, photos):

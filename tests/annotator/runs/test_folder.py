@@ -8,19 +8,22 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import read_coco
 from annotator.coco.surface_points import PointSampling
-from annotator.inference.network import Network
+from annotator.inference.network import ModelError, Network, open_session
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
 from annotator.runs.journal import JournalError
 from tests.annotator.conftest import draw_photo
 from tests.annotator.disk_events import are_lasting, record_disk_events
+from tests.annotator.inference.failing import GREY, write_failing
 from tests.annotator.inference.tiny_finder import write_finder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -103,6 +106,42 @@ def test_the_file_lasts_before_what_it_was_made_of_goes(
     annotate_folder(folder, out, tiny_network, VOTES)
     before = events[: events.index(("remove", Path(f"{out}.partial")))]
     assert are_lasting(before, [out, Path(f"{out}.failures.jsonl")])
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_photos_on_which_the_model_fails_are_listed(
+    folder: Path, out: Path, tmp_path: Path, tiny_model: Path, whole: bytes, batch_size: int
+):
+    cv2.imwrite(str(folder / "a" / "grey.png"), np.full((96, 128, 3), GREY, np.uint8))
+    network = Network(
+        write_failing(tiny_model, tmp_path / "m.onnx", on_grey="fails", largest_batch=2), threads=1
+    )
+    summary = annotate_folder(folder, out, network, replace(VOTES, batch_size=batch_size))
+    assert (summary.photos, summary.people, summary.failed) == (6, 4, 2)
+    failures = [json.loads(line) for line in Path(f"{out}.failures.jsonl").read_text().splitlines()]
+    assert failures[0]["file_name"] == "a/grey.png"
+    assert failures[0]["failure"].startswith("ONNX Runtime failed: [ONNXRuntimeError]")
+    assert out.read_bytes() == whole
+
+
+def test_a_device_that_fails_for_good_ends_the_run_which_goes_on_later(
+    folder: Path, out: Path, tmp_path: Path, tiny_model: Path, tiny_network: Network
+):
+    for i in range(20):
+        os.link(folder / "c.png", folder / f"copy{i:02}.png")
+    network = Network(tiny_model, threads=1)
+    dead = open_session(write_failing(tiny_model, tmp_path / "dead.onnx", largest_batch=0))
+
+    def progress(done: int, total: int) -> None:
+        if done == 1:
+            network._file._session = dead
+
+    with pytest.raises(ModelError, match=r"tiny\.onnx: fails even on a blank image: ONNX Runtime failed"):
+        annotate_folder(folder, out, network, VOTES, progress=progress)
+    assert not out.exists()
+    assert annotate_folder(folder, out, tiny_network, VOTES).continued >= 1
+    annotate_folder(folder, tmp_path / "whole.json", tiny_network, VOTES)
+    assert out.read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
 def test_pycocotools_loads_the_file(folder: Path, out: Path, tiny_network: Network):
@@ -325,7 +364,7 @@ def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path
 RUN = """
 import os, signal, sys
 from annotator.runs.folder import annotate_folder
-from annotator.inference.network import Network
+from annotator.inference.network import ModelError, Network, open_session
 from annotator.inference.settings import Settings
 
 folder, out, model, photos, when = sys.argv[1:]
