@@ -8,15 +8,27 @@ from pathlib import Path
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser("info", help="say what a model file is and where it would run")
+    parser = commands.add_parser("info", help="say what a model or finder file is and where it would run")
     parser.add_argument("model", type=Path, nargs="?", help="ONNX file; default: the one of the package")
     parser.set_defaults(run=run, stopped="nothing was changed")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from annotator.inference.network import DEFAULT_MODEL, Network
+    from annotator.inference.finder import Finder
+    from annotator.inference.network import (
+        DEFAULT_MODEL,
+        FINDER_METADATA_KEY,
+        METADATA_KEY,
+        WHAT,
+        Network,
+        OnnxFile,
+    )
 
-    network = Network(arguments.model or DEFAULT_MODEL)
-    for name, value in {"file": network.path, **asdict(network.info), "device": network.device}.items():
+    path = arguments.model or DEFAULT_MODEL
+    is_finder = FINDER_METADATA_KEY in OnnxFile(path).metadata
+    model = Finder(path) if is_finder else Network(path)
+    kind = WHAT[FINDER_METADATA_KEY if is_finder else METADATA_KEY]
+    described = {"file": model.path, "kind": kind, **asdict(model.info), "device": model.device}
+    for name, value in described.items():
         print(f"{name:>15}  {value}")
     return 0

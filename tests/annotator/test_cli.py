@@ -12,6 +12,7 @@ from annotator import __version__
 from annotator.cli import main
 from annotator.coco.reader import read_coco
 from tests.annotator.conftest import draw_photo
+from tests.annotator.inference.tiny_finder import write_finder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = [sys.executable, "-m", "annotator.cli"]
@@ -226,6 +227,17 @@ def test_info_says_what_the_model_is(tiny_model: Path):
     assert said["file"] == str(tiny_model)
     assert said["model_id"] == "tiny-1"
     assert said["input_size"] == "64"
+    assert said["kind"] == "model"
+    assert said["device"] == "CPU"
+
+
+def test_info_says_what_a_finder_is(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main(["info", str(write_finder(tmp_path / "f.onnx"))]) == 0
+    said = dict(
+        line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if len(line.split()) > 1
+    )
+    assert said["file"] == str(tmp_path / "f.onnx")
+    assert (said["kind"], said["model_id"], said["input_size"]) == ("person finder", "tiny-finder-1", "64")
     assert said["device"] == "CPU"
 
 
