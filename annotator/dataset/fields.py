@@ -113,12 +113,11 @@ class Fields:
         return list(_types(self))
 
 
-def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
-    """Check that samples can hold people in these fields.
+def check_photos(samples: fo.core.collections.SampleCollection) -> None:
+    """Check that a dataset or view is of photos.
 
     Raises:
-        FieldError: the samples are not single images, the view is of patches or frames, or a field of one of these
-            names has another type.
+        FieldError: the samples are not single images, or the view is of patches, frames or clips.
     """
     # The dataset's, not the view's: one slice of groups is images, too, but the fields are those of all slices.
     media_type = samples._dataset.media_type
@@ -130,12 +129,36 @@ def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) 
         raise FieldError(
             "labels are written to whole images: leave the view of patches, frames or clips first"
         )
+
+
+def check_fields(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
+    """Check that samples can hold people in these fields.
+
+    Raises:
+        FieldError: as :func:`check_photos`, or a field of one of these names has another type.
+    """
+    check_photos(samples)
     schema = samples._dataset.get_field_schema()
     for name, kind in _types(fields).items():
         found = schema.get(name)
         kinds = {type(found), getattr(found, "document_type", None)}
         if found is not None and kind not in kinds:
             raise FieldError(f"the dataset has a field {name!r} of another type: choose another prefix")
+
+
+def check_people(samples: fo.core.collections.SampleCollection, fields: Fields) -> None:
+    """Check that a dataset has people in these fields.
+
+    Raises:
+        FieldError: as :func:`check_fields`, or it has none.
+    """
+    check_fields(samples, fields)
+    dataset = samples._dataset
+    if not dataset.has_sample_field(fields.people):
+        raise FieldError(
+            f"{dataset.name!r} has no field {fields.people!r}: annotate or import people first, or choose "
+            "another prefix"
+        )
 
 
 def find_prefixes(dataset: fo.Dataset) -> list[str]:

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import Fields, check_fields
+from annotator.dataset.fields import Fields, check_fields, check_people
+from annotator.dataset.views import photos_of, with_all_fields
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -129,15 +130,16 @@ def people_values(
 
     Yields:
         A sample's id and path, and for each of its people a tuple of the attributes, ``None`` for one that is not set.
-        Samples without people fields are left out.
+        Samples without people fields are left out, and a sample that a view has twice comes once.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
-    check_fields(samples, fields)
+    check_people(samples, fields)
     paths = [f"{fields.people}.detections.{name}" for name in names]
-    columns = _with_all_fields(samples).exists(fields.people).values(["id", "filepath", *paths])
-    for key, filepath, *lists in zip(*columns, strict=True):
+    columns = with_all_fields(photos_of(samples)).exists(fields.people).values(["id", "filepath", *paths])
+    rows = {row[0]: row for row in zip(*columns, strict=True)}
+    for key, filepath, *lists in rows.values():
         yield key, filepath, list(zip(*(values or [] for values in lists), strict=True))
 
 
@@ -150,20 +152,9 @@ def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
     check_fields(samples, fields)
     if not samples._dataset.has_sample_field(fields.possible):
         return {}
-    found = _with_all_fields(samples).exists(fields.possible)
+    found = with_all_fields(photos_of(samples)).exists(fields.possible)
     ids, scores = found.values(["id", f"{fields.possible}.detections.confidence"])
     return {key: [score or 0.0 for score in of] for key, of in zip(ids, scores, strict=True) if of}
-
-
-def _with_all_fields(samples: Samples) -> Samples:
-    """The same samples and labels, with the fields that a view hides."""
-    from fiftyone import ExcludeFields, SelectFields
-
-    view = samples._dataset.view()
-    for stage in samples.view()._stages:
-        if not isinstance(stage, ExcludeFields | SelectFields):
-            view = view.add_stage(stage)
-    return view
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import numpy as np
 
 from annotator.coco.dense_labels import IUV_SCALE, PART_ALONE
 from annotator.coco.writer import CocoWriter
-from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.dataset.fields import FieldError, Fields, check_people
 from annotator.dataset.sample_people import find_labels, read_people
+from annotator.dataset.views import photos_of
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person
@@ -53,16 +54,6 @@ class Subset:
     people: int = 0
     by_humans: int = 0
     """People whose labels a human made or changed; those of the others are a model's."""
-
-
-def check_people(samples: Samples, fields: Fields) -> None:
-    """
-    Raises:
-        FieldError: there are no people of that prefix.
-    """
-    check_fields(samples, fields)
-    if not samples._dataset.has_sample_field(fields.people):
-        raise FieldError(f"{samples._dataset.name!r} has no field {fields.people!r}: annotate photos first")
 
 
 def write_corrections(
@@ -186,7 +177,7 @@ def _seen_empty(samples: Samples, fields: Fields) -> list[str]:
 def _labelled(samples: Samples, fields: Fields) -> fo.DatasetView:
     """The samples with people, whole: where a view hides a label, its person would seem to be edited."""
     dataset = samples._dataset
-    whole = samples if samples is dataset else dataset.select(samples.values("id"))
+    whole = samples if samples is dataset else dataset.select(photos_of(samples).values("id"))
     return whole.exists(fields.people)
 
 

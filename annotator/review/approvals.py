@@ -41,7 +41,7 @@ def spot_check(
         ``images`` and ``people``: how many would be approved; ``check``: ids of the images drawn.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
     chosen = _predictions_below(samples, fields, issue_score)
     ids = sorted(chosen)
@@ -69,7 +69,7 @@ def approve_below(
         The number of people of an image that were approved.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`.
         ValueError: not a request name.
     """
     folder = _approvals(maps)

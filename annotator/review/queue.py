@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.store import people_values, possible_values
 from annotator.labels.people import DECIDED, STATES
 from annotator.labels.quality import MISSING_PEOPLE, combined_score
@@ -74,8 +74,9 @@ def queue(samples: Samples, fields: Fields, wanted: Filter) -> dict[str, Any]:
         :data:`BINS` bins of 0..1.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
+    check_people(samples, fields)
     states, reasons = Counter(dict.fromkeys(STATES, 0)), Counter()
     items, order, open_scores, images, done, only = [], [], [], 0, 0, set(wanted.samples)
     possible_scores = possible_values(samples, fields)

@@ -41,7 +41,7 @@ def score_table(samples: Samples, fields: Fields, order: str = "issue_score") ->
 
     Raises:
         ValueError: an unknown score.
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
     if order not in SCORES:
         raise ValueError(f"order: {order!r} is none of {', '.join(SCORES)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields, check_fields, declare_fields
 from annotator.dataset.info import maps_folder, remember_model
+from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.runs.dataset_run import (
     DatasetRun,
@@ -68,8 +69,8 @@ class Annotation(DatasetRun):
         self.network, self.settings = Network(model), settings or Settings()
         self.folder = maps_folder(self.dataset, prefix, maps_dir)
         labelled = labelled_samples(self.dataset, self.fields) if overwrite == "skip" else set()
-        photos = list(zip(*samples.values(["id", "filepath"]), strict=True))
-        self._todo = [(key, path) for key, path in photos if key not in labelled]
+        photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
+        self._todo = [(key, path) for key, path in photos.items() if key not in labelled]
         self.summary = Summary(skipped=len(photos) - len(self._todo))
 
     def __len__(self) -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import file_names
-from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
+from annotator.dataset.views import photos_of, with_all_fields
 from annotator.runs.dataset_run import DatasetRun, Summary, as_function
 
 if TYPE_CHECKING:
@@ -58,21 +59,18 @@ class Export(DatasetRun):
         polygons: bool = False,
     ) -> None:
         self.dataset, self.fields = samples._dataset, Fields(prefix)
-        check_fields(samples, self.fields)
-        if not self.dataset.has_sample_field(self.fields.people):
-            raise FieldError(
-                f"{self.dataset.name!r} has no field {self.fields.people!r}: annotate or import people "
-                "first, or choose another prefix"
-            )
+        check_people(samples, self.fields)
         self.path, self.rejected = Path(path), rejected
         self.sampling, self.polygons = sampling, polygons
         columns = ["id", "filepath", f"{self.fields.source}.file_name"]
+        samples = photos_of(samples)
         rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
         labelled = {key: (path, imported) for key, path, imported in rows}
-        photos = {key: labelled[key] for key in samples.values("id") if key in labelled}
+        keys = dict.fromkeys(samples.values("id"))  # a view may have a sample twice
+        photos = {key: labelled[key] for key in keys if key in labelled}
         self._names = file_names(photos, images_dir)
         self._hidden = _hidden_people(samples, self.fields)
-        self.summary = Summary(skipped=len(samples) - len(photos))
+        self.summary = Summary(skipped=len(keys) - len(photos))
 
     def __len__(self) -> int:
         """Samples to write."""
@@ -123,9 +121,8 @@ export_samples = as_function(Export)
 def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
     """Label ids of the people that a view does not show, those of other samples among them."""
     path = f"{fields.people}.detections.id"
-    if not samples.has_sample_field(fields.people):
-        return set()
-    return set(samples._dataset.values(path, unwind=True)) - set(samples.values(path, unwind=True))
+    shown = with_all_fields(samples).values(path, unwind=True)
+    return set(samples._dataset.values(path, unwind=True)) - set(shown)
 
 
 def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> None:
