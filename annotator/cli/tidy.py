@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
 
 from annotator.cli.options import load_dataset
@@ -28,15 +27,16 @@ def add_command(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from annotator.dataset.info import maps_folder
-    from annotator.runs.tidy import old_edits, superseded_maps
+    from annotator.runs.tidy import old_edits, remove, remove_superseded, superseded_maps
 
     folder = maps_folder(load_dataset(arguments.dataset), arguments.prefix, arguments.maps_dir)
-    files, size = superseded_maps(folder) + old_edits(folder), 0
-    for path in files:
-        with suppress(FileNotFoundError):  # whoever works in the App meanwhile removes old edits, too
-            size += path.stat().st_size
-            if not arguments.dry_run:
-                path.unlink()
+    maps, edits = superseded_maps(folder), old_edits(folder)
+    if arguments.dry_run:
+        sizes = [path.stat().st_size for path in maps + edits if path.exists()]
+    else:
+        # Whoever works in the App meanwhile removes edits, and needs maps again.
+        removed = [remove_superseded(path) for path in maps] + [remove(path) for path in edits]
+        sizes = [size for size in removed if size is not None]
     verb = "would be removed" if arguments.dry_run else "removed"
-    print(f"{len(files)} files, {size / 1e6:.1f} MB, {verb} from {folder}")
+    print(f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, {verb} from {folder}")
     return 0

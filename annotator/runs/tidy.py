@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SPARED_HOURS = 24
 """Younger files stay: an edit writes its maps before the label that refers to them."""
+ASIDE = ".tidied"
+"""The name of a file ends so while it is removed."""
 
 
 def superseded_maps(folder: Path) -> list[Path]:
@@ -27,13 +30,59 @@ def superseded_maps(folder: Path) -> list[Path]:
     Args:
         folder: of a dataset's maps; clones of the dataset refer to files in it, too.
     """
+    for aside in folder.rglob(f"*{ASIDE}"):  # of a process that was killed
+        _move(aside, aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE)))
     stems = {_stem(Path(path)) for path in _map_paths()}
-    youngest = time.time() - SPARED_HOURS * 3600
     return [
         path
         for path in sorted(folder.rglob("*.png"))
-        if is_map_file(path) and _stem(path) not in stems and path.stat().st_mtime < youngest
+        if is_map_file(path) and _stem(path) not in stems and _is_spared(path) is False
     ]
+
+
+def remove_superseded(path: Path) -> int | None:
+    """Remove one of :func:`superseded_maps`, unless an edit has come to need it since.
+
+    Such an edit touches the file, or writes it anew if it is not there (:meth:`annotator.dataset.map_files.SurfaceMaps.save`).
+    Out of its way, the file cannot be touched any more, and whether it was says its time.
+
+    Returns:
+        Its size in bytes; ``None`` if it stays, or somebody else has removed it.
+    """
+    aside = path.with_name(f".{path.name}{ASIDE}")
+    if _is_spared(path) is not False or not _move(path, aside):
+        return None
+    if _is_spared(aside):
+        _move(aside, path)
+        return None
+    return remove(aside)
+
+
+def remove(path: Path) -> int | None:
+    """Remove a file; its size in bytes, ``None`` if it is gone."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    return size
+
+
+def _is_spared(path: Path) -> bool | None:
+    """Whether a file is younger than :data:`SPARED_HOURS`; ``None`` if it is gone."""
+    try:
+        return path.stat().st_mtime >= time.time() - SPARED_HOURS * 3600
+    except FileNotFoundError:
+        return None
+
+
+def _move(path: Path, to: Path) -> bool:
+    """Rename a file; false if it is gone."""
+    try:
+        os.replace(path, to)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def old_edits(folder: Path) -> list[Path]:

@@ -6,13 +6,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from annotator.cli import main
 from annotator.dataset.fields import Fields
 from annotator.dataset.info import maps_folder
+from annotator.dataset.map_files import _provide_png
 from annotator.dataset.sample_people import read_people
 from annotator.review import undo
 from annotator.review.session import Review
-from annotator.runs.tidy import SPARED_HOURS, superseded_maps
+from annotator.runs.tidy import ASIDE, SPARED_HOURS, remove_superseded, superseded_maps
 
 FIELDS = Fields()
 
@@ -78,6 +82,80 @@ def test_files_that_go_meanwhile_are_no_error(dataset, sample, tmp_path, monkeyp
     monkeypatch.setattr("annotator.runs.tidy.old_edits", superseded_maps)  # gone when it is their turn
     assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
     assert files(maps) == set()
+
+
+def test_what_an_undo_needs_again_after_the_files_were_listed_stays(dataset, sample, tmp_path):
+    maps = tmp_path / "maps"
+    review = Review(dataset, maps_dir=maps)
+    people = review.open(sample.id)["people"]
+    versions = {person["key"]: person["version"] for person in people}
+    token = review.edit(sample.id, {"kind": "delete", "person": people[0]["key"]}, versions)["undo"]
+    turn_old(maps)
+    listed = superseded_maps(maps)
+    assert len(listed) == 4
+    now = {person["key"]: person["version"] for person in review.open(sample.id)["people"]}
+    review.restore(sample.id, token, now)
+    assert [remove_superseded(path) for path in listed] == [None] * 4
+    sample.reload(hard=True)
+    assert read_people(sample, FIELDS).people[0].charts.any()
+
+
+SAVER = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from annotator.dataset.map_files import _provide_png
+
+print("ready", flush=True)
+for path in map(Path, sys.stdin.read().split("\\n")):
+    _provide_png(path, np.zeros((2, 2), np.uint8))
+"""
+
+
+def test_a_file_that_another_process_needs_at_the_same_moment_stays(tmp_path):
+    paths = [tmp_path / f"{i}-{'0' * 16}-u.png" for i in range(2000)]
+    for path in paths:
+        path.write_bytes(b"old")
+    turn_old(tmp_path)
+    command = [sys.executable, "-c", SAVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as saver:
+        assert saver.stdout.readline() == "ready\n"
+        saver.stdin.write("\n".join(map(str, paths)))
+        saver.stdin.close()
+        # From the other end, so that both meet on many files.
+        for path in reversed(paths):
+            remove_superseded(path)
+    assert saver.returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_file_that_is_needed_while_it_is_moved_out_of_the_way_stays(tmp_path, monkeypatch, when: str):
+    path = tmp_path / f"a-{'0' * 16}-u.png"
+    path.write_bytes(b"old")
+    turn_old(tmp_path)
+    replace = os.replace
+
+    def meanwhile(source, target):
+        monkeypatch.undo()
+        if when == "after":
+            replace(source, target)
+        _provide_png(path, np.zeros((2, 2), np.uint8))
+        if when == "before":
+            replace(source, target)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    assert (remove_superseded(path) is None) == (when == "before")
+    assert files(tmp_path) == {path.name}
+
+
+def test_files_that_a_killed_process_has_moved_out_of_the_way_come_back(dataset, sample, tmp_path):
+    maps = tmp_path / "maps"
+    first = files(maps)
+    for path in maps.rglob("*.png"):
+        path.rename(path.with_name(f".{path.name}{ASIDE}"))
+    assert main(["tidy", dataset.name, "--maps-dir", str(maps)]) == 0
+    assert files(maps) == first
 
 
 def test_an_unknown_dataset_is_named(dataset, capsys):
