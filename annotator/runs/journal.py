@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+BUSY = "is being written by another run: wait until that is done"
+
 
 class JournalError(ValueError):
     """An unfinished run that cannot be continued; the message says how to go on."""
@@ -49,7 +51,10 @@ class Journal:
             # The lock holds until the file is closed, be it by a kill.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._refuse("is being written by another run: wait until that is done")
+            self._refuse(BUSY)
+        if not self.path.exists() or not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+            # Between the two lines above that run has finished and removed the file.
+            self._refuse(BUSY)
         self._file.seek(0)
         end = 0
         for line in self._file:

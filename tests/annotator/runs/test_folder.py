@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from annotator.inference.network import ModelError, Network, open_session
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
-from annotator.runs.journal import JournalError
+from annotator.runs.journal import Journal, JournalError
 from tests.annotator.conftest import draw_photo
 from tests.annotator.disk_events import are_lasting, record_disk_events
 from tests.annotator.inference.failing import GREY, write_failing
@@ -334,6 +335,19 @@ def test_a_second_run_at_the_same_time_is_refused(folder: Path, out: Path, tiny_
     assert refused == [2]
     assert (summary.photos, summary.people, summary.continued) == (5, 4, 0)
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+
+
+def test_a_journal_that_is_removed_while_it_is_opened_is_not_gone_on_with(tmp_path: Path, monkeypatch):
+    path, flock = tmp_path / "journal.jsonl", fcntl.flock
+    path.write_text("{}\n")
+
+    def finish(file, how):
+        path.unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", finish)
+    with pytest.raises(JournalError, match="written by another run"):
+        Journal(path, {}).open()
 
 
 def test_a_foreign_file_in_place_of_the_journal_is_left_alone(folder: Path, out: Path, tiny_network: Network):
