@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from annotator.coco.dense_labels import charts_and_parts, read_dense
+from annotator.coco.extensions import has_dense
 from annotator.coco.parsing import read_person
 from annotator.coco.rle import decode_mask
 from annotator.evaluation.ground_truth import foreground, has_mask
@@ -71,7 +72,9 @@ def paint(record: Record, shape: tuple[int, int]) -> Canvas:
     labels[..., OWNER] = 0
     uv = np.zeros((height, width, 2), np.uint8)
     people = [
-        read_person(_without_points(a) if record.iuv else a, (width, height), record.annotation_file)
+        read_person(
+            _without_points(a) if record.iuv and has_dense(a) else a, (width, height), record.annotation_file
+        )
         for a in record.annotations
     ]
     known = [has_mask(person) for person in people]

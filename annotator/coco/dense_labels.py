@@ -1,7 +1,8 @@
 """Dense labels beside a COCO-DensePose file: chart, U and V of every pixel.
 
 One PNG per photo, ``<photo stem>.png`` in a folder, usually ``iuv/``, of the photo's size, with 16 bits and 3 channels, in the
-order that OpenCV reads them: chart, or :data:`PART_ALONE` + part; U · :data:`IUV_SCALE`; V · :data:`IUV_SCALE`; 0 for background.
+order that OpenCV reads them: chart, or :data:`PART_ALONE` + part; U · :data:`IUV_SCALE`; V · :data:`IUV_SCALE`. 0 is for
+background and, inside a person's mask, for what is not labelled.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ Null means the same as no field, and so does an empty text or list on an annotat
   these; training learns from them as from others.
 * annotation ``head_points``: ``{"neck": [x, y, v], "head_top": [x, y, v]}`` in image pixels, v as of keypoints. Training
   takes them for the head of people without keypoints on it; evaluation ignores them.
+* annotation ``dense``: false if the photo's dense labels (:mod:`annotator.coco.dense_labels`) do not have this person, so that
+  training takes its part masks and points.
 * annotation ``group``: true if the mask is of several people. Training does not copy and paste it as one person. Whoever
   is to count as a crowd has ``iscrowd``, too.
 """
@@ -64,6 +66,11 @@ def is_complete(image: dict[str, Any]) -> bool:
     return image.get("complete") is not False
 
 
+def has_dense(annotation: dict[str, Any]) -> bool:
+    """Whether the dense labels of a photo that has some have this person."""
+    return annotation.get("dense") in (None, True)
+
+
 def _are_head_points(value: object) -> bool:
     return isinstance(value, dict) and all(
         name in HEAD_POINTS and _is_point(point) for name, point in value.items()
@@ -82,6 +89,7 @@ def _are_flags(value: object) -> bool:
 
 RULES = {
     "flaw": (lambda value: isinstance(value, str), "text"),
+    "dense": (lambda value: value in (0, 1), "true or false"),
     "group": (lambda value: value in (0, 1), "true or false"),
     "keypoints_pseudo": (_are_flags, f"a list of {len(KEYPOINTS)} zeros and ones"),
     "head_points": (_are_head_points, f"an object of {' and '.join(HEAD_POINTS)}, each [x, y, 0, 1 or 2]"),

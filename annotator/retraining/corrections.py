@@ -200,11 +200,16 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
     photo = Path(sample.filepath)
     link = subset.folder / "images" / f"{sample.id}{photo.suffix}"
     link.symlink_to(photo)
-    # Dense labels stand in place of all others; without them, or beside points, the file has what there is.
-    if reviewed and all(person.charts is not None and person.points is None for person in reviewed):
+    # Dense labels stand in place of a person's others; who lacks them, or has points, keeps what there is.
+    is_dense = [person.charts is not None and person.points is None for person in reviewed]
+    if any(is_dense):
         path = subset.folder / "iuv" / f"{sample.id}.png"
-        if not cv2.imwrite(str(path), _dense(reviewed, everybody.size)):
+        if not cv2.imwrite(str(path), _dense(reviewed, is_dense, everybody.size)):
             raise OSError(f"{path}: cannot be written")
+        reviewed = [
+            person if dense else replace(person, extra=person.extra | {"dense": False})
+            for person, dense in zip(reviewed, is_dense, strict=True)
+        ]
     subset.photos += 1
     subset.people += len(reviewed)
     made = [person.provenance for person in reviewed]
@@ -215,9 +220,13 @@ def _reviewed_people(sample: fo.Sample, fields: Fields, subset: Subset) -> Peopl
     return People(everybody.size, people, link.name, extra=everybody.extra | complete)
 
 
-def _dense(people: list[Person], size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint16 dense labels, see :mod:`annotator.coco.dense_labels`."""
-    maps = LabelMaps.paint(map(_with_agreeing_charts, people), (0, 0, *size))
+def _dense(people: list[Person], is_dense: list[bool], size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint16 dense labels, see :mod:`annotator.coco.dense_labels`; 0 also on the people who have none."""
+    painted = (
+        _with_agreeing_charts(person) if dense else replace(person, parts=None, charts=None, u=None, v=None)
+        for person, dense in zip(people, is_dense, strict=True)
+    )
+    maps = LabelMaps.paint(painted, (0, 0, *size))
     charts = np.where((maps.charts == 0) & (maps.parts > 0), PART_ALONE + maps.parts, maps.charts)
     uv = (np.rint(np.clip(np.nan_to_num(a), 0, 1) * IUV_SCALE) for a in (maps.u, maps.v))
     return np.dstack([charts, *uv]).astype(np.uint16)

@@ -25,6 +25,7 @@ def in_training(data: DataSet) -> Source:
         ({"complete": "false"}, {}, "image 0: complete: 'false' is neither true nor false"),
         ({"complete": 0}, {}, "image 0: complete: 0 is neither"),
         ({}, {"flaw": True}, "annotation 1: flaw: True is not text"),
+        ({}, {"dense": "no"}, "annotation 1: dense: 'no' is not true or false"),
         ({}, {"group": "yes"}, "annotation 1: group: 'yes' is not true or false"),
         ({}, {"carried": "x"}, "annotation 1: carried: an RLE must be an object"),
         ({}, {"carried": {"size": [5, 5], "counts": "1"}}, "annotation 1: carried: RLE size"),
@@ -49,7 +50,7 @@ def test_a_bad_field_is_named_with_its_file(tmp_path: Path, image: dict, person:
 @pytest.mark.parametrize(
     ("image", "person", "complete"),
     [
-        ({"complete": False}, {"flaw": "hole", "carried": BAG, "group": True}, False),
+        ({"complete": False}, {"flaw": "hole", "carried": BAG, "group": True, "dense": False}, False),
         ({"complete": True}, {"head_points": {"neck": NECK, "head_top": [0, 0, 0]}}, True),
         ({}, {"head_points": {"neck": NECK}, "keypoints_pseudo": [0, 1] * 8 + [0], "group": 1}, True),
         (

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,14 @@ def painted(record: Record):
 
 def add(dataset, folder, *states: str, by_hand: int = 0, **changes):
     """Add a photo with one person per state, and so many whom a human added, 40 pixels apart; returns the sample."""
+    made = [Provenance("lite", "", state, "") for state in states]
+    made += [Provenance("", "", "edited", "me", edited=True)] * by_hand
+    people = [figure_at(5 + 40 * i, 10, provenance=one, **changes) for i, one in enumerate(made)]
+    return add_people(dataset, folder, people)
+
+
+def add_people(dataset, folder, people):
+    """Add a photo with people; returns the sample."""
     import fiftyone as fo
 
     path = folder / f"{len(dataset)}.png"
@@ -44,9 +53,6 @@ def add(dataset, folder, *states: str, by_hand: int = 0, **changes):
     sample = fo.Sample(filepath=str(path))
     dataset.add_sample(sample)
     declare_fields(dataset, FIELDS)
-    made = [Provenance("lite", "", state, "") for state in states]
-    made += [Provenance("", "", "edited", "me", edited=True)] * by_hand
-    people = [figure_at(5 + 40 * i, 10, provenance=one, **changes) for i, one in enumerate(made)]
     replace_predictions(sample, People(SIZE, people), FIELDS, folder / "maps")
     sample.save()
     return sample
@@ -245,6 +251,46 @@ def test_people_without_charts_have_their_parts(dataset, tmp_path):
     record = next(iter(records_of(part).values()))
     assert record.iuv is None
     assert painted(record).labels[40, 20, 1] == figure_at(5, 10).parts[30, 15]
+
+
+@pytest.mark.parametrize("lacks", ["charts", "all of the surface", "dense labels, but has points"])
+def test_one_without_charts_leaves_the_dense_labels_of_the_others(dataset, tmp_path, lacks: str):
+    """Where both overlap, the first is in front; what the other lacks there is not the first one's."""
+    from model.losses import SOME
+
+    whole, other = figure_at(5, 10), figure_at(25, 10)
+    points = np.array([[40.5, 30.5, 2, 0.25, 0.75], [45.5, 50.5, 3, 0.5, 0.5]])
+    nothing = {"charts": None, "u": None, "v": None}
+    changes = {
+        "charts": nothing,
+        "all of the surface": nothing | {"parts": None},
+        "dense labels, but has points": {"points": points},
+    }[lacks]
+    approved = Provenance("lite", "", "approved", "")
+    first, second = (replace(person, provenance=approved) for person in (replace(other, **changes), whole))
+    for _ in range(3):
+        add_people(dataset, tmp_path, [first, second])
+    train, _, held_out = write_corrections(dataset, tmp_path / "out")
+    (record,) = records_of(train).values()
+    canvas = painted(record)
+    labels = canvas.labels[10:70]
+    np.testing.assert_array_equal(labels[:, 5:25, 2], whole.charts[:, :20])
+    np.testing.assert_array_equal(labels[:, 5:25, 1], whole.parts[:, :20])
+    assert (labels[:, 5:55, 0] == 1).all()
+    assert (labels[:, 25:55, 2] == SOME).all()
+    if lacks == "charts":
+        np.testing.assert_array_equal(labels[:, 35:55, 1], other.parts[:, 10:])
+    elif lacks == "all of the surface":
+        assert (labels[:, 35:55, 1] == SOME).all()
+    else:
+        (kept,) = (person.points for person in canvas.people if person.points is not None)
+        np.testing.assert_allclose(kept[:2], points, atol=0.01)
+    (source,) = find_data_sets([held_out.folder])
+    (ground_truth,) = read_ground_truth(source)
+    maps = ground_truth.maps()
+    np.testing.assert_array_equal(maps.charts[10:70, 5:25], whole.charts[:, :20])
+    assert not maps.charts[10:70, 25:55].any()
+    assert maps.valid.all()
 
 
 def test_a_held_out_photo_stays_held_out(dataset, tmp_path):
