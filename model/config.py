@@ -214,11 +214,13 @@ def read_config(path: str | Path) -> RunConfig:
     """
     path = Path(path)
     try:
-        return config_from_dict(json.loads(path.read_text(encoding="utf-8")))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such config") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:  # also of a number of too many digits
         raise DataError(f"{path}: not JSON: {error}") from None
+    try:
+        return config_from_dict(values)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 

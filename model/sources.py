@@ -75,7 +75,7 @@ def read_source(source: Source) -> list[Record]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such annotation file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:  # also of a number of too many digits
         raise DataError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(data, dict) or not all(
         isinstance(data.get(k), list) for k in ("images", "annotations")

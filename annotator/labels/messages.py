@@ -15,7 +15,10 @@ _REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxstring = 2, 6, 3, 60
 
 def short(value: object) -> str:
     """A value from a file or a request as Python writes it, on one line of at most :data:`MAX_LENGTH` characters."""
-    text = _REPR.repr(value)
+    try:
+        text = _REPR.repr(value)
+    except ValueError:  # Python's limit for whole numbers
+        return "a number of too many digits"
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
 
 

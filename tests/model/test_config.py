@@ -68,6 +68,7 @@ def chart_term(**changes) -> str:
     ("text", "message"),
     [
         ("{", "not JSON"),
+        pytest.param(f'{{"epochs": {"9" * 5000}}}', "not JSON", id="more digits than Python reads"),
         ("[]", r"the config is \[\]: must be an object"),
         ('{"presets": "lite"}', "presets: no such field"),
         ('{"preset": "huge"}', "preset is 'huge'"),

@@ -318,9 +318,10 @@ def test_broken_sources_name_file_and_field(figures, tmp_path, change, message):
 def test_missing_and_malformed_files(tmp_path):
     with pytest.raises(DataError, match="no such annotation file"):
         read_source(Source(str(tmp_path / "no.json"), str(tmp_path)))
-    (tmp_path / "half.json").write_text('{"images": [')
-    with pytest.raises(DataError, match="not a JSON file"):
-        read_source(Source(str(tmp_path / "half.json"), str(tmp_path)))
+    for text in ('{"images": [', f'{{"images": [{{"id": {"9" * 5000}}}]}}'):
+        (tmp_path / "half.json").write_text(text)
+        with pytest.raises(DataError, match=r"half\.json: not a JSON file"):
+            read_source(Source(str(tmp_path / "half.json"), str(tmp_path)))
 
 
 def test_a_photo_of_another_size_than_the_file_says_is_named(figures):

@@ -12,6 +12,11 @@ def test_a_short_value_is_shown_whole(value, text):
     assert short(value) == text
 
 
+@pytest.mark.parametrize("value", [10**5000, [10**5000], {"a": -(10**5000)}], ids=["alone", "list", "dict"])
+def test_a_number_that_python_does_not_write_is_no_error(value):
+    assert short(value) == "a number of too many digits"
+
+
 def test_a_long_value_is_cut():
     deep: list = []
     for _ in range(5000):

@@ -61,9 +61,12 @@ def test_what_is_no_object_is_no_edit(value):
 
 HUGE = 10**400
 """No float can hold it."""
+TOO_LONG = pytest.param(10**5000, id="more digits than Python writes")
 
 
-@pytest.mark.parametrize("value", [HUGE, -HUGE, 1e308, np.nan, np.inf, True, "3", [3], {}, b"3"], ids=repr)
+@pytest.mark.parametrize(
+    "value", [HUGE, -HUGE, 1e308, np.nan, np.inf, True, "3", [3], {}, b"3", TOO_LONG], ids=repr
+)
 @pytest.mark.parametrize(
     "edit_with",
     [
