@@ -7,6 +7,7 @@ not answer, ``unavailable`` comes back, and the panel repeats the request.
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ class ReviewOpen(_Call):
         return _review(ctx).open(values["sample"])
 
 
+class ReviewPhoto(_Call):
+    """See :meth:`annotator.review.session.Review.photo`; the bytes in base64."""
+
+    name = "review_photo"
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return {"jpeg": b64encode(_review(ctx).photo(values["sample"])).decode()}
+
+
 class ReviewEdit(_Call):
     """See :meth:`annotator.review.session.Review.edit`."""
 
@@ -147,6 +157,7 @@ OPERATORS = (
     ReviewQueue,
     ReviewScores,
     ReviewOpen,
+    ReviewPhoto,
     ReviewEdit,
     ReviewRestore,
     ReviewSpotCheck,

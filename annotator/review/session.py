@@ -14,17 +14,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes
 from annotator.dataset.info import last_model, maps_folder
 from annotator.dataset.person_labels import Labels
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
 from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
+from annotator.dataset.store import find_document
 from annotator.geometry.boxes import Box
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.labels.people import Person
-from annotator.photos.reading import read_photo
+from annotator.photos.reading import PhotoError, read_photo
 from annotator.review import undo
 from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_edit
 from annotator.review.edits.models import Nobody
@@ -89,6 +92,22 @@ class Review:
             "people": list(image.data.values()),
             "possible": image.possible_data(),
         }
+
+    def photo(self, sample_id: str) -> bytes:
+        """A sample's photo as a JPEG, for a browser that cannot read its file, such as HEIC or TIFF.
+
+        Raises:
+            ReviewError, annotator.photos.reading.PhotoError: no such sample; its photo cannot be read.
+        """
+        document = find_document(self.dataset, sample_id, ["filepath"])
+        if document is None:
+            raise ReviewError(f"{self.dataset.name!r} has no sample {sample_id!r}")
+        try:
+            pixels = read_photo(document["filepath"])
+        except PhotoError as error:
+            raise PhotoError(f"{document['filepath']}: {error}") from None
+        _, jpeg = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        return jpeg.tobytes()
 
     def edit(
         self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str], name: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from annotator.dataset.fields import FieldError
 from annotator.dataset.sample_people import replace_predictions
@@ -16,6 +17,7 @@ from annotator.examples import EXAMPLES
 from annotator.inference.network import InferenceError
 from annotator.labels.people import People
 from annotator.photos.finding import find_photos
+from annotator.photos.reading import PhotoError, read_photo
 from annotator.review import undo
 from annotator.review.edits import EditError
 from annotator.review.queue import Filter, queue
@@ -67,6 +69,23 @@ def test_a_model_that_fails_is_one_sentence_and_nothing_is_saved(dataset, sample
     with pytest.raises(InferenceError, match=r"^ONNX Runtime failed: [^\n]+$"):
         review.edit(sample.id, {"kind": "add", "box": [2, 3, 20, 30]}, {})
     assert review.open(sample.id) == before
+
+
+def test_the_panel_gets_photos_that_browsers_cannot_read(review, dataset, sample, tmp_path):
+    import fiftyone as fo
+
+    pixels = np.zeros((40, 64, 3), np.uint8)
+    pixels[:20, :32] = (220, 30, 30)
+    lying = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / "a.tif", tiffinfo={0x0112: 6})
+    dataset.add_sample(fo.Sample(filepath=str(tmp_path / "a.tif")))
+    (tmp_path / "a.jpg").write_bytes(review.photo(dataset.last().id))
+    np.testing.assert_allclose(read_photo(tmp_path / "a.jpg")[5:15, 5:25], pixels[5:15, 5:25], atol=12)
+    (tmp_path / "a.tif").write_bytes(b"no photo")
+    with pytest.raises(PhotoError, match=r"a\.tif: not an image"):
+        review.photo(dataset.last().id)
+    with pytest.raises(ReviewError, match="no sample"):
+        review.photo("none")
 
 
 def test_an_edit_is_saved_with_its_author_and_model(review, sample):

@@ -33,6 +33,9 @@ export const fetchScores = (scope: Scope, order: string) => call<ScoreTable>(sco
 
 export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(scope, "open", { sample });
 
+/** A photo as the server reads it: a JPEG in base64. */
+export const fetchPhoto = (scope: Scope, sample: string) => call<{ jpeg: string }>(scope, "photo", { sample });
+
 export const sendEdit = (scope: Scope, sample: string, edit: Edit, header: EditHeader) =>
     call<EditResult>(scope, "edit", { sample, edit, ...header });
 

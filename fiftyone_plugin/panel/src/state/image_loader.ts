@@ -1,10 +1,11 @@
 // Loads images with their photos and people, the next one ahead of time.
 
-import { fetchImage, type Scope } from "../api/operators";
+import { RefusedError } from "../api/host";
+import { fetchImage, fetchPhoto, type Scope } from "../api/operators";
 import type { PossiblePerson } from "../api/types";
 import type { ImageQueue } from "./image_queue";
 import { type Person, unpackPerson } from "./people";
-import { closePhoto, loadPhoto, type Photo } from "./photo";
+import { closePhoto, decodePhoto, loadPhoto, type Photo } from "./photo";
 
 export interface Image {
     sample: string;
@@ -81,10 +82,25 @@ export class ImageLoader {
         early?.catch(() => undefined); // awaited below
         const { filepath, size, people: data, possible } = await fetchImage(this.scope, sample);
         const [photo, people] = await Promise.all([
-            early ?? loadPhoto(filepath),
+            this.photoOfSize(early ?? loadPhoto(filepath), sample, size),
             Promise.all(data.map((person) => unpackPerson(person))),
         ]);
         return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), photo, answeredEdits };
+    }
+
+    /** The photo that the browser has read; if it could not, or has turned it otherwise than the labels, the server's. */
+    private async photoOfSize(read: Promise<Photo | null>, sample: string, size: Image["size"]): Promise<Photo> {
+        const fits = ({ levels: [level] }: Photo) => level.width === size[0] && level.height === size[1];
+        const photo = await read;
+        if (photo && fits(photo)) return photo;
+        if (photo) closePhoto(photo);
+        const served = await decodePhoto((await fetchPhoto(this.scope, sample)).jpeg);
+        if (fits(served)) return served;
+        const [{ width, height }] = served.levels;
+        closePhoto(served);
+        throw new RefusedError(
+            `The photo has ${width} × ${height} pixels, its labels are for ${size[0]} × ${size[1]}: was it replaced?`,
+        );
     }
 
     private countOf(sample: string): number {

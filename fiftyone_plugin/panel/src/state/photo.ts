@@ -10,13 +10,22 @@ export interface Photo {
     levels: ImageBitmap[];
 }
 
-export async function loadPhoto(filepath: string): Promise<Photo> {
+/** A photo as the browser reads it; null if it does not read files of this format. */
+export async function loadPhoto(filepath: string): Promise<Photo | null> {
     const response = await fetch(photoUrl(filepath), { credentials: "include" });
     if (!response.ok) throw new RefusedError(`The photo cannot be loaded: ${filepath} (${response.status})`);
-    // The browser turns the photo as its EXIF data says, as the labels expect.
-    let level = await createImageBitmap(await response.blob()).catch((error: Error) => {
-        throw new RefusedError(`The photo cannot be read: ${filepath} (${error.message})`);
-    });
+    // It turns the photo as the labels expect, see annotator/photos/reading.py.
+    const bitmap = await createImageBitmap(await response.blob()).catch(() => null);
+    return bitmap && withLevels(bitmap);
+}
+
+/** A photo that is a JPEG in base64. */
+export async function decodePhoto(jpeg: string): Promise<Photo> {
+    const bytes = Uint8Array.from(atob(jpeg), (character) => character.charCodeAt(0));
+    return withLevels(await createImageBitmap(new Blob([bytes], { type: "image/jpeg" })));
+}
+
+async function withLevels(level: ImageBitmap): Promise<Photo> {
     const levels = [level];
     while (Math.max(level.width, level.height) > SMALLEST) {
         level = await createImageBitmap(level, {
