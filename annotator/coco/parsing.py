@@ -17,8 +17,12 @@ from annotator.labels.messages import short
 from annotator.labels.people import STATES, Person, Provenance
 
 POINT_FIELDS = ("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")
+NEAR = 2
+"""Pixels around a bbox in which the mask of a tiny person may lie, as outlines are rounded."""
 BOX_SLACK = 1e-4
 """Pixels that a bbox may reach into further pixels without taking them in: its decimals were rounded."""
+MIN_SIDE = 8
+"""Pixels: coordinates up to 1 on a larger image are no pixels."""
 MAX_ID = 2**63 - 1
 """The highest id: databases and parsers have 64 bits."""
 UV_SLACK = 0.01
@@ -49,9 +53,10 @@ def read_person(record: dict[str, Any], size: tuple[int, int], file: object) -> 
 def parse_person(record: dict[str, Any], size: tuple[int, int]) -> Person:
     """As :func:`read_person`, with errors that name only the field.
 
-    A mask is cut off at the bbox; the annotation as it was read stays in ``extra``.
+    A mask is cut off at the bbox; the annotation as it was read stays in ``extra``. A mask without a pixel is no mask.
     """
     frame, box = _box(record, size)
+    _check_units(record, size)
     whole_number(record, "category_id", optional=True)
     mask = _mask(record, size, box)
     _number(record, "area", 0, math.inf)
@@ -89,6 +94,21 @@ def _box(record: dict[str, Any], size: tuple[int, int]) -> tuple[Frame, Box]:
     return (x, y, w, h), box
 
 
+def _check_units(record: dict[str, Any], size: tuple[int, int]) -> None:
+    """Refuse shares of the image's width and height, as other formats have them, where pixels are meant."""
+    polygons = record.get("segmentation") or []
+    if min(size) < MIN_SIDE or not isinstance(polygons, list):
+        return
+    numbers = [
+        *record["bbox"],
+        *(number for polygon in polygons if isinstance(polygon, list) for number in polygon),
+    ]
+    if all(_is_number(number) and 0 <= number <= 1 for number in numbers):
+        raise CocoError(
+            f"bbox: {short(record['bbox'])} are shares of an image of {size[0]} × {size[1]} pixels: give all coordinates in pixels"
+        )
+
+
 def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray | None:
     value = record.get("segmentation")
     # Some tools write one polygon without corners for a person without a mask.
@@ -98,9 +118,17 @@ def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray
         if isinstance(value, list):
             _check_polygons(value, size)
             value = encode_polygons(value, size)
-        return decode_mask(value, size, box)
+        mask = decode_mask(value, size, box)
+        if mask.any():
+            return mask
+        x, y, w, h = box
+        near = clip_box((x - NEAR, y - NEAR, w + 2 * NEAR, h + 2 * NEAR), size)
+        if decode_mask(value, size).any() and not decode_mask(value, size, near).any():
+            raise ValueError(f"no pixel of it lies in the bbox {short(record['bbox'])}")
     except ValueError as error:
         raise CocoError(f"segmentation: {error}") from None
+    # An outline may be too small to hold the middle of a pixel, or hold only that of one beside the box.
+    return None
 
 
 def _check_polygons(polygons: list, size: tuple[int, int]) -> None:

@@ -21,8 +21,8 @@ from tests.annotator.people_samples import record
         ({"bbox": [1, 2, None, 4]}, "bbox: number 2 is None"),
         ({"bbox": [64, 2, 3, 4]}, "bbox: .* outside the image of 64 × 48"),
         ({"bbox": [1, -9, 3, 4]}, "bbox: .* outside"),
-        ({"bbox": [1, 2, 0, 4]}, "bbox: has no area, while dp_masks"),
-        ({"bbox": [1, 2, 0, 4], "dp_masks": []}, "bbox: has no area, while dp_x"),
+        ({"bbox": [1, 2, 0, 4], "segmentation": []}, "bbox: has no area, while dp_masks"),
+        ({"bbox": [1, 2, 0, 4], "segmentation": [], "dp_masks": []}, "bbox: has no area, while dp_x"),
         ({"category_id": "person"}, "category_id: 'person' is not a whole number"),
         ({"area": -1}, "area: -1 is not in 0..inf"),
         ({"area": "big"}, "area: 'big' is not a number"),
@@ -44,6 +44,12 @@ from tests.annotator.people_samples import record
             "segmentation: polygon 1 has 7 numbers",
         ),
         ({"segmentation": [[1, 2, 3, 4, 5, None]]}, "segmentation: polygon 0 is not a list of numbers"),
+        ({"bbox": [45, 30, 10, 10]}, r"segmentation: no pixel of it lies in the bbox \[45, 30, 10, 10\]"),
+        (
+            {"bbox": [0.1, 0.1, 0.4, 0.6], "segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.7]]},
+            r"bbox: \[0.1, 0.1, 0.4, 0.6\] are shares of an image of 64 × 48 pixels: give all coordinates in pixels",
+        ),
+        ({"bbox": [0, 0, 1, 1], "segmentation": []}, r"bbox: \[0, 0, 1, 1\] are shares of an image"),
         ({"segmentation": [[1, 2, 3, 4, 5, 1e9]]}, "segmentation: polygon 0 reaches far out"),
         ({"keypoints": [1, 2, 2]}, "keypoints: has 3 numbers, not 51"),
         ({"keypoints": [1, 2, 3] + [0] * 48}, "keypoints: visibility of nose is 3"),
@@ -100,13 +106,19 @@ def test_broken_fields(changes, message):
         {"area": None, "num_keypoints": None, "score": None},
         {"dp_I": None, "dp_U": None, "dp_V": None, "dp_x": None, "dp_y": None},
         {"dp_I": [], "dp_U": [], "dp_V": [], "dp_x": [], "dp_y": []},
-        {"bbox": [63.5, 47.5, 20, 20]},
+        {"bbox": [63.5, 47.5, 20, 20], "segmentation": []},
         {"bbox": [-5, -5, 100, 100]},
         {
             "bbox": [5.5, 5.5, 0, 3],
+            "segmentation": [],
             "dp_masks": None,
             **dict.fromkeys(("dp_I", "dp_U", "dp_V", "dp_x", "dp_y")),
         },
+        # Outlines that hold the middle of no pixel, and only that of one beside the box.
+        {"segmentation": [[20.1, 20.1, 20.2, 20.1, 20.2, 20.2]]},
+        {"bbox": [10.0, 4.0, 5.0, 5.0], "segmentation": [[15.1, 4, 16.9, 4, 16.9, 6, 15.1, 6]]},
+        {"segmentation": {"size": [48, 64], "counts": [48 * 64]}},
+        {"bbox": [0, 0, 1, 1], "segmentation": {"size": [48, 64], "counts": [0, 1, 48 * 64 - 1]}},
         {"dp_U": [-0.004, 1.004]},
         {"dp_x": [0, 256]},
     ],
@@ -132,4 +144,11 @@ def test_what_real_files_hold_is_taken_and_kept(changes):
     ],
 )
 def test_the_box_covers_the_bbox(bbox, box):
-    assert read(record(bbox=bbox)).box == box
+    assert read(record(bbox=bbox, segmentation=[])).box == box
+
+
+@pytest.mark.parametrize(
+    "outline", [[20.1, 20.1, 20.2, 20.1, 20.2, 20.2], [41.6, 4, 42.4, 4, 42.4, 6, 41.6, 6]]
+)
+def test_a_mask_without_pixels_is_none(outline):
+    assert read(record(segmentation=[outline])).mask is None

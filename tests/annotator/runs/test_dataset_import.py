@@ -278,7 +278,12 @@ def test_a_sample_of_another_spelling_is_the_same_photo(dataset, folders, tmp_pa
     assert dataset.values("filepath") == [str(folders / "a" / "2.jpg")]
     assert len(people(dataset)) == 1
     add(dataset, [folders / "a" / "link.jpg"])
-    import_one(dataset, folders, "a/link.jpg", annotations=[record(), record(id=8, bbox=[0, 0, 5, 5])])
+    import_one(
+        dataset,
+        folders,
+        "a/link.jpg",
+        annotations=[record(), record(id=8, bbox=[0, 0, 5, 5], segmentation=[])],
+    )
     assert [len(found or []) for found in dataset.values("dp_people.detections")] == [1, 2]
     with pytest.raises(CocoError, match="is the photo of several samples"):
         export_samples(dataset, tmp_path / "out.json")
