@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 OVERLAP = 0.5
 """A new person and one who was kept are the same if they share more than this of the smaller of their masks, or, if
-one has no mask or is a crowd, if the IoU of their boxes is more than this."""
+one has no pixels or is a crowd, if the IoU of their boxes is more than this."""
 
 
 @dataclass(frozen=True)
@@ -352,11 +352,15 @@ def _overlaps_more(box: Box, deleted: list[Box], replaced: list[Box]) -> bool:
 
 
 def _is_same(person: Person, kept: Person) -> bool:
-    if person.mask is None or kept.mask is None or kept.crowd or person.crowd:
+    if not (_has_pixels(person) and _has_pixels(kept)) or kept.crowd or person.crowd:
         return box_iou(person.box, kept.box) > OVERLAP
     here, there = overlap_slices(person.box, kept.box)
     both = np.count_nonzero(person.mask[here] & kept.mask[there])
     return both > OVERLAP * min(np.count_nonzero(person.mask), np.count_nonzero(kept.mask))
+
+
+def _has_pixels(person: Person) -> bool:
+    return person.mask is not None and bool(person.mask.any())
 
 
 def _maps_of_size(

@@ -345,3 +345,24 @@ def test_sections_that_mongodb_would_refuse_come_back(dataset, predicted):
     export_samples(dataset, predicted / "out.json")
     written = read(predicted / "out.json")
     assert {name: written[name] for name in odd} == odd
+
+
+def test_people_without_pixels_are_imported_once(dataset, tmp_path):
+    """Boxes that a reviewer has drawn and not painted yet."""
+    draw_photo(tmp_path / "a.jpg", [], (64, 48))
+    empty = {"size": [48, 64], "counts": [48 * 64]}
+    annotations = [
+        {
+            "id": number,
+            "image_id": 1,
+            "category_id": 1,
+            "bbox": [4 + 30 * number, 4, 20, 30],
+            "segmentation": empty,
+        }
+        for number in (0, 1)
+    ]
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"images": [image()], "annotations": annotations}))
+    assert import_labels(dataset, path, tmp_path).people == 2
+    assert import_labels(dataset, path, tmp_path).dropped == 2
+    assert len(people(dataset)) == 2
