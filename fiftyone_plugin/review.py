@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import fiftyone.operators as foo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymongo.errors import ConnectionFailure
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.info import maps_folder
+from annotator.labels.messages import short
 from annotator.labels.quality import ISSUES, MISSING_PEOPLE
 from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.edits import EditError
@@ -29,10 +31,33 @@ logger = logging.getLogger(__name__)
 Context = foo.ExecutionContext
 
 
+RequestName = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Values(BaseModel):
+    """The parameters of a call; what it does not know is of no account."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _OfLabels(_Values):
+    prefix: str
+    author: str = ""
+
+
+class _OfImage(_OfLabels):
+    sample: str
+    versions: dict[str, str] = {}
+    name: RequestName | None = None
+
+
 class _Call(foo.Operator):
-    """An operator of the panel; subclasses have a name and ``answer(ctx, values)``, which gives its result."""
+    """An operator of the panel; subclasses have a name, the parameters ``Values``, and ``answer(ctx, values)``, which gives
+    its result."""
 
     name = ""
+    Values = _OfLabels
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -40,7 +65,9 @@ class _Call(foo.Operator):
 
     def execute(self, ctx: Context) -> dict[str, Any]:
         try:
-            return self.answer(ctx, ctx.params)
+            return self.answer(ctx, self.Values.model_validate(ctx.params).model_dump())
+        except ValidationError as error:
+            return {"error": _problem(error)}
         except EditError as error:
             return {"error": error.problem}
         except (ValueError, OSError, ImportError) as error:
@@ -54,6 +81,7 @@ class ReviewSetup(_Call):
     """What the panel needs first: prefixes of the dataset, words of the issues, and the drawing of the body."""
 
     name = "review_setup"
+    Values = _Values
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         prefixes = find_prefixes(ctx.dataset) if ctx.dataset is not None else []
@@ -66,9 +94,15 @@ class ReviewQueue(_Call):
 
     name = "review_queue"
 
+    class Values(_OfLabels):
+        states: list[str] = []
+        reasons: list[str] = []
+        samples: list[str] = []
+        order: str = "issue_score"
+
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        chosen = {name: tuple(values.get(name, ())) for name in ("states", "reasons", "samples")}
-        wanted = Filter(**chosen, order=values.get("order", "issue_score"))
+        chosen = {name: tuple(values[name]) for name in ("states", "reasons", "samples")}
+        wanted = Filter(**chosen, order=values["order"])
         return queue(ctx.view, Fields(values["prefix"]), wanted)
 
 
@@ -76,6 +110,9 @@ class ReviewScores(_Call):
     """See :func:`annotator.review.score_table.score_table`; of the view that the App shows."""
 
     name = "review_scores"
+
+    class Values(_OfLabels):
+        order: str
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         return score_table(ctx.view, Fields(values["prefix"]), values["order"])
@@ -85,6 +122,7 @@ class ReviewOpen(_Call):
     """See :meth:`annotator.review.session.Review.open`."""
 
     name = "review_open"
+    Values = _OfImage
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         return _review(ctx).open(values["sample"])
@@ -104,10 +142,11 @@ class ReviewEdit(_Call):
 
     name = "review_edit"
 
+    class Values(_OfImage):
+        edit: Any
+
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).edit(
-            values["sample"], values["edit"], values.get("versions", {}), values.get("name")
-        )
+        return _review(ctx).edit(values["sample"], values["edit"], values["versions"], values["name"])
 
 
 class ReviewRestore(_Call):
@@ -115,16 +154,22 @@ class ReviewRestore(_Call):
 
     name = "review_restore"
 
+    class Values(_OfImage):
+        token: Annotated[str, Field(max_length=28)]
+
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).restore(
-            values["sample"], values["token"], values.get("versions", {}), values.get("name")
-        )
+        return _review(ctx).restore(values["sample"], values["token"], values["versions"], values["name"])
 
 
 class ReviewSpotCheck(_Call):
     """See :func:`annotator.review.approvals.spot_check`; of the view that the App shows."""
 
     name = "review_spot_check"
+
+    class Values(_OfLabels):
+        issue_score: Share
+        share: Share
+        seed: Annotated[int, Field(ge=0)]
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields = Fields(values["prefix"])
@@ -136,6 +181,10 @@ class ReviewApproveBelow(_Call):
 
     name = "review_approve_below"
 
+    class Values(_OfLabels):
+        issue_score: Share
+        name: RequestName
+
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, name = Fields(values["prefix"]), values["name"]
         counts = approve_below(ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), name)
@@ -146,6 +195,9 @@ class ReviewTakeBack(_Call):
     """See :func:`annotator.review.approvals.take_back`; of the whole dataset."""
 
     name = "review_take_back"
+
+    class Values(_OfLabels):
+        name: RequestName
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), values["name"])
@@ -164,6 +216,15 @@ OPERATORS = (
     ReviewApproveBelow,
     ReviewTakeBack,
 )
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem of a call's parameters, in one line."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(step)[:80] for step in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{field}: is missing"
+    return f"{field}: {problem['msg'].replace('Input should', 'must')}, not {short(problem['input'])}"
 
 
 def _review(ctx: Context) -> Review:

@@ -12,6 +12,7 @@ from annotator.dataset.fields import Fields
 from annotator.dataset.possible_people import StoredPossible, open_people, read_possible
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample, saved_at
+from annotator.labels.messages import short
 from annotator.labels.people import Person, PossiblePerson
 from annotator.review.panel_data import person_data, possible_data
 
@@ -60,7 +61,7 @@ class LoadedImage:
         """
         stored = StoredSample.load(dataset, sample_id, fields)
         if stored is None:
-            raise ReviewError(f"{dataset.name!r} has no sample {sample_id!r}")
+            raise ReviewError(f"{dataset.name!r} has no sample {short(sample_id)}")
         people = read_people(stored.sample, fields)
         if people is None:
             raise ReviewError(f"{stored.sample.filepath}: has no people fields yet: annotate it first")
