@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="only the tests that need no browser, database or training",
     )
+    parser.addoption(
+        "--campaign",
+        action="store_true",
+        help="thousands of kills and random edits in tests/robustness, where a few do otherwise; takes an hour",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -160,6 +165,12 @@ def end_with_parent() -> None:
 def database() -> None:
     """FiftyOne's real database, of these tests alone."""
     Mongod.start()
+
+
+@pytest.fixture(scope="session")
+def campaign(request: pytest.FixtureRequest) -> bool:
+    """Whether to disturb operations as often as for the figures of docs/reliability.md, not only a few times."""
+    return request.config.getoption("campaign")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     People of different green come apart; part, chart and U grow with green from 1, 1 and 0 to 14, 24 and 1.
     """
     path = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    onnx.save(_model(), path)
+    onnx.save(tiny_model_proto(), path)
     return path
 
 
@@ -84,7 +84,7 @@ def sample(dataset, tmp_path):
     return sample
 
 
-def _model() -> onnx.ModelProto:
+def tiny_model_proto() -> onnx.ModelProto:
     constants = {
         "channel_axis": np.array([1], np.int64),
         "last_axis": np.array([3], np.int64),
