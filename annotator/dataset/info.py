@@ -1,5 +1,5 @@
 """Facts about a whole dataset, by the prefix of its fields: the folder of its maps and, in FiftyOne's ``info``, the model
-that labelled it last and the sections of the COCO file that was imported last."""
+that labelled it last with its settings, and the sections of the COCO file that was imported last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from annotator.labels.messages import short
 if TYPE_CHECKING:
     import fiftyone as fo
 
-MODELS, SECTIONS = "densepose_models", "densepose"
+MODELS, SETTINGS, SECTIONS = "densepose_models", "densepose_settings", "densepose"
 """Keys of ``info``; each holds a dict by prefix."""
 MAX_INFO = 15 << 20
 """Bytes of ``info``: MongoDB's 16 MB are for the dataset's fields and views, too."""
@@ -42,6 +42,27 @@ def last_model(dataset: fo.Dataset, prefix: str) -> Path | None:
 def remember_model(dataset: fo.Dataset, prefix: str, path: Path) -> None:
     """Store the model for :func:`last_model`."""
     _remember(dataset, MODELS, prefix, str(path.absolute()))
+
+
+def last_settings(dataset: fo.Dataset, prefix: str) -> tuple[dict[str, Any], Path | None]:
+    """What :func:`remember_settings` stored; nothing and ``None``, which stand for the defaults, in a dataset that was labelled by
+    an earlier version."""
+    stored = _recall(dataset, SETTINGS, prefix) or {}
+    maps_dir = stored.get("maps_dir")
+    return stored.get("settings", {}), Path(maps_dir) if maps_dir else None
+
+
+def remember_settings(
+    dataset: fo.Dataset, prefix: str, settings: dict[str, Any], maps_dir: str | Path | None
+) -> None:
+    """Store how the model labelled the dataset, so that the next one can label it again in the same way.
+
+    Args:
+        settings: of inference, of what JSON can hold.
+        maps_dir: as of :func:`maps_folder`.
+    """
+    absolute = maps_dir and str(Path(maps_dir).expanduser().absolute())
+    _remember(dataset, SETTINGS, prefix, {"settings": settings, "maps_dir": absolute})
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 GROUPINGS = ("votes", "dbscan")
 """The ways to tell people apart."""
@@ -105,6 +106,15 @@ class Settings:
         if quality not in QUALITIES:
             raise ValueError(f"quality must be {' or '.join(QUALITIES)}, not {quality!r}")
         return cls(**QUALITIES[quality] | changes)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        """The settings that ``dataclasses.asdict`` gave, perhaps in an earlier version; those that are missing have their
+        defaults."""
+        nested = {"votes": VoteSettings, "dbscan": DbscanSettings}
+        return cls(
+            **{name: nested[name](**value) if name in nested else value for name, value in values.items()}
+        )
 
     def __post_init__(self) -> None:
         for name in ("threshold", "confidence", "possible", "min_proposal"):

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.info import last_settings
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
@@ -118,7 +120,8 @@ class Retraining:
         weights: its weights; default: the ``.npz`` beside it, or those of the package's model.
         model_id: of the new model; default: the old id and the folder's name.
         plan: how to train.
-        relabel: at the end annotate the samples again, with the new model: people that nobody reviewed.
+        relabel: at the end annotate the samples again, with the new model and the settings and folder of maps with which they
+            were last annotated: people that nobody reviewed.
 
     Raises:
         FieldError: no people of that prefix; in the iteration, too few of them are corrected.
@@ -275,7 +278,15 @@ class Retraining:
     def _relabel(self) -> Iterator[int]:
         from annotator.runs.dataset_annotation import Annotation
 
-        run = Annotation(self.samples, self.outcome.model, prefix=self.prefix, overwrite="replace")
+        settings, maps_dir = last_settings(self.samples._dataset, self.prefix)
+        run = Annotation(
+            self.samples,
+            self.outcome.model,
+            prefix=self.prefix,
+            settings=Settings.from_dict(settings),
+            overwrite="replace",
+            maps_dir=maps_dir,
+        )
         for done in run:
             yield self._epochs + 3 + done
         self.outcome.relabelled = run.summary

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields, check_fields, declare_fields
-from annotator.dataset.info import maps_folder, remember_model
+from annotator.dataset.info import maps_folder, remember_model, remember_settings
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.runs.dataset_run import (
@@ -67,7 +68,7 @@ class Annotation(DatasetRun):
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_fields(samples, self.fields)
         self.network, self.settings = Network(model), settings or Settings()
-        self.folder = maps_folder(self.dataset, prefix, maps_dir)
+        self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
         labelled = labelled_samples(self.dataset, self.fields) if overwrite == "skip" else set()
         photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
         self._todo = [(key, path) for key, path in photos.items() if key not in labelled]
@@ -88,7 +89,9 @@ class Annotation(DatasetRun):
                 if done == 1:
                     # Only now that the model has run.
                     declare_fields(self.dataset, self.fields)
-                    remember_model(self.dataset, self.fields.prefix, self.network.path)
+                    prefix = self.fields.prefix
+                    remember_model(self.dataset, prefix, self.network.path)
+                    remember_settings(self.dataset, prefix, asdict(self.settings), self._maps_dir)
                 if failure := self._save(key, result):
                     self.summary.failures[path] = failure
                     self.dataset.set_values(self.fields.failure, {key: failure}, key_field="id")

@@ -3,17 +3,18 @@
 import csv
 import json
 from copy import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from annotator.cli import main
 from annotator.dataset.fields import FieldError
+from annotator.dataset.info import last_model, last_settings
 from annotator.examples import EXAMPLES
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.inference.settings import Settings
+from annotator.inference.settings import Settings, VoteSettings
 from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.runs.dataset_annotation import annotate_samples
@@ -106,13 +107,14 @@ def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
     assert again.model_id.endswith("+spring+x")
 
 
-def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old_model, capsys):
+def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old_model, tmp_path, capsys):
     """The command on the finished run: it trains nothing and labels again."""
     import fiftyone as fo
 
     photo = fo.Sample(filepath=str(find_photos(EXAMPLES)[0]))
     reviewed.add_sample(photo)
-    annotate_samples(reviewed[-1:], settings=Settings(confidence=0.05))
+    settings = Settings(confidence=0.05, proposals="votes", votes=VoteSettings(reach=0.08), tiles=2)
+    annotate_samples(reviewed[-1:], settings=settings, maps_dir=tmp_path / "maps")
     photo.reload()
     old = {person.id for person in photo.dp_people.detections}
     corrected = {d.id for row in reviewed[:-1].values("dp_people.detections") for d in row}
@@ -135,6 +137,9 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old
     assert old
     assert not old & {person.id for person in photo.dp_people.detections}
     assert {person.model for person in photo.dp_people.detections} <= {retrained.model_id}
+    # As they were labelled before.
+    assert last_settings(reviewed, "dp") == (asdict(settings), tmp_path / "maps")
+    assert last_model(reviewed, "dp") == retrained.outcome.model
     assert corrected <= {d.id for row in reviewed.values("dp_people.detections") for d in row}
     assert f"new model: {retrained.outcome.model}" in capsys.readouterr().out
 
