@@ -165,13 +165,14 @@ def dataset_name(folder: Path) -> str:
 
 
 def _annotate(dataset: fo.Dataset, settings: Settings) -> None:
-    from tqdm import tqdm
-
     from annotator.runs.dataset_annotation import Annotation
+    from annotator.runs.progress_bar import ProgressBar
 
     run = Annotation(dataset, settings=settings)
-    for _ in tqdm(run, desc="Annotating", unit="photo"):
-        pass
+    with ProgressBar("photo", "Annotating") as bar:
+        bar.show(0, len(run))
+        for done in run:
+            bar.show(done, len(run))
     summary = run.summary
     print(
         f"photos: {summary.samples} annotated, {summary.skipped} had labels before; people found: {summary.people}"

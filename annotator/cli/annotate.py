@@ -13,10 +13,11 @@ def add_command(commands) -> None:
         "annotate",
         help="label a folder of photos",
         description="Label all photos below a folder and write one COCO-DensePose file. A run that was stopped "
-        "goes on where it was. Photos that cannot be used are listed in OUT.failures.jsonl.",
+        "goes on where it was; one that is finished is left alone. Photos that cannot be used are listed in OUT.failures.jsonl.",
     )
     parser.add_argument("photos", type=Path, metavar="PHOTOS_DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--overwrite", action="store_true", help="replace JSON, whatever it holds")
     add_settings(parser)
     parser.add_argument("--points-per-part", type=int, help="surface points written per part")
     parser.add_argument("--point-method", choices=("even", "random"), help="how they are spread")
@@ -24,27 +25,31 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from annotator.coco.surface_points import PointSampling
     from annotator.inference.network import DEFAULT_MODEL, Network
     from annotator.runs.folder import annotate_folder
+    from annotator.runs.progress_bar import ProgressBar
 
     chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
     sampling = PointSampling(**{name: value for name, value in chosen.items() if value is not None})
     settings = settings_of(arguments)
     network = Network(arguments.model or DEFAULT_MODEL)
     print(f"{network.info.model_id} on {network.device}")
-    with tqdm(unit="image", smoothing=0.05) as bar:
-
-        def show(done: int, total: int) -> None:
-            if bar.total is None:
-                bar.total, bar.initial, bar.n = total, done, done
-                bar.refresh()
-            else:
-                bar.update(done - bar.n)
-
-        summary = annotate_folder(arguments.photos, arguments.out, network, settings, sampling, show)
+    with ProgressBar("image") as bar:
+        summary = annotate_folder(
+            arguments.photos,
+            arguments.out,
+            network,
+            settings,
+            sampling,
+            bar.show,
+            overwrite=arguments.overwrite,
+        )
+    if summary is None:
+        print(
+            f"{arguments.out}: is finished, with these photos, model and settings; --overwrite labels them again"
+        )
+        return 0
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {arguments.out}")
     if summary.failed:
         photos = "photo" if summary.failed == 1 else "photos"

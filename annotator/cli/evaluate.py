@@ -39,12 +39,11 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from annotator.evaluation.evaluate import VIEWS, describe, evaluate, write_report
     from annotator.evaluation.ground_truth import check_data_set, find_data_sets
     from annotator.evaluation.report import table
     from annotator.inference.network import DEFAULT_MODEL, Network
+    from annotator.runs.progress_bar import ProgressBar
     from annotator.surface.geodesic import Surface
 
     if arguments.limit is not None and arguments.limit < 1:
@@ -61,10 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
     report = describe(network, settings, surface) | {"data": {}}
     write_report(report, arguments.report)
     for source, total in zip(sources, totals, strict=True):
-        with tqdm(desc=source.name, total=total, unit="image", smoothing=0.05) as bar:
+        with ProgressBar("image", source.name) as bar:
+            bar.show(0, total)
 
-            def show(done: int, bar: tqdm = bar) -> None:
-                bar.update(done - bar.n)
+            def show(done: int, bar: ProgressBar = bar, total: int = total) -> None:
+                bar.show(done, total)
 
             found = evaluate(source, network, settings, surface, views, arguments.limit, show)
         report["data"][source.name] = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import ijson
 
 from annotator.coco.encoding import annotation, image_record
 from annotator.coco.surface_points import PointSampling
@@ -22,7 +25,11 @@ from annotator.photos.atomic_files import make_folder, move_file
 from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
 from annotator.photos.reading import PhotoError
+from annotator.runs.differences import differences
 from annotator.runs.journal import Journal
+
+RUN = "annotate"
+"""In the section ``info`` of a finished file: photos, model and settings it was made of."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,9 @@ def annotate_folder(
     settings: Settings | None = None,
     sampling: PointSampling | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+    *,
+    overwrite: bool = False,
+) -> Summary | None:
     """Label all photos below a folder and write them to one COCO-DensePose file.
 
     Results are kept in a :class:`~annotator.runs.journal.Journal` in the folder ``<out>.partial``. A run that was
@@ -53,13 +62,18 @@ def annotate_folder(
 
     Args:
         folder: the photos; folders below it are searched, too.
-        out: the file to write; one that is there is replaced.
+        out: the file to write.
         network: the model.
         settings: of inference.
         sampling: of the surface points.
         progress: called with (photos done, photos in all) at the start and after each.
+        overwrite: replace ``out`` if it is there.
+
+    Returns:
+        ``None`` if ``out`` is there and was made of the same photos by the same model and settings: nothing is done.
 
     Raises:
+        FileExistsError: ``out`` is there and was not; says what differs.
         annotator.runs.journal.JournalError: the unfinished run of ``out`` had another model, folder or other
             settings, or is still at work.
         annotator.photos.reading.PhotoError: no such folder, or no photos in it.
@@ -74,9 +88,15 @@ def annotate_folder(
     if out.is_dir():
         raise IsADirectoryError(f"{out}: is a folder; name a file to write the labels to")
     finder = open_finder(network, settings)
+    identity = _identity(folder, network, finder, settings, sampling)
+    run = _run(identity, folder, photos)
     partial = out.with_name(f"{out.name}.partial")
+    if out.exists() and not overwrite:
+        _check_made_by(run, out)
+        if not partial.exists():
+            return None
     make_folder(partial)
-    journal = Journal(partial / "journal.jsonl", _identity(folder, network, finder, settings, sampling))
+    journal = Journal(partial / "journal.jsonl", identity)
     names = [_name(path, folder) for path in photos]
     done = journal.open()
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
@@ -89,7 +109,7 @@ def annotate_folder(
             count += 1
             if progress:
                 progress(count, len(photos))
-        summary = _write(journal.entries(names), partial, out, len(photos) - len(left))
+        summary = _write(journal.entries(names), run, partial, out, len(photos) - len(left))
         shutil.rmtree(partial)
     return summary
 
@@ -114,6 +134,38 @@ def _name(photo: Path, folder: Path) -> str:
     return os.fsencode(photo.relative_to(folder).as_posix()).decode("utf-8", "surrogateescape")
 
 
+def _run(identity: dict[str, Any], folder: Path, photos: list[Path]) -> dict[str, Any]:
+    """What a finished file says of the run that made it: wherever the folder lies, the same run gives the same labels."""
+    digest = hashlib.sha256()
+    for path in photos:
+        name = os.fsencode(path.relative_to(folder))
+        size = path.stat().st_size if path.exists() else -1  # a link to nowhere
+        digest.update(b"%s\0%d\n" % (name, size))
+    described = {name: value for name, value in identity.items() if name != "folder"}
+    return {"photos": {"count": len(photos), "names_and_sizes": digest.hexdigest()[:16]}} | described
+
+
+def _check_made_by(run: dict[str, Any], out: Path) -> None:
+    """
+    Raises:
+        FileExistsError: the labels are not of this run.
+    """
+    with out.open("rb") as file:
+        try:
+            info = next(ijson.items(file, "info", use_float=True), None)
+        except (ijson.JSONError, ValueError):
+            info = None
+    made_by = info.get(RUN) if isinstance(info, dict) else None
+    if not isinstance(made_by, dict):
+        raise FileExistsError(
+            f"{out}: is there, and does not say that annotate made it: choose another --out, or --overwrite it"
+        )
+    if different := differences(made_by, json.loads(json.dumps(run))):
+        raise FileExistsError(
+            f"{out}: holds the labels of another run ({different}): choose another --out, or --overwrite it"
+        )
+
+
 def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str, Any]:
     """A photo's entry in the journal: its COCO records, or why there are none."""
     name = _name(result.path, folder)
@@ -126,12 +178,14 @@ def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str
     return {"file_name": name, "image": image_record(result.people), "annotations": people}
 
 
-def _write(entries: Iterator[dict[str, Any]], partial: Path, out: Path, continued: int) -> Summary:
+def _write(
+    entries: Iterator[dict[str, Any]], run: dict[str, Any], partial: Path, out: Path, continued: int
+) -> Summary:
     """Write labels and failures in the folder ``partial``, then move them to their places."""
     failures = out.with_name(f"{out.name}.failures.jsonl")
     labels, reasons = partial / "labels.json", partial / "failures.jsonl"
     photos = people = failed = 0
-    info = {"description": "Labels by DensePose Annotator"}
+    info = {"description": "Labels by DensePose Annotator", RUN: run}
     with CocoWriter(labels, info=info) as writer, reasons.open("w", encoding="utf-8") as bad:
         for entry in entries:
             photos += 1

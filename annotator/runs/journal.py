@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from annotator.runs.differences import differences
+
 BUSY = "is being written by another run: wait until that is done"
 
 
@@ -74,12 +76,12 @@ class Journal:
 
     def _check(self, line: bytes) -> None:
         try:
-            same = json.loads(line) == json.loads(json.dumps(self.identity))
+            was = json.loads(line)
         except ValueError:
-            same = False
-        if not same:
+            was = None
+        if different := differences(was, json.loads(json.dumps(self.identity))):
             self._refuse(
-                "is of an unfinished run with another folder, model or settings: "
+                f"is of an unfinished run with another folder, model or settings ({different}): "
                 "repeat that run to finish it, or delete that folder to start over"
             )
 

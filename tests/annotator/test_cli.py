@@ -122,6 +122,7 @@ def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
     for record in json.loads(out.read_text())["annotations"]:
         assert 0 < len(record["dp_I"]) <= 2 * 14
+    command += ["--overwrite"]
     assert main([*command, "--vote-threshold", "99999"]) == 0
     assert json.loads(out.read_text())["annotations"] == []
     dbscan = ["--grouping", "dbscan", "--min-samples"]
@@ -129,6 +130,27 @@ def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     assert len(json.loads(out.read_text())["annotations"]) == 3
     assert main([*command, *dbscan, "99999"]) == 0
     assert json.loads(out.read_text())["annotations"] == []
+
+
+def test_a_finished_file_is_left_alone(folder: Path, tmp_path: Path, tiny_model: Path):
+    out = tmp_path / "labels.json"
+    command = ["annotate", folder, "--out", out, "--model", tiny_model, *VOTES]
+    assert run(*command).returncode == 0
+    before = out.read_bytes(), out.stat().st_mtime_ns
+    again = run(*command)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[1:] == [
+        f"{out}: is finished, with these photos, model and settings; --overwrite labels them again"
+    ]
+    other = run(*command, "--threshold", "0.4")
+    assert other.returncode == 1
+    assert other.stderr.splitlines() == [
+        f"densepose-annotator: {out}: holds the labels of another run (settings.threshold: 0.4, was 0.5): choose "
+        "another --out, or --overwrite it"
+    ]
+    assert (out.read_bytes(), out.stat().st_mtime_ns) == before
+    assert run(*command, "--threshold", "0.4", "--overwrite").returncode == 0
+    assert out.read_bytes() != before[0]
 
 
 def test_bad_photos_are_counted(
@@ -266,10 +288,9 @@ def test_mistakes_are_one_line_and_no_traceback(
     (tmp_path / "text").write_text("no model")
     result = run(*(argument.format(tmp=tmp_path, model=tiny_model) for argument in arguments))
     assert result.returncode == 1
-    errors = [line for line in result.stderr.splitlines() if line.startswith("densepose-annotator: ")]
-    assert len(errors) == 1
-    assert words in errors[0]
-    assert "Traceback" not in result.stderr
+    (error,) = result.stderr.splitlines()  # no empty progress bar before it
+    assert error.startswith("densepose-annotator: ")
+    assert words in error
     assert not (tmp_path / "o.json").exists()
 
 

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import read_coco
 from annotator.coco.surface_points import PointSampling
-from annotator.inference.network import ModelError, Network, open_session
+from annotator.inference.network import METADATA_KEY, ModelError, Network, open_session
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
 from annotator.runs.journal import Journal, JournalError
-from tests.annotator.conftest import draw_photo
+from tests.annotator.conftest import DESCRIPTION, draw_photo
 from tests.annotator.disk_events import are_lasting, record_disk_events
 from tests.annotator.inference.failing import GREY, write_failing
 from tests.annotator.inference.tiny_finder import write_finder
@@ -79,6 +80,11 @@ def interrupt(folder: Path, out: Path, network: Network, photos: int) -> Path:
     return out.parent / "labels.json.partial" / "journal.jsonl"
 
 
+def read_labels(data: bytes) -> dict:
+    """All but what the file says of its run."""
+    return {name: section for name, section in json.loads(data).items() if name != "info"}
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -122,7 +128,7 @@ def test_photos_on_which_the_model_fails_are_listed(
     failures = [json.loads(line) for line in Path(f"{out}.failures.jsonl").read_text().splitlines()]
     assert failures[0]["file_name"] == "a/grey.png"
     assert failures[0]["failure"].startswith("ONNX Runtime failed: [ONNXRuntimeError]")
-    assert out.read_bytes() == whole
+    assert read_labels(out.read_bytes()) == read_labels(whole)
 
 
 def test_a_device_that_fails_for_good_ends_the_run_which_goes_on_later(
@@ -217,18 +223,99 @@ def test_nothing_else_is_left_behind(folder: Path, out: Path, tiny_network: Netw
     annotate_folder(folder, out, tiny_network, VOTES)
     assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
     (folder / "b.jpg").unlink()
-    annotate_folder(folder, out, tiny_network, VOTES)
+    annotate_folder(folder, out, tiny_network, VOTES, overwrite=True)
     assert names(out.parent) == {"labels.json"}
 
 
-def test_a_second_run_replaces_the_file(folder: Path, out: Path, tiny_network: Network):
+def test_a_second_run_replaces_the_file_if_it_is_told_to(folder: Path, out: Path, tiny_network: Network):
     annotate_folder(folder, out, tiny_network, VOTES)
     draw_photo(folder / "new.png", [LEFT])
     (folder / "c.png").unlink()
-    summary = annotate_folder(folder, out, tiny_network, VOTES)
+    summary = annotate_folder(folder, out, tiny_network, VOTES, overwrite=True)
     assert (summary.photos, summary.continued) == (5, 0)
     found = [image.file_name for image in read_coco(out)]
     assert found == ["a/b/two.png", "a/none.png", "new.png", "z/last.png"]
+
+
+def test_a_finished_file_is_left_alone(folder: Path, out: Path, tiny_network: Network):
+    annotate_folder(folder, out, tiny_network, VOTES)
+    before = out.read_bytes(), out.stat().st_mtime_ns
+    moved = folder.rename(folder.with_name("moved"))
+    assert annotate_folder(moved, out, tiny_network, replace(VOTES, batch_size=3)) is None
+    assert (out.read_bytes(), out.stat().st_mtime_ns) == before
+    assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+
+
+def test_a_finished_file_whose_journal_is_still_there_loses_it(
+    folder: Path, out: Path, whole: bytes, tiny_network: Network
+):
+    journal = interrupt(folder, out, tiny_network, 5)
+    out.write_bytes(whole)
+    assert annotate_folder(folder, out, tiny_network, VOTES).continued == 5
+    assert out.read_bytes() == whole
+    assert not journal.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"settings": replace(VOTES, tiles=2, threshold=0.4)}, r"\(settings\.tiles: 2, was 1\)"),
+        (
+            {"settings": Settings(proposals="both")},
+            r"\(finder: .*, was None; settings\.proposals: 'both', was 'votes'\)",
+        ),
+        ({"sampling": PointSampling(per_part=5)}, r"\(sampling\.per_part: 5, was"),
+        ({"network": "other"}, r"\(model\.model_id: 'other', was 'tiny-1'\)"),
+        ({"photos": "one more"}, r"\(photos\.count: 6, was 5\)"),
+        ({"photos": "changed"}, r"\(photos\.names_and_sizes: "),
+    ],
+    ids=str,
+)
+def test_the_file_of_another_run_is_not_replaced(
+    folder: Path, out: Path, tmp_path: Path, tiny_model: Path, tiny_network: Network, other: dict, words: str
+):
+    annotate_folder(folder, out, tiny_network, VOTES)
+    before = out.read_bytes()
+    if photos := other.get("photos"):
+        draw_photo(folder / ("new.png" if photos == "one more" else "c.png"), [LEFT, RIGHT])
+    network = tiny_network
+    if "network" in other:
+        proto = onnx.load(tiny_model)
+        onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(DESCRIPTION | {"model_id": "other"})})
+        onnx.save(proto, tmp_path / "other.onnx")
+        network = Network(tmp_path / "other.onnx", threads=1)
+    given = {"settings": VOTES} | {name: other[name] for name in other if name in ("settings", "sampling")}
+    with pytest.raises(FileExistsError, match=rf"labels\.json: holds the labels of another run {words}"):
+        annotate_folder(folder, out, network, **given)
+    assert out.read_bytes() == before
+    assert names(out.parent) == {"labels.json", "labels.json.failures.jsonl"}
+    assert annotate_folder(folder, out, network, **given, overwrite=True) is not None
+    assert annotate_folder(folder, out, network, **given) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "notes",
+        "[1]",
+        '{"images": [], "info": {}}',
+        '{"info": 7}',
+        '{"info": {"annotate": []}}',
+        '{"info": {"x": 1',
+    ],
+)
+def test_a_file_that_somebody_else_made_is_not_replaced(
+    folder: Path, out: Path, tiny_network: Network, text: str
+):
+    out.parent.mkdir()
+    out.write_text(text)
+    with pytest.raises(
+        FileExistsError, match=r"labels\.json: is there, and does not say that annotate made it"
+    ):
+        annotate_folder(folder, out, tiny_network, VOTES)
+    assert out.read_text() == text
+    assert names(out.parent) == {"labels.json"}
 
 
 @pytest.mark.parametrize("photos", range(6))
@@ -378,7 +465,7 @@ def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path
 RUN = """
 import os, signal, sys
 from annotator.runs.folder import annotate_folder
-from annotator.inference.network import ModelError, Network, open_session
+from annotator.inference.network import METADATA_KEY, ModelError, Network, open_session
 from annotator.inference.settings import Settings
 
 folder, out, model, photos, when = sys.argv[1:]
