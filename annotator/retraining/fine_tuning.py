@@ -27,6 +27,7 @@ from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
 from annotator.retraining.corrections import Subset, check_people, read_corrections, write_corrections
+from annotator.retraining.lock import only_run_in
 from annotator.retraining.progress import Progress, remember_run
 from model.pretrained import weights_of
 
@@ -126,7 +127,7 @@ class Retraining:
     Raises:
         FieldError: no people of that prefix; in the iteration, too few of them are corrected.
         ValueError: no weights, an id that is the old one's, or a folder that holds something else; in the iteration,
-            a base config that does not fit.
+            a base config that does not fit, or another retraining at work in the folder.
         ImportError: in the iteration, what training needs is not installed.
     """
 
@@ -198,7 +199,8 @@ class Retraining:
             self.outcome = self._outcome(read_corrections(self.out), Comparison.read(self.out))
             yield self._epochs + 3
         else:
-            yield from self._retrain()
+            with only_run_in(self.out):
+                yield from self._retrain()
         if self.relabel:
             yield from self._relabel()
 

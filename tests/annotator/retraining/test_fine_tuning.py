@@ -17,6 +17,7 @@ from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.photos.finding import find_photos
 from annotator.retraining.fine_tuning import FineTuning, Retraining
+from annotator.retraining.lock import only_run_in
 from annotator.runs.dataset_annotation import annotate_samples
 from tests.annotator.full_disk import full_disk
 from tests.retraining_run import SHORT
@@ -177,6 +178,19 @@ def test_a_run_that_cannot_start_leaves_no_trace(reviewed, tmp_path):
     reviewed.reload()
     assert reviewed.info == before
     assert list(tmp_path.iterdir()) == [base]
+
+
+def test_a_second_retraining_in_the_folder_is_refused_and_leaves_the_first_alone(reviewed, tmp_path):
+    half = tmp_path / "out.partial" / "train" / "half.png"
+    half.parent.mkdir(parents=True)
+    half.touch()
+    with only_run_in(tmp_path / "out"):
+        with pytest.raises(ValueError, match="out: another retraining works in this folder"):
+            Retraining(reviewed, tmp_path / "out", plan=SHORT).run()
+        assert half.is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {"out.partial"}
+    with only_run_in(tmp_path / "out"):
+        pass
 
 
 def test_a_folder_with_something_else_is_refused(reviewed, tmp_path):

@@ -1,0 +1,32 @@
+"""One retraining at a time in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the folder of a run, by a lock on a file beside it, which ends with this process, too.
+
+    Raises:
+        ValueError: another process is at work in it.
+    """
+    path = folder.with_name(f".{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except BlockingIOError:
+            is_ours = False
+        if not is_ours:  # or has just been removed by the one who had it
+            raise ValueError(f"{folder}: another retraining works in this folder: wait until it is done")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
