@@ -36,7 +36,7 @@ THESIS_IOU = {
 """The thesis's results after stages 1, 2, 3, on 600 images of COCO with one labelled person."""
 
 
-def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8) -> dict:
+def measure_stage(cascade: Cascade, records: list[Record], size: int, batch: int = 8) -> dict:
     """IoU on whole images, over all pixels that carry a label.
 
     Parts are those of the charts once the cascade has these, as at run time.
@@ -78,7 +78,7 @@ def evaluate(cascade: Cascade, records: list[Record], size: int, batch: int = 8)
     return {"images": len(records), "iou": iou, "chart_accuracy": float(right / seen) if seen else None}
 
 
-def write_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None:
+def write_stage_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None:
     """Write ``report.json`` and ``report.md`` of the stages that are done."""
     images = next(iter(reports.values()))["images"]
     described = {"preset": config.preset, "validation_images": images, "stages": reports}

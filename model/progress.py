@@ -26,7 +26,7 @@ COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name 
 """Of the log."""
 
 
-class Progress:
+class TrainingProgress:
     """State, checkpoint and log of the run in a folder; what is killed while it writes leaves the last state.
 
     Args:

@@ -23,12 +23,12 @@ from annotator.photos.atomic_files import whole_file
 from model.batches import Batches, copy_paste_sources, errors_of, pick, split
 from model.cascade import Cascade
 from model.config import RunConfig, StagePlan, read_config
-from model.evaluation import evaluate, write_report
+from model.evaluation import measure_stage, write_stage_report
 from model.losses import Term, losses
 from model.norms import folded_convolutions, interpolate_backbone, recalibrate_batch_norm
 from model.plots import plot_run
 from model.presets import CONTEXT, POSE, TRAINED_IN_STAGE, CascadeConfig, net_of
-from model.progress import Progress
+from model.progress import TrainingProgress
 from model.samples import View
 from model.schedule import LearningRate, learning_rate, make_optimizer
 from model.sources import DataError, Record
@@ -76,7 +76,7 @@ class Run:
         self.config = config
         self.out = Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.progress = Progress(self.out)
+        self.progress = TrainingProgress(self.out)
         written = self.out / "config.json"
         begun = self.progress.begun and written.exists()
         # Not its text: fields that came later have their defaults.
@@ -179,9 +179,9 @@ class Run:
             save_weights(cascade, best)
         reports = {
             **self.state["reports"],
-            str(stage): evaluate(cascade, self.validation, cascade.config.input_size),
+            str(stage): measure_stage(cascade, self.validation, cascade.config.input_size),
         }
-        write_report(self.out, self.config, reports)
+        write_stage_report(self.out, self.config, reports)
         self.progress.update(stage=stage + 1, epoch=0, best=None, best_epoch=0, reports=reports)
 
     def compile(
@@ -267,7 +267,7 @@ def train(config: RunConfig, out: str | Path) -> dict:
     """Train all three stages into a folder, or go on with the run that is there.
 
     Returns:
-        The report: stage (as a string) → table of :func:`model.evaluation.evaluate`.
+        The report: stage (as a string) → table of :func:`model.evaluation.measure_stage`.
 
     Raises:
         DataError: in config or data, naming file and field.

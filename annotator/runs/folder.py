@@ -33,7 +33,7 @@ RUN = "annotate"
 
 
 @dataclass(frozen=True)
-class Summary:
+class FolderSummary:
     """Counts of a run."""
 
     photos: int
@@ -53,7 +53,7 @@ def annotate_folder(
     progress: Callable[[int, int], None] | None = None,
     *,
     overwrite: bool = False,
-) -> Summary | None:
+) -> FolderSummary | None:
     """Label all photos below a folder and write them to one COCO-DensePose file.
 
     Results are kept in a :class:`~annotator.runs.journal.Journal` in the folder ``<out>.partial``. A run that was
@@ -180,7 +180,7 @@ def _entry(result: Annotated, folder: Path, sampling: PointSampling) -> dict[str
 
 def _write(
     entries: Iterator[dict[str, Any]], run: dict[str, Any], partial: Path, out: Path, continued: int
-) -> Summary:
+) -> FolderSummary:
     """Write labels and failures in the folder ``partial``, then move them to their places."""
     failures = out.with_name(f"{out.name}.failures.jsonl")
     labels, reasons = partial / "labels.json", partial / "failures.jsonl"
@@ -200,4 +200,4 @@ def _write(
         move_file(reasons, failures)
     else:
         failures.unlink(missing_ok=True)
-    return Summary(photos, people, failed, continued)
+    return FolderSummary(photos, people, failed, continued)

@@ -37,7 +37,7 @@ from model.finder.losses import finder_losses
 from model.finder.network import Finder, FinderConfig, places
 from model.finder.samples import FinderAugmentation, make_sample
 from model.finder.weights import load_finder, save_finder
-from model.progress import Progress
+from model.progress import TrainingProgress
 from model.schedule import LearningRate, cosine
 from model.sources import DataError, Record, Source, read_source
 
@@ -173,7 +173,7 @@ class FinderRun:
     def __init__(self, config: FinderRunConfig, out: str | Path, data: list[list[Record]] | None = None):
         self.config, self.out = config, Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.progress = Progress(self.out, COLUMNS)
+        self.progress = TrainingProgress(self.out, COLUMNS)
         written = self.out / "config.json"
         begun = self.progress.begun and written.exists()
         if begun and read_finder_config(written) != config:

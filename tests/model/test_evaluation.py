@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.evaluation import evaluate
+from model.evaluation import measure_stage
 from model.presets import PRESETS
 from model.sources import Source, read_source
 
@@ -33,6 +33,6 @@ class Certain:
 def test_parts_are_those_of_the_charts_once_there_are_charts(figures, classes, seen):
     """Chart 2 lies on the torso."""
     records = read_source(Source(str(figures), str(figures.parent / "images")))
-    report = evaluate(Certain(**classes), records, SIDE)
+    report = measure_stage(Certain(**classes), records, SIDE)
     assert {name for name in ("head", "torso") if report["iou"][name]} == {seen}
     assert (report["chart_accuracy"] is None) == ("charts" not in classes)

@@ -10,7 +10,7 @@ import pytest
 from annotator.inference.network import DEFAULT_MODEL
 from model.cascade import Cascade
 from model.config import make_config
-from model.evaluation import THESIS_IOU, write_report
+from model.evaluation import THESIS_IOU, write_stage_report
 from model.export import export_onnx
 from model.plots import plot_run
 from model.sources import Source
@@ -47,7 +47,7 @@ def write_plots(run: Run) -> None:
 
 def write_table(run: Run) -> None:
     report = {"images": 1, "iou": dict.fromkeys(THESIS_IOU, 0.5), "chart_accuracy": None}
-    write_report(run.out, run.config, {"1": report})
+    write_stage_report(run.out, run.config, {"1": report})
 
 
 def write_graph(run: Run) -> None:
