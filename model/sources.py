@@ -20,6 +20,7 @@ from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
 from annotator.coco.file_names import no_such_photo, repeated_photos
 from annotator.coco.parsing import CocoError
+from annotator.coco.reader import MAX_SIDE
 from annotator.labels.messages import short
 from model.fields import CHECKED
 
@@ -71,16 +72,7 @@ def read_source(source: Source) -> list[Record]:
             images, an image file or a folder of dense labels that is not there, a dense label that two photos share.
     """
     path = Path(source.annotations)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such annotation file") from None
-    except ValueError as error:  # also of a number of too many digits
-        raise DataError(f"{path}: not a JSON file: {error}") from None
-    if not isinstance(data, dict) or not all(
-        isinstance(data.get(k), list) for k in ("images", "annotations")
-    ):
-        raise DataError(f"{path}: needs the lists `images` and `annotations` of a COCO file")
+    data = _load(path)
     if source.iuv and not Path(source.iuv).is_dir():
         raise DataError(f"{source.iuv}: no such folder of dense labels")
     by_image = _people_by_image(path, data)
@@ -88,6 +80,11 @@ def read_source(source: Source) -> list[Record]:
     labelled = DenseLabels(Path(source.iuv)) if source.iuv else None
     for where, image in _entries(path, data, "images"):
         _check_fields(where, image, IMAGE_FIELDS)
+        for side in ("width", "height"):
+            if not 0 < image[side] <= MAX_SIDE:
+                raise DataError(
+                    f"{where}: {side}: {short(image[side])} is not a number of pixels in 1..{MAX_SIDE}"
+                )
         if image["id"] in records:
             raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
@@ -110,6 +107,35 @@ def read_source(source: Source) -> list[Record]:
     for key, reason in repeated_photos(names, source.images).items():
         raise DataError(f"{path}: image {short(key)}: file_name: {reason}")
     return list(records.values())
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The sections of a file, the lists ``images`` and ``annotations`` among them."""
+    try:
+        # Editors on Windows write a byte order mark.
+        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such annotation file") from None
+    except RecursionError:
+        raise DataError(f"{path}: not a COCO file: objects or lists are nested too deeply") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except ValueError as error:  # also of a number of too many digits
+        raise DataError(f"{path}: not a JSON file: {error}") from None
+    if not isinstance(data, dict) or not all(
+        isinstance(data.get(k), list) for k in ("images", "annotations")
+    ):
+        raise DataError(f"{path}: needs the lists `images` and `annotations` of a COCO file")
+    return data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in values if names.count(name) > 1)
+        raise DataError(f"an object has {short(twice)} twice; its first fields are {short(values)}")
+    return values
 
 
 def _people_by_image(path: Path, data: dict) -> dict[int | str, list[dict[str, Any]]]:

@@ -86,7 +86,7 @@ class Categories:
             raise CocoError(f"category_id: missing; the file has the categories {self._listed()}")
         if number not in self.by_id:
             raise CocoError(
-                f"category_id: there is no category {number}; the file has the categories {self._listed()}"
+                f"category_id: there is no category {short(number)}; the file has the categories {self._listed()}"
             )
         return self.by_id[number]
 

@@ -19,9 +19,9 @@ Null means the same as no field, and so does an empty text or list on an annotat
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from annotator.coco.parsing import is_number
 from annotator.coco.rle import decode_mask
 from annotator.labels.label_space import KEYPOINTS
 from annotator.labels.messages import short
@@ -78,9 +78,8 @@ def _are_head_points(value: object) -> bool:
 
 
 def _is_point(value: object) -> bool:
-    # Not isinstance: true is no number.
-    right = isinstance(value, list) and len(value) == 3 and all(type(n) in (int, float) for n in value)
-    return right and all(map(math.isfinite, value)) and value[2] in (0, 1, 2)
+    right = isinstance(value, list) and len(value) == 3 and all(map(is_number, value))
+    return right and value[2] in (0, 1, 2)
 
 
 def _are_flags(value: object) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -103,7 +104,7 @@ def _check_units(record: dict[str, Any], size: tuple[int, int]) -> None:
         *record["bbox"],
         *(number for polygon in polygons if isinstance(polygon, list) for number in polygon),
     ]
-    if all(_is_number(number) and 0 <= number <= 1 for number in numbers):
+    if all(is_number(number) and 0 <= number <= 1 for number in numbers):
         raise CocoError(
             f"bbox: {short(record['bbox'])} are shares of an image of {size[0]} × {size[1]} pixels: give all coordinates in pixels"
         )
@@ -134,7 +135,7 @@ def _mask(record: dict[str, Any], size: tuple[int, int], box: Box) -> np.ndarray
 def _check_polygons(polygons: list, size: tuple[int, int]) -> None:
     reach = 2 * max(size)
     for index, polygon in enumerate(polygons):
-        if not isinstance(polygon, list) or not all(map(_is_number, polygon)):
+        if not isinstance(polygon, list) or not all(map(is_number, polygon)):
             raise ValueError(f"polygon {index} is not a list of numbers: {short(polygon)}")
         if len(polygon) < 6 or len(polygon) % 2:
             raise ValueError(
@@ -220,7 +221,7 @@ def _quality(record: dict[str, Any]) -> dict[str, float]:
     if not isinstance(value, dict):
         raise CocoError(f"dp_quality: must be an object, not {short(value)}")
     for task, number in value.items():
-        if not (_is_number(number) and 0 <= number <= 1):
+        if not (is_number(number) and 0 <= number <= 1):
             raise CocoError(f"dp_quality: {short(task)} is {short(number)}, not a number in 0..1")
     return {task: float(number) for task, number in value.items()}
 
@@ -241,8 +242,10 @@ def _provenance(record: dict[str, Any]) -> Provenance:
     return provenance
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number; true and false are none."""
+    # Not math.isfinite, which fails for whole numbers that no float can hold.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _number(
@@ -251,7 +254,7 @@ def _number(
     value = record.get(field)
     if value is None:
         return default
-    if not _is_number(value):
+    if not is_number(value):
         raise CocoError(f"{field}: {short(value)} is not a number")
     if not low <= value <= high:
         raise CocoError(f"{field}: {value:g} is not in {low:g}..{high:g}")
@@ -276,7 +279,10 @@ def _numbers(
     if not set(map(type, values)) <= {int, float}:
         index, value = next((i, v) for i, v in enumerate(values) if type(v) not in (int, float))
         raise CocoError(f"{field}: number {index} is {short(value)}, not a number")
-    array = np.array(values, np.float64)
+    try:
+        array = np.array(values, np.float64)
+    except OverflowError:
+        raise CocoError(f"{field}: holds a number that is not in {low:g}..{high:g}") from None
     bad = np.flatnonzero(~((array >= low) & (array <= high)))
     if len(bad):
         raise CocoError(f"{field}: number {bad[0]} is {values[bad[0]]:g}, not in {low:g}..{high:g}")

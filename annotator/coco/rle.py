@@ -126,7 +126,8 @@ def _counts(encoded: object, size: tuple[int, int]) -> np.ndarray:
     if isinstance(counts, str):
         runs = _parse(counts)
     elif isinstance(counts, list) and counts and all(type(c) is int for c in counts):
-        runs = np.array(counts, np.int64)
+        # Clipped, as the array has no room for whole numbers of any size.
+        runs = np.array([min(max(count, -1), width * height + 1) for count in counts], np.int64)
     else:
         raise ValueError("RLE counts must be text or a list of whole numbers")
     if (runs < 0).any() or (runs > width * height).any():

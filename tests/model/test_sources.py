@@ -1,6 +1,7 @@
 """What the reader of training data refuses; what it makes of good data is in test_samples."""
 
 import json
+import math
 
 import cv2
 import numpy as np
@@ -21,6 +22,11 @@ from tests.model.conftest import HEIGHT, WIDTH
         (lambda d: d["images"][0].update(file_name=r"images\a.png"), "image 1: file_name: .* on Windows"),
         (lambda d: d["images"].insert(0, "x"), r"images\[0\]: must be an object"),
         (lambda d: d["images"][0].update(id=[1]), r"image \[1\]: id: \[1\] cannot be used"),
+        (lambda d: d["images"][0].update(width=math.nan), "image 1: width: nan is not a number of pixels"),
+        (
+            lambda d: d["images"][0].update(height=10**400),
+            "image 1: height: 1000.* is not a number of pixels",
+        ),
         (lambda d: d["images"][0].update(file_name=None), "image 1: file_name: None cannot be used"),
         (lambda d: d["annotations"].insert(2, None), r"annotations\[2\]: must be an object"),
         (lambda d: d["annotations"][0].pop("image_id"), "annotation 1: no field `image_id`"),
@@ -44,6 +50,31 @@ def test_broken_entries_name_file_entry_and_field(figures, tmp_path, change, mes
     (tmp_path / "broken.json").write_text(json.dumps(data))
     with pytest.raises(DataError, match=r"broken\.json: " + message):
         read_source(Source(str(tmp_path / "broken.json"), str(figures.parent / "images")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"images": [], "images": []}', "an object has 'images' twice"),
+        (
+            '{"images": [], "annotations": [{"id": 5, "bbox": [1], "bbox": [2]}]}',
+            "an object has 'bbox' twice; .*'id': 5",
+        ),
+        ("[" * 200_000, "not a COCO file: objects or lists are nested too deeply"),
+        ("[" + "9" * 5000 + "]", "not a JSON file: "),
+        ("{", "not a JSON file: "),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, text, message):
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=f"^{path}: {message}"):
+        read_source(Source(str(path), str(tmp_path)))
+
+
+def test_a_byte_order_mark(figures, tmp_path):
+    (tmp_path / "a.json").write_text(figures.read_text(), encoding="utf-8-sig")
+    assert len(read_source(Source(str(tmp_path / "a.json"), str(figures.parent / "images")))) == 8
 
 
 def test_other_categories_may_lack_what_people_need(figures, tmp_path):
