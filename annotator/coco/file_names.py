@@ -34,6 +34,24 @@ def repeated_photos(images: Iterable[tuple[int | str, str]], images_dir: str | P
     }
 
 
+def check_distinct_photos(paths: Iterable[str]) -> None:
+    """Check that no two samples have the same photo, links and other spellings included.
+
+    Args:
+        paths: of the samples' photos.
+
+    Raises:
+        CocoError: two have.
+    """
+    known: dict[Hashable, str] = {}
+    for path in paths:
+        identity = photo_identity(path)
+        if identity in known:
+            other = "" if known[identity] == path else f", also as {known[identity]}"
+            raise CocoError(f"{path} is the photo of several samples{other}: take a view with one of them")
+        known[identity] = path
+
+
 def no_such_photo(file_name: str) -> str:
     """What is wrong where no photo has a ``file_name``."""
     if "\\" in file_name:
@@ -55,13 +73,7 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
     Raises:
         CocoError: the same photo twice.
     """
-    known: dict[Hashable, str] = {}
-    for path, _ in photos.values():
-        identity = photo_identity(path)
-        if identity in known:
-            other = "" if known[identity] == path else f", also as {known[identity]}"
-            raise CocoError(f"{path} is the photo of several samples{other}: export a view with one of them")
-        known[identity] = path
+    check_distinct_photos(path for path, _ in photos.values())
     root = images_dir or _root(photos.values())
     names = {}
     for key, (path, imported) in photos.items():

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from annotator.coco.dense_labels import IUV_SCALE, PART_ALONE
+from annotator.coco.file_names import check_distinct_photos
 from annotator.coco.writer import CocoWriter
 from annotator.dataset.fields import FieldError, Fields, check_people
 from annotator.dataset.sample_people import find_labels, read_people
@@ -77,6 +78,7 @@ def write_corrections(
 
         Raises:
             FieldError: there are no people of that prefix, or too few photos with reviewed ones.
+            CocoError: two samples with reviewed people have the same photo.
             OSError: a photo cannot be read, or the folder is not empty.
     """
     fields, dataset = Fields(prefix), samples._dataset
@@ -88,13 +90,15 @@ def write_corrections(
             f"{dataset.name!r}: retraining takes at least {MIN_PHOTOS} photos with people who were "
             f"edited or approved; there are {len(keys)}"
         )
+    empty = _seen_empty(samples, fields)
+    check_distinct_photos(dataset.select(keys + empty).values("filepath"))
     train, *others = _split(dataset, keys, held_out)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
         subsets = [
             _write_subset(dataset.select(part), fields, partial / name)
-            for name, part in zip(SUBSETS, (train + _seen_empty(samples, fields), *others), strict=True)
+            for name, part in zip(SUBSETS, (train + empty, *others), strict=True)
         ]
         _write_by_humans(partial / SUBSETS[-1])
         described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]

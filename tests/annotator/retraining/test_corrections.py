@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.possible_people import decide_possible
 from annotator.dataset.sample_people import read_people, replace_predictions
@@ -355,3 +356,16 @@ def test_what_a_killed_process_left_is_replaced(dataset, tmp_path):
     assert [part.photos for part in parts] == [1, 1, 1]
     assert not (tmp_path / "out.partial").exists()
     assert read_corrections(tmp_path / "out") == parts
+
+
+def test_two_samples_of_one_photo_are_refused(dataset, tmp_path):
+    samples = [add(dataset, tmp_path, "approved") for _ in range(4)]
+    (tmp_path / "link.png").symlink_to(samples[0].filepath)
+    samples[3]["filepath"] = str(tmp_path / "link.png")
+    samples[3].save()
+    with pytest.raises(
+        CocoError, match=r"link\.png is the photo of several samples, also as .*0\.png: take a view"
+    ):
+        write_corrections(dataset, tmp_path / "corrections")
+    assert not (tmp_path / "corrections").exists()
+    write_corrections(dataset[:3], tmp_path / "corrections")
