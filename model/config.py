@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import reprlib
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -25,6 +24,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from annotator.labels.messages import short
 from model.augmentation import Augmentation
 from model.fields import CHECKED, Share, Side
 from model.losses import Term
@@ -268,7 +268,7 @@ def _describe(error: dict[str, Any]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     for words, plain in (("Input should", "must"), ("Tuple should", "must"), (" after validation", "")):
         message = message.replace(words, plain)
-    return f"{path} is {reprlib.repr(error['input'])}: {message}" if path else message
+    return f"{path} is {short(error['input'])}: {message}" if path else message
 
 
 def _fields_at(place: list[str | int]) -> list[str]:

@@ -89,7 +89,8 @@ def read_source(source: Source) -> list[Record]:
             raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
         if not photo.is_file():
-            raise DataError(f"{where}: file_name: {photo}: {no_such_photo(image['file_name'])}")
+            name = image["file_name"]
+            raise DataError(f"{where}: file_name: {short(name)} in {source.images}: {no_such_photo(name)}")
         try:
             check_image(image)
             iuv = labelled.of(Path(image["file_name"])) if labelled else None

@@ -91,7 +91,7 @@ class Categories:
         return self.by_id[number]
 
     def _listed(self) -> str:
-        return listed([f"{number} ({category.name[:40]})" for number, category in self.by_id.items()])
+        return listed([f"{short(number)} ({category.name[:40]})" for number, category in self.by_id.items()])
 
 
 def person_category_ids(categories: list[dict[str, Any]]) -> list[int]:

@@ -221,6 +221,9 @@ def _quality(record: dict[str, Any]) -> dict[str, float]:
     if not isinstance(value, dict):
         raise CocoError(f"dp_quality: must be an object, not {short(value)}")
     for task, number in value.items():
+        # No database takes it in a name.
+        if "\0" in task:
+            raise CocoError(f"dp_quality: {short(task)} is no name of a task")
         if not (is_number(number) and 0 <= number <= 1):
             raise CocoError(f"dp_quality: {short(task)} is {short(number)}, not a number in 0..1")
     return {task: float(number) for task, number in value.items()}

@@ -19,7 +19,7 @@ def short(value: object) -> str:
         text = _REPR.repr(value)
     except ValueError:  # Python's limit for whole numbers
         return "a number of too many digits"
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 23]}...{text[-20:]}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from annotator.coco.file_names import no_such_photo, repeated_photos
 from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
 from annotator.dataset.info import check_sections, maps_folder, remember_sections
+from annotator.labels.messages import short
 from annotator.labels.quality import find_issues
 from annotator.photos.identity import photo_identity
 from annotator.photos.reading import PhotoError, photo_size
@@ -148,7 +149,7 @@ def _nothing(summary: Summary) -> str:
     if not summary.failures:
         return "there are no images"
     path, reason = next(iter(summary.failures.items()))
-    return f"none of its {len(summary.failures)} photos could be imported, not {path}: {reason}"
+    return f"none of its {len(summary.failures)} photos could be imported, not {short(path)}: {reason}"
 
 
 def _add_sample(dataset: fo.Dataset, path: str) -> str:

@@ -86,6 +86,7 @@ from tests.annotator.people_samples import record
         ({"dp_x": [0, 300]}, "dp_x: number 1 is 300, not in 0..256"),
         ({"dp_y": [-1, 0]}, "dp_y: number 0 is -1"),
         ({"dp_quality": 0.5}, "dp_quality: must be an object"),
+        ({"dp_quality": {"a\0": 0.5}}, r"dp_quality: 'a\\x00' is no name"),
         ({"dp_quality": {"mask": 2}}, "dp_quality: 'mask' is 2"),
         ({"dp_provenance": {"state": "fine"}}, "dp_provenance: state 'fine' is not one of predicted"),
         ({"dp_provenance": {"by": "me"}}, "dp_provenance: must be an object with"),
