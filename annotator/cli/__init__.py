@@ -30,11 +30,21 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return parsed.run(parsed)
-    except (ValueError, ImportError, OSError, FloatingPointError) as error:
+    except (ValueError, ImportError, OSError, FloatingPointError, *_database_failures()) as error:
         if os.environ.get("DENSEPOSE_ANNOTATOR_TRACEBACK"):
             raise
-        print(f"densepose-annotator: {error}", file=sys.stderr)
+        text = str(error)
+        if isinstance(error, _database_failures()):
+            reason = text.split(",", maxsplit=1)[0]
+            text = f"FiftyOne's database does not answer ({reason}); once it does, run the command again"
+        print(f"densepose-annotator: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\nstopped; {getattr(parsed, 'stopped', RESUMES)}", file=sys.stderr)
         return 130
+
+
+def _database_failures() -> tuple[type[Exception], ...]:
+    """The errors of a database that went away; none where nothing has asked one."""
+    pymongo = sys.modules.get("pymongo.errors")
+    return (pymongo.ConnectionFailure,) if pymongo else ()
