@@ -91,6 +91,8 @@ def group(item: pytest.Item) -> str:
     """Name of those tests that run in one process, one after another."""
     if "retraining_run" in item.fixturenames:
         return RETRAINING
+    if "place" in item.fixturenames:
+        return "robustness"
     return item.path.relative_to(ROOT).as_posix()
 
 
@@ -109,8 +111,7 @@ class Mongod:
     def prepare(cls) -> None:
         """Tell FiftyOne, and the App's server, which inherits this, where everything is; nothing starts yet."""
         cls.folder = Path(tempfile.mkdtemp(prefix="fiftyone-"))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            cls.port = free.getsockname()[1]
+        cls.port = free_port()
         os.environ |= {
             "FIFTYONE_DO_NOT_TRACK": "1",
             "FIFTYONE_CONFIG_PATH": str(cls.folder / "config.json"),
@@ -129,7 +130,7 @@ class Mongod:
     @classmethod
     def start(cls) -> None:
         database = cls.folder / "database"
-        database.mkdir()
+        database.mkdir(exist_ok=True)
         mongod = Path(find_spec("fiftyone").origin).parent / "db" / "bin" / "mongod"
         options = {
             "dbpath": database,
@@ -153,6 +154,11 @@ class Mongod:
             cls.process.kill()
             cls.process.wait()
         shutil.rmtree(cls.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def end_with_parent() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tests.robustness.observing import Image, State
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that went wrong; ``kind`` is one of ``lost``, ``doubled``, ``half``, ``changed``, ``not resumed``."""
+    """Something that went wrong; ``kind`` is ``lost``, ``doubled``, ``half``, ``changed``, ``not resumed`` or ``not told``."""
 
     kind: str
     text: str
@@ -46,8 +45,15 @@ class Place:
     def __init__(self, forks: Forks, database: Any, folder: Path) -> None:
         self.forks, self.database, self._root = forks, database, folder
         self.folder = folder / "now"
+        self._campaigns: dict[str, Campaign] = {}
         forks.done(operations.prepare_reviewed, self.folder)
         self.reviewed = self.snapshot("reviewed")
+
+    def campaign(self, name: str) -> Campaign:
+        """That of an operation."""
+        if name not in self._campaigns:
+            self._campaigns[name] = Campaign(name, self)
+        return self._campaigns[name]
 
     def snapshot(self, name: str) -> Snapshot:
         names = self.database.list_collection_names()
@@ -97,7 +103,7 @@ class Campaign:
     def kill(self, write: int) -> list[Problem]:
         """Kill the operation before a write, and do it again."""
         self.restore()
-        ended = self.run(kill_at=write)
+        ended = self.run(write)
         assert not ended.error, ended.error
         return self.problems(ended)
 
@@ -105,9 +111,10 @@ class Campaign:
         """Make the state before the operation."""
         self.place.restore(self._before)
 
-    def run(self, kill_at: int | None = None) -> Ended:
-        folder = self.place.folder
-        return self.place.forks.call(operations.run, self.name, folder, [], folder=folder, kill_at=kill_at)
+    def run(self, at: int | None = None, process: int = 0, number: int = signal.SIGKILL) -> Ended:
+        """Do the operation; before a write a process, 0 for its own, gets a signal."""
+        folder, call = self.place.folder, self.place.forks.call
+        return call(operations.run, self.name, folder, [], folder=folder, at=at, stroke=(process, number))
 
     def problems(self, ended: Ended) -> list[Problem]:
         """What is wrong after the operation ended, and after it was done again.
@@ -176,18 +183,3 @@ def _may_be_left(name: str) -> bool:
     """Whether a file may be there though nothing refers to it: maps, which are named by their content, and what undo keeps
     of an edit that was not made."""
     return name.endswith((".png", ".npz")) or "/history/" in name
-
-
-@contextmanager
-def own_database(port: int) -> Iterator[tuple[Forks, Any]]:
-    """Children with a database that no other test uses, and that database."""
-    import pymongo
-
-    name = f"robustness{os.getpid()}"
-    client = pymongo.MongoClient(f"mongodb://127.0.0.1:{port}")
-    try:
-        with Forks({"FIFTYONE_DATABASE_NAME": name}) as forks:
-            yield forks, client[name]
-    finally:
-        client.drop_database(name)
-        client.close()

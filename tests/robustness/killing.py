@@ -1,4 +1,4 @@
-"""Processes that are killed before their n-th write, be it to a file or to the database.
+"""Processes that are killed, or lose their database, before their n-th write, be it to a file or to the database.
 
 :func:`main` is a parent that has imported everything and is connected to nothing. It forks a
 child for each call, which connects by itself, so that a call costs a fraction of a second.
@@ -90,7 +90,12 @@ class Forks:
         self._parent.stdout.close()
 
     def call(
-        self, function: Callable, *args: Any, folder: Path | None = None, kill_at: int | None = None
+        self,
+        function: Callable,
+        *args: Any,
+        folder: Path | None = None,
+        at: int | None = None,
+        stroke: tuple[int, int] = (0, signal.SIGKILL),
     ) -> Ended:
         """Call a function of a module in a child.
 
@@ -98,9 +103,10 @@ class Forks:
             function: its last argument is a function that sends one value to us at once.
             args: the others.
             folder: count the writes to files below it and to the database.
-            kill_at: kill the child before this write, the first being 1.
+            at: the write, the first being 1, before which the stroke falls.
+            stroke: process, 0 for the child itself, and the signal that it gets.
         """
-        request = function.__module__, function.__qualname__, args, folder, kill_at
+        request = function.__module__, function.__qualname__, args, folder, at, stroke
         pickle.dump(request, self._parent.stdin)
         self._parent.stdin.flush()
         return pickle.load(self._parent.stdout)
@@ -114,17 +120,18 @@ class Forks:
 
 
 class Writes:
-    """Counts the writes of this process; kills it before one of them."""
+    """Counts the writes of this process; sends a signal before one of them."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self._folder = ""
-        self._kill_at: int | None = None
+        self._at: int | None = None
+        self._stroke = (0, 0)
         self._guard = threading.Lock()
 
-    def start(self, folder: Path, kill_at: int | None) -> None:
+    def start(self, folder: Path, at: int | None, stroke: tuple[int, int]) -> None:
         """Count from now on, in all threads that start from now on, too."""
-        self._folder, self._kill_at = str(folder), kill_at
+        self._folder, self._at, self._stroke = str(folder), at, stroke
         sys.addaudithook(self._audit)
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
@@ -146,8 +153,9 @@ class Writes:
             return
         with self._guard:
             self.names.append(name)
-            if len(self.names) == self._kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if len(self.names) == self._at:
+                process, number = self._stroke
+                os.kill(process or os.getpid(), number)
 
     def _audit(self, event: str, args: tuple) -> None:
         if event == "open":
@@ -198,7 +206,7 @@ def _listener() -> Any:
 def _child(request: tuple, answers: BinaryIO) -> None:
     """Do what is asked, and write to ``answers`` as it goes: (name of a field of :class:`Ended`, value)."""
     signal.alarm(PATIENCE)
-    module, name, args, folder, kill_at = request
+    module, name, args, folder, at, stroke = request
 
     def tell(field: str, value: Any) -> None:
         # In one write, past the hooks that count.
@@ -206,7 +214,7 @@ def _child(request: tuple, answers: BinaryIO) -> None:
 
     function = getattr(importlib.import_module(module), name)
     if folder is not None:
-        WRITES.start(folder, kill_at)
+        WRITES.start(folder, at, stroke)
     try:
         result = function(*args, lambda value: tell("acknowledged", value))
         WRITES.stop()

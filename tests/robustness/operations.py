@@ -6,10 +6,12 @@ is theirs.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +277,11 @@ class Tidy(Operation):
             os.utime(path, (old, old))
 
     def run(self, acknowledge: Acknowledge, before: list[Any]) -> None:
-        assert main(["tidy", NAME, "--maps-dir", str(self.maps)]) == 0
+        told = io.BytesIO()
+        with redirect_stderr(io.TextIOWrapper(told, write_through=True)):
+            status = main(["tidy", NAME, "--maps-dir", str(self.maps)])
+        if status:
+            raise RuntimeError(told.getvalue().decode().rstrip("\n"))
 
 
 class WriteCorrections(Operation):

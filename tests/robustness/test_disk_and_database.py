@@ -18,7 +18,7 @@ from tests.robustness.campaign import Problem
 from tests.robustness.conftest import OwnMongod
 from tests.robustness.operations import OPERATIONS
 
-ROOM = 80_000
+ROOM = 28_000
 """Bytes: no operation writes so much less than this that it would always find room, or so much more that it never would."""
 PAUSE, LONG_PAUSE = 1, 30
 """Seconds without the database, in the suite and with ``--campaign``."""
@@ -116,12 +116,17 @@ def go_on_after(seconds: float) -> Iterator[None]:
 def started_again() -> Iterator[None]:
     def start(is_over: Callable[[], bool]) -> None:
         while not is_over():
-            if OwnMongod.process.poll() is not None:
-                OwnMongod.start()
+            start_if_dead()
             time.sleep(0.05)
+
+    def start_if_dead() -> None:
+        if OwnMongod.process.poll() is not None:
+            OwnMongod.start()
 
     with meanwhile(start):
         yield
+    time.sleep(0.2)  # A signal takes its time.
+    start_if_dead()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from tests.robustness.campaign import Campaign
 from tests.robustness.operations import OPERATIONS
 
 FEW, MANY = 2, 240
@@ -14,7 +13,7 @@ FEW, MANY = 2, 240
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_is_killed_before_any_of_its_writes(name, place, campaign):
-    operation = Campaign(name, place)
+    operation = place.campaign(name)
     writes = range(1, len(operation.writes) + 1)
     chosen = sorted(random.Random(name).sample(writes, min(MANY if campaign else FEW, len(writes))))
     problems = {write: found for write in chosen if (found := operation.kill(write))}
