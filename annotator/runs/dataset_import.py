@@ -107,7 +107,7 @@ class Import(DatasetRun):
                 self.summary.failures[path] = failure
             yield done
         if self.dataset is None:
-            raise CocoError(f"{self.path}: no new dataset: {_nothing(self.summary)}")
+            raise CocoError(f"{self.path}: no new dataset: {self._nothing()}")
         remember_sections(self._open(), self.fields.prefix, sections)
 
     def _samples(self) -> tuple[dict[Hashable, str], set[str]]:
@@ -128,6 +128,14 @@ class Import(DatasetRun):
         folder = maps_folder(dataset, self.fields.prefix, self.maps_dir)
         return sample_id, write_people(dataset, sample_id, people, self.fields, folder, self.summary)
 
+    def _nothing(self) -> str:
+        """Why no photo was added."""
+        if not self.summary.failures:
+            return "there are no images"
+        path, reason = next(iter(self.summary.failures.items()))
+        name = short(os.path.relpath(path, self.images_dir))
+        return f"none of its {len(self.summary.failures)} photos could be imported, not {name}: {reason}"
+
     def _open(self) -> fo.Dataset:
         """The dataset with its fields; what is missing is made."""
         import fiftyone as fo
@@ -142,14 +150,6 @@ class Import(DatasetRun):
 
 import_labels = as_function(Import)
 """``import_labels("a new dataset", "labels.json", "photos")``, say."""
-
-
-def _nothing(summary: Summary) -> str:
-    """Why an import has added no photo."""
-    if not summary.failures:
-        return "there are no images"
-    path, reason = next(iter(summary.failures.items()))
-    return f"none of its {len(summary.failures)} photos could be imported, not {short(path)}: {reason}"
 
 
 def _add_sample(dataset: fo.Dataset, path: str) -> str:
