@@ -93,6 +93,7 @@ def update_document(
         StoreError: the sample would be larger than the database allows; nothing was written.
     """
     import fiftyone as fo
+    from pymongo import WriteConcern
     from pymongo.errors import DocumentTooLarge, WriteError
 
     # The database keeps milliseconds.
@@ -101,8 +102,10 @@ def update_document(
     later = document["last_modified_at"] + timedelta(milliseconds=1)
     values = values | {"last_modified_at": max(now, later)}
     condition = {name: document[name] for name in ("_id", "last_modified_at")}
+    # Answered once it is in the journal on disk: else a database that is killed forgets the last tenth of a second.
+    samples = dataset._sample_collection.with_options(write_concern=WriteConcern(j=True))
     try:
-        done = dataset._sample_collection.update_one(condition, {"$set": values})
+        done = samples.update_one(condition, {"$set": values})
     # The limit of the driver or of the server, whichever is met first.
     except (DocumentTooLarge, WriteError) as error:
         if isinstance(error, WriteError) and error.code not in TOO_LARGE:
