@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.labels.label_space import CHART_COLOURS, CHARTS, KEYPOINTS, PART_COLOURS, PARTS, SKELETON
+from annotator.labels.messages import short
 from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Fields:
     def __post_init__(self) -> None:
         if not _PREFIX.fullmatch(self.prefix):
             raise FieldError(
-                f"field prefix {self.prefix!r}: use 1 to 40 small letters, digits and _, "
+                f"field prefix {short(self.prefix)}: use 1 to 40 small letters, digits and _, "
                 "starting with a letter"
             )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.store import people_values, possible_values
+from annotator.labels.messages import short
 from annotator.labels.people import DECIDED, STATES
 from annotator.labels.quality import MISSING_PEOPLE, combined_score
 
@@ -45,9 +46,9 @@ class Filter:
     def __post_init__(self) -> None:
         unknown = [state for state in self.states if state not in STATES]
         if unknown:
-            raise ValueError(f"states: {unknown[0]!r} is none of {', '.join(STATES)}")
+            raise ValueError(f"states: {short(unknown[0])} is none of {', '.join(STATES)}")
         if self.order not in ("issue_score", "file"):
-            raise ValueError(f"order: {self.order!r} is neither 'issue_score' nor 'file'")
+            raise ValueError(f"order: {short(self.order)} is neither 'issue_score' nor 'file'")
 
     def matches(self, state: str, reasons: Collection[str]) -> bool:
         """Whether the queue is about a person of this state with these reasons."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from annotator.dataset.fields import TASKS, Fields
 from annotator.dataset.store import people_values
+from annotator.labels.messages import short
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import ISSUES
 from annotator.review.queue import BINS
@@ -44,7 +45,7 @@ def score_table(samples: Samples, fields: Fields, order: str = "issue_score") ->
         FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
     if order not in SCORES:
-        raise ValueError(f"order: {order!r} is none of {', '.join(SCORES)}")
+        raise ValueError(f"order: {short(order)} is none of {', '.join(SCORES)}")
     rows = _rows(samples, fields)
     table = np.array([row["scores"] for row in rows], float).reshape(-1, len(SCORES))
     wanted = table[:, list(SCORES).index(order)]

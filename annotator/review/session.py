@@ -26,6 +26,7 @@ from annotator.geometry.boxes import Box
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
+from annotator.labels.messages import short
 from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
 from annotator.review import undo
@@ -68,7 +69,9 @@ class Review:
         maps_dir: str | Path | None = None,
     ):
         if prefix not in find_prefixes(dataset):
-            raise FieldError(f"{dataset.name!r} has no people with the prefix {prefix!r}: annotate it first")
+            raise FieldError(
+                f"{dataset.name!r} has no people with the prefix {short(prefix)}: annotate it first"
+            )
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
         self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
         # A clone of a view has the fields that the view shows.

@@ -19,6 +19,7 @@ from typing import Any
 import bson
 import numpy as np
 
+from annotator.labels.messages import short
 from annotator.labels.people import BOX_ARRAYS, Person, Provenance
 from annotator.photos.atomic_files import make_folder, whole_file
 
@@ -102,7 +103,7 @@ def find_token(folder: Path, name: str) -> str | None:
         ValueError: not a request name.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"name: must be 16 hexadecimal digits, not {name!r}")
+        raise ValueError(f"name: must be 16 hexadecimal digits, not {short(name)}")
     return max((path.stem for path in folder.glob(f"*{name}.npz")), default=None)
 
 
@@ -153,7 +154,7 @@ def load_values(folder: Path, token: str) -> Any:
 def _open(folder: Path, token: str) -> np.lib.npyio.NpzFile:
     path = folder / f"{token}.npz"
     if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not path.exists():
-        raise KeyError(f"there is nothing to undo under {token!r}: it is older than {KEPT_DAYS} days")
+        raise KeyError(f"there is nothing to undo under {short(token)}: it is older than {KEPT_DAYS} days")
     return np.load(path)
 
 
