@@ -122,6 +122,7 @@ def go_on_after(seconds: float) -> Iterator[None]:
 
     with meanwhile(go_on):
         yield
+    OwnMongod.process.send_signal(signal.SIGCONT)  # Stopped at the last moment.
 
 
 @contextmanager
