@@ -18,6 +18,7 @@ from annotator.examples import EXAMPLES
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
+from annotator.photos.identity import repeated_photos
 from annotator.photos.reading import PhotoError, check_file
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def open_app(
     folder = Path(os.path.expanduser(photos or EXAMPLES)).resolve()
     found = find_photos(folder)
     left_out = {path: reason for path in found if (reason := _why_no_sample(path))}
+    left_out |= {path: f"the same photo as {same}" for path, same in repeated_photos(found).items()}
     paths = [path for path in found if path not in left_out]
     if not paths:
         raise AppError(f"{folder}: no photos in this folder ({', '.join(FORMATS)})")

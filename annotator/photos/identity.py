@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from pathlib import Path
 
 
 def photo_identity(path: str | os.PathLike[str]) -> Hashable:
@@ -18,3 +19,10 @@ def photo_identity(path: str | os.PathLike[str]) -> Hashable:
     except (OSError, ValueError):
         return unicodedata.normalize("NFC", os.path.normpath(path))
     return status.st_dev, status.st_ino
+
+
+def repeated_photos(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Paths that lead to the same photo as an earlier one, such as links to it, with that one."""
+    first: dict[Hashable, Path] = {}
+    known = {path: first.setdefault(photo_identity(path), path) for path in paths}
+    return {path: other for path, other in known.items() if path != other}

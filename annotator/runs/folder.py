@@ -24,6 +24,7 @@ from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import make_folder, move_file
 from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
+from annotator.photos.identity import repeated_photos
 from annotator.photos.reading import PhotoError
 from annotator.runs.differences import differences
 from annotator.runs.journal import Journal
@@ -99,12 +100,18 @@ def annotate_folder(
     journal = Journal(partial / "journal.jsonl", identity)
     names = [_name(path, folder) for path in photos]
     done = journal.open()
+    repeated = repeated_photos(photos)
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
-    count = len(photos) - len(left)
+    new = [path for path in left if path not in repeated]
+    count = len(photos) - len(new)
     with journal:
+        for path in left:
+            if path in repeated:
+                same = _name(repeated[path], folder)
+                journal.append({"file_name": _name(path, folder), "failure": f"the same photo as {same}"})
         if progress:
             progress(count, len(photos))
-        for result in annotate(left, network, settings, finder):
+        for result in annotate(new, network, settings, finder):
             journal.append(_entry(result, folder, sampling))
             count += 1
             if progress:

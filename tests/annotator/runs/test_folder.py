@@ -135,7 +135,7 @@ def test_a_device_that_fails_for_good_ends_the_run_which_goes_on_later(
     folder: Path, out: Path, tmp_path: Path, tiny_model: Path, tiny_network: Network
 ):
     for i in range(20):
-        os.link(folder / "c.png", folder / f"copy{i:02}.png")
+        shutil.copy(folder / "c.png", folder / f"copy{i:02}.png")
     network = Network(tiny_model, threads=1)
     dead = open_session(write_failing(tiny_model, tmp_path / "dead.onnx", largest_batch=0))
 
@@ -199,6 +199,20 @@ def test_files_of_all_kinds_are_labelled_or_listed(
         "n.jpg": "a pipe, socket or device, not a file",
         "o.jpg": "a link to a file that is gone",
     }
+
+
+def test_a_photo_is_labelled_once_however_many_links_lead_to_it(
+    folder: Path, out: Path, tiny_network: Network
+):
+    (folder / "d.png").symlink_to(folder / "c.png")
+    os.link(folder / "c.png", folder / "a" / "c.png")
+    annotate_folder(folder, out, tiny_network, VOTES)
+    assert [people.file_name for people in read_coco(out)] == [
+        "a/b/two.png", "a/c.png", "a/none.png", "z/last.png",
+    ]  # fmt: skip
+    lines = Path(f"{out}.failures.jsonl").read_text().splitlines()
+    failures = {line["file_name"]: line["failure"] for line in map(json.loads, lines)}
+    assert failures["c.png"] == failures["d.png"] == "the same photo as a/c.png"
 
 
 def test_names_that_are_no_text_are_failures_and_all_others_are_kept(
