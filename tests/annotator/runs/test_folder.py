@@ -517,7 +517,7 @@ def test_kills_at_any_moment_lose_nothing(
     folder: Path, out: Path, tmp_path: Path, tiny_model: Path, tiny_network: Network
 ):
     for i in range(200):
-        os.link(folder / "a" / "b" / "two.png", folder / f"copy{i:03}.png")
+        shutil.copy(folder / "a" / "b" / "two.png", folder / f"copy{i:03}.png")
     whole = tmp_path / "whole.json"
     annotate_folder(folder, whole, tiny_network, VOTES)
     journal = out.parent / "labels.json.partial" / "journal.jsonl"
