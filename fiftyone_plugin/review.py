@@ -132,6 +132,7 @@ class ReviewPhoto(_Call):
     """See :meth:`annotator.review.session.Review.photo`; the bytes in base64."""
 
     name = "review_photo"
+    Values = _OfImage
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         return {"jpeg": b64encode(_review(ctx).photo(values["sample"])).decode()}

@@ -1,18 +1,22 @@
 """The operators without the App: what their forms accept, and scheduled runs."""
 
+import base64
 import json
 import shutil
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from PIL import Image
 
 from annotator.examples import EXAMPLES
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.finding import find_photos
+from annotator.photos.reading import photo_size
 
 from ..retraining_run import SHORT, approve
 
@@ -367,7 +371,7 @@ def test_the_panel_is_told_to_ask_again_while_the_database_is_away(database):
         def answer(self, ctx, values):
             MongoClient("127.0.0.1:9", serverSelectionTimeoutMS=10).admin.command("ping")
 
-    assert Ask().execute(SimpleNamespace(params={})) == {"unavailable": "the database does not answer"}
+    assert Ask().execute(SimpleNamespace(params={"prefix": "dp"})) == {"unavailable": "the database does not answer"}
 
 
 def test_the_rest_is_approved_and_taken_back(dataset, photos):
@@ -380,3 +384,14 @@ def test_the_rest_is_approved_and_taken_back(dataset, photos):
     back = execute("review_take_back", dataset, **named).result
     assert back == {"predicted": count}
     assert dataset.count_values("dp_people.detections.review") == {"predicted": count}
+
+
+def test_the_panel_gets_a_photo_that_the_browser_cannot_read(dataset, photos):
+    execute("annotate_people", dataset, **ANNOTATE)
+    sample = dataset.first()
+    jpeg = execute("review_photo", dataset, prefix="dp", sample=sample.id).result["jpeg"]
+    with Image.open(BytesIO(base64.b64decode(jpeg))) as photo:
+        assert photo.size == photo_size(sample.filepath)
+    Path(sample.filepath).unlink()
+    refused = execute("review_photo", dataset, prefix="dp", sample=sample.id).result
+    assert refused == {"error": f"{sample.filepath}: cannot be read: No such file or directory"}

@@ -1,5 +1,7 @@
 """The panel shows every photo that the product reads, upright as the labels expect it."""
 
+from collections.abc import Iterator
+
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -17,9 +19,9 @@ PIXEL = """(canvas, [x, y]) => {
 
 
 @pytest.fixture
-def odd_panel(dataset, url, page, tmp_path) -> Panel:
+def odd_panel(dataset, url, page, tmp_path) -> Iterator[Panel]:
     """On photos of four colours with a person each: a plain one, one that is turned, two that browsers do not read, one
-    that was replaced by another size."""
+    that was replaced by another size. What it showed last stays in the test's folder as ``last.png``."""
     import fiftyone as fo
 
     declare_fields(dataset, FIELDS)
@@ -37,7 +39,8 @@ def odd_panel(dataset, url, page, tmp_path) -> Panel:
         sample.save()
     panel = Panel(page, url, list(dataset))
     panel.open("Ada")
-    return panel
+    yield panel
+    page.screenshot(path=tmp_path / "last.png")
 
 
 def test_photos_that_the_browser_cannot_read_are_shown_upright(odd_panel):
