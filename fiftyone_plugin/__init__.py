@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export
 from annotator.runs.dataset_import import Import
-from annotator.runs.dataset_run import DatasetRun
+from annotator.runs.dataset_run import DatasetRun, labelled_samples
 
 from .forms import (
     delegation_notice,
@@ -29,10 +28,12 @@ from .forms import (
     show_error,
     show_notice,
     show_warning,
+    target_input,
+    target_photos,
 )
 from .retrain import RetrainingPanel, RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
-from .running import execute
+from .running import FormOperator, Job, RunOperator, sentence
 
 OVERWRITE = {
     "skip": ("Skip photos that have labels", "Also continues a run that was stopped."),
@@ -64,7 +65,7 @@ GROUPING = {
 Context = foo.ExecutionContext
 
 
-class AnnotatePeople(foo.Operator):
+class AnnotatePeople(RunOperator):
     """Annotate the people on photos."""
 
     @property
@@ -77,15 +78,10 @@ class AnnotatePeople(foo.Operator):
         button = types.Button(label="Annotate people", icon="accessibility_new", prompt=True)
         return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
-    def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return execution_options(_chosen(ctx))
-
-    def resolve_input(self, ctx: Context) -> types.Property:
-        inputs = types.Object()
-        inputs.view_target(ctx, action_description="Annotate", require_flat=True)
-        samples = ctx.target_view(require_flat=True)
+    def fill(self, ctx: Context, inputs: types.Object) -> None:
+        photos = target_input(ctx, inputs, "Annotate")
         model_input(ctx, inputs)
-        prefix_input(ctx, inputs, samples)
+        prefix_input(ctx, inputs, photos)
         _choice_input(inputs, "quality", QUALITY, "normal", "Quality")
         _choice_input(inputs, "proposals", PROPOSAL, AS_QUALITY, "Who says where people are")
         _choice_input(
@@ -99,28 +95,27 @@ class AnnotatePeople(foo.Operator):
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
         _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
-        delegation_notice(inputs, samples)
-        return types.Property(inputs, view=types.View(label="Annotate people"))
+        delegation_notice(inputs, photos)
 
-    def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
+    def begin(self, ctx: Context) -> Job:
         values = ctx.params
         changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence")}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         run = Annotation(
-            ctx.target_view(require_flat=True),
+            target_photos(ctx),
             Path(values["model"]).expanduser(),
             prefix=values["prefix"],
             settings=Settings.of_quality(values["quality"], **changes),
             overwrite=values["overwrite"],
         )
-        return _execute(ctx, run, len(run), after=lambda: _show_labels(ctx, run))
+        return _job(run, len(run), after=lambda: _show_labels(ctx, run))
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People annotated")
 
 
-class ExportCocoDensePose(foo.Operator):
+class ExportCocoDensePose(RunOperator):
     """Write the people to a COCO-DensePose file."""
 
     @property
@@ -129,13 +124,8 @@ class ExportCocoDensePose(foo.Operator):
             "export_coco_densepose", "Export COCO-DensePose", "Write the people to one JSON file"
         )
 
-    def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
-        return execution_options(_chosen(ctx))
-
-    def resolve_input(self, ctx: Context) -> types.Property:
-        inputs = types.Object()
-        inputs.view_target(ctx, action_description="Export", require_flat=True)
-        samples = ctx.target_view(require_flat=True)
+    def fill(self, ctx: Context, inputs: types.Object) -> None:
+        photos = target_input(ctx, inputs, "Export")
         prefixes = find_prefixes(ctx.dataset)
         if not prefixes:
             show_error(inputs, "no_labels", "No people", "Annotate or import people first.")
@@ -143,10 +133,7 @@ class ExportCocoDensePose(foo.Operator):
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
             prefix = ctx.params.get("prefix") or prefixes[0]
             if prefix in prefixes:
-                count = len(samples.exists(Fields(prefix).people))
-                show_notice(
-                    inputs, "count", f"{count} of {len(samples)} photos have labels and will be written."
-                )
+                _show_labelled(ctx, inputs, photos, prefix)
         default = Path.home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}.json"
         path = inputs.str("path", default=str(default), required=True, label="File to write")
         chosen = Path(ctx.params.get("path") or default).expanduser()
@@ -175,26 +162,25 @@ class ExportCocoDensePose(foo.Operator):
             label="Masks as polygons",
             description="For Label Studio, which reads no run lengths; holes are filled",
         )
-        delegation_notice(inputs, samples)
-        return types.Property(inputs, view=types.View(label="Export COCO-DensePose"))
+        delegation_notice(inputs, photos)
 
-    def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
+    def begin(self, ctx: Context) -> Job:
         values = ctx.params
         run = Export(
-            ctx.target_view(require_flat=True),
+            target_photos(ctx),
             Path(values["path"]).expanduser(),
             prefix=values["prefix"],
             images_dir=folder_at(values.get("images_dir")),
             rejected=values["rejected"],
             polygons=values.get("polygons", False),
         )
-        return _execute(ctx, run, len(run), {"file": str(run.path)})
+        return _job(run, len(run), {"file": str(run.path)})
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People exported", is_export=True)
 
 
-class ImportCocoDensePose(foo.Operator):
+class ImportCocoDensePose(RunOperator):
     """Read a COCO-DensePose file."""
 
     @property
@@ -206,8 +192,7 @@ class ImportCocoDensePose(foo.Operator):
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
         return execution_options(ctx.dataset)
 
-    def resolve_input(self, ctx: Context) -> types.Property:
-        inputs = types.Object()
+    def fill(self, ctx: Context, inputs: types.Object) -> None:
         path = inputs.str("path", required=True, label="COCO-DensePose file")
         chosen = ctx.params.get("path")
         if chosen and not Path(chosen).expanduser().is_file():
@@ -235,9 +220,8 @@ class ImportCocoDensePose(foo.Operator):
         prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
         _choice_input(inputs, "overwrite", OVERWRITE, "replace", "Photos with labels")
         delegation_notice(inputs, ctx.dataset)
-        return types.Property(inputs, view=types.View(label="Import COCO-DensePose"))
 
-    def execute(self, ctx: Context) -> Iterator[Any] | dict[str, Any]:
+    def begin(self, ctx: Context) -> Job:
         values = ctx.params
         is_new = values["into"] == "new"
         run = Import(
@@ -252,13 +236,13 @@ class ImportCocoDensePose(foo.Operator):
             return [ctx.ops.open_dataset(run.dataset.name)] if is_new else _show_labels(ctx, run)
 
         name = values["name"] if is_new else ctx.dataset.name
-        return _execute(ctx, run, None, {"dataset": name}, after)
+        return _job(run, None, {"dataset": name}, after)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People imported")
 
 
-class ModelInfo(foo.Operator):
+class ModelInfo(FormOperator):
     """Show what a model file is and where it would run."""
 
     @property
@@ -270,18 +254,22 @@ class ModelInfo(foo.Operator):
             dynamic=True,
         )
 
-    def resolve_input(self, ctx: Context) -> types.Property:
-        inputs = types.Object()
+    def fill(self, ctx: Context, inputs: types.Object) -> None:
         model_input(ctx, inputs)
-        return types.Property(inputs, view=types.View(label="Model info"))
 
     def execute(self, ctx: Context) -> dict[str, Any]:
-        return {name: str(value) for name, value in model_facts(ctx.params["model"]).items()}
+        try:
+            return {name: str(value) for name, value in model_facts(ctx.params["model"]).items()}
+        except Exception as error:
+            return {"error": sentence(error)}
 
     def resolve_output(self, ctx: Context) -> types.Property:
         outputs = types.Object()
-        for name in model_facts(ctx.params["model"]):
-            outputs.str(name, label=name.replace("_", " "))
+        if "error" in ctx.results:
+            outputs.view("error", types.Error(label="Stopped", description=ctx.results["error"]))
+        else:
+            for name in ctx.results:
+                outputs.str(name, label=name.replace("_", " "))
         return types.Property(outputs, view=types.View(label="Model"))
 
 
@@ -326,10 +314,8 @@ def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
     return messages
 
 
-def _execute(
-    ctx: Context, run: DatasetRun, total: int | None, extra: dict[str, str] | None = None, after=list
-) -> Any:
-    """Execute a run over photos; its results are the summary and ``extra``."""
+def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None, after=list) -> Job:
+    """A run over photos; its results are the summary and ``extra``."""
 
     def results() -> dict[str, Any]:
         summary = run.summary.to_dict()
@@ -344,12 +330,18 @@ def _execute(
     def output(values: dict[str, Any]) -> types.Property:
         return _summary_output("Done", values, is_export="file" in values)
 
-    return execute(ctx, run, total, results, output, after=after)
+    return Job(run, total, results, output, after=after)
 
 
-def _chosen(ctx: Context) -> Any:
-    """The samples that the form's target names; ``None`` without a dataset."""
-    return None if ctx.dataset is None else ctx.target_view(require_flat=True)
+def _show_labelled(ctx: Context, inputs: types.Object, photos: Any, prefix: str) -> None:
+    """How many of the photos have labels to export."""
+    keys = set(photos.values("id"))
+    count = len(keys & labelled_samples(ctx.dataset, Fields(prefix)))
+    if count:
+        show_notice(inputs, "count", f"{count} of {len(keys)} photos have labels and will be written.")
+    else:
+        reason = f"None of the {len(keys)} photos has labels with the prefix {prefix}."
+        show_error(inputs, "no_labels", "Nothing to export", reason)
 
 
 def _summary_output(

@@ -8,14 +8,56 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone.operators as foo
-from fiftyone.operators import types
+from fiftyone.operators import constants, types
 
-from annotator.dataset.fields import FieldError, Fields, check_fields
+from annotator.dataset.fields import FieldError, Fields, check_fields, check_photos
+from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 
 LARGE = 500
 """Number of photos above which a form proposes to schedule the run instead of waiting for it."""
 Context = foo.ExecutionContext
+
+
+def target_photos(ctx: Context) -> Any:
+    """The photos that the form's target names.
+
+    Raises:
+        FieldError: no dataset is open, or it or the target is not of photos.
+    """
+    if ctx.dataset is None:
+        raise FieldError("no dataset is open: open one first")
+    samples = ctx.target_view()
+    check_photos(samples)
+    photos = photos_of(samples)
+    if samples._is_dynamic_groups and _target(ctx) == constants.ViewTarget.SELECTED_SAMPLES:
+        # Besides groups, which go by their first photos, photos may be selected where the App opens a group.
+        photos = photos_of(ctx.view).select([*photos.values("id"), *ctx.selected])
+    return photos
+
+
+def _target(ctx: Context) -> str | None:
+    return ctx.params.get("view_target") or ctx.request_params.get("view_target")
+
+
+def target_input(ctx: Context, inputs: types.Object, action: str) -> Any:
+    """Ask for the target of an operator, and say what is wrong with it.
+
+    Returns:
+        The photos that it names.
+
+    Raises:
+        FieldError: as :func:`target_photos`.
+    """
+    if ctx.dataset is not None:
+        inputs.view_target(ctx, action_description=action)
+    photos = target_photos(ctx)
+    if ctx.target_view()._is_dynamic_groups:
+        text = f"{action} {len(photos)} photos: all photos of the groups that the view shows."
+        show_notice(inputs, "groups", text)
+    if not len(photos):
+        show_error(inputs, "no_photos", "No photos", "There are no photos: choose another target or view.")
+    return photos
 
 
 def operator_config(name: str, label: str, description: str) -> foo.OperatorConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,20 @@ from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.retraining.corrections import MIN_PHOTOS, reviewed_samples
-from annotator.retraining.fine_tuning import FineTuning, Retraining, find_weights
+from annotator.retraining.fine_tuning import FineTuning, Retraining, check_packages, find_weights
 from annotator.retraining.progress import Progress, last_run
 
-from .forms import folder_at, model_input, operator_config, refuse, show_error, show_notice
-from .running import Results, execute
+from .forms import (
+    folder_at,
+    model_input,
+    operator_config,
+    refuse,
+    show_error,
+    show_notice,
+    target_input,
+    target_photos,
+)
+from .running import Job, Results, RunOperator
 
 Context = foo.ExecutionContext
 PLAN = FineTuning()
@@ -41,7 +49,7 @@ LAYOUT = {
 }
 
 
-class RetrainModel(foo.Operator):
+class RetrainModel(RunOperator):
     """Fine-tune a model on the people who were edited or approved."""
 
     @property
@@ -55,28 +63,27 @@ class RetrainModel(foo.Operator):
             allow_immediate_execution=True, allow_delegated_execution=True, default_choice_to_delegated=True
         )
 
-    def resolve_input(self, ctx: Context) -> types.Property:
-        inputs = types.Object()
-        inputs.view_target(ctx, action_description="Learn from", require_flat=True)
+    def fill(self, ctx: Context, inputs: types.Object) -> None:
+        check_packages()
+        photos = target_input(ctx, inputs, "Learn from")
         prefixes = find_prefixes(ctx.dataset)
         if not prefixes:
             show_error(inputs, "no_labels", "No people", "Annotate or import people first.")
         else:
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
-            _show_count(ctx, inputs, ctx.params.get("prefix") or prefixes[0])
+            _show_count(inputs, photos, ctx.params.get("prefix") or prefixes[0])
         model_input(ctx, inputs)
         _check_weights(ctx, inputs)
         _folder_input(ctx, inputs)
         _plan_inputs(ctx, inputs)
         _relabel_input(ctx, inputs)
         show_notice(inputs, "long", LONG)
-        return types.Property(inputs, view=types.View(label="Retrain model"))
 
-    def execute(self, ctx: Context) -> Iterator[Any] | Results:
+    def begin(self, ctx: Context) -> Job:
         values = ctx.params
         numbers = {name: values[name] for name in ("epochs", "steps", "size", "learning_rate")}
         run = Retraining(
-            ctx.target_view(require_flat=True),
+            target_photos(ctx),
             _path(values["folder"]),
             prefix=values["prefix"],
             model=_path(values["model"]),
@@ -90,8 +97,7 @@ class RetrainModel(foo.Operator):
         def after() -> list[Any]:
             return [ctx.ops.reload_dataset()] if run.relabel else []
 
-        messages = {"before": before, "after": after, "describe": run.describe}
-        return execute(ctx, run, len(run), lambda: _results(run), _output, **messages)
+        return Job(run, len(run), lambda: _results(run), _output, before, after, run.describe)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _output(ctx.results or {})
@@ -135,8 +141,8 @@ def _check_weights(ctx: Context, inputs: types.Object) -> None:
             show_error(inputs, "no_weights", "Weights are missing", str(error))
 
 
-def _show_count(ctx: Context, inputs: types.Object, prefix: str) -> None:
-    count = len(reviewed_samples(ctx.target_view(require_flat=True), Fields(prefix)))
+def _show_count(inputs: types.Object, photos: Any, prefix: str) -> None:
+    count = len(reviewed_samples(photos, Fields(prefix)))
     if count < MIN_PHOTOS:
         reason = f"Photos with people who were edited or approved: {count}; {MIN_PHOTOS} are needed"
         show_error(inputs, "too_few", "Nothing to learn from", reason)

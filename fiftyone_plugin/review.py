@@ -6,7 +6,6 @@ not answer, ``unavailable`` comes back, and the panel repeats the request.
 
 from __future__ import annotations
 
-import logging
 from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +26,8 @@ from annotator.review.score_table import score_table
 from annotator.review.session import Review
 from annotator.surface.body import load_body
 
-logger = logging.getLogger(__name__)
+from .running import apply_saved_view, sentence
+
 Context = foo.ExecutionContext
 
 
@@ -65,16 +65,17 @@ class _Call(foo.Operator):
 
     def execute(self, ctx: Context) -> dict[str, Any]:
         try:
+            apply_saved_view(ctx)
             return self.answer(ctx, self.Values.model_validate(ctx.params).model_dump())
         except ValidationError as error:
             return {"error": _problem(error)}
         except EditError as error:
             return {"error": error.problem}
-        except (ValueError, OSError, ImportError) as error:
-            return {"error": str(error)}
         except ConnectionFailure as error:
-            logger.warning("The database does not answer the review panel: %s", error)
-            return {"unavailable": "the database does not answer"}
+            return {"unavailable": sentence(error)}
+        # An exception would reach the panel as a traceback.
+        except Exception as error:
+            return {"error": sentence(error)}
 
 
 class ReviewSetup(_Call):
@@ -188,7 +189,9 @@ class ReviewApproveBelow(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, name = Fields(values["prefix"]), values["name"]
-        counts = approve_below(ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), name)
+        counts = approve_below(
+            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), name
+        )
         return {"approved": sum(counts)}
 
 

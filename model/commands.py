@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,33 @@ def prepare_keras(backend: str | None = None) -> None:
     # TensorFlow switches oneDNN on by itself only where there is AVX-512; with AVX2 it saves a third of a step, too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = backend or os.environ.get("KERAS_BACKEND", "tensorflow")
-    missing = [name for name in ("keras", "imgaug", os.environ["KERAS_BACKEND"]) if find_spec(name) is None]
+    check_training_packages(os.environ["KERAS_BACKEND"])
+
+
+def check_training_packages(backend: str, *, exports: bool = False) -> None:
+    """Check, without importing anything, that what training needs is installed.
+
+    Args:
+        backend: of Keras.
+        exports: whether the trained model is exported, too.
+
+    Raises:
+        ImportError: it is not; the message says how to install it.
+    """
+    names = ["keras", "imgaug", backend, *(["tf2onnx"] if exports else [])]
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise ImportError(
-            f"{', '.join(missing)} not installed: training needs pip install 'densepose-annotator[train]', or "
-            "'densepose-annotator[train-gpu]' on an NVIDIA GPU, and pip install --no-deps 'imaug>=0.4.3,<0.5'"
-        )
+        raise ImportError(f"training needs {', '.join(missing)}, not installed yet: {_how_to_install()}")
+
+
+def _how_to_install() -> str:
+    root = Path(__file__).resolve().parents[1]
+    if Path(sys.prefix) == root / ".venv" and (root / "scripts" / "environment.sh").is_file():
+        return f"run cd {root} && bash -c 'source scripts/environment.sh && install_package train'"
+    return (
+        "run pip install 'densepose-annotator[train]', or 'densepose-annotator[train-gpu]' on an NVIDIA GPU, and "
+        "pip install --no-deps 'imaug>=0.4.3,<0.5'"
+    )
 
 
 def run_train(arguments: argparse.Namespace) -> int:

@@ -18,15 +18,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.info import last_settings
+from annotator.dataset.views import photos_of
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
-from annotator.retraining.corrections import Subset, check_people, read_corrections, write_corrections
+from annotator.retraining.corrections import Subset, read_corrections, write_corrections
 from annotator.retraining.lock import only_run_in
 from annotator.retraining.progress import Progress, remember_run
 from model.pretrained import weights_of
@@ -144,7 +145,7 @@ class Retraining:
         relabel: bool = False,
     ):
         check_people(samples, Fields(prefix))
-        self.samples, self.prefix, self.relabel = samples, prefix, relabel
+        self.samples, self.prefix, self.relabel = photos_of(samples), prefix, relabel
         self.out, self.plan, self.old = Path(out).absolute(), plan or FineTuning(), Network(model)
         self.weights = Path(weights) if weights else find_weights(Path(model))
         if not self.weights.is_file():
@@ -223,6 +224,7 @@ class Retraining:
         """The trainings of model and finder, and their data; if that fails, nothing that was written for it stays."""
         from model.commands import prepare_keras
 
+        check_packages()
         prepare_keras("tensorflow")
 
         begun = self.progress.begun
@@ -292,6 +294,17 @@ class Retraining:
         for done in run:
             yield self._epochs + 3 + done
         self.outcome.relabelled = run.summary
+
+
+def check_packages() -> None:
+    """Check that what a retraining needs is installed.
+
+    Raises:
+        ImportError: it is not; the message says how to install it.
+    """
+    from model.commands import check_training_packages
+
+    check_training_packages("tensorflow", exports=True)
 
 
 def find_weights(model: Path) -> Path:

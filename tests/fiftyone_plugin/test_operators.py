@@ -347,14 +347,14 @@ def test_a_scheduled_retraining_compares_and_labels_again(
 def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
     from fiftyone.operators.executor import ExecutionContext, Executor
 
-    from fiftyone_plugin.running import execute as stream
+    from fiftyone_plugin.running import Job, stream
 
     def run():
         yield 1
         raise RuntimeError("no room on the device")
 
     context = ExecutionContext({"dataset_name": dataset.name}, executor=Executor())
-    messages = list(stream(context, run(), 2, dict, None))
+    messages = list(stream(context, lambda: Job(run(), 2, dict, None)))
     said = json.dumps([message.to_json() for message in messages])
     assert "RuntimeError: no room on the device (the server's log says more)" in said
     assert "Traceback" in caplog.text
@@ -371,7 +371,9 @@ def test_the_panel_is_told_to_ask_again_while_the_database_is_away(database):
         def answer(self, ctx, values):
             MongoClient("127.0.0.1:9", serverSelectionTimeoutMS=10).admin.command("ping")
 
-    assert Ask().execute(SimpleNamespace(params={"prefix": "dp"})) == {"unavailable": "the database does not answer"}
+    assert Ask().execute(SimpleNamespace(params={"prefix": "dp"}, request_params={})) == {
+        "unavailable": "the database does not answer"
+    }
 
 
 def test_the_rest_is_approved_and_taken_back(dataset, photos):
