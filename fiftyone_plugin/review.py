@@ -31,7 +31,7 @@ from .running import apply_saved_view, sentence
 Context = foo.ExecutionContext
 
 
-RequestName = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+RequestId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -49,7 +49,7 @@ class _OfLabels(_Values):
 class _OfImage(_OfLabels):
     sample: str
     versions: dict[str, str] = {}
-    name: RequestName | None = None
+    request_id: RequestId | None = None
 
 
 class _Call(foo.Operator):
@@ -148,7 +148,7 @@ class ReviewEdit(_Call):
         edit: Any
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).edit(values["sample"], values["edit"], values["versions"], values["name"])
+        return _review(ctx).edit(values["sample"], values["edit"], values["versions"], values["request_id"])
 
 
 class ReviewRestore(_Call):
@@ -160,7 +160,9 @@ class ReviewRestore(_Call):
         token: Annotated[str, Field(max_length=28)]
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).restore(values["sample"], values["token"], values["versions"], values["name"])
+        return _review(ctx).restore(
+            values["sample"], values["token"], values["versions"], values["request_id"]
+        )
 
 
 class ReviewSpotCheck(_Call):
@@ -185,12 +187,12 @@ class ReviewApproveBelow(_Call):
 
     class Values(_OfLabels):
         issue_score: Share
-        name: RequestName
+        request_id: RequestId
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        fields, name = Fields(values["prefix"]), values["name"]
+        fields, request_id = Fields(values["prefix"]), values["request_id"]
         counts = approve_below(
-            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), name
+            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), request_id
         )
         return {"approved": sum(counts)}
 
@@ -201,10 +203,10 @@ class ReviewTakeBack(_Call):
     name = "review_take_back"
 
     class Values(_OfLabels):
-        name: RequestName
+        request_id: RequestId
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), values["name"])
+        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), values["request_id"])
         return {"predicted": sum(counts)}
 
 

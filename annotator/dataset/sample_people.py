@@ -3,7 +3,7 @@
 The sample's ``<prefix>_source`` field remembers, by the id of each person's label, a digest of what was
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
-    {"size": [width, height], "file_name": …, "extra": …, "edits": [request names of the last edits],
+    {"size": [width, height], "file_name": …, "extra": …, "edits": [request ids of the last edits],
      "nobody": {"author": …, "time": …, "dismissed": …} of the reviewer who has seen that nobody is there,
      "possible": what was decided about possible people (:mod:`annotator.dataset.possible_people`),
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}

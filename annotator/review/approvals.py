@@ -51,7 +51,7 @@ def spot_check(
 
 
 def approve_below(
-    samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, name: str
+    samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, request_id: str
 ) -> Iterator[int]:
     """Approve the predictions that nobody reviewed with at most this issue score, image by image. Possible people stay to
     be decided.
@@ -62,43 +62,43 @@ def approve_below(
         issue_score: 0..1. People of unknown issue score are not approved.
         author: who approves.
         maps: the folder of the dataset's maps, beside which the decisions before are saved.
-        name: of the approval, 16 hexadecimal digits that no other has, by which :func:`take_back` finds it. Under
-            a name that was used before, that approval goes on with the people that it was about.
+        request_id: 16 hexadecimal digits that no other approval has, by which :func:`take_back` finds it. Under
+            one that was used before, that approval goes on with the people that it was about.
 
     Yields:
         The number of people of an image that were approved.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_people`.
-        ValueError: not a request name.
+        ValueError: not a request id.
     """
     folder = _approvals(maps)
-    if undo.find_token(folder, name) is None:
+    if undo.find_token(folder, request_id) is None:
         approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
         before = _predictions_below(samples, fields, issue_score)
-        undo.save_values(folder, {"approved": approved, "before": before}, name)
-    approved, before = _approval(folder, name)
+        undo.save_values(folder, {"approved": approved, "before": before}, request_id)
+    approved, before = _approval(folder, request_id)
     for sample_id, old in before.items():
         yield _replace_decisions(samples._dataset, sample_id, fields, old, dict.fromkeys(old, approved))
 
 
-def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, name: str) -> Iterator[int]:
+def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str) -> Iterator[int]:
     """Undo :func:`approve_below`, except for people whom somebody has changed since.
 
     Args:
         maps: the folder of the dataset's maps.
-        name: of the approval.
+        request_id: of the approval.
 
     Yields:
-        The number of people of an image who are as they were before. Nothing if there is no approval of that name:
+        The number of people of an image who are as they were before. Nothing if there is no approval of that id:
         the server never heard of it, or it is older than :data:`annotator.review.undo.KEPT_DAYS` days.
 
     Raises:
-        ValueError: not a request name.
+        ValueError: not a request id.
     """
-    if undo.find_token(_approvals(maps), name) is None:
+    if undo.find_token(_approvals(maps), request_id) is None:
         return
-    approved, before = _approval(_approvals(maps), name)
+    approved, before = _approval(_approvals(maps), request_id)
     for sample_id, old in before.items():
         yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old)
 
@@ -107,9 +107,9 @@ def _approvals(maps: Path) -> Path:
     return undo.history_folder(maps) / "approvals"
 
 
-def _approval(folder: Path, name: str) -> tuple[list[str], dict[str, Decisions]]:
+def _approval(folder: Path, request_id: str) -> tuple[list[str], dict[str, Decisions]]:
     """The decision of an approval, and the decisions before it, by the id of the image."""
-    values = undo.load_values(folder, undo.find_token(folder, name))
+    values = undo.load_values(folder, undo.find_token(folder, request_id))
     return values["approved"], values["before"]
 
 

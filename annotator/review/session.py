@@ -37,8 +37,8 @@ from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
 if TYPE_CHECKING:
     import fiftyone as fo
 
-MAX_REQUEST_NAMES = 50
-"""Request names that an image keeps. A browser repeats only the few requests that were not answered."""
+MAX_REQUEST_IDS = 50
+"""Request ids that an image keeps. A browser repeats only the few requests that were not answered."""
 MAX_ATTEMPTS = 5
 """At saving an image that another process keeps saving, too."""
 BUSY = "the image is being saved by somebody else again and again: try once more"
@@ -113,7 +113,11 @@ class Review:
         return jpeg.tobytes()
 
     def edit(
-        self, sample_id: str, edit: Mapping[str, Any], versions: Mapping[str, str], name: str | None = None
+        self,
+        sample_id: str,
+        edit: Mapping[str, Any],
+        versions: Mapping[str, str],
+        request_id: str | None = None,
     ) -> dict[str, Any]:
         """Make one edit and save it.
 
@@ -122,7 +126,7 @@ class Review:
             edit: one of :mod:`annotator.review.edits.models`, as a dict. ``nobody`` has no undo: it is made again
                 with the other value.
             versions: version, as the panel has it, of each person that the edit names; ``open`` of a possible one.
-            name: of the request, 16 hexadecimal digits that no other has. An edit that is requested again,
+            request_id: 16 hexadecimal digits that no other request has. An edit that is requested again,
                 because its answer was lost, is not made again.
 
         Returns:
@@ -137,9 +141,9 @@ class Review:
             OSError: files of the maps are missing, or cannot be written.
             annotator.photos.reading.PhotoError, annotator.inference.network.ModelError, ImportError: the photo, the model or ONNX
                 Runtime, which label a person who is added, cannot be used.
-            ValueError: not a request name.
+            ValueError: not a request id.
             pymongo.errors.PyMongoError: the database does not answer; the edit may have been saved. Request it
-                again by its name. After all other errors nothing was saved.
+                again by its id. After all other errors nothing was saved.
         """
         parsed = parse_edit(edit)
         if isinstance(parsed, Nobody):
@@ -162,10 +166,10 @@ class Review:
         def decide(image: LoadedImage, changes: Changes) -> dict[str, str]:
             return decisions(scene(image), parsed, changes)
 
-        return self._change(sample_id, versions, change, name, decide=decide)
+        return self._change(sample_id, versions, change, request_id, decide=decide)
 
     def restore(
-        self, sample_id: str, token: str, versions: Mapping[str, str], name: str | None = None
+        self, sample_id: str, token: str, versions: Mapping[str, str], request_id: str | None = None
     ) -> dict[str, Any]:
         """Undo an edit: put people back as they were before it. The result's ``undo`` is the token to redo it.
 
@@ -182,7 +186,7 @@ class Review:
         def change(image: LoadedImage) -> Changes:
             return {key: _with_id_of(person, image.people.get(key)) for key, person in before.items()}
 
-        return self._change(sample_id, versions, change, name, deleted, lambda image, changes: possible)
+        return self._change(sample_id, versions, change, request_id, deleted, lambda image, changes: possible)
 
     def _set_nobody(self, sample_id: str, nobody: bool) -> dict[str, Any]:
         with IMAGES.lock(sample_id):
@@ -222,7 +226,7 @@ class Review:
         sample_id: str,
         versions: Mapping[str, str],
         change: Callable[[LoadedImage], Changes],
-        name: str | None = None,
+        request_id: str | None = None,
         deleted: Mapping[str, Labels] | None = None,
         decide: Callable[[LoadedImage, Changes], Mapping[str, str]] = lambda image, changes: {},
     ) -> dict[str, Any]:
@@ -232,7 +236,7 @@ class Review:
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
-                if name and (done := self._answer_again(image, name)):
+                if request_id and (done := self._answer_again(image, request_id)):
                     return done
                 conflict = [key for key, version in versions.items() if image.version(key) != version]
                 if conflict:
@@ -245,9 +249,11 @@ class Review:
                     return _answer(image, []) | {"undo": None}
                 before = {key: image.people.get(key) for key in changes}
                 possible = {key: image.possible[key].state for key in states}
-                token = undo.save_people(history, before, name, self._documents(image, changes), possible)
+                token = undo.save_people(
+                    history, before, request_id, self._documents(image, changes), possible
+                )
                 try:
-                    saved = self._save(image, changes, states, deleted, name)
+                    saved = self._save(image, changes, states, deleted, request_id)
                 except (ValueError, OSError):
                     # Not if the database does not answer: what it may have saved can still be undone.
                     undo.remove(history, token)
@@ -258,11 +264,11 @@ class Review:
                 undo.remove(history, token)
         raise ReviewError(BUSY)
 
-    def _answer_again(self, image: LoadedImage, name: str) -> dict[str, Any] | None:
+    def _answer_again(self, image: LoadedImage, request_id: str) -> dict[str, Any] | None:
         """The answer to a request that was answered before, ``None`` if it was not."""
         history = self._history(image.stored.sample.id)
-        token = undo.find_token(history, name)
-        if name not in self._request_names(image):
+        token = undo.find_token(history, request_id)
+        if request_id not in self._request_ids(image):
             return None
         # If it cannot be undone any more, it is not known whom it changed.
         if token is None:
@@ -270,7 +276,7 @@ class Review:
         keys = [*undo.load_people(history, token), *undo.load_possible(history, token)]
         return _answer(image, keys) | {"undo": token}
 
-    def _request_names(self, image: LoadedImage) -> list[str]:
+    def _request_ids(self, image: LoadedImage) -> list[str]:
         """Those of the last edits, which are saved together with what they change."""
         return (image.stored.sample[self.fields.source] or {}).get("edits", [])
 
@@ -291,16 +297,16 @@ class Review:
         changes: Changes,
         states: Mapping[str, str],
         deleted: Mapping[str, Labels] | None,
-        name: str | None,
+        request_id: str | None,
     ) -> LoadedImage | None:
         """Write people who were changed, and states of possible people; ``None``, and nothing is written, if somebody has saved the sample since."""
-        names, sample = self._request_names(image), image.stored.sample
+        request_ids, sample = self._request_ids(image), image.stored.sample
         # Its labels are changed in place: unless that is saved they are not those of the database.
         IMAGES.discard(self.dataset, self.fields, sample.id)
         decide_possible(sample, self.fields, states)
         changed = change_people(sample, image.people, changes, self.fields, self.folder, deleted)
-        if name:
-            edits = {"edits": [*names, name][-MAX_REQUEST_NAMES:]}
+        if request_id:
+            edits = {"edits": [*request_ids, request_id][-MAX_REQUEST_IDS:]}
             sample[self.fields.source] = sample[self.fields.source] | edits
         stored = image.stored.save(self.dataset, self.fields, changes)
         if stored is None:

@@ -1,6 +1,6 @@
 """The people as they were before each edit, on disk, so that every edit can be undone, even after a restart.
 
-A folder per image holds one file per edit, named by its token: the time in milliseconds and the request name of the
+A folder per image holds one file per edit, named by its token: the time in milliseconds and the request id of the
 edit, as hexadecimal digits.
 """
 
@@ -25,7 +25,7 @@ from annotator.photos.atomic_files import make_folder, whole_file
 
 KEPT_DAYS = 14
 """Days for which an edit can be undone."""
-_NAME = re.compile(r"[0-9a-f]{16}")
+_REQUEST_ID = re.compile(r"[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{28}")
 # Also the half-written ones that a killed process leaves.
 _FILE = re.compile(r"\.?[0-9a-f]{28}\.npz(\.[0-9a-f]{8})?")
@@ -40,7 +40,7 @@ def history_folder(maps: Path) -> Path:
 def save_people(
     folder: Path,
     people: Mapping[str, Person | None],
-    name: str | None = None,
+    request_id: str | None = None,
     documents: Mapping[str, Any] | None = None,
     possible: Mapping[str, str] | None = None,
 ) -> str:
@@ -49,7 +49,7 @@ def save_people(
     Args:
         folder: of the image's edits.
         people: by key, None for one who was not there.
-        name: of the request, 16 hexadecimal digits, by which :func:`find_token` finds the token.
+        request_id: 16 hexadecimal digits, by which :func:`find_token` finds the token.
         documents: by key, what else is to come back with a person; of what MongoDB can hold.
         possible: by key, the states of possible people.
 
@@ -66,18 +66,18 @@ def save_people(
     arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
     arrays["possible"] = np.frombuffer(json.dumps(possible or {}).encode(), np.uint8)
     arrays["documents"] = np.frombuffer(bson.encode(documents or {}), np.uint8)
-    return _write(folder, arrays, name)
+    return _write(folder, arrays, request_id)
 
 
-def save_values(folder: Path, values: Any, name: str) -> str:
+def save_values(folder: Path, values: Any, request_id: str) -> str:
     """As :func:`save_people`, for values that JSON can hold. Returns the token for :func:`load_values`."""
-    return _write(folder, {"values": np.frombuffer(json.dumps(values).encode(), np.uint8)}, name)
+    return _write(folder, {"values": np.frombuffer(json.dumps(values).encode(), np.uint8)}, request_id)
 
 
-def _write(folder: Path, arrays: Mapping[str, np.ndarray], name: str | None) -> str:
+def _write(folder: Path, arrays: Mapping[str, np.ndarray], request_id: str | None) -> str:
     make_folder(folder)
     # Tokens sort by time.
-    token = f"{time.time_ns() // 1_000_000:012x}{name or token_hex(8)}"
+    token = f"{time.time_ns() // 1_000_000:012x}{request_id or token_hex(8)}"
     # As numpy.savez_compressed, at a level that takes a third of the time: every edit waits for it.
     with (
         whole_file(folder / f"{token}.npz") as temporary,
@@ -96,15 +96,15 @@ def remove(folder: Path, token: str) -> None:
     (folder / f"{token}.npz").unlink(missing_ok=True)
 
 
-def find_token(folder: Path, name: str) -> str | None:
-    """The last token of a request name, ``None`` if there is none.
+def find_token(folder: Path, request_id: str) -> str | None:
+    """The last token of a request, ``None`` if there is none.
 
     Raises:
-        ValueError: not a request name.
+        ValueError: not a request id.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"name: must be 16 hexadecimal digits, not {short(name)}")
-    return max((path.stem for path in folder.glob(f"*{name}.npz")), default=None)
+    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
+        raise ValueError(f"request_id: must be 16 hexadecimal digits, not {short(request_id)}")
+    return max((path.stem for path in folder.glob(f"*{request_id}.npz")), default=None)
 
 
 def load_people(folder: Path, token: str) -> dict[str, Person | None]:

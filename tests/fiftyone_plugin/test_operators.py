@@ -379,7 +379,7 @@ def test_the_panel_is_told_to_ask_again_while_the_database_is_away(database):
 def test_the_rest_is_approved_and_taken_back(dataset, photos):
     execute("annotate_people", dataset, **ANNOTATE)
     count = dataset.count("dp_people.detections")
-    named = {"prefix": "dp", "name": "0123456789abcdef"}
+    named = {"prefix": "dp", "request_id": "0123456789abcdef"}
     done = execute("review_approve_below", dataset, **named, issue_score=1.0, author="Ada").result
     assert done == {"approved": count}
     assert dataset.count_values("dp_people.detections.review") == {"approved": count}

@@ -191,7 +191,7 @@ def list_people(dataset, request: dict) -> dict[str, tuple[int, ...]]:
 def approve(dataset, request: dict) -> dict[str, tuple[int, ...]]:
     check = {"prefix": "dp", "issue_score": 1.0, "share": 1.0, "seed": 0}
     drawn = run("review_spot_check", requested(dataset, request, **check))
-    values = {"prefix": "dp", "issue_score": 1.0, "author": "Ada", "name": "0123456789abcdef"}
+    values = {"prefix": "dp", "issue_score": 1.0, "author": "Ada", "request_id": "0123456789abcdef"}
     done = run("review_approve_below", requested(dataset, request, **values))
     found = people(dataset, lambda label: label.review == "approved")
     assert drawn["images"] == len(found)
@@ -274,7 +274,7 @@ CALLS = {
     "review_queue": {},
     "review_scores": {"order": "issue_score"},
     "review_spot_check": {"issue_score": 1.0, "share": 1.0, "seed": 0},
-    "review_approve_below": {"issue_score": 1.0, "author": "Ada", "name": "0123456789abcdef"},
+    "review_approve_below": {"issue_score": 1.0, "author": "Ada", "request_id": "0123456789abcdef"},
 }
 
 

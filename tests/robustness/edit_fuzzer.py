@@ -120,7 +120,7 @@ class Fuzzer:
             "sample": self._id,
             "prefix": "dp",
             "author": "Ada",
-            "name": f"{self._random.getrandbits(64):016x}",
+            "request_id": f"{self._random.getrandbits(64):016x}",
         }
         if self._random.random() < 0.5:
             values = self._spoilt(values)
@@ -230,7 +230,7 @@ class Fuzzer:
             self._put_back()
         elif name in CHANGING and answer.get("undo"):
             self._tokens.append(answer["undo"])
-            self._again = (name, values) if "name" in values else None
+            self._again = (name, values) if "request_id" in values else None
         else:
             self._again = None
 

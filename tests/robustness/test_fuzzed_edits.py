@@ -89,7 +89,7 @@ def test_every_call_is_right_or_refused(execute, crowded, campaign, seed):
             {"issue_score": 0.5, "share": -1, "seed": 0},
             "share: must be greater than or equal to 0, not -1",
         ),
-        ("take_back", {"name": "x"}, "name: "),
+        ("take_back", {"request_id": "x"}, "request_id: "),
     ],
 )
 def test_a_wrong_parameter_is_named(execute, crowded, name, changes, problem):

@@ -46,14 +46,15 @@ export const restore = (scope: Scope, sample: string, token: string, header: Edi
 export const spotCheck = (scope: Scope, issueScore: number, share: number, seed: number) =>
     call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
 
-export const approveBelow = (scope: Scope, issueScore: number, author: string, name: string) =>
-    call<{ approved: number }>(scope, "approve_below", { issue_score: issueScore, author, name });
+export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string) =>
+    call<{ approved: number }>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId });
 
-/** Undo the `approveBelow` of this request name. */
-export const takeBack = (scope: Scope, name: string) => call<{ predicted: number }>(scope, "take_back", { name });
+/** Undo the `approveBelow` of this request. */
+export const takeBack = (scope: Scope, requestId: string) =>
+    call<{ predicted: number }>(scope, "take_back", { request_id: requestId });
 
-/** 16 hexadecimal digits: what is asked for twice under one name is done once. */
-export function newRequestName(): string {
+/** 16 hexadecimal digits: what is asked for twice under one id is done once. */
+export function newRequestId(): string {
     const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
     return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -124,11 +124,11 @@ export interface SpotCheckResult {
 /** Version of each person, and state of each possible one, by key. */
 export type Versions = Record<string, string>;
 
-/** What comes with an edit: the versions it was made on, who made it, and its request name. */
+/** What comes with an edit: the versions it was made on, who made it, and the id of the request. */
 export interface EditHeader {
     versions: Versions;
     author: string;
-    name: string;
+    request_id: string;
 }
 
 /** Several edits as one: done, refused and undone together. */

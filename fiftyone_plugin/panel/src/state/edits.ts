@@ -1,6 +1,6 @@
 // Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
 
-import { newRequestName, restore, sendEdit } from "../api/operators";
+import { newRequestId, restore, sendEdit } from "../api/operators";
 import { type Edit, type EditResult, OPEN, personKeys, possibleKey, singleEdits, type Versions } from "../api/types";
 import { focusedCommentField } from "./comment_field";
 import { type Conflict, Conflicts } from "./conflicts";
@@ -154,7 +154,7 @@ export class Edits {
     }
 
     private newJob({ sample, prefix }: Image, edit: Job["edit"], versions: Versions): Job {
-        return { name: newRequestName(), sample, prefix, edit, versions, selected: this.state.selected };
+        return { requestId: newRequestId(), sample, prefix, edit, versions, selected: this.state.selected };
     }
 
     private isShown(job: Job): boolean {
@@ -178,9 +178,9 @@ export class Edits {
     }
 
     private async send(job: Job): Promise<EditResult | null> {
-        const { sample, edit, name, versions } = job;
+        const { sample, edit, requestId, versions } = job;
         const scope = { ...this.state.scope, prefix: job.prefix };
-        const header = { name, versions, author: this.state.author };
+        const header = { request_id: requestId, versions, author: this.state.author };
         if (typeof edit !== "string") return sendEdit(scope, sample, edit, header);
         const step = this.historyOf(job).find(edit, job.target!);
         if (!step) return null; // the edit that was to make it was not done
@@ -200,7 +200,7 @@ export class Edits {
         await this.showResult(job, result);
         this.saver.updateVersions(result.people);
         if (result.undo) {
-            const step = { name: job.name, token: result.undo, versions: { ...versionsOf(result.people), ...result.decided } };
+            const step = { requestId: job.requestId, token: result.undo, versions: { ...versionsOf(result.people), ...result.decided } };
             const history = this.historyOf(job);
             if (typeof job.edit === "string") history.restored(job.edit, job.target!, step);
             else history.push(step);

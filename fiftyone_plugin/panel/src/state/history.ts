@@ -4,8 +4,8 @@ import type { Versions } from "../api/types";
 import { readStored, store } from "./storage";
 
 export interface Step {
-    /** Request name of the edit, undo or redo that led to it. Steps of an older release have none. */
-    name?: string;
+    /** Of the edit, undo or redo that led to it. Steps of an older release have none. */
+    requestId?: string;
     /** The server's token for the people as they were. */
     token: string;
     /** The people as they are now: undoing is refused if somebody has changed them since. */
@@ -14,7 +14,7 @@ export interface Step {
 
 export type HistoryAction = "undo" | "redo";
 
-const idOf = ({ name, token }: Step) => name ?? token;
+const idOf = ({ requestId, token }: Step) => requestId ?? token;
 
 export class History {
     private readonly key: string;
@@ -51,12 +51,12 @@ export class History {
     }
 
     /** Id of the step that is next once all pending jobs are done. */
-    next(action: HistoryAction, pending: { name: string; edit: unknown; target?: string }[]): string | undefined {
+    next(action: HistoryAction, pending: { requestId: string; edit: unknown; target?: string }[]): string | undefined {
         let [undo, redo] = [this.undo.map(idOf), this.redo.map(idOf)];
-        for (const { name, edit, target } of pending) {
-            if (edit === "undo") [undo, redo] = [undo.filter((id) => id !== target), [...redo, name]];
-            else if (edit === "redo") [undo, redo] = [[...undo, name], redo.filter((id) => id !== target)];
-            else [undo, redo] = [[...undo, name], []];
+        for (const { requestId, edit, target } of pending) {
+            if (edit === "undo") [undo, redo] = [undo.filter((id) => id !== target), [...redo, requestId]];
+            else if (edit === "redo") [undo, redo] = [[...undo, requestId], redo.filter((id) => id !== target)];
+            else [undo, redo] = [[...undo, requestId], []];
         }
         return (action === "undo" ? undo : redo).at(-1);
     }

@@ -18,8 +18,7 @@ const AUTHOR_KEY = "densepose-author";
 
 /** An "approve the rest". */
 export interface BulkApproval {
-    /** Its request name. */
-    name: string;
+    requestId: string;
     prefix: string;
     /** How many people; null if no answer came. */
     approved: number | null;

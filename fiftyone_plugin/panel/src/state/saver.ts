@@ -7,8 +7,8 @@ import type { HistoryAction } from "./history";
 import { readStored, store } from "./storage";
 
 export interface Job {
-    /** The request name, by which the server knows an edit whose answer was lost. */
-    name: string;
+    /** By which the server knows an edit whose answer was lost. */
+    requestId: string;
     sample: string;
     /** Of the label fields. */
     prefix: string;
@@ -33,7 +33,7 @@ interface SaverCallbacks {
 }
 
 export const RETRY_MS = 2000;
-/** An answer that takes longer is lost; what is sent twice under one name is done once. */
+/** An answer that takes longer is lost; what is sent twice under one id is done once. */
 const TIMEOUT_MS = 60_000;
 
 export class Saver {

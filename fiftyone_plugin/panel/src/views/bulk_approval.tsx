@@ -1,7 +1,7 @@
 // "Approve the rest": everybody up to an issue score at once, after a check of some of the images.
 
 import { RefusedError } from "../api/host";
-import { approveBelow, newRequestName, spotCheck, takeBack } from "../api/operators";
+import { approveBelow, newRequestId, spotCheck, takeBack } from "../api/operators";
 import type { SpotCheckResult } from "../api/types";
 import { focusPanel } from "../input/panel_element";
 import type { Session } from "../state/session";
@@ -52,10 +52,10 @@ export function BulkApproval({ session }: { session: Session }) {
         if (isBusy) return; // not disabled, which would take the focus from it
         setBusy(true);
         const before = session.bulkApproval;
-        const approval = { name: newRequestName(), prefix: session.scope.prefix, approved: null };
+        const approval = { requestId: newRequestId(), prefix: session.scope.prefix, approved: null };
         session.setBulkApproval(approval);
         try {
-            const { approved } = await approveBelow(session.scope, issueScore, session.author, approval.name);
+            const { approved } = await approveBelow(session.scope, issueScore, session.author, approval.requestId);
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             close();
@@ -110,7 +110,7 @@ function TakeBack({ session }: { session: Session }) {
     const undo = async () => {
         session.setBulkApproval(null);
         try {
-            const { predicted } = await takeBack(session.scope, bulkApproval.name);
+            const { predicted } = await takeBack(session.scope, bulkApproval.requestId);
             await session.filter({});
             if (session.image) await session.openImage(session.image.sample);
             session.set({
