@@ -166,9 +166,12 @@ class Campaign:
                 for one, other in zip(more, map(_by_digest, known), strict=True)
             )
             yield "doubled" if is_double else "changed", f"people {now}, not {known}"
-        for name in ("failure", "id", "ids"):
+        for name in ("failure", "id"):
             if getattr(image, name) not in [getattr(one, name) for one in allowed]:
                 yield "changed", f"{name} {getattr(image, name)}"
+        for place, number in enumerate(image.ids):  # People get theirs one after another.
+            if number not in [one.ids[place] for one in allowed if place < len(one.ids)]:
+                yield "changed", f"ids {image.ids}, not {[one.ids for one in allowed]}"
 
     def _key(self, key: str) -> str:
         """New people have other keys each time."""
