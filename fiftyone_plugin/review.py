@@ -28,6 +28,8 @@ from annotator.surface.body import load_body
 
 from .running import apply_saved_view, sentence
 
+MAX_FAILURES = 3
+"""Images that were left out and are named in the panel."""
 Context = foo.ExecutionContext
 
 
@@ -191,10 +193,13 @@ class ReviewApproveBelow(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, request_id = Fields(values["prefix"]), values["request_id"]
+        failures: dict[str, str] = {}
         counts = approve_below(
-            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), request_id
+            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), request_id, failures
         )
-        return {"approved": sum(counts)}
+        approved = sum(counts)
+        first = [f"{path}: {reason}" for path, reason in list(failures.items())[:MAX_FAILURES]]
+        return {"approved": approved, "failed": len(failures), "failures": first}
 
 
 class ReviewTakeBack(_Call):

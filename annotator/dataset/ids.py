@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.coco.parsing import MAX_ID
 from annotator.dataset.fields import Fields
+from annotator.dataset.store import write_values
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -19,27 +20,28 @@ def assign_ids(dataset: fo.Dataset, fields: Fields) -> None:
     images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
     labels = samples.values([f"{fields.people}.detections.id", key])
     people = {
-        label: number
-        for ids, numbers in zip(*labels, strict=True)
+        label: (number, sample)
+        for sample, ids, numbers in zip(images, *labels, strict=True)
         for label, number in zip(ids or [], numbers or [], strict=True)
+        if label is not None
     }
-    if missing := _new_ids(images):
-        dataset.set_values(fields.image_id, missing, key_field="id")
-    if missing := _new_ids(people):
-        dataset.set_label_values(key, missing)
+    write_values(dataset, _new_ids(images), fields.image_id)
+    numbers, owners = ({label: pair[i] for label, pair in people.items()} for i in (0, 1))
+    write_values(dataset, _new_ids(numbers), key, owners)
 
 
-def _new_ids(ids: dict[str, int | None]) -> dict[str, int]:
+def _new_ids(ids: dict[str, Any]) -> dict[str, int]:
     """New ids for the keys without one; of keys with the same id the first one keeps it.
 
-    They follow the highest, or are the lowest that are free where there is no room after it.
+    They follow the highest, or are the lowest that are free where there is no room after it. What is no number stays: the
+    photo cannot be read until somebody corrects it.
     """
     used: set[int] = set()
     missing = []
     for key, number in ids.items():
         if number is None or number in used:
             missing.append(key)
-        else:
+        elif isinstance(number, int):
             used.add(number)
     start = max(used, default=0) + 1
     if start + len(missing) > MAX_ID:

@@ -202,7 +202,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
     box = pixel_box(detection.bounding_box, size)
     mask = _read_mask(detection, box)
     parts = None
-    if labels.parts or "parts" in record.get("known", ()):
+    if labels.parts or "parts" in (record.get("known") or ()):
         parts = _join_parts(labels.parts, box, size)
         if mask is not None:
             parts = np.where(mask, parts, np.uint8(0))
@@ -226,7 +226,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
         points=points,
         corrections=corrections,
         score=1.0 if detection.confidence is None else detection.confidence,
-        quality=record.get("quality", {})
+        quality=(record.get("quality") or {})
         | {task: value for task, value in quality.items() if value is not None},
         issues={name: value for name, value in issues.items() if value is not None},
         provenance=Provenance(
@@ -241,7 +241,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
         ),
         crowd=bool(attribute(detection, "crowd", False)),
         id=attribute(detection, "annotation_id"),
-        extra=json.loads(record.get("extra", "{}")),
+        extra=json.loads(record.get("extra") or "{}"),
     )
 
 

@@ -140,7 +140,7 @@ def _labels(sample: fo.Sample, fields: Fields) -> list[fo.Detection]:
 
 
 def _decided(sample: fo.Sample, fields: Fields) -> dict[str, Any]:
-    return (sample[fields.source] or {}).get("possible", {})
+    return (sample[fields.source] or {}).get("possible") or {}
 
 
 def _scaled(

@@ -36,7 +36,8 @@ from annotator.dataset.person_labels import (
     write_person,
 )
 from annotator.dataset.possible_people import open_people, possible_scores, read_possible, replace_possible
-from annotator.geometry.boxes import Box, box_iou, crop, intersection_area, overlap_slices
+from annotator.dataset.sample_maps import load_maps, maps_or_blank, read_surface, same_surface, set_maps
+from annotator.geometry.boxes import Box, box_iou, intersection_area, overlap_slices
 from annotator.labels.people import DECIDED, People, Person
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError, photo_size
@@ -66,7 +67,7 @@ def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[f
     Parts and keypoints belong to the person of their ``Instance``; a part without one, as the App's own tools
     make them, to the person whose box overlaps it most.
     """
-    records = (sample[fields.source] or {}).get("people", {})
+    records = (sample[fields.source] or {}).get("people") or {}
     people = [Labels(d, record=records.get(d.id)) for d in _labels(sample, fields.people)]
     by_instance = {instance_id(labels.person): labels for labels in people if instance_id(labels.person)}
     strays: list[fo.Label] = []
@@ -96,7 +97,8 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     Boxes that were moved by hand are rounded outwards to whole pixels.
 
     Raises:
-        FileNotFoundError: a map of the surface is missing.
+        FileNotFoundError: a map of the surface is missing or no image.
+        LabelError: maps of the surface are not as this package writes them, or not of the photo's size.
         PhotoError: the size is stored nowhere, and the photo cannot be read.
     """
     if sample[fields.people] is None:
@@ -106,30 +108,18 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     found, _ = find_labels(sample, fields)
     # Threads, because most of the work is unpacking images, outside the interpreter's lock.
     with ThreadPoolExecutor() as pool:
-        loading = pool.submit(_load_maps, sample, fields, found, size)
+        loading = pool.submit(load_maps, sample, fields, found, size)
         people = [read_person(labels, size) for labels in found]
         if (maps := loading.result()) is not None:
-            list(pool.map(_read_surface, people, found, repeat(maps)))
+            list(pool.map(read_surface, people, found, repeat(maps)))
     return People(
         size=size,
         people=people,
-        file_name=source.get("file_name", ""),
+        file_name=source.get("file_name") or "",
         id=sample[fields.image_id],
-        extra=json.loads(source.get("extra", "{}")),
+        extra=json.loads(source.get("extra") or "{}"),
         possible=list(open_people(read_possible(sample, fields, size)).values()),
     )
-
-
-def _read_surface(person: Person, labels: Labels, maps: SurfaceMaps) -> None:
-    """Give a person the charts, U and V of the maps, if it has any there."""
-    if "charts" not in (labels.record or {}).get("known", ()):
-        return
-    person.charts, person.u, person.v = maps.read(person.box, labels.person.index or 0)
-    if person.mask is not None:
-        person.charts = np.where(person.mask, person.charts, np.uint8(0))
-    if not person.charts.any():
-        # The person was moved by hand to where the maps have nothing of it.
-        person.charts = person.u = person.v = None
 
 
 def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folder: Path) -> Replaced:
@@ -149,7 +139,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     kept = [labels for labels in found if labels.is_kept]
     source = sample[fields.source] or {} if sample[fields.people] is not None else {}
     present = {labels.person.id for labels in found}
-    records = source.get("people", {})
+    records = source.get("people") or {}
     deleted = {k: r for k, r in records.items() if k not in present and not r.get("added")}
     kept_people = [read_person(labels, people.size) for labels in kept]
     deleted_boxes = [pixel_box(record["box"], people.size) for record in deleted.values()]
@@ -163,7 +153,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         and not (_is_prediction(person) and _overlaps_more(person.box, deleted_boxes, replaced_boxes))
     ]
 
-    maps = _maps_of_size(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
+    maps = maps_or_blank(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
     maps.keep([labels.person.index for labels in kept if labels.person.index])
     free = _free_indices(kept)
     added = [write_person(person, next(free), people.size) for person in new]
@@ -177,7 +167,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
     reviewed_boxes = [*(person.box for person in kept_people), *deleted_boxes]
     replace_possible(sample, people.possible, fields, people.size, reviewed_boxes)
     _set_labels(sample, labelled, strays, fields)
-    _set_maps(sample, maps, fields, folder)
+    set_maps(sample, maps, fields, folder)
     sample[fields.image_id] = people.id if people.id is not None else sample[fields.image_id]
     sample[fields.failure] = None
     written = {labels.person.id: labels.record for labels in labelled if labels.record}
@@ -223,8 +213,8 @@ def change_people(
     source = sample[fields.source] or {}
     size = _size(sample, source)
     found, strays = find_labels(sample, fields)
-    redrawn = [key for key in changes if not _same_surface(before.get(key), changes[key])]
-    maps = _maps_of_size(sample, fields, found, size) if redrawn else None
+    redrawn = [key for key in changes if not same_surface(before.get(key), changes[key])]
+    maps = maps_or_blank(sample, fields, found, size) if redrawn else None
     kept = {labels.person.id: labels for labels in found}
     parts = {key: [part.id for part in labels.parts] for key, labels in kept.items()}
     deleted = deleted or {}
@@ -245,8 +235,8 @@ def change_people(
         for key in redrawn:
             if changes[key] is not None:
                 maps.paint(changes[key], kept[key].person.index)
-        _set_maps(sample, maps, fields, folder)
-    records = source.get("people", {})
+        set_maps(sample, maps, fields, folder)
+    records = source.get("people") or {}
     written = {
         key: kept[key].record | {"added": key not in records or records[key].get("added", False)}
         for key, person in changes.items()
@@ -260,7 +250,7 @@ def change_people(
         if key in changes or parts[key] != [part.id for part in labels.parts]:
             now[key] = read_person(labels, size)
             if maps is not None:
-                _read_surface(now[key], labels, maps)
+                read_surface(now[key], labels, maps)
             else:
                 same = changes.get(key) or before[key]
                 now[key].charts, now[key].u, now[key].v = same.charts, same.u, same.v
@@ -282,16 +272,6 @@ def _with_deleted(now: Labels | None, deleted: Labels | None) -> Labels | None:
     if now is None or deleted is None:
         return now or deleted
     return replace(now, parts=[*deleted.parts, *now.parts], keypoints=now.keypoints or deleted.keypoints)
-
-
-def _same_surface(a: Person | None, b: Person | None) -> bool:
-    """Whether the maps of the surface need no change; the mask counts, as it says which pixels of them are the person's."""
-    if a is None or b is None:
-        return (a or b) is None or (a or b).charts is None
-    if a.charts is None or b.charts is None:
-        return a.charts is b.charts
-    pairs = [(getattr(a, name), getattr(b, name)) for name in ("mask", "charts", "u", "v")]
-    return a.box == b.box and all(x is y or np.array_equal(x, y) for x, y in pairs)
 
 
 def _free_indices(found: Iterable[Labels]) -> Iterator[int]:
@@ -361,46 +341,3 @@ def _is_same(person: Person, kept: Person) -> bool:
 
 def _has_pixels(person: Person) -> bool:
     return person.mask is not None and bool(person.mask.any())
-
-
-def _maps_of_size(
-    sample: fo.Sample, fields: Fields, found: list[Labels], size: tuple[int, int]
-) -> SurfaceMaps:
-    """The maps of a sample; blank ones if it has none of this size."""
-    maps = _load_maps(sample, fields, found, size)
-    return maps if maps is not None and maps.charts.shape == size[::-1] else SurfaceMaps.blank(size)
-
-
-def _load_maps(
-    sample: fo.Sample, fields: Fields, found: list[Labels], size: tuple[int, int]
-) -> SurfaceMaps | None:
-    charts, u, v = sample[fields.charts], sample[fields.u], sample[fields.v]
-    if charts is None or u is None or v is None:
-        return None
-    maps = SurfaceMaps.load(Path(charts.mask_path), Path(u.map_path), Path(v.map_path))
-    if not maps.owners.any():
-        people = [read_person(labels, size) for labels in found]
-        _own_by_masks(maps, people, [labels.person.index or 0 for labels in found])
-    return maps
-
-
-def _set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path) -> None:
-    import fiftyone as fo
-
-    if not maps.owners.any():
-        sample[fields.charts] = sample[fields.u] = sample[fields.v] = None
-        return
-    paths = {name: str(path) for name, path in maps.save(folder, sample.id).items()}
-    sample[fields.charts] = fo.Segmentation(mask_path=paths["charts"])
-    # Without a range: the App shows the high byte of 16 bits and takes it as 0..255.
-    sample[fields.u] = fo.Heatmap(map_path=paths["u"])
-    sample[fields.v] = fo.Heatmap(map_path=paths["v"])
-
-
-def _own_by_masks(maps: SurfaceMaps, people: list[Person], indices: list[int]) -> None:
-    """Fill in the owners, which a dataset that was moved does not have: the person with the best score is on top."""
-    for person, index in sorted(zip(people, indices, strict=True), key=lambda pair: pair[0].score):
-        own = crop(maps.charts, person.box) > 0
-        if person.mask is not None:
-            own &= person.mask
-        crop(maps.owners, person.box)[own] = index

@@ -7,7 +7,8 @@ people changes. The samples here are copies, and only labels that changed are en
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields, check_fields, check_people
+from annotator.dataset.label_checks import check_document, check_masks, decode_error, readable
 from annotator.dataset.views import photos_of, with_all_fields
 
 if TYPE_CHECKING:
@@ -76,6 +78,20 @@ def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> 
     return dataset._sample_collection.find_one({"_id": ObjectId(sample_id)}, list(paths))
 
 
+def find_without_masks(dataset: fo.Dataset, sample_id: str, fields: Fields) -> dict[str, Any] | None:
+    """What the database has of a sample's people, but for masks: little, however large the photo; ``None`` if there is no
+    such sample."""
+    from bson import ObjectId
+
+    # By what is left out: a list of what is read would also leave out elements that are no labels.
+    known = {*fields.names, "filepath", "metadata", "last_modified_at"}
+    hidden = [
+        field.db_field for name, field in dataset.get_field_schema().items() if name not in known | {"id"}
+    ]
+    hidden += [f"{name}.detections.mask" for name in (fields.people, fields.parts)]
+    return dataset._sample_collection.find_one({"_id": ObjectId(sample_id)}, dict.fromkeys(hidden, False))
+
+
 def update_document(
     dataset: fo.Dataset, document: dict[str, Any], values: dict[str, Any]
 ) -> dict[str, Any] | None:
@@ -92,7 +108,6 @@ def update_document(
     Raises:
         StoreError: the sample would be larger than the database allows; nothing was written.
     """
-    import fiftyone as fo
     from pymongo import WriteConcern
     from pymongo.errors import DocumentTooLarge, WriteError
 
@@ -116,9 +131,48 @@ def update_document(
         ) from None
     if not done.matched_count:
         return None
-    # FiftyOne does the same after its own updates in bulk: samples in memory must not be stale.
-    fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[document["_id"]])
+    _reload(dataset, [str(document["_id"])])
     return values
+
+
+def write_values(
+    dataset: fo.Dataset,
+    values: Mapping[str, Any],
+    path: str,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Set one value of samples or labels by their ids, whatever else is stored there: FiftyOne's own way reads all of a
+    sample, and fails if it cannot.
+
+    Args:
+        values: by the ids of samples, or of labels.
+        path: of the value in a sample, or in a label with its list before: ``dp_people.detections.annotation_id``.
+        labels: the ids of the samples by those of labels, if it is labels.
+    """
+    from bson import ObjectId
+    from pymongo import UpdateOne
+
+    now, updates = datetime.now(timezone.utc), []
+    field, _, name = path.rpartition(".")
+    for key, value in values.items():
+        sample = key if labels is None else labels[key]
+        where = path if labels is None else f"{field}.$[label].{name}"
+        change = {"$set": {where: value, "last_modified_at": now}}
+        filters = None if labels is None else [{"label._id": ObjectId(key)}]
+        updates.append(UpdateOne({"_id": ObjectId(sample)}, change, array_filters=filters))
+    if updates:
+        dataset._sample_collection.bulk_write(updates, ordered=False)
+        _reload(dataset, list(values if labels is None else {labels[key] for key in values}))
+
+
+def _reload(dataset: fo.Dataset, ids: Sequence[str]) -> None:
+    """Bring samples up to date that this process has in memory, as FiftyOne does after its own updates in bulk; those that
+    it cannot read stay as they are there."""
+    import fiftyone as fo
+
+    for key in ids:
+        with suppress(Exception):
+            fo.Sample._reload_doc(dataset._sample_collection_name, key)
 
 
 def people_values(
@@ -132,8 +186,8 @@ def people_values(
         names: of the attributes.
 
     Yields:
-        A sample's id and path, and for each of its people a tuple of the attributes, ``None`` for one that is not set.
-        Samples without people fields are left out, and a sample that a view has twice comes once.
+        A sample's id and path, and for each of its people a tuple of the attributes, ``None`` for one that is not set
+        or cannot be read. Samples without people fields are left out, and a sample that a view has twice comes once.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_people`.
@@ -143,7 +197,11 @@ def people_values(
     columns = with_all_fields(photos_of(samples)).exists(fields.people).values(["id", "filepath", *paths])
     rows = {row[0]: row for row in zip(*columns, strict=True)}
     for key, filepath, *lists in rows.values():
-        yield key, filepath, list(zip(*(values or [] for values in lists), strict=True))
+        people = (
+            [readable(name, value) for value in values or []]
+            for name, values in zip(names, lists, strict=True)
+        )
+        yield key, filepath, list(zip(*people, strict=True))
 
 
 def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
@@ -157,7 +215,11 @@ def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
         return {}
     found = with_all_fields(photos_of(samples)).exists(fields.possible)
     ids, scores = found.values(["id", f"{fields.possible}.detections.confidence"])
-    return {key: [score or 0.0 for score in of] for key, of in zip(ids, scores, strict=True) if of}
+    return {
+        key: [readable("confidence", score) or 0.0 for score in of]
+        for key, of in zip(ids, scores, strict=True)
+        if of
+    }
 
 
 @dataclass(frozen=True)
@@ -176,7 +238,11 @@ class StoredSample:
 
     @classmethod
     def load(cls, dataset: fo.Dataset, sample_id: str, fields: Fields) -> StoredSample | None:
-        """Read a sample; ``None`` if there is no such sample."""
+        """Read a sample; ``None`` if there is no such sample.
+
+        Raises:
+            annotator.dataset.label_checks.LabelError: labels of it cannot be read.
+        """
         import fiftyone as fo
 
         document = find_document(
@@ -185,8 +251,14 @@ class StoredSample:
         if document is None:
             return None
         document = dict.fromkeys(fields.names) | document
-        # FiftyOne decodes in place.
-        return cls(document, fo.Sample.from_dict(deepcopy(document)))
+        check_document(document, fields)
+        try:
+            # FiftyOne decodes in place.
+            sample = fo.Sample.from_dict(deepcopy(document))
+        except Exception as error:  # of FiftyOne, its ODM, or what unpacks masks
+            raise decode_error(document, fields, error) from None
+        check_masks(sample, fields)
+        return cls(document, sample)
 
     def labels(self, fields: Fields) -> dict[str, dict[str, Any]]:
         """By label id, what the database has of the label, without its mask."""

@@ -17,12 +17,15 @@ from annotator.coco.dense_labels import IUV_SCALE, PART_ALONE
 from annotator.coco.file_names import check_distinct_photos
 from annotator.coco.writer import CocoWriter
 from annotator.dataset.fields import FieldError, Fields, check_people
+from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
+from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person
 from annotator.photos.atomic_files import sync_folder, whole_file
+from annotator.photos.reading import PhotoError
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -44,6 +47,8 @@ MIN_PHOTOS = 3
 SUBSETS = ("train", "validation", "held_out")
 CORRECTIONS = "corrections.json"
 """Beside the folders of the subsets: how many photos and people each has."""
+LEFT_OUT = "left_out.json"
+"""Beside it: by their paths, why photos could not be used."""
 
 
 @dataclass
@@ -66,7 +71,8 @@ def write_corrections(
         (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
     An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
         not ``complete``: neither these people nor the surroundings of the others count there. Photos without people on which a
-        reviewer has seen that nobody is there go to ``train``. The folder appears, whole, at the end.
+        reviewer has seen that nobody is there go to ``train``. Photos that cannot be read, or whose labels cannot be, are
+        left out (:func:`read_left_out`). The folder appears, whole, at the end.
 
         Args:
             samples: with people of that prefix; which of their labels a view shows is of no account.
@@ -79,29 +85,33 @@ def write_corrections(
         Raises:
             FieldError: there are no people of that prefix, or too few photos with reviewed ones.
             CocoError: two samples with reviewed people have the same photo.
-            OSError: a photo cannot be read, or the folder is not empty.
+            OSError: the folder is not empty, or cannot be written.
     """
     fields, dataset = Fields(prefix), samples._dataset
     check_people(samples, fields)
-    keys = reviewed_samples(samples, fields)
-    keys += _edited_elsewhere(samples, fields, keys)
-    if len(keys) < MIN_PHOTOS:
-        raise FieldError(
-            f"{dataset.name!r}: retraining takes at least {MIN_PHOTOS} photos with people who were "
-            f"edited or approved; there are {len(keys)}"
-        )
+    keys, left_out = reviewed_samples(samples, fields), {}
+    keys += _edited_elsewhere(samples, fields, keys, left_out)
     empty = _seen_empty(samples, fields)
     check_distinct_photos(dataset.select(keys + empty).values("filepath"))
-    train, *others = _split(dataset, keys, held_out)
+    places = _places(dataset, keys, fields, left_out)
+    if len(places) < MIN_PHOTOS:
+        unusable = "".join(f"; {path} cannot be used: {why}" for path, why in list(left_out.items())[:3])
+        raise FieldError(
+            f"{dataset.name!r}: retraining takes at least {MIN_PHOTOS} photos with people who were "
+            f"edited or approved; there are {len(places)}{unusable}"
+        )
+    train, *others = _split(places, held_out)
+    train += _places(dataset, empty, fields, left_out)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
         subsets = [
-            _write_subset(dataset.select(part), fields, partial / name)
-            for name, part in zip(SUBSETS, (train + empty, *others), strict=True)
+            _write_subset(dataset, part, fields, partial / name)
+            for name, part in zip(SUBSETS, (train, *others), strict=True)
         ]
         _write_by_humans(partial / SUBSETS[-1])
         described = [asdict(subset) | {"folder": subset.folder.name} for subset in subsets]
+        (partial / LEFT_OUT).write_text(json.dumps(left_out), encoding="utf-8")
         (partial / CORRECTIONS).write_text(json.dumps(described), encoding="utf-8")
         os.sync()  # one call for all photos, labels and maps in it
         os.replace(partial, folder)
@@ -118,10 +128,34 @@ def read_corrections(folder: Path) -> tuple[Subset, Subset, Subset]:
     return tuple(Subset(**subset | {"folder": folder / subset["folder"]}) for subset in described)
 
 
-def _split(dataset: fo.Dataset, keys: list[str], held_out: float) -> tuple[list[str], list[str], list[str]]:
+def read_left_out(folder: Path) -> dict[str, str]:
+    """Why :func:`write_corrections` could not use photos, by their paths."""
+    path = folder / LEFT_OUT
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _places(
+    dataset: fo.Dataset, keys: list[str], fields: Fields, left_out: dict[str, str]
+) -> dict[str, float]:
+    """By the ids of the samples that can be used, a number in 0..1 that decides which subset each is in.
+
+    Args:
+        left_out: gets, by their paths, why the others cannot be used.
+    """
+    places = {}
+    for key, path in zip(*dataset.select(keys).values(["id", "filepath"]), strict=True):
+        try:
+            stored = StoredSample.load(dataset, key, fields)
+            if stored is not None:
+                read_people(stored.sample, fields)
+                places[key] = _place(path)
+        except (LabelError, PhotoError, OSError) as error:
+            left_out[path] = str(error)
+    return places
+
+
+def _split(places: dict[str, float], held_out: float) -> tuple[list[str], list[str], list[str]]:
     """Ids of the samples of each subset; all have at least one."""
-    photos = dataset.select(keys).values(["id", "filepath"])
-    places = {key: _place(path) for key, path in zip(*photos, strict=True)}
     order = sorted(places, key=places.get)
     last = min(max(sum(place < held_out for place in places.values()), 1), len(order) - MIN_PHOTOS + 1)
     end = held_out + VALIDATION * (1 - held_out)
@@ -129,13 +163,14 @@ def _split(dataset: fo.Dataset, keys: list[str], held_out: float) -> tuple[list[
     return order[middle:], order[last:middle], order[:last]
 
 
-def _write_subset(samples: Samples, fields: Fields, folder: Path) -> Subset:
+def _write_subset(dataset: fo.Dataset, keys: list[str], fields: Fields, folder: Path) -> Subset:
     subset = Subset(folder)
     for name in ("images", "iuv"):
         (folder / name).mkdir(parents=True)
     with CocoWriter(folder / "annotations.json") as writer:
-        for sample in samples.iter_samples():
-            writer.add(_reviewed_people(sample, fields, subset))
+        for key in dataset.select(keys).values("id"):
+            if (stored := StoredSample.load(dataset, key, fields)) is not None:
+                writer.add(_reviewed_people(stored.sample, fields, subset))
     return subset
 
 
@@ -155,20 +190,28 @@ def _write_by_humans(folder: Path) -> None:
 def reviewed_samples(samples: Samples, fields: Fields) -> list[str]:
     """Ids of the samples with a person that was edited or approved in review."""
     rows = _labelled(samples, fields).values(["id", f"{fields.people}.detections.review"])
-    return [key for key, states in zip(*rows, strict=True) if not set(states or ()).isdisjoint(REVIEWED)]
+    return [
+        key for key, states in zip(*rows, strict=True) if any(state in REVIEWED for state in states or ())
+    ]
 
 
-def _edited_elsewhere(samples: Samples, fields: Fields, reviewed: list[str]) -> list[str]:
+def _edited_elsewhere(
+    samples: Samples, fields: Fields, reviewed: list[str], left_out: dict[str, str]
+) -> list[str]:
     """Ids of the samples, but for those that were reviewed, with a person that another tool has edited.
 
     The App's own brush writes nothing but the mask: all labels must be read to see it, which takes a while.
     """
-    rest = _labelled(samples, fields).exclude(reviewed).select_fields(fields.names)
-    return [
-        sample.id
-        for sample in rest.iter_samples()
-        if any(labels.state in REVIEWED for labels in find_labels(sample, fields)[0])
-    ]
+    rest, edited = _labelled(samples, fields).exclude(reviewed), []
+    for key, path in zip(*rest.values(["id", "filepath"]), strict=True):
+        try:
+            stored = StoredSample.load(samples._dataset, key, fields)
+        except LabelError as error:
+            left_out[path] = str(error)
+            continue
+        if stored and any(labels.state in REVIEWED for labels in find_labels(stored.sample, fields)[0]):
+            edited.append(key)
+    return edited
 
 
 def _seen_empty(samples: Samples, fields: Fields) -> list[str]:

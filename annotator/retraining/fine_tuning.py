@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,12 @@ from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
-from annotator.retraining.corrections import Subset, read_corrections, write_corrections
+from annotator.retraining.corrections import (
+    Subset,
+    read_corrections,
+    read_left_out,
+    write_corrections,
+)
 from annotator.retraining.lock import only_run_in
 from annotator.retraining.progress import Progress, remember_run
 from model.pretrained import weights_of
@@ -86,21 +91,28 @@ class Outcome:
     """What says which epoch is best."""
     held_out: Subset
     comparison: Comparison
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why photos could not be used, by their paths."""
     relabelled: Summary | None = None
     """Of annotating the samples again, where that was asked for."""
 
     def to_markdown(self) -> str:
         """On what was trained and compared, and both models side by side."""
+        left_out = "".join(f"\n- {path}: {reason}" for path, reason in list(self.left_out.items())[:10])
+        left_out = left_out and f"\nPhotos that could not be used: {len(self.left_out)}\n{left_out}\n"
         return (
             f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
             f"{self.held_out.people} people of {self.held_out.photos} other photos. "
-            f"{self.comparison.tables(self.held_out)}"
+            f"{self.comparison.tables(self.held_out)}{left_out}"
         )
 
     def relabelled_text(self) -> str | None:
         """What annotating again did; ``None`` where it was not asked for."""
         again = self.relabelled
-        return again and f"{again.people} people labelled again, {again.kept} reviewed people kept"
+        return again and (
+            f"{again.people} people labelled again, {again.kept} reviewed people kept"
+            + "".join(f"\n- {path}: {reason}" for path, reason in list(again.failures.items())[:10])
+        )
 
 
 class Retraining:
@@ -270,7 +282,7 @@ class Retraining:
             )
 
     def _outcome(self, subsets: tuple[Subset, Subset, Subset], comparison: Comparison) -> Outcome:
-        return Outcome(self.out / "model.onnx", self.model_id, *subsets, comparison)
+        return Outcome(self.out / "model.onnx", self.model_id, *subsets, comparison, read_left_out(self.out))
 
     def _write_report(self, outcome: Outcome) -> None:
         outcome.comparison.write(self.out)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import Fields
-from annotator.dataset.store import find_document, people_values, update_document
+from annotator.dataset.label_checks import LabelError, check_document, readable
+from annotator.dataset.store import find_without_masks, people_values, update_document
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import combined_score
 from annotator.review import undo
@@ -51,10 +52,16 @@ def spot_check(
 
 
 def approve_below(
-    samples: Samples, fields: Fields, issue_score: float, author: str, maps: Path, request_id: str
+    samples: Samples,
+    fields: Fields,
+    issue_score: float,
+    author: str,
+    maps: Path,
+    request_id: str,
+    failures: dict[str, str] | None = None,
 ) -> Iterator[int]:
     """Approve the predictions that nobody reviewed with at most this issue score, image by image. Possible people stay to
-    be decided.
+    be decided. Images whose labels cannot be read are left out.
 
     The decisions before are on disk before the first person is approved.
 
@@ -64,6 +71,7 @@ def approve_below(
         maps: the folder of the dataset's maps, beside which the decisions before are saved.
         request_id: 16 hexadecimal digits that no other approval has, by which :func:`take_back` finds it. Under
             one that was used before, that approval goes on with the people that it was about.
+        failures: gets, by its path, why an image was left out.
 
     Yields:
         The number of people of an image that were approved.
@@ -72,14 +80,15 @@ def approve_below(
         FieldError: as :func:`annotator.dataset.fields.check_people`.
         ValueError: not a request id.
     """
-    folder = _approvals(maps)
+    folder, failures = _approvals(maps), {} if failures is None else failures
     if undo.find_token(folder, request_id) is None:
         approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
         before = _predictions_below(samples, fields, issue_score)
         undo.save_values(folder, {"approved": approved, "before": before}, request_id)
     approved, before = _approval(folder, request_id)
     for sample_id, old in before.items():
-        yield _replace_decisions(samples._dataset, sample_id, fields, old, dict.fromkeys(old, approved))
+        new = dict.fromkeys(old, approved)
+        yield _replace_decisions(samples._dataset, sample_id, fields, old, new, failures)
 
 
 def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str) -> Iterator[int]:
@@ -103,6 +112,15 @@ def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str) 
         yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old)
 
 
+def _refusal(document: dict[str, Any], fields: Fields) -> str | None:
+    """Why nobody on an image can be approved unseen, if so."""
+    try:
+        check_document(document, fields)
+    except LabelError as error:
+        return str(error)
+    return None
+
+
 def _approvals(maps: Path) -> Path:
     return undo.history_folder(maps) / "approvals"
 
@@ -114,7 +132,12 @@ def _approval(folder: Path, request_id: str) -> tuple[list[str], dict[str, Decis
 
 
 def _replace_decisions(
-    dataset: fo.Dataset, sample_id: str, fields: Fields, old: Decisions, new: Decisions
+    dataset: fo.Dataset,
+    sample_id: str,
+    fields: Fields,
+    old: Decisions,
+    new: Decisions,
+    failures: dict[str, str] | None = None,
 ) -> int:
     """Replace the decisions on some people of one sample, however often somebody else saves it meanwhile.
 
@@ -123,15 +146,17 @@ def _replace_decisions(
     Args:
         old: the people whose decision is replaced; one who has another decision keeps it.
         new: what replaces it.
+        failures: gets, by its path, why a sample was left out; ``None`` to leave out none.
 
     Returns:
         The number of people whose decision is the new one now.
     """
     field = f"{fields.people}.detections"
-    paths = [f"{field}.{name}" for name in ("_id", "issue_score", *DECISION)]
-    possible = f"{fields.possible}.detections.confidence"
-    while document := find_document(dataset, sample_id, ["filepath", "last_modified_at", possible, *paths]):
-        people = (document.get(fields.people) or {}).get("detections", [])
+    while document := find_without_masks(dataset, sample_id, fields):
+        if failures is not None and (reason := _refusal(document, fields)):
+            failures[document["filepath"]] = reason
+            return 0
+        people = (document.get(fields.people) or {}).get("detections") or []
         values = {}
         for place, person in enumerate(people):
             key = str(person["_id"])
@@ -140,10 +165,12 @@ def _replace_decisions(
                 person.update(decision)
                 values |= {f"{field}.{place}.{name}": value for name, value in decision.items()}
         open_scores = [
-            person.get("issue_score") or 0.0 for person in people if person.get("review") not in DECIDED
+            readable("issue_score", person.get("issue_score")) or 0.0
+            for person in people
+            if person.get("review") not in DECIDED
         ]
-        missing = (document.get(fields.possible) or {}).get("detections", [])
-        open_scores += [label.get("confidence") or 0.0 for label in missing]
+        missing = (document.get(fields.possible) or {}).get("detections") or []
+        open_scores += [readable("confidence", label.get("confidence")) or 0.0 for label in missing]
         if not values or update_document(
             dataset, document, values | {fields.issue_score: combined_score(open_scores)}
         ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields, check_fields, declare_fields
 from annotator.dataset.info import maps_folder, remember_model, remember_settings
+from annotator.dataset.store import write_values
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.runs.dataset_run import (
@@ -94,7 +95,7 @@ class Annotation(DatasetRun):
                     remember_settings(self.dataset, prefix, asdict(self.settings), self._maps_dir)
                 if failure := self._save(key, result):
                     self.summary.failures[path] = failure
-                    self.dataset.set_values(self.fields.failure, {key: failure}, key_field="id")
+                    write_values(self.dataset, {key: failure}, self.fields.failure)
                 yield done
 
     def _save(self, key: str, result: Annotated) -> str | None:

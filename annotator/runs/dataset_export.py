@@ -11,9 +11,11 @@ from annotator.coco.file_names import file_names
 from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
+from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields
+from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import DatasetRun, Summary, as_function
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ class Export(DatasetRun):
     """A run that writes the people of a dataset or view to a COCO-DensePose file.
 
     The file appears, whole, at the end of the iteration. Images and people without an id get one, which is saved in
-    the dataset, so that every later file has the same.
+    the dataset, so that every later file has the same. Photos whose labels cannot be read are left out and listed in the
+    summary's failures.
 
     Args:
         samples: the samples; those without labels are left out. People that a view filters out are not written; the
@@ -65,10 +68,12 @@ class Export(DatasetRun):
         columns = ["id", "filepath", f"{self.fields.source}.file_name"]
         samples = photos_of(samples)
         rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
-        labelled = {key: (path, imported) for key, path, imported in rows}
+        # A name that is none is a failure of its photo, once that is read.
+        labelled = {key: (path, name if isinstance(name, str) else None) for key, path, name in rows}
         keys = dict.fromkeys(samples.values("id"))  # a view may have a sample twice
         photos = {key: labelled[key] for key in keys if key in labelled}
         self._names = file_names(photos, images_dir)
+        self._paths = {key: path for key, (path, _) in photos.items()}
         self._hidden = _hidden_people(samples, self.fields)
         self.summary = Summary(skipped=len(keys) - len(photos))
 
@@ -86,7 +91,12 @@ class Export(DatasetRun):
         ) as writer:
             assign_ids(self.dataset, self.fields)
             for done, (key, name) in enumerate(self._names.items(), 1):
-                people = self._read(key)
+                try:
+                    people = self._read(key)
+                except (LabelError, PhotoError, OSError) as error:
+                    self.summary.failures[self._paths[key]] = str(error)
+                    yield done
+                    continue
                 if people is None:
                     self.summary.skipped += 1
                 else:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
 
@@ -128,7 +129,7 @@ def write_people(
                 summary.dropped += replaced.dropped
                 _save_size(dataset, stored.sample, people.size)
                 return None
-    except (FileNotFoundError, StoreError) as error:
+    except (FileNotFoundError, LabelError, StoreError) as error:
         return str(error)
     return "the sample was deleted meanwhile"
 

@@ -109,7 +109,7 @@ def _map_paths() -> set[str]:
     for name in fo.list_datasets():
         dataset = fo.load_dataset(name)
         for field in _map_fields(dataset):
-            paths.update(path for path in dataset.values(field) if path)
+            paths.update(path for path in dataset.values(field) if path and isinstance(path, str))
     return paths
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from bson import ObjectId
 
 from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import FieldError, Fields, declare_fields
@@ -21,6 +22,7 @@ from annotator.retraining.corrections import (
     BY_MODEL,
     NOT_REVIEWED,
     read_corrections,
+    read_left_out,
     write_corrections,
 )
 from model.sources import Record, Source, read_source
@@ -369,3 +371,20 @@ def test_two_samples_of_one_photo_are_refused(dataset, tmp_path):
         write_corrections(dataset, tmp_path / "corrections")
     assert not (tmp_path / "corrections").exists()
     write_corrections(dataset[:3], tmp_path / "corrections")
+
+
+def test_photos_and_labels_that_cannot_be_read_are_left_out_and_named(dataset, tmp_path):
+    samples = [add(dataset, tmp_path, "approved") for _ in range(5)]
+    bad = samples[0]
+    box = f"{FIELDS.people}.detections.0.bounding_box"
+    dataset._sample_collection.update_one({"_id": ObjectId(bad.id)}, {"$set": {box: [np.nan] * 4}})
+    Path(samples[1].filepath).unlink()
+    parts = write_corrections(dataset, tmp_path / "out")
+    assert [part.photos for part in parts] == [1, 1, 1]
+    left_out = read_left_out(tmp_path / "out")
+    assert list(left_out) == [bad.filepath, samples[1].filepath]
+    assert "bounding_box is [nan, nan, nan, nan]" in left_out[bad.filepath]
+    assert "No such file" in left_out[samples[1].filepath]
+    Path(samples[2].filepath).unlink()
+    with pytest.raises(FieldError, match=r"there are 2; .*0\.png cannot be used: dp_people, label"):
+        write_corrections(dataset, tmp_path / "again")

@@ -1,0 +1,264 @@
+"""Checks of a sample's labels as the database has them. Other tools write there, too, also what FiftyOne itself would
+refuse: a label that cannot be read is named, and is a failure of its photo alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotator.dataset.fields import TASKS, Fields
+from annotator.labels.people import STATES
+from annotator.labels.quality import ISSUES
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+MAX_INDEX = 2**16 - 1
+"""Of a person: the maps of the surface have 16 bits for it."""
+Values = Mapping[str, tuple[Callable[[Any], bool], str]]
+"""By the name of a value: whether it can be read, and what it should be."""
+
+
+class LabelError(ValueError):
+    """Labels of a photo that cannot be read; the message names the field and the label, and says what is wrong."""
+
+
+def check_document(document: Mapping[str, Any], fields: Fields) -> None:
+    """Check all that is stored of a sample's people, but for what is in masks and files.
+
+    Args:
+        document: the sample as the database has it; masks may be left out.
+
+    Raises:
+        LabelError: the first label that cannot be read.
+    """
+    for name, values, key in (
+        (fields.people, _PERSON, "detections"),
+        (fields.parts, _DETECTION, "detections"),
+        (fields.possible, _DETECTION, "detections"),
+        (fields.keypoints, _KEYPOINTS, "keypoints"),
+    ):
+        for label in _labels(document, name, key):
+            _check(label, values, f"{name}, label {label['_id']}")
+    for name, path in ((fields.charts, "mask_path"), (fields.u, "map_path"), (fields.v, "map_path")):
+        value = document.get(name)
+        if value is not None and not (isinstance(value, dict) and isinstance(value.get(path), str)):
+            raise LabelError(f"{name}: has no {path}, the file of the map: delete the value")
+    source = document.get(fields.source)
+    if not source and document.get(fields.charts) is not None:
+        raise LabelError(
+            f"{fields.source}: is missing, and says whose the charts in {fields.charts} are: bring it back, or delete "
+            "the charts"
+        )
+    if source is not None:
+        _check_source(source, fields.source)
+    _check(document, {fields.image_id: (_or_none(_is_whole), "a whole number")}, "the sample")
+
+
+def check_masks(sample: fo.Sample, fields: Fields) -> None:
+    """Check that the masks of a sample are images of one channel.
+
+    Raises:
+        LabelError: the first one that is not, or whose file cannot be read.
+    """
+    for name in (fields.people, fields.parts):
+        for label in sample[name].detections if sample[name] is not None else []:
+            try:
+                mask = label.get_mask()
+            except Exception as error:  # whatever FiftyOne's reader lets through
+                raise LabelError(
+                    f"{name}, label {label.id}: mask_path {label.mask_path}: missing or not an image ({error}): bring "
+                    "the file back, or delete the label"
+                ) from None
+            if mask is not None and (mask.ndim != 2 or not mask.size or mask.dtype.kind not in "buif"):
+                raise LabelError(
+                    f"{name}, label {label.id}: mask has the shape {mask.shape} and type {mask.dtype}, not one number "
+                    "per pixel: correct or delete the label"
+                )
+
+
+def decode_error(document: Mapping[str, Any], fields: Fields, error: Exception) -> LabelError:
+    """What to raise for a sample that FiftyOne cannot decode: the error of the first label that it cannot."""
+    import fiftyone as fo
+
+    for name, kind, key in (
+        (fields.people, fo.Detection, "detections"),
+        (fields.parts, fo.Detection, "detections"),
+        (fields.possible, fo.Detection, "detections"),
+        (fields.keypoints, fo.Keypoint, "keypoints"),
+    ):
+        for label in _labels(document, name, key):
+            try:
+                kind.from_dict(dict(label))
+            except Exception as of_label:
+                return LabelError(
+                    f"{name}, label {label['_id']}: cannot be read ({of_label}): correct or delete it"
+                )
+    return LabelError(f"the sample cannot be read: {error}")
+
+
+def readable(name: str, value: Any) -> Any:
+    """An attribute of a person; ``None`` for one that cannot be read."""
+    return value if name not in _PERSON or _PERSON[name][0](value) else None
+
+
+def _labels(document: Mapping[str, Any], name: str, key: str) -> list[dict[str, Any]]:
+    """
+    Raises:
+        LabelError: the field holds something else than a list of labels with ids.
+    """
+    value = document.get(name)
+    if value is None:
+        return []
+    labels = value.get(key) if isinstance(value, dict) and value.get("_cls") == key.capitalize() else value
+    if labels is None:
+        return []
+    if not isinstance(labels, list):
+        raise LabelError(f"{name}: holds no {key.capitalize()}: delete the value")
+    kind = key.capitalize().removesuffix("s")
+    for number, label in enumerate(labels, 1):
+        if not isinstance(label, dict) or label.get("_cls") != kind or not label.get("_id"):
+            raise LabelError(f"{name}: label {number} of {len(labels)} is no {kind} with an id: delete it")
+    return labels
+
+
+def _check_source(source: Any, name: str) -> None:
+    """Check what is remembered of a sample, see :mod:`annotator.dataset.sample_people`."""
+    if not isinstance(source, dict):
+        raise LabelError(f"{name}: is no dict of this plugin: delete the value")
+    _check(source, _SOURCE, name)
+    for key, record in (source.get("people") or {}).items():
+        _check(record, _RECORD, f"{name}.people.{key}")
+    for key, record in (source.get("possible") or {}).items():
+        _check(record, _POSSIBLE, f"{name}.possible.{key}")
+
+
+def _check(values: Mapping[str, Any], kinds: Values, where: str) -> None:
+    for name, (is_right, wanted) in kinds.items():
+        value = values.get(name)
+        if not is_right(value):
+            text = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+            raise LabelError(f"{where}: {name} is {text}, not {wanted}: correct or delete it")
+    if "points" in values and kinds is _KEYPOINTS:
+        _check_lengths(values, where)
+
+
+def _check_lengths(keypoints: Mapping[str, Any], where: str) -> None:
+    count = len(keypoints["points"])
+    for name in ("confidence", "visibility"):
+        value = keypoints.get(name)
+        if value is not None and len(value) != count:
+            raise LabelError(
+                f"{where}: {name} has {len(value)} values for {count} points: correct or delete the label"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and value == int(value)
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
+
+
+def _is_point(value: Any) -> bool:
+    """Whether it is x, y; NaN is FiftyOne's sign for a keypoint that is missing."""
+    numbers = (
+        isinstance(value, list) and len(value) == 2 and all(isinstance(side, int | float) for side in value)
+    )
+    return numbers and not any(math.isinf(side) for side in value)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return isinstance(json.loads(value), dict)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is rows of five numbers: x, y, chart, U, V."""
+    try:
+        return np.array(value, np.float64).reshape(-1, 5) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or is_right(value)
+
+
+def _is_a(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: value is None or isinstance(value, kinds)
+
+
+def _list_of(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_right, value))
+
+
+def _dict_of(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(is_right, value.values()))
+
+
+_TEXT = (_is_a(str), "a text")
+_NUMBER = (_or_none(_is_number), "a finite number")
+_BOX = (_is_box, "four finite numbers")
+_DETECTION: Values = {
+    "bounding_box": _BOX,
+    "label": _TEXT,
+    "index": (
+        _or_none(lambda value: _is_whole(value) and 0 <= value <= MAX_INDEX),
+        f"a whole number from 0 to {MAX_INDEX}",
+    ),
+    "confidence": _NUMBER,
+    "mask": (_is_a(bytes), "a mask as FiftyOne stores them"),
+    "mask_path": _TEXT,
+    "tags": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of texts"),
+    "instance": (_or_none(lambda value: isinstance(value, dict) and bool(value.get("_id"))), "an Instance"),
+}
+_PERSON: Values = {
+    **_DETECTION,
+    "review": (_or_none(lambda value: value in STATES), f"one of {', '.join(STATES)}"),
+    **dict.fromkeys(("model", "time", "author", "comment"), _TEXT),
+    "annotation_id": (_or_none(_is_whole), "a whole number"),
+    **dict.fromkeys((f"quality_{task}" for task in TASKS), _NUMBER),
+    **dict.fromkeys((f"issue_{issue}" for issue in ISSUES), _NUMBER),
+    "issue_score": _NUMBER,
+    "reasons": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of texts"),
+}
+_KEYPOINTS: Values = {
+    **{name: _DETECTION[name] for name in ("label", "index", "tags", "instance")},
+    "points": (_list_of(_is_point), "a list of x, y"),
+    "confidence": (_or_none(_list_of(lambda value: isinstance(value, int | float))), "a list of numbers"),
+    "visibility": (_or_none(_list_of(lambda value: value in (0, 1, 2))), "a list of 0, 1 and 2"),
+}
+_SOURCE: Values = {
+    "size": (
+        _or_none(lambda value: _list_of(_is_whole)(value) and len(value) == 2 and min(value) > 0),
+        "a width and a height",
+    ),
+    "file_name": _TEXT,
+    "extra": (_or_none(_is_json), "JSON"),
+    "edits": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of request names"),
+    "nobody": (_is_a(dict), "a record"),
+    "people": (_or_none(_dict_of(lambda value: isinstance(value, dict))), "records by the ids of labels"),
+    "possible": (_or_none(_dict_of(lambda value: isinstance(value, dict))), "records by the ids of labels"),
+}
+_RECORD: Values = {
+    "digest": (lambda value: isinstance(value, str), "a digest"),
+    "box": _BOX,
+    "known": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of labels"),
+    "extra": (_or_none(_is_json), "JSON"),
+    "points": (_or_none(_is_table), "rows of x, y, chart, U and V"),
+    "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
+    "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
+}
+_POSSIBLE: Values = {"box": _BOX, "score": (_is_number, "a number"), "state": _TEXT}
