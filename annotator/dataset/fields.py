@@ -162,6 +162,26 @@ def check_people(samples: fo.core.collections.SampleCollection, fields: Fields) 
         )
 
 
+def require_fields(dataset: fo.Dataset, names: Iterable[str] = ()) -> None:
+    """Check that a dataset and fields of it are still there: the database is asked, where anybody may delete them during a
+    run.
+
+    Raises:
+        FieldError: the dataset, or a field, was deleted or renamed.
+    """
+    from fiftyone.core.odm import get_db_conn
+
+    found = get_db_conn().datasets.find_one({"_id": dataset._doc.id}, ["sample_fields.name"])
+    if found is None:
+        raise FieldError(f"the dataset {dataset.name!r} was deleted meanwhile")
+    gone = set(names) - {field["name"] for field in found["sample_fields"]}
+    if gone:
+        raise FieldError(
+            f"{dataset.name!r} has no field {', '.join(map(repr, sorted(gone)))} any more: deleted or renamed meanwhile. "
+            "What was saved before is kept; bring the field back, or begin anew"
+        )
+
+
 def find_prefixes(dataset: fo.Dataset) -> list[str]:
     """Prefixes of all label fields in a dataset."""
     schema = dataset.get_field_schema()

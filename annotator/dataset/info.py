@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.coco.parsing import CocoError
+from annotator.dataset.fields import require_fields
 from annotator.labels.messages import short
 
 if TYPE_CHECKING:
@@ -106,5 +107,6 @@ def _recall(dataset: fo.Dataset, key: str, prefix: str) -> Any:
 
 
 def _remember(dataset: fo.Dataset, key: str, prefix: str, value: Any) -> None:
+    require_fields(dataset)  # FiftyOne would save one that was deleted meanwhile
     dataset.info[key] = dataset.info.get(key, {}) | {prefix: value}
     dataset.save()

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import Fields, check_fields, check_people
+from annotator.dataset.fields import Fields, check_fields, check_people, require_fields
 from annotator.dataset.label_checks import check_document, check_masks, decode_error, readable
 from annotator.dataset.views import photos_of, with_all_fields
 
@@ -148,10 +148,14 @@ def write_values(
         values: by the ids of samples, or of labels.
         path: of the value in a sample, or in a label with its list before: ``dp_people.detections.annotation_id``.
         labels: the ids of the samples by those of labels, if it is labels.
+
+    Raises:
+        FieldError: as :func:`annotator.dataset.fields.require_fields`.
     """
     from bson import ObjectId
     from pymongo import UpdateOne
 
+    require_fields(dataset, [path.partition(".")[0]])
     now, updates = datetime.now(timezone.utc), []
     field, _, name = path.rpartition(".")
     for key, value in values.items():
@@ -190,9 +194,10 @@ def people_values(
         or cannot be read. Samples without people fields are left out, and a sample that a view has twice comes once.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_people`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`, also if the field was deleted by another process.
     """
     check_people(samples, fields)
+    require_fields(samples._dataset, [fields.people])
     paths = [f"{fields.people}.detections.{name}" for name in names]
     columns = with_all_fields(photos_of(samples)).exists(fields.people).values(["id", "filepath", *paths])
     rows = {row[0]: row for row in zip(*columns, strict=True)}

@@ -16,7 +16,7 @@ import numpy as np
 from annotator.coco.dense_labels import IUV_SCALE, PART_ALONE
 from annotator.coco.file_names import check_distinct_photos
 from annotator.coco.writer import CocoWriter
-from annotator.dataset.fields import FieldError, Fields, check_people
+from annotator.dataset.fields import FieldError, Fields, check_people, require_fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.store import StoredSample
@@ -144,6 +144,7 @@ def _places(
     """
     places = {}
     for key, path in zip(*dataset.select(keys).values(["id", "filepath"]), strict=True):
+        require_fields(dataset, [fields.people, fields.source])
         try:
             stored = StoredSample.load(dataset, key, fields)
             if stored is not None:
@@ -169,6 +170,7 @@ def _write_subset(dataset: fo.Dataset, keys: list[str], fields: Fields, folder: 
         (folder / name).mkdir(parents=True)
     with CocoWriter(folder / "annotations.json") as writer:
         for key in dataset.select(keys).values("id"):
+            require_fields(dataset, [fields.people, fields.source])
             if (stored := StoredSample.load(dataset, key, fields)) is not None:
                 writer.add(_reviewed_people(stored.sample, fields, subset))
     return subset

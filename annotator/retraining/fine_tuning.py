@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.dataset.fields import Fields, check_people
+from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.info import last_settings
 from annotator.dataset.views import photos_of
 from annotator.inference.finder import Finder, finder_beside
@@ -294,6 +294,7 @@ class Retraining:
     def _relabel(self) -> Iterator[int]:
         from annotator.runs.dataset_annotation import Annotation
 
+        require_fields(self.samples._dataset, [Fields(self.prefix).people])
         settings, maps_dir = last_settings(self.samples._dataset, self.prefix)
         run = Annotation(
             self.samples,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError, check_document, readable
 from annotator.dataset.store import find_without_masks, people_values, update_document
 from annotator.labels.people import DECIDED
@@ -152,6 +152,7 @@ def _replace_decisions(
         The number of people whose decision is the new one now.
     """
     field = f"{fields.people}.detections"
+    require_fields(dataset, [fields.people])
     while document := find_without_masks(dataset, sample_id, fields):
         if failures is not None and (reason := _refusal(document, fields)):
             failures[document["filepath"]] = reason

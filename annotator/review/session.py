@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes
+from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes, require_fields
 from annotator.dataset.info import last_model, maps_folder
 from annotator.dataset.person_labels import Labels
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
@@ -70,7 +70,7 @@ class Review:
     ):
         if prefix not in find_prefixes(dataset):
             raise FieldError(
-                f"{dataset.name!r} has no people with the prefix {short(prefix)}: annotate it first"
+                f"{dataset.name!r} has no people with the prefix {short(prefix)}, or not any more: annotate it first"
             )
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
         self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
@@ -289,6 +289,7 @@ class Review:
         }
 
     def _load(self, sample_id: str) -> LoadedImage:
+        require_fields(self.dataset, self.fields.names)
         return IMAGES.load(self.dataset, self.fields, sample_id)
 
     def _save(

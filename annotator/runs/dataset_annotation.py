@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.dataset.fields import Fields, check_fields, declare_fields
+from annotator.dataset.fields import Fields, check_fields, declare_fields, require_fields
 from annotator.dataset.info import maps_folder, remember_model, remember_settings
 from annotator.dataset.store import write_values
 from annotator.dataset.views import photos_of
@@ -87,6 +87,7 @@ class Annotation(DatasetRun):
             declare_fields(self.dataset, self.fields)
         with closing(annotate([path for _, path in self._todo], self.network, self.settings)) as results:
             for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
+                require_fields(self.dataset, self.fields.names if done > 1 else ())
                 if done == 1:
                     # Only now that the model has run.
                     declare_fields(self.dataset, self.fields)

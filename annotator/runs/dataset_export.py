@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import file_names
-from annotator.dataset.fields import Fields, check_people
+from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
 from annotator.dataset.label_checks import LabelError
@@ -47,6 +47,7 @@ class Export(DatasetRun):
     Raises:
         FieldError: there are no labels of that prefix.
         CocoError: two samples have the same photo.
+        FieldError: also in the iteration: the fields were deleted meanwhile; nothing is written.
         FileNotFoundError: in the iteration, before anything is written: files of maps are missing.
     """
 
@@ -63,6 +64,8 @@ class Export(DatasetRun):
     ) -> None:
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_people(samples, self.fields)
+        schema = self.dataset.get_field_schema()
+        self._needed = [name for name in self.fields.names if name in schema]
         self.path, self.rejected = Path(path), rejected
         self.sampling, self.polygons = sampling, polygons
         columns = ["id", "filepath", f"{self.fields.source}.file_name"]
@@ -84,6 +87,7 @@ class Export(DatasetRun):
     def __iter__(self) -> Iterator[int]:
         from annotator.coco.writer import CocoWriter
 
+        require_fields(self.dataset, self._needed)
         _check_maps(self.dataset, self._names, self.fields)
         sections = imported_sections(self.dataset, self.fields.prefix)
         with CocoWriter(
@@ -108,6 +112,7 @@ class Export(DatasetRun):
 
     def _read(self, key: str) -> People | None:
         """The people of a sample to write; ``None`` if the sample or its labels were deleted meanwhile."""
+        require_fields(self.dataset, self._needed)
         # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
         stored = StoredSample.load(self.dataset, key, self.fields)
         people = stored and read_people(stored.sample, self.fields)

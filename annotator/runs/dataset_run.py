@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
@@ -58,7 +58,8 @@ class DatasetRun(ABC):
 
     The constructor checks its arguments and writes nothing. Iterating does the work, one sample per step, and yields
     the number of samples done; :meth:`run` does all of it. Every sample is saved by itself, so that a run that is
-    killed loses nothing, and a failure before the first step leaves no trace.
+    killed loses nothing, and a failure before the first step leaves no trace. If the dataset or its fields are deleted
+    meanwhile, the iteration ends with a :class:`~annotator.dataset.fields.FieldError`.
     """
 
     summary: Summary
@@ -115,8 +116,12 @@ def write_people(
 
     Returns:
         Why the people could not be written; ``None`` if they were.
+
+    Raises:
+        FieldError: the dataset or its fields were deleted meanwhile.
     """
     try:
+        require_fields(dataset, fields.names)
         while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
             replaced = replace_predictions(stored.sample, people, fields, folder)
             # Also those that were kept: if another tool has edited them, they are marked as edited now.
