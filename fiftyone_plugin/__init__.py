@@ -43,6 +43,15 @@ OVERWRITE = {
         "somebody deleted do not come back.",
     ),
 }
+RELABEL_CHANGED = "Label changed photos anew, also where people worked on the labels"
+WHAT_IS_DELETED = (
+    "Photos whose file has changed since they were labelled. Those that only a model has labelled are labelled anew in any "
+    "case; the others fail, and keep their labels, unless this is ticked."
+)
+RELABEL_WARNING = (
+    "On photos whose file has changed, everybody who was edited, added, approved or rejected is deleted, and cannot be "
+    "brought back."
+)
 QUALITY = {
     "draft": ("Draft", "Looks closely only at people of whom the finder is fairly sure."),
     "normal": ("Normal", "For most photos."),
@@ -95,6 +104,9 @@ class AnnotatePeople(RunOperator):
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
         _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
+        inputs.bool("relabel_changed", default=False, label=RELABEL_CHANGED, description=WHAT_IS_DELETED)
+        if ctx.params.get("relabel_changed"):
+            show_warning(inputs, "deletes", "This deletes human work", RELABEL_WARNING)
         delegation_notice(inputs, photos)
 
     def begin(self, ctx: Context) -> Job:
@@ -108,6 +120,7 @@ class AnnotatePeople(RunOperator):
             prefix=values["prefix"],
             settings=Settings.of_quality(values["quality"], **changes),
             overwrite=values["overwrite"],
+            changed="relabel" if values.get("relabel_changed") else "refuse",
         )
         return _job(run, len(run), after=lambda: _show_labels(ctx, run))
 
@@ -320,12 +333,8 @@ def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None
     def results() -> dict[str, Any]:
         summary = run.summary.to_dict()
         others = ", ".join(f"{name}: {count}" for name, count in summary["other_classes"].items())
-        return {
-            **(extra or {}),
-            **summary,
-            "other_classes": others,
-            "failures": "\n".join(summary["failures"]),
-        }
+        lists = {name: "\n".join(summary[name]) for name in ("changed_photos", "failures")}
+        return {**(extra or {}), **summary, "other_classes": others, **lists}
 
     def output(values: dict[str, Any]) -> types.Property:
         return _summary_output("Done", values, is_export="file" in values)
@@ -362,6 +371,14 @@ def _summary_output(
         outputs.int("dropped", label="New people dropped, who overlap one of those")
     if results is None or results["other_classes"]:
         outputs.str("other_classes", label="Annotations of other categories, not imported")
+    outputs.int(
+        "changed",
+        label="Written, though the photo is another of the same size"
+        if is_export
+        else "Changed photos, labelled anew",
+    )
+    if results is None or results["changed_photos"]:
+        outputs.str("changed_photos", label="Which, the first ten", view=types.CodeView(read_only=True))
     outputs.int("failed", label="Photos that failed")
     if results is None or results["failures"]:
         outputs.str("failures", label="Why, the first ten", view=types.CodeView(read_only=True))

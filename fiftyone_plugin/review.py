@@ -141,6 +141,16 @@ class ReviewPhoto(_Call):
         return {"jpeg": b64encode(_review(ctx).photo(values["sample"])).decode()}
 
 
+class ReviewKeepLabels(_Call):
+    """See :meth:`annotator.review.session.Review.keep_labels`."""
+
+    name = "review_keep_labels"
+    Values = _OfImage
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx).keep_labels(values["sample"])
+
+
 class ReviewEdit(_Call):
     """See :meth:`annotator.review.session.Review.edit`."""
 
@@ -221,6 +231,7 @@ OPERATORS = (
     ReviewScores,
     ReviewOpen,
     ReviewPhoto,
+    ReviewKeepLabels,
     ReviewEdit,
     ReviewRestore,
     ReviewSpotCheck,

@@ -131,6 +131,8 @@ def _check_source(source: Any, name: str) -> None:
     if not isinstance(source, dict):
         raise LabelError(f"{name}: is no dict of this plugin: delete the value")
     _check(source, _SOURCE, name)
+    if source.get("photo") is not None:
+        _check(source["photo"], _PHOTO, f"{name}.photo")
     for key, record in (source.get("people") or {}).items():
         _check(record, _RECORD, f"{name}.people.{key}")
     for key, record in (source.get("possible") or {}).items():
@@ -249,6 +251,7 @@ _SOURCE: Values = {
     "extra": (_or_none(_is_json), "JSON"),
     "edits": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of request names"),
     "nobody": (_is_a(dict), "a record"),
+    "photo": (_is_a(dict), "a record"),
     "people": (_or_none(_dict_of(lambda value: isinstance(value, dict))), "records by the ids of labels"),
     "possible": (_or_none(_dict_of(lambda value: isinstance(value, dict))), "records by the ids of labels"),
 }
@@ -260,5 +263,10 @@ _RECORD: Values = {
     "points": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
+}
+_PHOTO: Values = {
+    "hash": (lambda value: isinstance(value, str), "a digest"),
+    "bytes": (_is_whole, "a number of bytes"),
+    "mtime_ns": (_is_whole, "a time in nanoseconds"),
 }
 _POSSIBLE: Values = {"box": _BOX, "score": (_is_number, "a number"), "state": _TEXT}

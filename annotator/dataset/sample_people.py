@@ -3,7 +3,8 @@
 The sample's ``<prefix>_source`` field remembers, by the id of each person's label, a digest of what was
 written, and what FiftyOne's labels cannot hold (the source annotation with its unknown fields, points)::
 
-    {"size": [width, height], "file_name": …, "extra": …, "edits": [request ids of the last edits],
+    {"size": [width, height], "photo": digest of its file (:mod:`annotator.dataset.photo_file`), "file_name": …,
+     "extra": …, "edits": [request ids of the last edits],
      "nobody": {"author": …, "time": …, "dismissed": …} of the reviewer who has seen that nobody is there,
      "possible": what was decided about possible people (:mod:`annotator.dataset.possible_people`),
      "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
@@ -35,6 +36,7 @@ from annotator.dataset.person_labels import (
     read_person,
     write_person,
 )
+from annotator.dataset.photo_file import photo_or_known
 from annotator.dataset.possible_people import open_people, possible_scores, read_possible, replace_possible
 from annotator.dataset.sample_maps import load_maps, maps_or_blank, read_surface, same_surface, set_maps
 from annotator.geometry.boxes import Box, box_iou, intersection_area, overlap_slices
@@ -122,7 +124,25 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     )
 
 
-def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folder: Path) -> Replaced:
+def has_human_labels(sample: fo.Sample, fields: Fields) -> bool:
+    """Whether a human has made, changed or decided anything on a sample: people who are kept, or who were deleted, that
+    nobody is there, or whether possible people are."""
+    found, _ = find_labels(sample, fields)
+    source = sample[fields.source] or {}
+    decided = source.get("nobody") or source.get("possible") or _deleted(source, found)
+    return bool(decided) or any(labels.is_kept for labels in found)
+
+
+def _deleted(source: Mapping[str, Any], found: Iterable[Labels]) -> dict[str, dict[str, Any]]:
+    """The records of people who were written and are not there any more."""
+    present = {labels.person.id for labels in found}
+    records = source.get("people") or {}
+    return {key: record for key, record in records.items() if key not in present and not record.get("added")}
+
+
+def replace_predictions(
+    sample: fo.Sample, people: People, fields: Fields, folder: Path, anew: bool = False
+) -> Replaced:
     """Replace the predictions of a sample that nobody reviewed; the sample is not saved.
 
     People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are the same as one of them
@@ -134,13 +154,16 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         sample: of a dataset with the fields (:func:`annotator.dataset.fields.declare_fields`).
         people: of the whole image.
         folder: for the maps of the surface.
+        anew: keep nobody, and nothing that was decided: the labels are of another photo.
     """
+    source = sample[fields.source] or {} if sample[fields.people] is not None else {}
+    if anew:
+        sample[fields.people] = sample[fields.parts] = sample[fields.keypoints] = None
+        source = {name: source[name] for name in ("file_name", "extra") if name in source}
+        sample[fields.source] = source
     found, strays = find_labels(sample, fields)
     kept = [labels for labels in found if labels.is_kept]
-    source = sample[fields.source] or {} if sample[fields.people] is not None else {}
-    present = {labels.person.id for labels in found}
-    records = source.get("people") or {}
-    deleted = {k: r for k, r in records.items() if k not in present and not r.get("added")}
+    deleted = _deleted(source, found)
     kept_people = [read_person(labels, people.size) for labels in kept]
     deleted_boxes = [pixel_box(record["box"], people.size) for record in deleted.values()]
     replaced_boxes = [
@@ -176,6 +199,7 @@ def replace_predictions(sample: fo.Sample, people: People, fields: Fields, folde
         "nobody": source.get("nobody"),
         "possible": source.get("possible", {}),
         "size": list(people.size),
+        "photo": photo_or_known(sample.filepath, source.get("photo")),
         "file_name": people.file_name or source.get("file_name", ""),
         "extra": json.dumps(people.extra) if people.extra else source.get("extra", "{}"),
         "people": deleted | written,
@@ -242,7 +266,8 @@ def change_people(
         for key, person in changes.items()
         if person is not None
     }
-    sample[fields.source] = source | {"size": list(size), "people": records | written}
+    photo = photo_or_known(sample.filepath, source.get("photo"))
+    sample[fields.source] = source | {"size": list(size), "photo": photo, "people": records | written}
 
     now = {}
     for labels in find_labels(sample, fields)[0]:

@@ -18,6 +18,7 @@ from annotator.coco.file_names import check_distinct_photos
 from annotator.coco.writer import CocoWriter
 from annotator.dataset.fields import FieldError, Fields, check_people, require_fields
 from annotator.dataset.label_checks import LabelError
+from annotator.dataset.photo_file import find_change
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of
@@ -71,8 +72,8 @@ def write_corrections(
         (dense labels, see :mod:`annotator.coco.dense_labels`), the last one also :data:`BY_HUMANS`.
     An image with somebody who is only predicted, or rejected, or with possible people whom nobody has decided about, is
         not ``complete``: neither these people nor the surroundings of the others count there. Photos without people on which a
-        reviewer has seen that nobody is there go to ``train``. Photos that cannot be read, or whose labels cannot be, are
-        left out (:func:`read_left_out`). The folder appears, whole, at the end.
+        reviewer has seen that nobody is there go to ``train``. Photos that cannot be read or have changed since they were
+        labelled, or whose labels cannot be read, are left out (:func:`read_left_out`). The folder appears, whole, at the end.
 
         Args:
             samples: with people of that prefix; which of their labels a view shows is of no account.
@@ -149,6 +150,8 @@ def _places(
             stored = StoredSample.load(dataset, key, fields)
             if stored is not None:
                 read_people(stored.sample, fields)
+                if change := find_change(path, stored.sample[fields.source]):
+                    raise PhotoError(change.reason)
                 places[key] = _place(path)
         except (LabelError, PhotoError, OSError) as error:
             left_out[path] = str(error)

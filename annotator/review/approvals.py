@@ -12,9 +12,11 @@ import numpy as np
 
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError, check_document, readable
+from annotator.dataset.photo_file import find_change
 from annotator.dataset.store import find_without_masks, people_values, update_document
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import combined_score
+from annotator.photos.reading import PhotoError
 from annotator.review import undo
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def approve_below(
     failures: dict[str, str] | None = None,
 ) -> Iterator[int]:
     """Approve the predictions that nobody reviewed with at most this issue score, image by image. Possible people stay to
-    be decided. Images whose labels cannot be read are left out.
+    be decided. Images whose labels cannot be read, or whose photo has changed since it was labelled, are left out.
 
     The decisions before are on disk before the first person is approved.
 
@@ -116,9 +118,10 @@ def _refusal(document: dict[str, Any], fields: Fields) -> str | None:
     """Why nobody on an image can be approved unseen, if so."""
     try:
         check_document(document, fields)
-    except LabelError as error:
+        change = find_change(document["filepath"], document.get(fields.source))
+    except (LabelError, PhotoError) as error:
         return str(error)
-    return None
+    return change and change.reason
 
 
 def _approvals(maps: Path) -> Path:

@@ -8,7 +8,7 @@ change by the App's own tools or by a script counts, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import cv2
 from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes, require_fields
 from annotator.dataset.info import last_model, maps_folder
 from annotator.dataset.person_labels import Labels
+from annotator.dataset.photo_file import PhotoChange, describe_photo, find_change, photo_or_known
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
 from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
 from annotator.dataset.store import find_document
@@ -82,18 +83,23 @@ class Review:
     def open(self, sample_id: str) -> dict[str, Any]:
         """The people of a sample, and its possible people whom nobody has decided about, for the panel.
 
+        ``changed`` is ``None``, or why the photo is not the one that was labelled (``reason``) and whether its size is the
+        same (``fits``): then nothing can be saved, see :meth:`keep_labels`.
+
         Raises:
             ReviewError: no such sample, or one without people fields.
             FileNotFoundError, annotator.photos.reading.PhotoError: as :func:`annotator.dataset.sample_people.read_people`.
         """
         with IMAGES.lock(sample_id):
             image = self._load(sample_id)
+        change = self._photo_change(image)
         return {
             "sample": sample_id,
             "filepath": image.stored.sample.filepath,
             "size": list(image.size),
             "people": list(image.data.values()),
             "possible": image.possible_data(),
+            "changed": change and asdict(change),
         }
 
     def photo(self, sample_id: str) -> bytes:
@@ -111,6 +117,33 @@ class Review:
             raise PhotoError(f"{document['filepath']}: {error}") from None
         _, jpeg = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
         return jpeg.tobytes()
+
+    def keep_labels(self, sample_id: str) -> dict[str, Any]:
+        """Take the labels of a photo that has changed, and has the size of before, for labels of the photo as it is now.
+
+        Returns:
+            The same as :meth:`open`.
+
+        Raises:
+            ReviewError: as :meth:`open`, or the photo has another size.
+        """
+        with IMAGES.lock(sample_id):
+            for _ in range(MAX_ATTEMPTS):
+                image = self._load(sample_id)
+                change, sample = self._photo_change(image), image.stored.sample
+                if change is None:
+                    break
+                if not change.fits:
+                    raise ReviewError(change.reason)
+                IMAGES.discard(self.dataset, self.fields, sample.id)
+                photo = {"photo": describe_photo(sample.filepath)}
+                sample[self.fields.source] = sample[self.fields.source] | photo
+                sample[self.fields.failure] = None
+                if image.stored.save(self.dataset, self.fields, []) is not None:
+                    break
+            else:
+                raise ReviewError(BUSY)
+        return self.open(sample_id)
 
     def edit(
         self,
@@ -192,6 +225,7 @@ class Review:
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
+                self._refuse_changed(image)
                 if image.people:
                     raise ReviewError("somebody is labelled on this image: delete whoever is not there")
                 saved = self._save_nobody(image, nobody)
@@ -212,7 +246,11 @@ class Review:
             before = (sample[self.fields.source] or {}).get("nobody") or {}
             changed, record = dict.fromkeys(before.get("dismissed", []), OPEN), None
         decide_possible(sample, self.fields, changed)
-        sample[self.fields.source] = (sample[self.fields.source] or {}) | {"nobody": record}
+        sample[self.fields.source] = (sample[self.fields.source] or {}) | {
+            "nobody": record,
+            "size": list(image.size),
+            "photo": photo_or_known(sample.filepath, (sample[self.fields.source] or {}).get("photo")),
+        }
         set_issue_score(sample, self.fields)
         stored = image.stored.save(self.dataset, self.fields, [])
         return None if stored is None else self._keep(image.updated(stored, {}, self.fields))
@@ -238,6 +276,7 @@ class Review:
                 image = self._load(sample_id)
                 if request_id and (done := self._answer_again(image, request_id)):
                     return done
+                self._refuse_changed(image)
                 conflict = [key for key, version in versions.items() if image.version(key) != version]
                 if conflict:
                     return _answer(image, conflict) | {"conflict": conflict}
@@ -287,6 +326,22 @@ class Review:
         return {
             labels.person.id: labels.to_documents(stored) for labels in found if labels.person.id in changes
         }
+
+    def _photo_change(self, image: LoadedImage) -> PhotoChange | None:
+        """How the photo differs from the one that was labelled; it cannot be told of one that is not there."""
+        sample = image.stored.sample
+        try:
+            return find_change(sample.filepath, sample[self.fields.source])
+        except PhotoError as error:
+            return PhotoChange(f"the photo {error}", fits=False)
+
+    def _refuse_changed(self, image: LoadedImage) -> None:
+        """
+        Raises:
+            ReviewError: the photo is not the one that was labelled: an edit would be stored in the wrong frame.
+        """
+        if change := self._photo_change(image):
+            raise ReviewError(change.reason)
 
     def _load(self, sample_id: str) -> LoadedImage:
         require_fields(self.dataset, self.fields.names)

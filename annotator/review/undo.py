@@ -154,7 +154,10 @@ def load_values(folder: Path, token: str) -> Any:
 def _open(folder: Path, token: str) -> np.lib.npyio.NpzFile:
     path = folder / f"{token}.npz"
     if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not path.exists():
-        raise KeyError(f"there is nothing to undo under {short(token)}: it is older than {KEPT_DAYS} days")
+        raise KeyError(
+            f"there is nothing to undo under {short(token)}: it is older than {KEPT_DAYS} days, or the photo was labelled "
+            "anew since"
+        )
     return np.load(path)
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields, check_fields, declare_fields, require_fields
 from annotator.dataset.info import maps_folder, remember_model, remember_settings
-from annotator.dataset.store import write_values
+from annotator.dataset.label_checks import LabelError, check_document
+from annotator.dataset.photo_file import file_stamp, find_change, photo_or_known
+from annotator.dataset.store import find_without_masks, write_values
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL
+from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import (
+    Changed,
     DatasetRun,
     Overwrite,
     Summary,
     as_function,
     check_overwrite,
     labelled_samples,
+    touched_samples,
     write_people,
 )
 
@@ -43,6 +49,8 @@ class Annotation(DatasetRun):
         settings: of inference.
         overwrite: see :data:`~annotator.runs.dataset_run.Overwrite`. In either case a person that somebody edited,
             added, approved, rejected or tagged stays as it is, and one that somebody deleted does not come back.
+        changed: what to do with photos whose file has changed since they were labelled, also of those with labels, see
+            :data:`~annotator.runs.dataset_run.Changed`.
         maps_dir: folder for the charts', U and V maps; default: ``densepose/<dataset id>/<prefix>`` in
             FiftyOne's default dataset folder.
 
@@ -60,23 +68,29 @@ class Annotation(DatasetRun):
         prefix: str = "dp",
         settings: Settings | None = None,
         overwrite: Overwrite = "skip",
+        changed: Changed = "refuse",
         maps_dir: str | Path | None = None,
     ) -> None:
         from annotator.inference.network import Network
         from annotator.inference.settings import Settings
 
-        check_overwrite(overwrite)
+        check_overwrite(overwrite, changed)
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_fields(samples, self.fields)
         self.network, self.settings = Network(model), settings or Settings()
         self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
-        labelled = labelled_samples(self.dataset, self.fields) if overwrite == "skip" else set()
+        self.changed = changed
+        is_skipping = overwrite == "skip"
+        labelled = labelled_samples(self.dataset, self.fields) if is_skipping else set()
         photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
-        self._todo = [(key, path) for key, path in photos.items() if key not in labelled]
+        self._touched = touched_samples(self.dataset, self.fields) & labelled if is_skipping else set()
+        self._todo = [
+            (key, path) for key, path in photos.items() if key not in labelled or key in self._touched
+        ]
         self.summary = Summary(skipped=len(photos) - len(self._todo))
 
     def __len__(self) -> int:
-        """Samples to annotate."""
+        """Samples to annotate, and those with labels whose photo may have changed."""
         return len(self._todo)
 
     def __iter__(self) -> Iterator[int]:
@@ -85,28 +99,81 @@ class Annotation(DatasetRun):
         if not self._todo:
             # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
-        with closing(annotate([path for _, path in self._todo], self.network, self.settings)) as results:
-            for done, ((key, path), result) in enumerate(zip(self._todo, results, strict=True), 1):
-                require_fields(self.dataset, self.fields.names if done > 1 else ())
-                if done == 1:
+        taken: deque[_Taken] = deque()
+        done = 0
+        with closing(annotate(self._photos(taken), self.network, self.settings)) as results:
+            for number, result in enumerate(results):
+                photo = taken.popleft()
+                require_fields(self.dataset, self.fields.names if number else ())
+                if not number:
                     # Only now that the model has run.
                     declare_fields(self.dataset, self.fields)
                     prefix = self.fields.prefix
                     remember_model(self.dataset, prefix, self.network.path)
                     remember_settings(self.dataset, prefix, asdict(self.settings), self._maps_dir)
-                if failure := self._save(key, result):
-                    self.summary.failures[path] = failure
-                    write_values(self.dataset, {key: failure}, self.fields.failure)
+                if failure := self._save(photo, result):
+                    self.summary.failures[photo.path] = failure
+                    write_values(self.dataset, {photo.key: failure}, self.fields.failure)
+                done = photo.number
                 yield done
+        if done < len(self):
+            yield len(self)  # the last ones have not changed
 
-    def _save(self, key: str, result: Annotated) -> str | None:
+    def _photos(self, taken: deque[_Taken]) -> Iterator[str]:
+        """The paths of the photos to annotate, each of which is put into ``taken``; of those with labels, the changed ones."""
+        for number, (key, path) in enumerate(self._todo, 1):
+            if key in self._touched and not self._is_changed(key, path):
+                self.summary.skipped += 1
+            else:
+                taken.append(_Taken(number, key, path, _stamp(path)))
+                yield path
+
+    def _is_changed(self, key: str, path: str) -> bool:
+        """Whether a photo with labels is not the one that was labelled. If it only was touched, that is remembered."""
+        document = find_without_masks(self.dataset, key, self.fields)
+        try:
+            check_document(document or {}, self.fields)
+            source = (document or {}).get(self.fields.source)
+            if find_change(path, source) is not None:
+                return True
+            if source and source.get("photo"):
+                photo = {key: photo_or_known(path, source["photo"])}
+                write_values(self.dataset, photo, f"{self.fields.source}.photo")
+        except (LabelError, PhotoError):
+            pass  # a photo with labels, which is left alone
+        return False
+
+    def _save(self, photo: _Taken, result: Annotated) -> str | None:
         """Write the people of a sample; why there are none, if so."""
         if result.people is None:
             return result.failure
+        if _stamp(photo.path) != photo.stamp:
+            return "the photo was changed while it was labelled: annotate it again"
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         for person in result.people.people:
             person.provenance.time = time
-        return write_people(self.dataset, key, result.people, self.fields, self.folder, self.summary)
+        return write_people(
+            self.dataset, photo.key, result.people, self.fields, self.folder, self.summary, self.changed
+        )
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A photo on its way through the model."""
+
+    number: int
+    """Among the run's photos, from 1."""
+    key: str
+    path: str
+    stamp: tuple[int, int] | None
+    """Of its file, before it was read."""
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        return file_stamp(path)
+    except PhotoError:
+        return None
 
 
 annotate_samples = as_function(Annotation)

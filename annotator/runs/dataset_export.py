@@ -12,11 +12,12 @@ from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
 from annotator.dataset.label_checks import LabelError
+from annotator.dataset.photo_file import find_change
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields
 from annotator.photos.reading import PhotoError
-from annotator.runs.dataset_run import DatasetRun, Summary, as_function
+from annotator.runs.dataset_run import RELABEL, DatasetRun, Summary, as_function
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -30,8 +31,9 @@ class Export(DatasetRun):
     """A run that writes the people of a dataset or view to a COCO-DensePose file.
 
     The file appears, whole, at the end of the iteration. Images and people without an id get one, which is saved in
-    the dataset, so that every later file has the same. Photos whose labels cannot be read are left out and listed in the
-    summary's failures.
+    the dataset, so that every later file has the same. Photos whose labels cannot be read, or that have another size than
+    when they were labelled, are left out and listed in the summary's failures. Those that are other files of the same size
+    are written, and listed as ``changed``.
 
     Args:
         samples: the samples; those without labels are left out. People that a view filters out are not written; the
@@ -118,6 +120,7 @@ class Export(DatasetRun):
         people = stored and read_people(stored.sample, self.fields)
         if people is None:
             return None
+        self._check_photo(stored.sample)
         labels = stored.sample[self.fields.people].detections
         shown = [
             person
@@ -127,6 +130,20 @@ class Export(DatasetRun):
         people.people = [p for p in shown if self.rejected or p.provenance.state != "rejected"]
         self.summary.dropped += len(shown) - len(people.people)
         return people
+
+    def _check_photo(self, sample: fo.Sample) -> None:
+        """
+        Raises:
+            PhotoError: the photo has not the size that its labels are for.
+        """
+        try:
+            change = find_change(sample.filepath, sample[self.fields.source])
+        except PhotoError:
+            return  # labels of photos that are elsewhere are written, too
+        if change is not None and not change.fits:
+            raise PhotoError(f"{change.reason}; {RELABEL}")
+        if change is not None:
+            self.summary.changed.append(sample.filepath)
 
 
 export_samples = as_function(Export)

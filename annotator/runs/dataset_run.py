@@ -3,6 +3,7 @@ to a sample."""
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError
-from annotator.dataset.sample_people import replace_predictions
+from annotator.dataset.photo_file import file_stamp, find_change, is_untouched
+from annotator.dataset.sample_people import has_human_labels, replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
+from annotator.photos.reading import PhotoError
+from annotator.review.undo import history_folder
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 Overwrite = Literal["skip", "replace"]
 """What to do with samples that have labels: leave them alone, or replace the predicted people that nobody reviewed."""
+Changed = Literal["refuse", "relabel"]
+"""What to do with photos whose file has changed since a human made, changed or decided labels there: leave them alone, as a
+failure, or replace all labels, also these. One that only a model has labelled is labelled anew in either case."""
+RELABEL = "look at it in the review panel, or have it labelled anew, which deletes what humans did there"
+"""What to do about a photo that has changed."""
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -43,12 +52,16 @@ class Summary:
     """New people who overlap one of those and were not added; when exporting, rejected people."""
     other_classes: dict[str, int] = field(default_factory=dict)
     """Annotations of an imported file that are of no person and were passed over, by the name of their category."""
+    changed: list[str] = field(default_factory=list)
+    """Paths of photos that have changed since they were labelled: they were labelled anew; when exporting, they have the
+    same size as then and were written all the same."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a photo failed, by its path."""
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the counts, the number of failures, and the first ten of them."""
-        counts = {name: value for name, value in vars(self).items() if name != "failures"}
+        """For JSON: the counts, the numbers of changed photos and failures, and the first ten of each."""
+        counts = {name: value for name, value in vars(self).items() if name not in ("changed", "failures")}
+        counts |= {"changed": len(self.changed), "changed_photos": self.changed[:10]}
         first = [f"{path}: {reason}" for path, reason in list(self.failures.items())[:10]]
         return counts | {"failed": len(self.failures), "failures": first}
 
@@ -89,13 +102,15 @@ def as_function(kind: Callable[_Arguments, DatasetRun]) -> Callable[_Arguments, 
     return run
 
 
-def check_overwrite(overwrite: str) -> None:
+def check_overwrite(overwrite: str, changed: str = "refuse") -> None:
     """
     Raises:
-        ValueError: it is none of :data:`Overwrite`.
+        ValueError: it is none of :data:`Overwrite`, or ``changed`` none of :data:`Changed`.
     """
     if overwrite not in ("skip", "replace"):
         raise ValueError(f"overwrite: {overwrite!r} is neither 'skip' nor 'replace'")
+    if changed not in ("refuse", "relabel"):
+        raise ValueError(f"changed: {changed!r} is neither 'refuse' nor 'relabel'")
 
 
 def labelled_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
@@ -105,14 +120,38 @@ def labelled_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
     )
 
 
+def touched_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
+    """Ids of the samples with labels whose photo may not be the one that was labelled: its file has been touched since, or
+    there is nothing but its size to tell."""
+    if not dataset.has_sample_field(fields.source):
+        return set()
+    columns = ["id", "filepath", f"{fields.source}.size", f"{fields.source}.photo"]
+    touched = set()
+    for key, path, size, known in zip(*dataset.exists(fields.source).values(columns), strict=True):
+        try:
+            if size and not (known and is_untouched(file_stamp(path), known)):
+                touched.add(key)
+        except (PhotoError, TypeError, KeyError):
+            pass  # there is no such photo, or its labels cannot be read
+    return touched
+
+
 def write_people(
-    dataset: fo.Dataset, sample_id: str, people: People, fields: Fields, folder: Path, summary: Summary
+    dataset: fo.Dataset,
+    sample_id: str,
+    people: People,
+    fields: Fields,
+    folder: Path,
+    summary: Summary,
+    changed: Changed = "refuse",
 ) -> str | None:
-    """Replace the predictions of a sample that nobody reviewed, however often it is saved by others meanwhile.
+    """Replace the predictions of a sample that nobody reviewed, however often it is saved by others meanwhile. If the photo
+    has changed, all labels are replaced.
 
     Args:
         folder: of the maps, see :func:`annotator.dataset.info.maps_folder`.
         summary: counts what was written.
+        changed: what to do if the photo has changed and a human has worked on the labels.
 
     Returns:
         Why the people could not be written; ``None`` if they were.
@@ -123,18 +162,26 @@ def write_people(
     try:
         require_fields(dataset, fields.names)
         while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
-            replaced = replace_predictions(stored.sample, people, fields, folder)
+            sample = stored.sample
+            change = find_change(sample.filepath, sample[fields.source])
+            if change is not None and changed == "refuse" and has_human_labels(sample, fields):
+                return f"{change.reason}; {RELABEL}"
+            replaced = replace_predictions(sample, people, fields, folder, anew=change is not None)
             # Also those that were kept: if another tool has edited them, they are marked as edited now.
-            changed = {person.id for person in stored.sample[fields.people].detections}
-            if stored.save(dataset, fields, changed) is not None:
+            written = {person.id for person in sample[fields.people].detections}
+            if stored.save(dataset, fields, written) is not None:
                 summary.samples += 1
                 summary.people += replaced.added
                 summary.removed += replaced.removed
                 summary.kept += replaced.kept
                 summary.dropped += replaced.dropped
-                _save_size(dataset, stored.sample, people.size)
+                if change is not None:
+                    summary.changed.append(sample.filepath)
+                    # Whoever could be brought back from there is of another photo.
+                    shutil.rmtree(history_folder(folder) / sample_id, ignore_errors=True)
+                _save_size(dataset, sample, people.size)
                 return None
-    except (FileNotFoundError, LabelError, StoreError) as error:
+    except (FileNotFoundError, LabelError, PhotoError, StoreError) as error:
         return str(error)
     return "the sample was deleted meanwhile"
 

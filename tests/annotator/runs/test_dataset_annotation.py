@@ -123,8 +123,8 @@ def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
 ):
     replace_predictions, approved = dataset_run.replace_predictions, []
 
-    def replace_slowly(*args):
-        replaced = replace_predictions(*args)
+    def replace_slowly(*args, **options):
+        replaced = replace_predictions(*args, **options)
         if not approved:
             approved.append(approve_elsewhere(dataset, sample.id))
         return replaced

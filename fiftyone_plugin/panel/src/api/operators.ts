@@ -2,7 +2,7 @@
 
 import { RefusedError, runOperator } from "./host";
 import type {
-    Edit, EditHeader, EditResult, OpenedImage, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
+    ApprovalResult, Edit, EditHeader, EditResult, OpenedImage, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
 } from "./types";
 
 /** The labels that the operators work on. */
@@ -36,6 +36,9 @@ export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(sc
 /** A photo as the server reads it: a JPEG in base64. */
 export const fetchPhoto = (scope: Scope, sample: string) => call<{ jpeg: string }>(scope, "photo", { sample });
 
+/** Say that the labels of a photo that has changed fit it. */
+export const keepLabels = (scope: Scope, sample: string) => call<OpenedImage>(scope, "keep_labels", { sample });
+
 export const sendEdit = (scope: Scope, sample: string, edit: Edit, header: EditHeader) =>
     call<EditResult>(scope, "edit", { sample, edit, ...header });
 
@@ -47,7 +50,7 @@ export const spotCheck = (scope: Scope, issueScore: number, share: number, seed:
     call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
 
 export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string) =>
-    call<{ approved: number }>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId });
+    call<ApprovalResult>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId });
 
 /** Undo the `approveBelow` of this request. */
 export const takeBack = (scope: Scope, requestId: string) =>

@@ -43,6 +43,23 @@ export interface OpenedImage {
     people: PersonData[];
     /** To be decided, most probable first. */
     possible: PossiblePerson[];
+    changed: PhotoChange | null;
+}
+
+/** The photo is not the one that was labelled: nothing can be saved. */
+export interface PhotoChange {
+    reason: string;
+    /** Whether it has the size of before. */
+    fits: boolean;
+}
+
+/** What an approval of many has done. */
+export interface ApprovalResult {
+    approved: number;
+    /** Images that were left out. */
+    failed: number;
+    /** Why, of the first ones. */
+    failures: string[];
 }
 
 /** What an edit has changed. */

@@ -1,6 +1,6 @@
 // Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
 
-import { newRequestId, restore, sendEdit } from "../api/operators";
+import { keepLabels, newRequestId, restore, sendEdit } from "../api/operators";
 import { type Edit, type EditResult, OPEN, personKeys, possibleKey, singleEdits, type Versions } from "../api/types";
 import { focusedCommentField } from "./comment_field";
 import { type Conflict, Conflicts } from "./conflicts";
@@ -117,6 +117,16 @@ export class Edits {
         await this.loader.reloadPeople(image);
         this.applyPending(image);
         this.state.notify();
+    }
+
+    /** Say that the labels of the open image fit its photo, which has changed. */
+    async keepLabels() {
+        const { image } = this.state;
+        if (!image) return;
+        await this.state.reportErrors(async () => {
+            await keepLabels({ ...this.state.scope, prefix: image.prefix }, image.sample);
+            await this.reload(image);
+        });
     }
 
     /** Do the edits of the first conflict after all. */
@@ -272,20 +282,20 @@ export class Edits {
         const { state } = this;
         this.dropPreviews([job]);
         const { edit } = job;
+        // What was shown is not so.
+        if (this.isShown(job)) await this.reload(state.image!);
+        const isLabelled = this.isShown(job) && !state.image!.changed;
         // A box without anybody in it is no loss, and the panel can do something about it.
-        if (typeof edit !== "string" && edit.kind === "add" && this.isShown(job)) {
+        if (typeof edit !== "string" && edit.kind === "add" && isLabelled) {
             return state.set({ message: reason, emptyBox: edit.box });
         }
-        if (typeof edit !== "string" && edit.kind === "accept_possible" && this.isShown(job)) {
-            await this.reload(state.image!);
+        if (typeof edit !== "string" && edit.kind === "accept_possible" && isLabelled) {
             const possible = state.image!.possible.get(edit.possible);
             if (possible && !state.selected) state.select(possible.key);
             return state.set({ message: reason, emptyBox: possible?.box ?? null });
         }
         this.setRefusal(`${this.fileOf(job)}: not saved: ${reason}`);
         this.updates.onRefused();
-        // What was shown is not so.
-        if (this.isShown(job)) await this.reload(state.image!);
     }
 }
 

@@ -2,7 +2,7 @@
 
 import { RefusedError } from "../api/host";
 import { fetchImage, fetchPhoto, type Scope } from "../api/operators";
-import type { PossiblePerson } from "../api/types";
+import type { PhotoChange, PossiblePerson } from "../api/types";
 import type { ImageQueue } from "./image_queue";
 import { type Person, unpackPerson } from "./people";
 import { closePhoto, decodePhoto, loadPhoto, type Photo } from "./photo";
@@ -15,6 +15,7 @@ export interface Image {
     people: Map<string, Person>;
     /** Whom the labels may lack, most probable first. */
     possible: Map<string, PossiblePerson>;
+    changed: PhotoChange | null;
     photo: Photo;
     /** How many of its edits had been answered when its people were asked for. */
     answeredEdits: number;
@@ -62,15 +63,16 @@ export class ImageLoader {
 
     /** Replace the people of an image by those of the server. */
     async reloadPeople(image: Image) {
-        let count: number, people: Person[], possible: PossiblePerson[];
+        let count: number, people: Person[], possible: PossiblePerson[], changed: PhotoChange | null;
         do {
             count = this.countOf(image.sample);
             const opened = await fetchImage({ ...this.scope, prefix: image.prefix }, image.sample);
-            ({ possible } = opened);
+            ({ possible, changed } = opened);
             people = await Promise.all(opened.people.map((data) => unpackPerson(data, image.people.get(data.key))));
         } while (count !== this.countOf(image.sample));
         image.people = byKey(people);
         image.possible = byKey(possible);
+        image.changed = changed;
     }
 
     private async load(sample: string): Promise<Image> {
@@ -80,17 +82,21 @@ export class ImageLoader {
         const known = this.queue.find(sample)?.filepath;
         const early = known === undefined ? null : loadPhoto(known);
         early?.catch(() => undefined); // awaited below
-        const { filepath, size, people: data, possible } = await fetchImage(this.scope, sample);
+        const { filepath, size, people: data, possible, changed } = await fetchImage(this.scope, sample);
         const [photo, people] = await Promise.all([
-            this.photoOfSize(early ?? loadPhoto(filepath), sample, size),
+            this.photoOfSize(early ?? loadPhoto(filepath), sample, size, changed),
             Promise.all(data.map((person) => unpackPerson(person))),
         ]);
-        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), photo, answeredEdits };
+        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), changed, photo, answeredEdits };
     }
 
     /** The photo that the browser has read; if it could not, or has turned it otherwise than the labels, the server's. */
-    private async photoOfSize(read: Promise<Photo | null>, sample: string, size: Image["size"]): Promise<Photo> {
-        const fits = ({ levels: [level] }: Photo) => level.width === size[0] && level.height === size[1];
+    private async photoOfSize(
+        read: Promise<Photo | null>, sample: string, size: Image["size"], changed: PhotoChange | null,
+    ): Promise<Photo> {
+        // One that has changed is shown as it is.
+        const fits = ({ levels: [level] }: Photo) =>
+            changed !== null || (level.width === size[0] && level.height === size[1]);
         const photo = await read;
         if (photo && fits(photo)) return photo;
         if (photo) closePhoto(photo);

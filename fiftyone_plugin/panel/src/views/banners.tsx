@@ -1,13 +1,24 @@
-// Messages over the photo: a conflict, what was not saved, an answer.
+// Messages over the photo: that it has changed, a conflict, what was not saved, an answer.
 
+import type { PhotoChange } from "../api/types";
 import type { Session } from "../state/session";
 
 export function Banners({ session }: { session: Session }) {
-    const { edits, message, emptyBox } = session;
+    const { edits, message, emptyBox, image } = session;
     const { refusal } = edits;
     const conflict = edits.conflicts.first;
     return (
         <div className="dp-banners">
+            {image?.changed && (
+                <div className="dp-banner dp-warning" data-testid="dp-changed">
+                    {describeChange(image.changed)}
+                    {image.changed.fits && (
+                        <button className="dp-button" onClick={() => void edits.keepLabels()}>
+                            The labels fit
+                        </button>
+                    )}
+                </div>
+            )}
             {conflict && (
                 <div className="dp-banner dp-warning" data-testid="dp-conflict">
                     {conflict.text}
@@ -41,4 +52,10 @@ export function Banners({ session }: { session: Session }) {
             )}
         </div>
     );
+}
+
+function describeChange({ reason, fits }: PhotoChange): string {
+    const until = fits ? "somebody says that the labels fit, or it is labelled anew" : "the photo is back, or is labelled anew";
+    const how = "“Annotate people” with “Label changed photos anew”";
+    return `${reason[0].toUpperCase()}${reason.slice(1)}. Nothing is saved until ${until} (${how}).`;
 }

@@ -55,12 +55,14 @@ export function BulkApproval({ session }: { session: Session }) {
         const approval = { requestId: newRequestId(), prefix: session.scope.prefix, approved: null };
         session.setBulkApproval(approval);
         try {
-            const { approved } = await approveBelow(session.scope, issueScore, session.author, approval.requestId);
+            const { approved, failed, failures } =
+                await approveBelow(session.scope, issueScore, session.author, approval.requestId);
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             close();
             if (session.image) await session.openImage(session.image.sample);
-            session.set({ message: `${countedPeople(approved)} approved.` });
+            const leftOut = failed ? ` Images left out: ${failed}, such as ${failures[0]}` : "";
+            session.set({ message: `${countedPeople(approved)} approved.${leftOut}` });
         } catch (error) {
             if (error instanceof RefusedError) session.setBulkApproval(before);
             session.set({ message: (error as Error).message });

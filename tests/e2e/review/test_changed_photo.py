@@ -1,0 +1,69 @@
+"""A photo whose file is replaced while it is reviewed: the panel says so, and nothing is saved in the wrong frame."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.review.panel import SIZE, assert_same
+
+
+@pytest.fixture
+def replace_photo(samples):
+    def replace(number: int, size: tuple[int, int], value: int = 90) -> None:
+        path = samples[number].filepath
+        time = os.stat(path).st_mtime_ns
+        cv2.imwrite(path, np.full((*size[::-1], 3), value, np.uint8))
+        os.utime(path, ns=(time + 10**9, time + 10**9))
+
+    return replace
+
+
+def test_an_edit_of_a_photo_that_was_replaced_is_refused_until_the_labels_are_said_to_fit(
+    panel, replace_photo
+):
+    before = panel.people()
+    assert not panel["changed"].count()
+    replace_photo(0, SIZE)
+    panel.click(120 + 100, 80 + 150)
+    panel.press("Shift+S")
+    expect(panel["refusal"]).to_contain_text("not saved: the photo has changed since it was labelled")
+    expect(panel["changed"]).to_contain_text("another file of the same 900 × 600 pixels")
+    assert_same(panel.people(), before)
+    assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]
+    panel["refusal"].get_by_role("button", name="Dismiss").click()
+    panel.page.screenshot(path=os.environ.get("SHOTS", "/tmp") + "/same_size.png")
+    panel["changed"].get_by_role("button", name="The labels fit").click()
+    expect(panel["changed"]).to_have_count(0)
+    panel.click(120 + 100, 80 + 150)
+    panel.press("Shift+S")
+    panel.saved()
+    assert panel.people()[0].provenance.edited
+
+
+def test_a_photo_that_was_turned_tells_how_to_label_it_anew(panel, replace_photo):
+    panel.show(1)
+    replace_photo(0, SIZE[::-1])
+    panel.show(0)
+    expect(panel["changed"]).to_contain_text("900 × 600 pixels then, 600 × 900 now")
+    expect(panel["changed"]).to_contain_text("Label changed photos anew")
+    assert not panel["changed"].get_by_role("button").count()
+    panel.page.screenshot(path=os.environ.get("SHOTS", "/tmp") + "/turned.png")
+    panel.press("a")
+    expect(panel["refusal"]).to_contain_text("600 × 900 now")
+    assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]
+    panel.show(1)
+    expect(panel["changed"]).to_have_count(0)
+
+
+def test_bulk_approval_says_which_photos_it_leaves_out(panel, replace_photo):
+    replace_photo(0, SIZE[::-1])
+    panel.push("Queue", "Approve the rest…")
+    panel.page.locator(".dp-dialog input[type=range]").first.fill("1")
+    panel["review"].get_by_role("button", name="Approve 3", exact=True).click()
+    expect(panel["message"]).to_contain_text("1 person approved. Images left out: 1, such as")
+    expect(panel["message"]).to_contain_text("600 × 900 now")
+    states = [person.provenance.state for number in (0, 1) for person in panel.people(number)]
+    assert states == ["predicted", "predicted", "approved"]
