@@ -69,8 +69,9 @@ def file_stamp(path: str | Path) -> tuple[int, int]:
     """
     try:
         stat = os.stat(path)
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from None
+    # A path may hold a null character.
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return stat.st_size, stat.st_mtime_ns
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.photo_file import PhotoChange, find_change
 from annotator.dataset.possible_people import StoredPossible, open_people, read_possible
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample, saved_at
 from annotator.labels.messages import short
 from annotator.labels.people import Person, PossiblePerson
+from annotator.photos.reading import PhotoError
 from annotator.review.panel_data import person_data, possible_data
 
 if TYPE_CHECKING:
@@ -45,6 +47,22 @@ class LoadedImage:
     def possible_data(self) -> list[dict[str, Any]]:
         """What the panel gets of the open possible people."""
         return [possible_data(key, person) for key, person in self.open_possible.items()]
+
+    def photo_change(self, fields: Fields) -> PhotoChange | None:
+        """How the photo differs from the one that was labelled, or that it is gone; ``None`` if it is the same."""
+        sample = self.stored.sample
+        try:
+            return find_change(sample.filepath, sample[fields.source])
+        except PhotoError as error:
+            return PhotoChange(f"the photo {error}", fits=False)
+
+    def refuse_changed(self, fields: Fields) -> None:
+        """
+        Raises:
+            ReviewError: the photo is not the one that was labelled: an edit would be stored in the wrong frame.
+        """
+        if change := self.photo_change(fields):
+            raise ReviewError(change.reason)
 
     def version(self, key: str) -> str | None:
         """The version of a person, or the state of a possible one; ``None`` if there is neither."""

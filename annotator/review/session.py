@@ -19,7 +19,7 @@ import cv2
 from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes, require_fields
 from annotator.dataset.info import last_model, maps_folder
 from annotator.dataset.person_labels import Labels
-from annotator.dataset.photo_file import PhotoChange, describe_photo, find_change, photo_or_known
+from annotator.dataset.photo_file import describe_photo, photo_or_known
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
 from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
 from annotator.dataset.store import find_document
@@ -92,7 +92,7 @@ class Review:
         """
         with IMAGES.lock(sample_id):
             image = self._load(sample_id)
-        change = self._photo_change(image)
+        change = image.photo_change(self.fields)
         return {
             "sample": sample_id,
             "filepath": image.stored.sample.filepath,
@@ -130,7 +130,7 @@ class Review:
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
-                change, sample = self._photo_change(image), image.stored.sample
+                change, sample = image.photo_change(self.fields), image.stored.sample
                 if change is None:
                     break
                 if not change.fits:
@@ -225,7 +225,7 @@ class Review:
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
-                self._refuse_changed(image)
+                image.refuse_changed(self.fields)
                 if image.people:
                     raise ReviewError("somebody is labelled on this image: delete whoever is not there")
                 saved = self._save_nobody(image, nobody)
@@ -276,7 +276,7 @@ class Review:
                 image = self._load(sample_id)
                 if request_id and (done := self._answer_again(image, request_id)):
                     return done
-                self._refuse_changed(image)
+                image.refuse_changed(self.fields)
                 conflict = [key for key, version in versions.items() if image.version(key) != version]
                 if conflict:
                     return _answer(image, conflict) | {"conflict": conflict}
@@ -326,22 +326,6 @@ class Review:
         return {
             labels.person.id: labels.to_documents(stored) for labels in found if labels.person.id in changes
         }
-
-    def _photo_change(self, image: LoadedImage) -> PhotoChange | None:
-        """How the photo differs from the one that was labelled; it cannot be told of one that is not there."""
-        sample = image.stored.sample
-        try:
-            return find_change(sample.filepath, sample[self.fields.source])
-        except PhotoError as error:
-            return PhotoChange(f"the photo {error}", fits=False)
-
-    def _refuse_changed(self, image: LoadedImage) -> None:
-        """
-        Raises:
-            ReviewError: the photo is not the one that was labelled: an edit would be stored in the wrong frame.
-        """
-        if change := self._photo_change(image):
-            raise ReviewError(change.reason)
 
     def _load(self, sample_id: str) -> LoadedImage:
         require_fields(self.dataset, self.fields.names)

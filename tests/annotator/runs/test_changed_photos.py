@@ -171,10 +171,8 @@ def test_a_copy_of_the_photo_is_the_same_photo(dataset, photo, annotate, tmp_pat
     after = document(dataset)["dp_source"]["photo"]
     assert after["hash"] == before["hash"]
     assert after["mtime_ns"] == photo.stat().st_mtime_ns
-    assert export_samples(dataset, tmp_path / "labels.json").to_dict() | {"people": 1} == {
-        "samples": 1, "people": 1, "skipped": 0, "kept": 0, "dropped": 0,
-        "changed": 0, "changed_photos": [], "failed": 0, "failures": [],
-    }  # fmt: skip
+    summary = export_samples(dataset, tmp_path / "labels.json")
+    assert (summary.samples, summary.changed, summary.failures) == (1, [], {})
 
 
 def test_labels_from_before_there_was_a_digest_are_told_by_the_size(dataset, photo, annotate, tmp_path):
