@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.review.panel import SIZE, assert_same
+from tests.e2e.review.test_photos import PIXEL
 
 
 @pytest.fixture
@@ -31,10 +32,12 @@ def test_an_edit_of_a_photo_that_was_replaced_is_refused_until_the_labels_are_sa
     panel.press("Shift+S")
     expect(panel["refusal"]).to_contain_text("not saved: the photo has changed since it was labelled")
     expect(panel["changed"]).to_contain_text("another file of the same 900 × 600 pixels")
+    left, top, _ = map(float, panel["canvas"].get_attribute("data-view").split())
+    shown = panel["canvas"].evaluate(PIXEL, [left + 3, top + 3])
+    assert shown == pytest.approx([90, 90, 90], abs=2)  # the new photo, of which they are to judge
     assert_same(panel.people(), before)
     assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]
     panel["refusal"].get_by_role("button", name="Dismiss").click()
-    panel.page.screenshot(path=os.environ.get("SHOTS", "/tmp") + "/same_size.png")
     panel["changed"].get_by_role("button", name="The labels fit").click()
     expect(panel["changed"]).to_have_count(0)
     panel.click(120 + 100, 80 + 150)
@@ -50,7 +53,6 @@ def test_a_photo_that_was_turned_tells_how_to_label_it_anew(panel, replace_photo
     expect(panel["changed"]).to_contain_text("900 × 600 pixels then, 600 × 900 now")
     expect(panel["changed"]).to_contain_text("Label changed photos anew")
     assert not panel["changed"].get_by_role("button").count()
-    panel.page.screenshot(path=os.environ.get("SHOTS", "/tmp") + "/turned.png")
     panel.press("a")
     expect(panel["refusal"]).to_contain_text("600 × 900 now")
     assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]

@@ -72,7 +72,14 @@ export class ImageLoader {
         } while (count !== this.countOf(image.sample));
         image.people = byKey(people);
         image.possible = byKey(possible);
+        const isReplaced = changed && !image.changed;
         image.changed = changed;
+        if (isReplaced) {
+            // Whoever says that the labels fit must see the photo as it is now.
+            const before = image.photo;
+            image.photo = await this.photoOfSize(loadPhoto(image.filepath), image.sample, image.size, changed);
+            closePhoto(before);
+        }
     }
 
     private async load(sample: string): Promise<Image> {

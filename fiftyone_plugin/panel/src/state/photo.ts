@@ -12,7 +12,8 @@ export interface Photo {
 
 /** A photo as the browser reads it; null if it does not read files of this format. */
 export async function loadPhoto(filepath: string): Promise<Photo | null> {
-    const response = await fetch(photoUrl(filepath), { credentials: "include" });
+    // What the browser has is asked about: the file may have been replaced.
+    const response = await fetch(photoUrl(filepath), { credentials: "include", cache: "no-cache" });
     if (!response.ok) throw new RefusedError(`The photo cannot be loaded: ${filepath} (${response.status})`);
     // It turns the photo as the labels expect, see annotator/photos/reading.py.
     const bitmap = await createImageBitmap(await response.blob()).catch(() => null);
