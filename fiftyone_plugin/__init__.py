@@ -43,10 +43,10 @@ OVERWRITE = {
         "somebody deleted do not come back.",
     ),
 }
-RELABEL_CHANGED = "Label changed photos anew, also where people worked on the labels"
+RELABEL_CHANGED = "Label changed photos anew"
 WHAT_IS_DELETED = (
-    "Photos whose file has changed since they were labelled. Those that only a model has labelled are labelled anew in any "
-    "case; the others fail, and keep their labels, unless this is ticked."
+    "Photos whose file has changed since people worked on their labels. Unless this is ticked they fail, and keep their labels; "
+    "those that only a model has labelled are labelled anew in any case."
 )
 RELABEL_WARNING = (
     "On photos whose file has changed, everybody who was edited, added, approved or rejected is deleted, and cannot be "
