@@ -34,6 +34,7 @@ Context = foo.ExecutionContext
 
 
 RequestId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+SampleId = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -49,7 +50,7 @@ class _OfLabels(_Values):
 
 
 class _OfImage(_OfLabels):
-    sample: str
+    sample: SampleId
     versions: dict[str, str] = {}
     request_id: RequestId | None = None
 

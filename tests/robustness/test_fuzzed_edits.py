@@ -79,6 +79,7 @@ def test_every_call_is_right_or_refused(execute, crowded, campaign, seed):
     ("name", "changes", "problem"),
     [
         ("open", {"sample": None}, "sample: must be a valid string, not None"),
+        ("restore", {"sample": "../../x", "token": "0" * 28}, "sample: "),
         ("edit", {"prefix": 1e308}, "prefix: must be a valid string, not 1e+308"),
         ("edit", {}, "edit: is missing"),
         ("edit", {"edit": {}, "versions": {"a": 1}}, "versions.a: must be a valid string, not 1"),

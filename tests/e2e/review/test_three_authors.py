@@ -66,6 +66,8 @@ class Author:
 
     def __init__(self, panel: Panel, name: str, keypoint: int) -> None:
         self.panel, self.keypoint = panel, keypoint
+        # High enough to show the whole queue.
+        panel.page.set_viewport_size({"width": 1500, "height": 950 if len(panel.samples) <= IMAGES else 2400})
         panel.open(name)
         self.home = body_person(250, 60).keypoints[keypoint, :2].astype(float)
         self.places: dict[int, np.ndarray] = {}
