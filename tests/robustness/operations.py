@@ -91,10 +91,10 @@ def nose(key: str, x: float) -> dict:
 def edit(review: Review, sample: str, number: int, make: Callable[[list[str]], dict]) -> dict:
     """Make an edit as the panel asks for it; ``make`` gets the keys of the image's people, in their order."""
     versions = {person["key"]: person["version"] for person in review.open(sample)["people"]}
-    return checked(review.edit(sample, make(list(versions)), versions, request_name(number)))
+    return checked(review.edit(sample, make(list(versions)), versions, request_id(number)))
 
 
-def request_name(number: int) -> str:
+def request_id(number: int) -> str:
     return f"{number:016x}"
 
 
@@ -222,7 +222,7 @@ def do_all(
         versions = shown[sample]
         wanted = make(list(versions))
         named = {key: versions[key] for key in wanted.get("people") or [wanted["person"]]}
-        answer = checked(review.edit(sample, wanted, named, request_name(100 + number)))
+        answer = checked(review.edit(sample, wanted, named, request_id(100 + number)))
         versions |= {person["key"]: person["version"] for person in answer["people"]}
         shown = shown | {sample: {key: versions[key] for key in answer["order"]}}
         acknowledge(shown)
@@ -244,9 +244,9 @@ class Undo(Operation):
         tokens = json.loads((self.folder / "tokens.json").read_text())
         redo = ""
         for number, (sample, token) in enumerate(zip((first, second), tokens, strict=True), 200):
-            redo = checked(review.restore(sample, token, {}, request_name(number)))["undo"]
+            redo = checked(review.restore(sample, token, {}, request_id(number)))["undo"]
             acknowledge(redo)
-        acknowledge(checked(review.restore(second, redo, {}, request_name(300)))["undo"])
+        acknowledge(checked(review.restore(second, redo, {}, request_id(300)))["undo"])
 
 
 class ApproveBelow(Operation):
