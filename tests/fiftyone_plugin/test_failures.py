@@ -172,7 +172,7 @@ def test_without_the_packages_for_training_the_form_says_how_to_install_them(dat
         ("/usr", "pip install 'densepose-annotator[train]'"),
     ],
 )
-def test_the_command_that_installs_them_is_that_of_the_environment(monkeypatch, prefix, command):
+def test_the_command_that_installs_them_is_that_of_the_environment(database, monkeypatch, prefix, command):
     monkeypatch.setattr(sys, "prefix", str(prefix))
     with pytest.raises(ImportError) as failed:
         check_training_packages("no_such_backend")
