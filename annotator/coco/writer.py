@@ -112,7 +112,10 @@ class CocoWriter:
                 self._finish()
 
     def _part(self) -> IO[str]:
-        return tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
+        try:
+            return tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
     def _finish(self) -> None:
         """Write all to one new file, which then replaces the old one."""
