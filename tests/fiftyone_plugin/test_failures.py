@@ -121,9 +121,9 @@ def test_a_model_that_goes_after_the_form_was_checked(dataset, tmp_path):
 def test_the_panel_goes_on_after_an_error(dataset, photos):  # noqa: F811
     request = {"dataset_name": dataset.name, "params": {"prefix": "dp"}}
     assert "has no field 'dp_people'" in run("review_queue", request)["error"]
-    assert "no people with the prefix" in run("review_open", asked(request, sample="1"))["error"]
+    assert "no people with the prefix" in run("review_open", asked(request, sample="0" * 24))["error"]
     labelled(dataset)
-    assert run("review_open", asked(request, sample="1"))["error"]
+    assert run("review_open", asked(request, sample="0" * 24))["error"]
     assert run("review_open", request)["error"] == "sample: is missing"
     assert run("review_queue", asked(request, prefix="Not a prefix"))["error"].startswith("field prefix")
     assert run("review_queue", asked(request, order="size"))["error"].startswith("order: 'size'")
