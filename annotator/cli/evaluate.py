@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from annotator.cli.options import add_settings, settings_of
+from annotator.labels.messages import listed, short
 
 
 def add_command(commands) -> None:
@@ -70,6 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
         report["data"][source.name] = found
         failed = len(found["failures"])
         print(f"\n{source.name}: {found['images']} images, {found['people']} people, {failed} not usable")
+        if others := found["other_classes"]:
+            names = listed([f"{short(name)} {count}" for name, count in others.items()])
+            print(f"annotations of other classes, passed over: {sum(others.values())} ({names})")
         print(table(found))
         write_report(report, arguments.report)
     return 0 if any(len(d["failures"]) < d["images"] for d in report["data"].values()) else 1

@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -62,9 +63,9 @@ def evaluate(
         progress: called with the number of images done after each.
 
     Returns:
-        The report: ``annotations`` and ``photos`` (paths), ``images``, ``people`` (without crowds), ``failures``
-        (``file_name`` and ``reason`` of photos that cannot be used) and, for each view, its metrics as of
-        :func:`annotator.evaluation.report.metric`.
+        The report: ``annotations`` and ``photos`` (paths), ``images``, ``people`` (without crowds), ``other_classes``
+        (annotations that are of no person, by the name of their category), ``failures`` (``file_name`` and ``reason`` of
+        photos that cannot be used) and, for each view, its metrics as of :func:`annotator.evaluation.report.metric`.
 
     Raises:
         CocoError: a missing or malformed field; :func:`annotator.evaluation.ground_truth.check_data_set` finds it
@@ -94,6 +95,7 @@ class _Evaluation:
         self.seconds = dict.fromkeys(self.views, 0.0)
         self.counts = dict.fromkeys(self.views, 0)
         self.images = self.people = 0
+        self.other_classes: Counter[str] = Counter()
         self.failures: list[dict[str, str]] = []
 
     def measure(self, ground_truths: list[GroundTruth]) -> Iterator[None]:
@@ -102,6 +104,7 @@ class _Evaluation:
         scenes = self._label_scenes(ground_truths) if "scene" in self.views else none
         for ground_truth, scene in zip(ground_truths, scenes, strict=True):
             self.images += 1
+            self.other_classes.update(ground_truth.image.other_classes)
             try:
                 self._measure(ground_truth, scene)
                 self.people += sum(not person.crowd for person in ground_truth.people)
@@ -149,7 +152,12 @@ class _Evaluation:
         return list(zip(people, predictions, strict=True))
 
     def report(self) -> dict[str, Any]:
-        report = {"images": self.images, "people": self.people, "failures": self.failures}
+        report = {
+            "images": self.images,
+            "people": self.people,
+            "other_classes": dict(self.other_classes),
+            "failures": self.failures,
+        }
         for name, view in self.views.items():
             count = {"images" if name == "scene" else "people": self.counts[name]}
             seconds = {"network_ms": self.networks[name].seconds, "all_ms": self.seconds[name]}

@@ -136,6 +136,28 @@ def test_photos_that_cannot_be_used_are_listed_and_harm_nothing(
         assert report[view]["speed"]["all_ms"]["value"] > 0
 
 
+def test_annotations_of_other_classes_are_counted(tmp_path: Path, tiny_model: Path, capsys):
+    source = write_data(tmp_path, [[LEFT], [LEFT], [LEFT]])
+    file = json.loads(source.annotations.read_text())
+    file["categories"] += [{"id": 2, "name": "dog"}, {"id": 3, "name": "cat"}]
+    boxes = [(0, 2), (0, 3), (1, 2)]
+    file["annotations"] += [
+        {"id": 10 + i, "image_id": image, "category_id": category, "bbox": [1, 1, 9, 9]}
+        for i, (image, category) in enumerate(boxes)
+    ]
+    source.annotations.write_text(json.dumps(file))
+    command = ["evaluate", "--data", str(tmp_path), "--model", str(tiny_model), "--view", "person"]
+    command += ["--report", str(tmp_path / "r.json")]
+    assert main(command) == 0
+    report = json.loads((tmp_path / "r.json").read_text())["data"][tmp_path.name]
+    assert (report["people"], report["other_classes"]) == (3, {"dog": 2, "cat": 1})
+    line = "annotations of other classes, passed over: 3 ('dog' 2, 'cat' 1)\n"
+    assert line in capsys.readouterr().out
+    assert main([*command, "--limit", "1"]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())["data"][tmp_path.name]
+    assert report["other_classes"] == {"dog": 1, "cat": 1}
+
+
 def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
     source = write_data(tmp_path, [[LEFT]])
     source.images.joinpath("0.png").write_text("no photo")
