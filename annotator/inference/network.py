@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.labels.maps import Maps
+from annotator.labels.messages import listed, short
 
 FORMAT_VERSION = 1
 METADATA_KEY = "densepose_annotator"
@@ -24,7 +25,7 @@ T = TypeVar("T")
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 """Best first."""
 ROUNDING = 0.01
-"""By which an output may leave its range."""
+"""By which an output may leave its range; it is clipped."""
 
 
 class ModelError(ValueError):
@@ -98,7 +99,7 @@ class OnnxFile:
         """What the file says of itself under a key of its metadata.
 
         Args:
-            kind: dataclass of the fields, one of them ``format_version``.
+            kind: dataclass of the fields, numbers and texts; one of them is ``format_version``.
             newest: version of the format that can be read.
 
         Raises:
@@ -110,16 +111,28 @@ class OnnxFile:
                 f"{self.path}: not a {WHAT[key]} of DensePose Annotator (no `{key}` in its metadata"
                 f"{f', but `{other}`' if other else ''})"
             )
+        where = f"{self.path}: its metadata `{key}`"
         try:
             described = json.loads(self.metadata[key])
-            if described["format_version"] > newest:
-                raise ModelError(
-                    f"{self.path}: model format {described['format_version']} is newer than {newest}: "
-                    "update densepose-annotator"
-                )
-            return kind(**described)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ModelError(f"{self.path}: its metadata `{key}` cannot be read: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{where} cannot be read: {error}") from None
+        if not isinstance(described, dict):
+            raise ModelError(f"{where} must be an object, not {short(described)}")
+        version = described.get("format_version")
+        if type(version) is int and version > newest:  # its other fields may be others
+            raise ModelError(
+                f"{self.path}: model format {short(version)} is newer than {newest}: update densepose-annotator"
+            )
+        types = {field.name: field.type for field in fields(kind)}
+        for name, value in described.items():
+            if name not in types:
+                raise ModelError(f"{where}: {short(name)}: no such field")
+            if type(value).__name__ != types[name]:
+                words = {"int": "a whole number", "str": "text"}[types[name]]
+                raise ModelError(f"{where}: {name}: {short(value)} is not {words}")
+        if missing := [name for name in types if name not in described]:
+            raise ModelError(f"{where} lacks {listed(missing)}")
+        return kind(**described)
 
     def read_side(self, multiple_of: int = 1) -> int:
         """Side of the square images it takes, in pixels.
@@ -179,12 +192,12 @@ class OnnxFile:
         Raises:
             InferenceError: it fails on a single image, or an output breaks the contract.
         """
-        size = min(self._largest_batch or len(images), len(images))
+        size = max(min(self._largest_batch or len(images), len(images)), 1)
         while True:
             try:
                 batches = [
                     self._session.run(list(self._outputs), {"images": images[start : start + size]})
-                    for start in range(0, len(images), size)
+                    for start in range(0, max(len(images), 1), size)
                 ]
                 break
             except Exception as error:  # see open_session
@@ -216,6 +229,7 @@ def _fits(found: list[int | str | None], wanted: tuple[int | str, ...], sizes: d
 
 
 def _check_output(name: str, output: Output, array: np.ndarray, count: int, sizes: dict[str, int]) -> None:
+    """Check an output, and clip it to its range."""
     if (
         array.dtype != output.kind
         or len(array) != count
@@ -231,6 +245,8 @@ def _check_output(name: str, output: Output, array: np.ndarray, count: int, size
         raise InferenceError(
             f"output `{name}` has values from {low:.3g} to {high:.3g}, not 0 to {output.highest}"
         )
+    if output.highest is not None and (low < 0 or high > output.highest):
+        np.clip(array, 0, output.highest, out=array)
 
 
 def _first_line(error: Exception) -> str:
@@ -300,8 +316,8 @@ def _check_info(path: Path, info: ModelInfo, side: int) -> None:
             raise ModelError(f"{path}: its metadata say {getattr(info, name)} {name}, not {len(count)}")
     for name in ("input_size", "output_stride", "keypoint_stride"):
         value = getattr(info, name)
-        if not isinstance(value, int) or value < 1:
-            raise ModelError(f"{path}: its {name} must be 1 or more pixels, not {value!r}")
+        if value < 1:
+            raise ModelError(f"{path}: its {name} must be 1 or more pixels, not {value}")
     if info.keypoint_stride % info.output_stride or side % info.keypoint_stride:
         raise ModelError(
             f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "

@@ -140,6 +140,15 @@ def test_values_out_of_their_range_are_named(tmp_path, tiny_model, tiny_finder, 
         OPEN[what](tmp_path / "m.onnx").run(images)
 
 
+def test_what_rounding_puts_beside_the_range_is_clipped(tmp_path, tiny_model):
+    proto = onnx.load(tiny_model)
+    insert(proto, "person", "Mul", {"factor": np.array(1.005, np.float32)})
+    onnx.save(proto, tmp_path / "m.onnx")
+    images = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+    images[:, 8:40, 8:40, 0] = 255
+    assert Network(tmp_path / "m.onnx").run(images).person.max() == 1
+
+
 @pytest.mark.parametrize(
     ("described", "words"),
     [
@@ -148,7 +157,12 @@ def test_values_out_of_their_range_are_named(tmp_path, tiny_model, tiny_finder, 
         ({"keypoints": 133}, "its metadata say 133 keypoints, not 17"),
         ({"label_space": "smpl"}, "its label space is 'smpl', not 'coco-densepose'"),
         ({"output_stride": 0}, "its output_stride must be 1 or more pixels, not 0"),
-        ({"input_size": "256"}, "its input_size must be 1 or more pixels, not '256'"),
+        (
+            {"input_size": "256"},
+            "its metadata `densepose_annotator`: input_size: '256' is not a whole number",
+        ),
+        ({"model_id": 5}, "its metadata `densepose_annotator`: model_id: 5 is not text"),
+        ({"stride": 2}, "its metadata `densepose_annotator`: 'stride': no such field"),
         ({"output_stride": 4}, "its output `person` is float32 [N, 32, 32], not float32 [N, 16, 16]"),
         (
             {"keypoint_stride": 48, "output_stride": 16},

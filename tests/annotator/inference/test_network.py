@@ -62,6 +62,11 @@ def test_axes_and_ranges(network):
     np.testing.assert_array_equal(maps[1].charts, maps.charts[1])
 
 
+def test_no_images_give_no_maps(network):
+    maps = network.run(np.zeros((0, network.side, network.side, 3), np.uint8))
+    assert {len(getattr(maps, name)) for name in maps.__slots__} == {0}
+
+
 def test_missing_and_foreign_files(tmp_path):
     with pytest.raises(ModelError, match=r"none\.onnx: no such model file"):
         Network(tmp_path / "none.onnx")
@@ -85,7 +90,10 @@ def write_identity(path, shape: list, metadata: dict[str, str]) -> None:
     [
         ({}, "not a model of DensePose Annotator"),
         ({METADATA_KEY: "{"}, "cannot be read"),
-        ({METADATA_KEY: json.dumps({"format_version": 1})}, "cannot be read"),
+        ({METADATA_KEY: "[" * 100_000}, "cannot be read"),
+        ({METADATA_KEY: "[1]"}, r"must be an object, not \[1\]"),
+        ({METADATA_KEY: json.dumps({"format_version": 1})}, "lacks model_id, preset, .* and 5 more"),
+        ({METADATA_KEY: json.dumps({"format_version": "1"})}, "format_version: '1' is not a whole number"),
         ({METADATA_KEY: json.dumps({"format_version": 2})}, "newer than 1: update densepose-annotator"),
     ],
 )
