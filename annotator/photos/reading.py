@@ -128,6 +128,8 @@ def _file(path: str | Path) -> Iterator[BinaryIO]:
     check_file(path)
     try:
         with Path(path).open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise PhotoError("the file is empty")
             yield file
     except OSError as error:
         raise PhotoError(f"cannot be read: {error.strerror}") from None
@@ -135,10 +137,7 @@ def _file(path: str | Path) -> Iterator[BinaryIO]:
 
 def _read_bytes(path: str | Path) -> bytes:
     with _file(path) as file:
-        data = file.read()
-    if not data:
-        raise PhotoError("the file is empty")
-    return data
+        return file.read()
 
 
 def _exif_of_plain_jpeg(data: bytes) -> bytes | None:

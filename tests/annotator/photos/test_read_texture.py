@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annotator.photos.reading import PhotoError, read_photo, read_texture
+from annotator.photos.reading import PhotoError, photo_size, read_photo, read_texture
 
 
 def test_an_image_with_transparency_has_four_channels(tmp_path: Path):
@@ -38,5 +38,6 @@ def test_what_is_no_image_is_said(tmp_path: Path):
         ("empty.png", "is empty"),
         ("text.png", "not an image"),
     ):
-        with pytest.raises(PhotoError, match=words):
-            read_texture(tmp_path / name)
+        for read in (read_texture, photo_size):
+            with pytest.raises(PhotoError, match=words):
+                read(tmp_path / name)
