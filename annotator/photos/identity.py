@@ -11,14 +11,16 @@ from pathlib import Path
 def photo_identity(path: str | os.PathLike[str]) -> Hashable:
     """What all paths of one photo have in common: links to it, and other spellings where the file system knows them.
 
-    Of a photo that is not there, only the spelling of the path counts.
+    Of a photo that is not there, or on a file system without inode numbers, only the spelling of the path counts.
     """
     try:
         status = os.stat(path)
     # A path may hold a null character.
     except (OSError, ValueError):
-        return unicodedata.normalize("NFC", os.path.normpath(path))
-    return status.st_dev, status.st_ino
+        status = None
+    if status and status.st_ino:
+        return status.st_dev, status.st_ino
+    return unicodedata.normalize("NFC", os.path.normpath(path))
 
 
 def repeated_photos(paths: Iterable[Path]) -> dict[Path, Path]:

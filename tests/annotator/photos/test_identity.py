@@ -22,6 +22,12 @@ def test_links_are_the_photo_they_lead_to(tmp_path):
     assert photo_identity(other) != photo_identity(photo)
 
 
+def test_photos_without_inode_numbers_are_told_apart(monkeypatch):
+    monkeypatch.setattr(os, "stat", lambda path: os.stat_result([0] * 10))
+    assert photo_identity("/mounted/a.jpg") == photo_identity("/mounted/./a.jpg")
+    assert photo_identity("/mounted/a.jpg") != photo_identity("/mounted/b.jpg")
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_of_a_missing_photo_spellings_of_the_path_are_the_same(form):
     assert photo_identity(f"/none/./{unicodedata.normalize(form, ACCENT)}") == photo_identity(
