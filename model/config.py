@@ -202,7 +202,7 @@ def make_config(preset: str, **changes) -> RunConfig:
         DataError: there is no such preset.
     """
     if preset not in list(PRESETS):
-        raise DataError(f"preset is {preset!r}: must be one of {', '.join(PRESETS)}")
+        raise DataError(f"preset is {short(preset)}: must be one of {', '.join(PRESETS)}")
     return RunConfig(**{"preset": preset, **RECIPES[preset], **changes})
 
 
@@ -217,7 +217,7 @@ def read_config(path: str | Path) -> RunConfig:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such config") from None
-    except ValueError as error:  # also of a number of too many digits
+    except (ValueError, RecursionError) as error:  # also of a number of too many digits
         raise DataError(f"{path}: not JSON: {error}") from None
     try:
         return config_from_dict(values)
@@ -232,7 +232,7 @@ def config_from_dict(given: dict[str, Any]) -> RunConfig:
         DataError: naming the field, its value and what is allowed.
     """
     if not isinstance(given, dict):
-        raise DataError(f"the config is {given!r}: must be an object")
+        raise DataError(f"the config is {short(given)}: must be an object")
     recipe = dataclasses.asdict(make_config(given.get("preset", "lite")))
     config = _merge(recipe, given)
     if isinstance(config["stages"], list):

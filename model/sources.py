@@ -6,6 +6,7 @@ Of the optional fields of :mod:`annotator.coco.extensions` training reads all bu
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from annotator.coco.categories import read_categories
 from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
 from annotator.coco.file_names import no_such_photo, repeated_photos
-from annotator.coco.parsing import CocoError
+from annotator.coco.parsing import CocoError, is_number
 from annotator.coco.reader import MAX_SIDE
 from annotator.labels.messages import short
 from model.fields import CHECKED
@@ -88,7 +89,7 @@ def read_source(source: Source) -> list[Record]:
         if image["id"] in records:
             raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
-        if not photo.is_file():
+        if not os.path.isfile(photo):
             name = image["file_name"]
             raise DataError(f"{where}: file_name: {short(name)} in {source.images}: {no_such_photo(name)}")
         try:
@@ -153,7 +154,7 @@ def _people_by_image(path: Path, data: dict) -> dict[int | str, list[dict[str, A
             continue
         _check_fields(where, annotation, PERSON_FIELDS)
         bbox = annotation["bbox"]
-        if len(bbox) != 4 or not all(type(number) in (int, float) for number in bbox):
+        if len(bbox) != 4 or not all(map(is_number, bbox)):
             raise DataError(f"{where}: bbox: {short(bbox)} is not [x, y, width, height]")
         by_image[annotation["image_id"]].append(annotation)
     return by_image

@@ -69,7 +69,9 @@ def chart_term(**changes) -> str:
     [
         ("{", "not JSON"),
         pytest.param(f'{{"epochs": {"9" * 5000}}}', "not JSON", id="more digits than Python reads"),
+        pytest.param("[" * 100_000, "not JSON", id="nested too deeply"),
         ("[]", r"the config is \[\]: must be an object"),
+        (json.dumps(list(range(99))), r"the config is \[0, 1, 2, 3, 4, 5, \.\.\.\]: must be an object"),
         ('{"presets": "lite"}', "presets: no such field"),
         ('{"preset": "huge"}', "preset is 'huge'"),
         ('{"preset": ["lite"]}', r"preset is \['lite'\]"),
