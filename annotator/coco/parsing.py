@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import fields
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -100,10 +101,8 @@ def _check_units(record: dict[str, Any], size: tuple[int, int]) -> None:
     polygons = record.get("segmentation") or []
     if min(size) < MIN_SIDE or not isinstance(polygons, list):
         return
-    numbers = [
-        *record["bbox"],
-        *(number for polygon in polygons if isinstance(polygon, list) for number in polygon),
-    ]
+    # One after the other: as a rule the first says that they are pixels.
+    numbers = chain(record["bbox"], *(polygon for polygon in polygons if isinstance(polygon, list)))
     if all(is_number(number) and 0 <= number <= 1 for number in numbers):
         raise CocoError(
             f"bbox: {short(record['bbox'])} are shares of an image of {size[0]} × {size[1]} pixels: give all coordinates in pixels"
