@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from annotator.photos.file_lock import lock_file
 
 
 @contextmanager
@@ -19,12 +19,7 @@ def only_run_in(folder: Path) -> Iterator[None]:
     path = folder.with_name(f".{folder.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
-        except BlockingIOError:
-            is_ours = False
-        if not is_ours:  # or has just been removed by the one who had it
+        if not lock_file(file, path):
             raise ValueError(f"{folder}: another retraining works in this folder: wait until it is done")
         try:
             yield

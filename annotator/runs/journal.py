@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from annotator.photos.file_lock import lock_file
 from annotator.runs.differences import differences
 
 BUSY = "is being written by another run: wait until that is done"
@@ -49,13 +49,7 @@ class Journal:
             JournalError: the journal is of another run, or another process is writing it.
         """
         self._file = self.path.open("ab+")
-        try:
-            # The lock holds until the file is closed, be it by a kill.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._refuse(BUSY)
-        if not self.path.exists() or not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
-            # Between the two lines above that run has finished and removed the file.
+        if not lock_file(self._file, self.path):
             self._refuse(BUSY)
         self._file.seek(0)
         end = 0
