@@ -16,6 +16,7 @@ from annotator.dataset.photo_file import find_change
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields
+from annotator.labels.messages import listed
 from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import RELABEL, DatasetRun, Summary, as_function
 
@@ -170,9 +171,8 @@ def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> N
         if key in keys and file and not os.path.exists(file)
     }
     if missing:
-        first = ", ".join(f"{photo} ({file})" for photo, file in list(missing.items())[:10])
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        photos = listed([f"{photo} ({file})" for photo, file in missing.items()])
         raise FileNotFoundError(
-            f"files of charts, U or V are missing, of {first}{more}: bring them back, or export a view without "
+            f"files of charts, U or V are missing, of {photos}: bring them back, or export a view without "
             "these photos"
         )
