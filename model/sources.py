@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from annotator.coco.categories import read_categories
 from annotator.coco.dense_labels import DenseLabels
 from annotator.coco.extensions import check_image, check_person, is_complete
-from annotator.coco.file_names import no_such_photo, repeated_photos
+from annotator.coco.file_names import no_such_photo, shared_photos
 from annotator.coco.parsing import CocoError, is_number
 from annotator.coco.reader import MAX_SIDE
 from annotator.labels.messages import short
@@ -106,7 +106,7 @@ def read_source(source: Source) -> list[Record]:
             f"{path}: annotation {short(annotations[0].get('id'))}: image_id {short(image_id)} is not in `images`"
         )
     names = ((key, record.image["file_name"]) for key, record in records.items())
-    for key, reason in repeated_photos(names, source.images).items():
+    for key, reason in shared_photos(names, source.images).items():
         raise DataError(f"{path}: image {short(key)}: file_name: {reason}")
     return list(records.values())
 

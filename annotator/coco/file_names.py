@@ -11,7 +11,7 @@ from annotator.labels.messages import listed, short
 from annotator.photos.identity import photo_identity
 
 
-def repeated_photos(images: Iterable[tuple[int | str, str]], images_dir: str | Path) -> dict[int | str, str]:
+def shared_photos(images: Iterable[tuple[int | str, str]], images_dir: str | Path) -> dict[int | str, str]:
     """Why images cannot be told apart: those that have a photo in common, links and other spellings included.
 
     Args:

@@ -16,7 +16,7 @@ import numpy as np
 from annotator.coco.box_frame import decode_part_masks
 from annotator.coco.dense_labels import IUV_SCALE, DenseLabels, charts_and_parts, read_dense
 from annotator.coco.extensions import check_image, check_person, is_complete
-from annotator.coco.file_names import repeated_photos
+from annotator.coco.file_names import shared_photos
 from annotator.coco.reader import CocoError, read_coco, read_file_names
 from annotator.coco.rle import decode_mask
 from annotator.geometry.boxes import Box, crop, expand_box, overlap_slices
@@ -245,7 +245,7 @@ def read_ground_truth(source: DataSet, limit: int | None = None) -> Iterator[Gro
     Raises:
         CocoError: a missing or malformed field or a photo of two images, naming file, record and field.
     """
-    for image_id, reason in repeated_photos(read_file_names(source.annotations), source.images).items():
+    for image_id, reason in shared_photos(read_file_names(source.annotations), source.images).items():
         raise CocoError(f"{source.annotations}: image {image_id}: file_name: {reason}")
     dense = DenseLabels(source.iuv)
     for image in islice(read_coco(source.annotations), limit):

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.coco.file_names import no_such_photo, repeated_photos
+from annotator.coco.file_names import no_such_photo, shared_photos
 from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
 from annotator.dataset.info import check_sections, maps_folder, remember_sections
@@ -87,7 +87,7 @@ class Import(DatasetRun):
 
         sections = read_sections(self.path)
         check_sections(self.path, sections, self.dataset, self.fields.prefix)
-        repeated = repeated_photos(read_file_names(self.path), self.images_dir)
+        repeated = shared_photos(read_file_names(self.path), self.images_dir)
         known, labelled = self._samples()
         for done, people in enumerate(read_coco(self.path), 1):
             path = os.path.normpath(self.images_dir / people.file_name)

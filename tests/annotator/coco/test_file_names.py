@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotator.coco.file_names import file_names, no_such_photo, repeated_photos
+from annotator.coco.file_names import file_names, no_such_photo, shared_photos
 from annotator.coco.parsing import CocoError
 
 
@@ -29,7 +29,7 @@ def test_images_of_one_photo_are_found(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "link.jpg").symlink_to("a.jpg")
     names = ["a.jpg", "b.jpg", "./a.jpg", "link.jpg", "none.jpg", "x/../none.jpg", "a\0.jpg", "alone.jpg"]
-    reasons = repeated_photos(enumerate(names, 10), tmp_path)
+    reasons = shared_photos(enumerate(names, 10), tmp_path)
     text = "the photo of the images {}: give it one image with all of its people"
     first, second = text.format("10, 12, 13"), text.format("14, 15")
     assert reasons == {10: first, 12: first, 13: first, 14: second, 15: second}
