@@ -28,7 +28,7 @@ from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.finder import finder_beside, open_finder
-from annotator.inference.network import InferenceError, Network, import_onnxruntime
+from annotator.inference.network import InferenceError, Network, import_onnxruntime, run_blank
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
@@ -70,8 +70,9 @@ def evaluate(
     Raises:
         CocoError: a missing or malformed field; :func:`annotator.evaluation.ground_truth.check_data_set` finds it
             beforehand.
+        ModelError: the model fails, on a blank image, too.
     """
-    network.run(np.zeros((1, network.side, network.side, 3), np.uint8))  # the first call is slower
+    run_blank(network)  # the first call is slower
     evaluation = _Evaluation(network, settings, surface, views)
     ground_truths = read_ground_truth(source, limit)
     while chunk := list(islice(ground_truths, CHUNK)):

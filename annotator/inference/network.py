@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -323,6 +323,18 @@ def _check_info(path: Path, info: ModelInfo, side: int) -> None:
             f"{path}: its keypoint_stride, {info.keypoint_stride}, must be a multiple of its output_stride, "
             f"{info.output_stride}, and divide its side, {side}"
         )
+
+
+def run_blank(model: Any) -> None:
+    """Run a network or a finder on a blank image.
+
+    Raises:
+        ModelError: it fails.
+    """
+    try:
+        model.run(np.zeros((1, model.side, model.side, 3), np.uint8))
+    except InferenceError as error:
+        raise ModelError(f"{model.path}: fails even on a blank image: {error}") from None
 
 
 def open_session(path: Path, providers: list[str] | None = None, threads: int = 0):

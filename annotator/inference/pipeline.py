@@ -18,7 +18,7 @@ from annotator.inference.decoding import decode
 from annotator.inference.finder import Finder, open_finder
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
-from annotator.inference.network import InferenceError, ModelError, Network
+from annotator.inference.network import InferenceError, ModelError, Network, run_blank
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
@@ -170,10 +170,7 @@ class _Labeller:
             ModelError: one fails on a blank image.
         """
         for model in filter(None, (self.network, self.finder)):
-            try:
-                model.run(np.zeros((1, model.side, model.side, 3), np.uint8))
-            except InferenceError as error:
-                raise ModelError(f"{model.path}: fails even on a blank image: {error}") from None
+            run_blank(model)
 
     def read(self, photo: _Photo) -> _Photo:
         """Read a photo; of its pixels keep what the next steps need."""

@@ -18,6 +18,7 @@ from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.surface.geodesic import Surface
 from tests.annotator.evaluation.conftest import LEFT, value
+from tests.annotator.inference.failing import write_failing
 from tests.annotator.labelled_photos import write_data
 
 
@@ -164,6 +165,15 @@ def test_a_data_set_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
     command = ["evaluate", "--data", str(tmp_path), "--model", str(tiny_model)]
     assert main([*command, "--report", str(tmp_path / "r.json")]) == 1
     assert json.loads((tmp_path / "r.json").read_text())["data"][tmp_path.name]["failures"]
+
+
+def test_a_model_that_fails_on_everything_is_named(tmp_path: Path, tiny_model: Path, capsys):
+    write_data(tmp_path, [[LEFT]])
+    failing = write_failing(tiny_model, tmp_path / "failing.onnx", largest_batch=0)
+    command = ["evaluate", "--data", str(tmp_path), "--model", str(failing), "--view", "person"]
+    assert main([*command, "--report", str(tmp_path / "r.json")]) == 1
+    (error,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert f"{failing}: fails even on a blank image: ONNX Runtime failed" in error
 
 
 @pytest.mark.parametrize(
