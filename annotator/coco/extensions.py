@@ -68,7 +68,7 @@ def is_complete(image: dict[str, Any]) -> bool:
 
 def has_dense(annotation: dict[str, Any]) -> bool:
     """Whether the dense labels of a photo that has some have this person."""
-    return annotation.get("dense") in (None, True)
+    return annotation.get("dense") != 0
 
 
 def _are_head_points(value: object) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from annotator.coco.extensions import has_dense
 from annotator.coco.reader import CocoError
 from annotator.coco.rle import encode_mask
 from annotator.evaluation.ground_truth import DataSet, check_data_set, read_ground_truth
@@ -65,3 +66,12 @@ def test_good_fields(tmp_path: Path, image: dict, person: dict, complete: bool):
     data = write_data(tmp_path, [[figure_at(10, 20)]], image=image, people=[person])
     (ground_truth,), (record,) = read_ground_truth(data), read_source(in_training(data))
     assert ground_truth.complete == record.complete == complete
+
+
+@pytest.mark.parametrize(
+    ("value", "has"),
+    [(True, True), (1, True), (None, True), ("", True), ([], True), (False, False), (0, False)],
+)
+def test_who_says_nothing_has_dense_labels(value: object, has: bool):
+    assert has_dense({"dense": value}) is has
+    assert has_dense({})
