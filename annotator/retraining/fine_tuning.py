@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from annotator.dataset.views import photos_of
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
+from annotator.labels.messages import MAX_LISTED
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
@@ -98,7 +100,7 @@ class Outcome:
 
     def to_markdown(self) -> str:
         """On what was trained and compared, and both models side by side."""
-        left_out = "".join(f"\n- {path}: {reason}" for path, reason in list(self.left_out.items())[:10])
+        left_out = _listed(self.left_out)
         left_out = left_out and f"\nPhotos that could not be used: {len(self.left_out)}\n{left_out}\n"
         return (
             f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
@@ -111,8 +113,15 @@ class Outcome:
         again = self.relabelled
         return again and (
             f"{again.people} people labelled again, {again.kept} reviewed people kept"
-            + "".join(f"\n- {path}: {reason}" for path, reason in list(again.failures.items())[:10])
+            + _listed(again.failures)
         )
+
+
+def _listed(reasons: dict[str, str]) -> str:
+    """Why photos failed, by their paths, as a list in Markdown of the first :data:`MAX_LISTED` of them."""
+    lines = [f"\n- {path}: {reason}" for path, reason in islice(reasons.items(), MAX_LISTED)]
+    more = len(reasons) - len(lines)
+    return "".join(lines) + (f"\n- and {more} more" if more else "")
 
 
 class Retraining:

@@ -4,6 +4,7 @@ import csv
 import json
 from copy import copy
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,14 @@ from annotator.examples import EXAMPLES
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings, VoteSettings
+from annotator.labels.messages import MAX_LISTED
 from annotator.photos.finding import find_photos
-from annotator.retraining.fine_tuning import FineTuning, Retraining
+from annotator.retraining.comparison import Comparison
+from annotator.retraining.corrections import Subset
+from annotator.retraining.fine_tuning import FineTuning, Outcome, Retraining
 from annotator.retraining.lock import only_run_in
 from annotator.runs.dataset_annotation import annotate_samples
+from annotator.runs.dataset_run import Summary
 from tests.annotator.full_disk import full_disk
 from tests.retraining_run import SHORT
 
@@ -48,6 +53,18 @@ def test_a_new_finder_beside_the_new_model(retrained, old_model):
 
 def test_the_report_says_what_both_find(retrained):
     assert "| people found at mask IoU 0.5 |" in retrained.outcome.to_markdown()
+
+
+def test_photos_that_could_not_be_labelled_again_are_listed():
+    summary = Summary(people=3, kept=2, failures={f"{i}.jpg": "damaged" for i in range(MAX_LISTED)})
+    subset = Subset(Path())
+    outcome = Outcome(Path("m.onnx"), "m", subset, subset, subset, Comparison(), relabelled=summary)
+    text = "3 people labelled again, 2 reviewed people kept\n- 0.jpg: damaged\n- 1.jpg: damaged"
+    shown = outcome.relabelled_text()
+    assert shown.startswith(text)
+    assert shown.endswith(f"\n- {MAX_LISTED - 1}.jpg: damaged")
+    summary.failures["last.jpg"] = "damaged"
+    assert outcome.relabelled_text() == f"{shown}\n- and 1 more"
 
 
 def test_it_goes_on_with_the_corrections_it_began_with(retrained):
