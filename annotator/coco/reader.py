@@ -258,6 +258,7 @@ def _reason(error: ijson.JSONError | UnicodeDecodeError) -> str:
     text = error.args[0] if isinstance(error, ijson.JSONError) else error
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    reason, *excerpt = (line.strip() for line in str(text).splitlines())
+    # Then comes a line with an arrow, after text with a zero in the same line.
+    reason, *excerpt = (line.strip() for line in str(text).partition("(right here)")[0].splitlines())
     near = "".join(c if c.isprintable() else "?" for c in excerpt[0][:MAX_LENGTH]) if excerpt else ""
     return f"{reason} near {near}" if near else reason

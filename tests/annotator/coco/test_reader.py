@@ -172,6 +172,7 @@ def test_real_files_come_back_to_the_letter(shared, tmp_path, name):
     [
         ("", "not valid JSON, or cut off, before the first annotation: .*premature EOF"),
         ("hello", "not valid JSON.*invalid char.*hello"),
+        ("\x01\0{}", r"not valid JSON.*invalid char in json text\. near \?$"),
         ("[]", "must be an object with `images`"),
         ("7", "must be an object with `images`"),
         ("{}", "has no `images`"),
