@@ -6,7 +6,7 @@ the browser's rule is that of everything here:
 - JPEG: as EXIF's orientation tag says, if that is one SHORT, as EXIF demands.
 - PNG: by the same tag, in an ``eXIf`` chunk that stands before the pixels.
 - AVIF, HEIC: by the file's own rotation and mirror image (``irot``, ``imir``).
-- TIFF: by its own orientation tag. No browser shows it.
+- TIFF: by its own orientation tag. Most browsers do not show it.
 - WebP, GIF, BMP, JPEG 2000, PPM: never.
 
 Orientation in XMP counts nowhere.
