@@ -110,11 +110,18 @@ class Settings:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Settings:
         """The settings that ``dataclasses.asdict`` gave, perhaps in an earlier version; those that are missing have their
-        defaults."""
+        defaults.
+
+        Raises:
+            ValueError: a value that is not allowed, or a setting that there is not.
+        """
         nested = {"votes": VoteSettings, "dbscan": DbscanSettings}
-        return cls(
-            **{name: nested[name](**value) if name in nested else value for name, value in values.items()}
-        )
+        try:
+            return cls(
+                **{name: nested[name](**value) if name in nested else value for name, value in values.items()}
+            )
+        except TypeError as error:
+            raise ValueError(f"settings of another version cannot be used: {error}") from None
 
     def __post_init__(self) -> None:
         for name in ("threshold", "confidence", "possible", "min_proposal"):
