@@ -132,7 +132,7 @@ def _annotate(paths: Iterator[str | Path], labeller: _Labeller, settings: Settin
                     batch = [
                         reading.popleft().result() for _ in range(min(settings.batch_size, len(reading)))
                     ]
-                    running.append((batch, runner.submit(labeller.look, batch)))
+                    running.append((batch, runner.submit(labeller.predict_whole, batch)))
                     continue
                 if running:
                     batch, maps = running.popleft()
@@ -188,7 +188,7 @@ class _Labeller:
             photo.failure = NO_MEMORY
         return photo
 
-    def look(self, photos: list[_Photo]) -> Maps | None:
+    def predict_whole(self, photos: list[_Photo]) -> Maps | None:
         """The maps of the whole photos that were read, where votes propose; those on which that fails are not among them."""
         seen = [photo for photo in photos if photo.square is not None]
         if not seen:
@@ -201,7 +201,7 @@ class _Labeller:
             if len(seen) == 1:
                 _fail(seen[0], error)
                 return None
-        return _concatenate([maps for photo in seen if (maps := self.look([photo])) is not None])
+        return _concatenate([maps for photo in seen if (maps := self.predict_whole([photo])) is not None])
 
     def label(self, photos: list[_Photo], maps: Maps | None) -> list[Annotated]:
         """The people of a batch of photos; one on which that fails takes no other with it."""
