@@ -106,7 +106,7 @@ def check_file(path: str | Path) -> None:
     except ValueError as error:  # the system takes no such name
         raise PhotoError(f"cannot be read: {error}") from None
     except OSError as error:
-        gone = path.is_symlink() and isinstance(error, FileNotFoundError)
+        gone = os.path.islink(path) and isinstance(error, FileNotFoundError)
         raise PhotoError(
             "a link to a file that is gone" if gone else f"cannot be read: {error.strerror}"
         ) from None

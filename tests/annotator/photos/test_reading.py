@@ -126,6 +126,13 @@ def test_other_kinds_say_what_to_do(tmp_path, name, reason):
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize(("name", "reason"), [("a" * 300, "File name too long"), ("a\0", "null byte")])
+def test_names_that_no_file_can_have_say_so(tmp_path, name, reason):
+    for read in (read_photo, read_texture, photo_size):
+        with pytest.raises(PhotoError, match=f"^cannot be read: .*{reason}"):
+            read(tmp_path / f"{name}.jpg")
+
+
 def test_what_is_no_file_of_its_own_is_not_waited_for(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "gone.jpg").symlink_to("nowhere.jpg")
