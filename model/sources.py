@@ -23,6 +23,7 @@ from annotator.coco.file_names import no_such_photo, shared_photos
 from annotator.coco.parsing import CocoError, is_number
 from annotator.coco.reader import MAX_SIDE
 from annotator.labels.messages import short
+from annotator.photos.reading import PhotoError, check_file
 from model.fields import CHECKED
 
 
@@ -89,9 +90,12 @@ def read_source(source: Source) -> list[Record]:
         if image["id"] in records:
             raise DataError(f"{where}: id: used by two images")
         photo = Path(source.images) / image["file_name"]
-        if not os.path.isfile(photo):
+        try:
+            check_file(photo)
+        except PhotoError as error:
             name = image["file_name"]
-            raise DataError(f"{where}: file_name: {short(name)} in {source.images}: {no_such_photo(name)}")
+            reason = str(error) if os.path.lexists(photo) else no_such_photo(name)
+            raise DataError(f"{where}: file_name: {short(name)} in {source.images}: {reason}") from None
         try:
             check_image(image)
             iuv = labelled.of(Path(image["file_name"])) if labelled else None

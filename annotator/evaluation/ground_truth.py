@@ -256,7 +256,7 @@ def read_ground_truth(source: DataSet, limit: int | None = None) -> Iterator[Gro
             for person in image.people:
                 where = f"annotation {person.id}"
                 check_person(person.extra, image.size)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise CocoError(f"{source.annotations}: {where}: {error}") from None
         yield ground_truth
 

@@ -44,6 +44,10 @@ from tests.model.conftest import HEIGHT, WIDTH
         (lambda d: d["annotations"][0].update(bbox=[1, 2, 3, "4"]), r"annotation 1: bbox: .* is not"),
         (lambda d: d["annotations"][0].update(bbox=[1, 2, math.nan, 4]), r"annotation 1: bbox: .* is not"),
         (lambda d: d["images"][0].update(file_name="a" * 5000), "image 1: file_name: .* no such photo"),
+        (
+            lambda d: d["images"][0].update(file_name="."),
+            "image 1: file_name: '.' in .*: a folder, not a file",
+        ),
     ],
 )
 def test_broken_entries_name_file_entry_and_field(figures, tmp_path, change, message):

@@ -207,3 +207,9 @@ def test_a_photo_of_two_images_is_refused(tmp_path: Path):
         CocoError, match=r"annotations\.json: image 0: file_name: the photo of the images 0, 1: give"
     ):
         one(source)
+
+
+def test_a_name_that_no_dense_label_can_have_is_named(tmp_path: Path):
+    source = write_data(tmp_path, [[figure_at(10, 20)]], dense=True, image={"file_name": "a" * 300 + ".png"})
+    with pytest.raises(CocoError, match=r"annotations\.json: image 0: .*File name too long"):
+        one(source)
