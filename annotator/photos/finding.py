@@ -42,7 +42,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 def _is_loop(folder: Path) -> bool:
     """Whether it is a link to a folder that contains a part of its own path."""
-    if not folder.is_symlink():
+    if not os.path.islink(folder):  # not Path's own, which fails in a closed folder
         return False
     target = folder.resolve()
     return any(parent.resolve().is_relative_to(target) for parent in folder.parents)

@@ -146,7 +146,7 @@ def _run(identity: dict[str, Any], folder: Path, photos: list[Path]) -> dict[str
     digest = hashlib.sha256()
     for path in photos:
         name = os.fsencode(path.relative_to(folder))
-        size = path.stat().st_size if path.exists() else -1  # a link to nowhere
+        size = path.stat().st_size if os.path.exists(path) else -1  # a link to nowhere, or out of reach
         digest.update(b"%s\0%d\n" % (name, size))
     described = {name: value for name, value in identity.items() if name != "folder"}
     return {"photos": {"count": len(photos), "names_and_sizes": digest.hexdigest()[:16]}} | described
