@@ -49,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"{arguments.out}: is finished, with these photos, model and settings; --overwrite labels them again"
         )
+        failures = Path(f"{arguments.out}.failures.jsonl")
+        if failures.exists():
+            print(f"photos that could not be used: {failures}")
         return 0
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {arguments.out}")
     if summary.failed:

@@ -161,6 +161,10 @@ def test_bad_photos_are_counted(
     out = tmp_path / "labels.json"
     assert main(["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]) == 0
     assert f"1 photo could not be used: {out}.failures.jsonl" in capsys.readouterr().out
+    assert main(["annotate", str(folder), "--out", str(out), "--model", str(tiny_model)]) == 0
+    *_, finished, failed = capsys.readouterr().out.splitlines()
+    assert "is finished" in finished
+    assert failed == f"photos that could not be used: {out}.failures.jsonl"
 
 
 def test_a_folder_of_bad_photos_fails(tmp_path: Path, tiny_model: Path):
