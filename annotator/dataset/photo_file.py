@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotator.photos.reading import PhotoError, photo_size
+from annotator.photos.reading import PhotoError, open_photo, photo_size
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -37,23 +37,23 @@ def describe_photo(path: str | Path) -> dict[str, Any]:
         PhotoError: it cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
-    try:
-        with open(path, "rb") as file:
-            stat = os.fstat(file.fileno())
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from None
+    with open_photo(path) as file:
+        stat = os.fstat(file.fileno())
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
     return {"hash": digest.hexdigest(), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
 def photo_or_known(path: str | Path, known: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What to remember of a photo: :func:`describe_photo`, or what is ``known`` if its file was not touched since or
-    cannot be read."""
+    """What to remember of a photo whose labels are kept: :func:`describe_photo`, or what is ``known`` if its file was not
+    touched since, cannot be read, or is of another photo, to which the labels do not belong."""
     try:
-        return known if known and is_untouched(file_stamp(path), known) else describe_photo(path)
+        if known and is_untouched(file_stamp(path), known):
+            return known
+        found = describe_photo(path)
     except PhotoError:
         return known
+    return known if known and found["hash"] != known["hash"] else found
 
 
 def is_untouched(stamp: tuple[int, int], known: Mapping[str, Any]) -> bool:

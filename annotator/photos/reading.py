@@ -85,7 +85,7 @@ def photo_size(path: str | Path) -> tuple[int, int]:
     Raises:
         PhotoError: as :func:`read_photo`, as far as the head tells.
     """
-    with _file(path) as file, _opened(file) as image:
+    with open_photo(path) as file, _opened(file) as image:
         if image.format == "TIFF":
             # Not its size, which Pillow has turned already, or not, depending on its release.
             size, orientation = (image.tag_v2[256], image.tag_v2[257]), image.tag_v2.get(ORIENTATION, 1)
@@ -119,7 +119,7 @@ def check_file(path: str | Path) -> None:
 
 
 @contextmanager
-def _file(path: str | Path) -> Iterator[BinaryIO]:
+def open_photo(path: str | Path) -> Iterator[BinaryIO]:
     """A photo's file, open to be read.
 
     Raises:
@@ -136,7 +136,7 @@ def _file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _read_bytes(path: str | Path) -> bytes:
-    with _file(path) as file:
+    with open_photo(path) as file:
         return file.read()
 
 

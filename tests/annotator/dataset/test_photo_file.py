@@ -48,6 +48,20 @@ def test_a_copy_of_the_photo_is_the_same(photo, source):
     assert known["mtime_ns"] == photo.stat().st_mtime_ns != source["photo"]["mtime_ns"]
 
 
+def test_a_photo_that_is_replaced_while_its_labels_are_saved_is_noticed_afterwards(photo, source):
+    write(photo, value=9)
+    touch(photo)
+    source["photo"] = photo_or_known(photo, source["photo"])
+    assert find_change(photo, source).fits
+
+
+def test_a_photo_that_was_replaced_by_a_pipe_keeps_nobody_waiting(photo, source):
+    photo.unlink()
+    os.mkfifo(photo)
+    with pytest.raises(PhotoError, match="a pipe"):
+        find_change(photo, source)
+
+
 def test_another_photo_of_the_same_size_may_fit(photo, source):
     write(photo, value=9)
     touch(photo)
