@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import TASKS, Fields
+from annotator.dataset.possible_people import ACCEPTED, DISMISSED
+from annotator.labels.messages import short
 from annotator.labels.people import STATES
 from annotator.labels.quality import ISSUES
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_INDEX = 2**16 - 1
 """Of a person: the maps of the surface have 16 bits for it."""
+MAX_SHARE = 10**6
+"""Of the photo's width or height, which a keypoint is away from its corner: a larger one is none."""
 Values = Mapping[str, tuple[Callable[[Any], bool], str]]
 """By the name of a value: whether it can be read, and what it should be."""
 
@@ -56,7 +60,7 @@ def check_document(document: Mapping[str, Any], fields: Fields) -> None:
         )
     if source is not None:
         _check_source(source, fields.source)
-    _check(document, {fields.image_id: (_or_none(_is_whole), "a whole number")}, "the sample")
+    _check(document, {fields.image_id: (_or_none(is_whole), "a whole number")}, "the sample")
 
 
 def check_masks(sample: fo.Sample, fields: Fields) -> None:
@@ -96,9 +100,13 @@ def decode_error(document: Mapping[str, Any], fields: Fields, error: Exception) 
                 kind.from_dict(dict(label))
             except Exception as of_label:
                 return LabelError(
-                    f"{name}, label {label['_id']}: cannot be read ({of_label}): correct or delete it"
+                    f"{name}, label {label['_id']}: cannot be read ({_first_line(of_label)}): correct or delete it"
                 )
-    return LabelError(f"the sample cannot be read: {error}")
+    return LabelError(f"the sample cannot be read: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def readable(name: str, value: Any) -> Any:
@@ -114,15 +122,17 @@ def _labels(document: Mapping[str, Any], name: str, key: str) -> list[dict[str, 
     value = document.get(name)
     if value is None:
         return []
-    labels = value.get(key) if isinstance(value, dict) and value.get("_cls") == key.capitalize() else value
-    if labels is None:
-        return []
+    is_right = isinstance(value, dict) and value.get("_cls") == key.capitalize()
+    labels = (value.get(key) or []) if is_right else None
     if not isinstance(labels, list):
         raise LabelError(f"{name}: holds no {key.capitalize()}: delete the value")
-    kind = key.capitalize().removesuffix("s")
+    kind, ids = key.capitalize().removesuffix("s"), set()
     for number, label in enumerate(labels, 1):
         if not isinstance(label, dict) or label.get("_cls") != kind or not label.get("_id"):
             raise LabelError(f"{name}: label {number} of {len(labels)} is no {kind} with an id: delete it")
+        if label["_id"] in ids:
+            raise LabelError(f"{name}, label {label['_id']}: is there twice: delete one of the two")
+        ids.add(label["_id"])
     return labels
 
 
@@ -143,8 +153,7 @@ def _check(values: Mapping[str, Any], kinds: Values, where: str) -> None:
     for name, (is_right, wanted) in kinds.items():
         value = values.get(name)
         if not is_right(value):
-            text = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
-            raise LabelError(f"{where}: {name} is {text}, not {wanted}: correct or delete it")
+            raise LabelError(f"{where}: {name} is {short(value)}, not {wanted}: correct or delete it")
     if "points" in values and kinds is _KEYPOINTS:
         _check_lengths(values, where)
 
@@ -163,7 +172,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, also one like 5.0, as the database's own shell writes them."""
     return _is_number(value) and value == int(value)
 
 
@@ -176,7 +186,7 @@ def _is_point(value: Any) -> bool:
     numbers = (
         isinstance(value, list) and len(value) == 2 and all(isinstance(side, int | float) for side in value)
     )
-    return numbers and not any(math.isinf(side) for side in value)
+    return numbers and not any(abs(side) > MAX_SHARE for side in value)
 
 
 def _is_json(value: Any) -> bool:
@@ -213,11 +223,12 @@ def _dict_of(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _TEXT = (_is_a(str), "a text")
 _NUMBER = (_or_none(_is_number), "a finite number")
 _BOX = (_is_box, "four finite numbers")
+_DECIDED = (lambda value: value in (ACCEPTED, DISMISSED), f"{ACCEPTED} or {DISMISSED}")
 _DETECTION: Values = {
     "bounding_box": _BOX,
     "label": _TEXT,
     "index": (
-        _or_none(lambda value: _is_whole(value) and 0 <= value <= MAX_INDEX),
+        _or_none(lambda value: is_whole(value) and 0 <= value <= MAX_INDEX),
         f"a whole number from 0 to {MAX_INDEX}",
     ),
     "confidence": _NUMBER,
@@ -230,7 +241,8 @@ _PERSON: Values = {
     **_DETECTION,
     "review": (_or_none(lambda value: value in STATES), f"one of {', '.join(STATES)}"),
     **dict.fromkeys(("model", "time", "author", "comment"), _TEXT),
-    "annotation_id": (_or_none(_is_whole), "a whole number"),
+    **dict.fromkeys(("crowd", "edited"), (_is_a(bool, int, float), "true or false")),
+    "annotation_id": (_or_none(is_whole), "a whole number"),
     **dict.fromkeys((f"quality_{task}" for task in TASKS), _NUMBER),
     **dict.fromkeys((f"issue_{issue}" for issue in ISSUES), _NUMBER),
     "issue_score": _NUMBER,
@@ -244,12 +256,12 @@ _KEYPOINTS: Values = {
 }
 _SOURCE: Values = {
     "size": (
-        _or_none(lambda value: _list_of(_is_whole)(value) and len(value) == 2 and min(value) > 0),
+        _or_none(lambda value: _list_of(is_whole)(value) and len(value) == 2 and min(value) > 0),
         "a width and a height",
     ),
     "file_name": _TEXT,
     "extra": (_or_none(_is_json), "JSON"),
-    "edits": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of request names"),
+    "edits": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of request ids"),
     "nobody": (_is_a(dict), "a record"),
     "photo": (_is_a(dict), "a record"),
     "people": (_or_none(_dict_of(lambda value: isinstance(value, dict))), "records by the ids of labels"),
@@ -266,7 +278,7 @@ _RECORD: Values = {
 }
 _PHOTO: Values = {
     "hash": (lambda value: isinstance(value, str), "a digest"),
-    "bytes": (_is_whole, "a number of bytes"),
-    "mtime_ns": (_is_whole, "a time in nanoseconds"),
+    "bytes": (is_whole, "a number of bytes"),
+    "mtime_ns": (is_whole, "a time in nanoseconds"),
 }
-_POSSIBLE: Values = {"box": _BOX, "score": (_is_number, "a number"), "state": _TEXT}
+_POSSIBLE: Values = {"box": _BOX, "score": (_is_number, "a number"), "state": _DECIDED}

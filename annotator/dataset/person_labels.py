@@ -240,7 +240,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
             or (state != "predicted" and labels.is_changed),
         ),
         crowd=bool(attribute(detection, "crowd", False)),
-        id=attribute(detection, "annotation_id"),
+        id=whole_or_none(attribute(detection, "annotation_id")),
         extra=json.loads(record.get("extra") or "{}"),
     )
 
@@ -261,6 +261,11 @@ def _read_keypoints(label: fo.Keypoint, size: tuple[int, int]) -> tuple[np.ndarr
     full = np.zeros(count, np.uint8)
     full[: len(xy)] = np.where(seen, np.maximum(np.array(visibility, np.uint8)[:count], 1), 0)
     return keypoints, full
+
+
+def whole_or_none(number: float | None) -> int | None:
+    """A whole number, which the database may hold as 5.0."""
+    return None if number is None else int(number)
 
 
 def relative_box(box: Box, size: tuple[int, int]) -> list[float]:

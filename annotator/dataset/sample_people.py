@@ -34,6 +34,7 @@ from annotator.dataset.person_labels import (
     instance_id,
     pixel_box,
     read_person,
+    whole_or_none,
     write_person,
 )
 from annotator.dataset.photo_file import photo_or_known
@@ -118,7 +119,7 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
         size=size,
         people=people,
         file_name=source.get("file_name") or "",
-        id=sample[fields.image_id],
+        id=whole_or_none(sample[fields.image_id]),
         extra=json.loads(source.get("extra") or "{}"),
         possible=list(open_people(read_possible(sample, fields, size)).values()),
     )
@@ -195,7 +196,7 @@ def replace_predictions(
     sample[fields.failure] = None
     written = {labels.person.id: labels.record for labels in labelled if labels.record}
     sample[fields.source] = {
-        "edits": source.get("edits", []),
+        "edits": source.get("edits") or [],
         "nobody": source.get("nobody"),
         "possible": source.get("possible", {}),
         "size": list(people.size),
@@ -334,7 +335,7 @@ def _labels(sample: fo.Sample, name: str) -> list[Any]:
 
 
 def _size(sample: fo.Sample, source: dict[str, Any]) -> tuple[int, int]:
-    if "size" in source:
+    if source.get("size"):
         return tuple(int(side) for side in source["size"])
     try:
         # Not first what FiftyOne says in the metadata: it does not turn all photos that a browser turns.

@@ -110,7 +110,7 @@ class Review:
         """
         document = find_document(self.dataset, sample_id, ["filepath"])
         if document is None:
-            raise ReviewError(f"{self.dataset.name!r} has no sample {sample_id!r}")
+            raise ReviewError(f"{self.dataset.name!r} has no sample {short(sample_id)}")
         try:
             pixels = read_photo(document["filepath"])
         except PhotoError as error:
@@ -317,7 +317,7 @@ class Review:
 
     def _request_ids(self, image: LoadedImage) -> list[str]:
         """Those of the last edits, which are saved together with what they change."""
-        return (image.stored.sample[self.fields.source] or {}).get("edits", [])
+        return (image.stored.sample[self.fields.source] or {}).get("edits") or []
 
     def _documents(self, image: LoadedImage, changes: Changes) -> dict[str, Any]:
         """The labels of the people who change, as the database has them."""

@@ -191,7 +191,8 @@ def _save_size(dataset: fo.Dataset, sample: fo.Sample, size: tuple[int, int]) ->
     those of the upright photo for JPEGs only."""
     import fiftyone as fo
 
-    metadata = sample.metadata
+    # Another tool may have stored anything there.
+    metadata = sample.metadata if isinstance(sample.metadata, fo.ImageMetadata) else None
     if metadata is None or (metadata.width, metadata.height) != size:
         metadata = metadata or fo.ImageMetadata.build_for(sample.filepath)
         metadata.width, metadata.height = size

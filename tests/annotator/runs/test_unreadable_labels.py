@@ -1,5 +1,6 @@
 """Labels of another tool that cannot be read: each is a failure of its photo, which names it, and harms no other."""
 
+import json
 import math
 
 import bson
@@ -74,6 +75,7 @@ CASES = {
     "negative visibilities": ({KEYPOINTS + "visibility": [-1] * 17}, "visibility is [-1, "),
     "keypoints of words": ({KEYPOINTS + "points": [["a", "b"]]}, "dp_keypoints, label {keypoints}: points is"),
     "infinite keypoints": ({KEYPOINTS + "points": [[math.inf, 0.5]]}, "points is [[inf, 0.5]], not"),
+    "keypoints far away": ({KEYPOINTS + "points": [[1e300, 0.5]] * 17}, "points is [[1e+300, 0.5], "),
     "no keypoints": ({KEYPOINTS + "points": None}, "points is None, not a list of x, y"),
     "an index that is no number": ({PERSON + "index": "abc"}, "index is 'abc', not a whole number"),
     "an index beyond 16 bits": ({PERSON + "index": 70_000}, "index is 70000, not a whole number from 0"),
@@ -82,12 +84,26 @@ CASES = {
     "a quality of NaN": ({PERSON + "quality_mask": NAN}, "quality_mask is nan"),
     "an unknown state": ({PERSON + "review": "good"}, "review is 'good', not one of predicted, "),
     "an id of words": ({PERSON + "annotation_id": "abc"}, "annotation_id is 'abc', not a whole number"),
+    "a mark of an edit that is a list": ({PERSON + "edited": [1]}, "edited is [1], not true or false"),
+    "a class of nobody's": (
+        {PERSON + "instance": {"_id": ObjectId(), "_cls": "Nope"}},
+        "cannot be read (Could not locate document class 'Nope'.): correct or delete it",
+    ),
+    "a person twice": (
+        lambda document, _: {PERSON + "_id": document["dp_people"]["detections"][1]["_id"]},
+        "is there twice: delete one of the two",
+    ),
+    "people as a bare list": ({"dp_people": []}, "dp_people: holds no Detections"),
     "a label that is none": ({"dp_people.detections.0": None}, "dp_people: label 1 of 2 is no Detection"),
     "people that are none": ({"dp_people": "x"}, "dp_people: holds no Detections"),
     "no source": ({"dp_source": None}, "dp_source: is missing, and says whose the charts in dp_charts are"),
     "an odd source": ({"dp_source": "x"}, "dp_source: is no dict of this plugin"),
     "an odd size": ({"dp_source.size": [NAN, 3]}, "dp_source: size is [nan, 3], not a width and a height"),
     "an odd file name": ({"dp_source.file_name": 3}, "dp_source: file_name is 3, not a text"),
+    "a possible person without a state": (
+        {"dp_source.possible": {"0" * 24: {"box": [0.1] * 4, "score": 0.5}}},
+        "state is None, not accepted or dismissed",
+    ),
     "a record without a digest": (record(digest=None), "digest is None, not a digest"),
     "an odd record": (record(points="x"), "points is 'x', not rows of x, y, chart, U and V"),
     "a map that is no image": (
@@ -181,6 +197,33 @@ def test_labels_that_cannot_be_read_are_a_failure_of_their_photo(
             assert bson.encode(after[name]) == bson.encode(document[name])
 
 
+def test_values_as_other_tools_leave_them_are_read(dataset, two_photos, tiny_model, tmp_path):
+    """Whole numbers as the database's shell writes them, and nothing where something else could be."""
+    bad, _ = two_photos
+    values = {
+        PERSON + "annotation_id": 5.0,
+        "dp_image_id": 7.0,
+        "dp_source.size": None,
+        "dp_source.edits": None,
+    }
+    dataset._sample_collection.update_one(
+        {"_id": ObjectId(bad)}, {"$set": values | {"metadata": "none of FiftyOne's"}}
+    )
+    assert export_samples(dataset, tmp_path / "labels.json").failures == {}
+    written = read(tmp_path / "labels.json")
+    assert sorted(json.dumps(image["id"]) for image in written["images"]) == ["7", "8"]
+    assert sorted(json.dumps(person["id"]) for person in written["annotations"]) == ["5", "6", "7", "8"]
+
+    review = Review(dataset, maps_dir=tmp_path / "maps")
+    person = review.open(bad)["people"][0]
+    edit = {"kind": "decide", "person": person["key"], "state": "approved"}
+    assert "conflict" not in review.edit(bad, edit, {person["key"]: person["version"]}, NAME)
+
+    run = Annotation(dataset, tiny_model, settings=VOTES, overwrite="replace", maps_dir=tmp_path / "maps")
+    assert run.run().failures == {}
+    assert dataset[bad].metadata.width == SIZE[0]
+
+
 def test_keypoints_of_nan_are_missing_keypoints(dataset, two_photos, tmp_path):
     bad, _ = two_photos
     dataset._sample_collection.update_one(
@@ -205,3 +248,20 @@ def test_nobody_on_a_photo_whose_labels_cannot_be_read_is_approved_with_the_rest
     assert "bounding_box is [nan, nan, nan, nan]" in failures[str(tmp_path / "bad.png")]
     document = dataset._sample_collection.find_one({"_id": ObjectId(bad)})
     assert document["dp_people"]["detections"][0]["review"] == "predicted"
+
+
+def test_labels_that_were_copied_to_another_photo_get_ids_of_their_own(dataset, two_photos, tmp_path):
+    """A script that augments photos copies the labels with their ids."""
+    import fiftyone as fo
+
+    first, _ = two_photos
+    path = tmp_path / "copy.png"
+    cv2.imwrite(str(path), np.ones((*SIZE[::-1], 3), np.uint8))
+    dataset.add_sample(fo.Sample(filepath=str(path), dp_people=dataset[first].dp_people))
+    assert export_samples(dataset, tmp_path / "labels.json").failures == {}
+    people = read(tmp_path / "labels.json")["annotations"]
+    assert sorted(person["id"] for person in people) == [1, 2, 3, 4, 5, 6]
+    export_samples(dataset, tmp_path / "again.json")
+    assert [person["id"] for person in read(tmp_path / "again.json")["annotations"]] == [
+        p["id"] for p in people
+    ]
