@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.coco.parsing import MAX_ID
 from annotator.dataset.fields import Fields
+from annotator.dataset.label_checks import is_whole
 from annotator.dataset.store import write_values
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ def assign_ids(dataset: fo.Dataset, fields: Fields) -> None:
     images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
     labels = samples.values([f"{fields.people}.detections.id", key])
     people = {
-        label: (number, sample)
+        (sample, label): number
+        # A label that was copied to another sample has the same id there.
         for sample, ids, numbers in zip(images, *labels, strict=True)
         for label, number in zip(ids or [], numbers or [], strict=True)
         if label is not None
     }
     write_values(dataset, _new_ids(images), fields.image_id)
-    numbers, owners = ({label: pair[i] for label, pair in people.items()} for i in (0, 1))
-    write_values(dataset, _new_ids(numbers), key, owners)
+    write_values(dataset, _new_ids(people), key)
 
 
-def _new_ids(ids: dict[str, Any]) -> dict[str, int]:
+def _new_ids(ids: dict[Any, Any]) -> dict[Any, int]:
     """New ids for the keys without one; of keys with the same id the first one keeps it.
 
     They follow the highest, or are the lowest that are free where there is no room after it. What is no number stays: the
@@ -39,10 +40,10 @@ def _new_ids(ids: dict[str, Any]) -> dict[str, int]:
     used: set[int] = set()
     missing = []
     for key, number in ids.items():
-        if number is None or number in used:
+        if number is None or (is_whole(number) and number in used):
             missing.append(key)
-        elif isinstance(number, int):
-            used.add(number)
+        elif is_whole(number):
+            used.add(int(number))
     start = max(used, default=0) + 1
     if start + len(missing) > MAX_ID:
         start = 1

@@ -137,17 +137,15 @@ def update_document(
 
 def write_values(
     dataset: fo.Dataset,
-    values: Mapping[str, Any],
+    values: Mapping[str, Any] | Mapping[tuple[str, str], Any],
     path: str,
-    labels: Mapping[str, str] | None = None,
 ) -> None:
     """Set one value of samples or labels by their ids, whatever else is stored there: FiftyOne's own way reads all of a
     sample, and fails if it cannot.
 
     Args:
-        values: by the ids of samples, or of labels.
+        values: by the ids of samples, or by those of a sample and one of its labels.
         path: of the value in a sample, or in a label with its list before: ``dp_people.detections.annotation_id``.
-        labels: the ids of the samples by those of labels, if it is labels.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.require_fields`.
@@ -156,17 +154,18 @@ def write_values(
     from pymongo import UpdateOne
 
     require_fields(dataset, [path.partition(".")[0]])
-    now, updates = datetime.now(timezone.utc), []
+    now, updates, touched = datetime.now(timezone.utc), [], {}
     field, _, name = path.rpartition(".")
     for key, value in values.items():
-        sample = key if labels is None else labels[key]
-        where = path if labels is None else f"{field}.$[label].{name}"
+        sample, label = key if isinstance(key, tuple) else (key, None)
+        where = path if label is None else f"{field}.$[label].{name}"
         change = {"$set": {where: value, "last_modified_at": now}}
-        filters = None if labels is None else [{"label._id": ObjectId(key)}]
+        filters = None if label is None else [{"label._id": ObjectId(label)}]
+        touched[sample] = None
         updates.append(UpdateOne({"_id": ObjectId(sample)}, change, array_filters=filters))
     if updates:
         dataset._sample_collection.bulk_write(updates, ordered=False)
-        _reload(dataset, list(values if labels is None else {labels[key] for key in values}))
+        _reload(dataset, list(touched))
 
 
 def _reload(dataset: fo.Dataset, ids: Sequence[str]) -> None:
