@@ -13,7 +13,7 @@ import numpy as np
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError, check_document, readable
 from annotator.dataset.photo_file import find_change
-from annotator.dataset.store import find_without_masks, people_values, update_document
+from annotator.dataset.store import StoreError, find_without_masks, people_values, update_document
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError
@@ -73,7 +73,7 @@ def approve_below(
         maps: the folder of the dataset's maps, beside which the decisions before are saved.
         request_id: 16 hexadecimal digits that no other approval has, by which :func:`take_back` finds it. Under
             one that was used before, that approval goes on with the people that it was about.
-        failures: gets, by its path, why an image was left out.
+        failures: gets, by its path, why an image was left out; also one with people for which the database has no room.
 
     Yields:
         The number of people of an image that were approved.
@@ -90,15 +90,19 @@ def approve_below(
     approved, before = _approval(folder, request_id)
     for sample_id, old in before.items():
         new = dict.fromkeys(old, approved)
-        yield _replace_decisions(samples._dataset, sample_id, fields, old, new, failures)
+        yield _replace_decisions(samples._dataset, sample_id, fields, old, new, failures, same_photo=True)
 
 
-def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str) -> Iterator[int]:
-    """Undo :func:`approve_below`, except for people whom somebody has changed since.
+def take_back(
+    dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str, failures: dict[str, str] | None = None
+) -> Iterator[int]:
+    """Undo :func:`approve_below`, except for people whom somebody has changed since, and for images whose labels cannot be
+    read.
 
     Args:
         maps: the folder of the dataset's maps.
         request_id: of the approval.
+        failures: as of :func:`approve_below`.
 
     Yields:
         The number of people of an image who are as they were before. Nothing if there is no approval of that id:
@@ -109,16 +113,17 @@ def take_back(dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str) 
     """
     if undo.find_token(_approvals(maps), request_id) is None:
         return
+    failures = {} if failures is None else failures
     approved, before = _approval(_approvals(maps), request_id)
     for sample_id, old in before.items():
-        yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old)
+        yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old, failures)
 
 
-def _refusal(document: dict[str, Any], fields: Fields) -> str | None:
-    """Why nobody on an image can be approved unseen, if so."""
+def _refusal(document: dict[str, Any], fields: Fields, same_photo: bool) -> str | None:
+    """Why the decisions on an image cannot be replaced unseen, if so."""
     try:
         check_document(document, fields)
-        change = find_change(document["filepath"], document.get(fields.source))
+        change = find_change(document["filepath"], document.get(fields.source)) if same_photo else None
     except (LabelError, PhotoError) as error:
         return str(error)
     return change and change.reason
@@ -140,7 +145,8 @@ def _replace_decisions(
     fields: Fields,
     old: Decisions,
     new: Decisions,
-    failures: dict[str, str] | None = None,
+    failures: dict[str, str],
+    same_photo: bool = False,
 ) -> int:
     """Replace the decisions on some people of one sample, however often somebody else saves it meanwhile.
 
@@ -149,7 +155,8 @@ def _replace_decisions(
     Args:
         old: the people whose decision is replaced; one who has another decision keeps it.
         new: what replaces it.
-        failures: gets, by its path, why a sample was left out; ``None`` to leave out none.
+        failures: gets, by its path, why a sample was left out.
+        same_photo: whether it is left out if its photo has changed since it was labelled.
 
     Returns:
         The number of people whose decision is the new one now.
@@ -157,7 +164,7 @@ def _replace_decisions(
     field = f"{fields.people}.detections"
     require_fields(dataset, [fields.people])
     while document := find_without_masks(dataset, sample_id, fields):
-        if failures is not None and (reason := _refusal(document, fields)):
+        if reason := _refusal(document, fields, same_photo):
             failures[document["filepath"]] = reason
             return 0
         people = (document.get(fields.people) or {}).get("detections") or []
@@ -175,9 +182,13 @@ def _replace_decisions(
         ]
         missing = (document.get(fields.possible) or {}).get("detections") or []
         open_scores += [readable("confidence", label.get("confidence")) or 0.0 for label in missing]
-        if not values or update_document(
-            dataset, document, values | {fields.issue_score: combined_score(open_scores)}
-        ):
+        values |= {fields.issue_score: combined_score(open_scores)} if values else {}
+        try:
+            done = not values or update_document(dataset, document, values)
+        except StoreError as error:
+            failures[document["filepath"]] = str(error)
+            return 0
+        if done:
             return sum(_decision(person) == new.get(str(person["_id"])) for person in people)
     return 0
 

@@ -13,7 +13,7 @@ from annotator.dataset.fields import Fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import replace_predictions
 from annotator.labels.people import People
-from annotator.review.approvals import approve_below, spot_check
+from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
@@ -247,6 +247,19 @@ def test_nobody_on_a_photo_whose_labels_cannot_be_read_is_approved_with_the_rest
     assert list(failures) == [str(tmp_path / "bad.png")]
     assert "bounding_box is [nan, nan, nan, nan]" in failures[str(tmp_path / "bad.png")]
     document = dataset._sample_collection.find_one({"_id": ObjectId(bad)})
+    assert document["dp_people"]["detections"][0]["review"] == "predicted"
+
+
+def test_what_was_approved_is_taken_back_though_labels_of_a_photo_cannot_be_read(
+    dataset, two_photos, tmp_path
+):
+    bad, good = two_photos
+    assert list(approve_below(dataset, FIELDS, 1.0, "Ada", tmp_path / "maps", NAME)) == [1, 1]
+    dataset._sample_collection.update_one({"_id": ObjectId(bad)}, {"$set": {"dp_people.detections.1": None}})
+    failures = {}
+    assert list(take_back(dataset, FIELDS, tmp_path / "maps", NAME, failures)) == [0, 1]
+    assert list(failures) == [str(tmp_path / "bad.png")]
+    document = dataset._sample_collection.find_one({"_id": ObjectId(good)})
     assert document["dp_people"]["detections"][0]["review"] == "predicted"
 
 
