@@ -18,7 +18,7 @@ from annotator.examples import EXAMPLES
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
-from annotator.photos.identity import repeated_photos
+from annotator.photos.identity import photo_identity, repeated_photos
 from annotator.photos.reading import PhotoError, check_file
 
 if TYPE_CHECKING:
@@ -138,12 +138,13 @@ def register_plugin(plugins: Path) -> None:
 
 
 def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:
-    """The persistent dataset of that name, made if it is missing, with all of the photos."""
+    """The persistent dataset of that name, made if it is missing, with all of the photos; one that it has under
+    another name is not added."""
     import fiftyone as fo
 
     dataset = fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
-    known = set(dataset.values("filepath"))
-    new = [str(photo) for photo in photos if str(photo) not in known]
+    known = set(map(photo_identity, dataset.values("filepath")))
+    new = [str(photo) for photo in photos if photo_identity(photo) not in known]
     dataset.add_samples([fo.Sample(filepath=path) for path in new], progress=False)
     return dataset
 

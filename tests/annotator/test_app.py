@@ -16,7 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from annotator.app import AppError, check_port, dataset_name, open_app, plugin_folder, register_plugin
+from annotator.app import (
+    AppError,
+    check_port,
+    dataset_name,
+    open_app,
+    open_dataset,
+    plugin_folder,
+    register_plugin,
+)
 from annotator.examples import EXAMPLES
 from annotator.photos.reading import PhotoError
 
@@ -149,3 +157,12 @@ def test_a_folder_in_place_of_the_link_is_left_alone(tmp_path: Path):
 def test_folders_of_one_name_have_two_datasets():
     assert dataset_name(Path("/a/photos")) != dataset_name(Path("/b/photos"))
     assert dataset_name(Path("/a/photos")).startswith("photos ")
+
+
+def test_a_photo_that_the_dataset_has_under_another_name_is_not_added(dataset, tmp_path: Path):
+    photos = [tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")]
+    for name in ("b.jpg", "c.jpg"):
+        shutil.copy(EXAMPLES / "hall.jpg", tmp_path / name)
+    assert open_dataset(dataset.name, photos[1:2]).values("filepath") == [str(photos[1])]
+    os.link(photos[1], photos[0])
+    assert open_dataset(dataset.name, photos).values("filepath") == [str(photos[1]), str(photos[2])]
