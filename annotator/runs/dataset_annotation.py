@@ -83,7 +83,7 @@ class Annotation(DatasetRun):
         is_skipping = overwrite == "skip"
         labelled = labelled_samples(self.dataset, self.fields) if is_skipping else set()
         photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
-        self._touched = touched_samples(self.dataset, self.fields) & labelled if is_skipping else set()
+        self._touched = touched_samples(self.dataset, self.fields, photos.keys() & labelled)
         self._todo = [
             (key, path) for key, path in photos.items() if key not in labelled or key in self._touched
         ]

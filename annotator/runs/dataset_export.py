@@ -168,7 +168,7 @@ def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> N
         photo: file
         for key, photo, *files in zip(*dataset.exists(fields.charts).values(columns), strict=True)
         for file in files
-        if key in keys and file and not os.path.exists(file)
+        if key in keys and isinstance(file, str) and not os.path.exists(file)
     }
     if missing:
         photos = listed([f"{photo} ({file})" for photo, file in missing.items()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -120,16 +120,16 @@ def labelled_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
     )
 
 
-def touched_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
-    """Ids of the samples with labels whose photo may not be the one that was labelled: its file has been touched since, or
-    there is nothing but its size to tell."""
-    if not dataset.has_sample_field(fields.source):
+def touched_samples(dataset: fo.Dataset, fields: Fields, keys: Collection[str]) -> set[str]:
+    """Ids of the samples, among ``keys`` and with labels, whose photo may not be the one that was labelled: its file has been
+    touched since, or there is nothing but its size to tell."""
+    if not keys or not dataset.has_sample_field(fields.source):
         return set()
     columns = ["id", "filepath", f"{fields.source}.size", f"{fields.source}.photo"]
     touched = set()
     for key, path, size, known in zip(*dataset.exists(fields.source).values(columns), strict=True):
         try:
-            if size and not (known and is_untouched(file_stamp(path), known)):
+            if key in keys and size and not (known and is_untouched(file_stamp(path), known)):
                 touched.add(key)
         except (PhotoError, TypeError, KeyError):
             pass  # there is no such photo, or its labels cannot be read
