@@ -22,6 +22,12 @@ def replace_photo(samples):
     return replace
 
 
+def corner(panel) -> list[int]:
+    """The colour that the panel shows of the photo's corner."""
+    left, top, _ = map(float, panel["canvas"].get_attribute("data-view").split())
+    return panel["canvas"].evaluate(PIXEL, [left + 3, top + 3])
+
+
 def test_an_edit_of_a_photo_that_was_replaced_is_refused_until_the_labels_are_said_to_fit(
     panel, replace_photo
 ):
@@ -32,9 +38,7 @@ def test_an_edit_of_a_photo_that_was_replaced_is_refused_until_the_labels_are_sa
     panel.press("Shift+S")
     expect(panel["refusal"]).to_contain_text("not saved: the photo has changed since it was labelled")
     expect(panel["changed"]).to_contain_text("another file of the same 900 × 600 pixels")
-    left, top, _ = map(float, panel["canvas"].get_attribute("data-view").split())
-    shown = panel["canvas"].evaluate(PIXEL, [left + 3, top + 3])
-    assert shown == pytest.approx([90, 90, 90], abs=2)  # the new photo, of which they are to judge
+    assert corner(panel) == pytest.approx([90, 90, 90], abs=2)  # the new photo, of which they are to judge
     assert_same(panel.people(), before)
     assert [person.provenance.state for person in panel.people()] == ["predicted", "predicted"]
     panel["refusal"].get_by_role("button", name="Dismiss").click()
@@ -44,6 +48,17 @@ def test_an_edit_of_a_photo_that_was_replaced_is_refused_until_the_labels_are_sa
     panel.press("Shift+S")
     panel.saved()
     assert panel.people()[0].provenance.edited
+
+
+def test_a_photo_that_is_replaced_again_is_shown_as_it_is(panel, replace_photo):
+    replace_photo(0, SIZE)
+    panel.click(120 + 100, 80 + 150)
+    panel.press("Shift+S")
+    expect(panel["changed"]).to_contain_text("another file of the same 900 × 600 pixels")
+    replace_photo(0, SIZE, value=30)
+    panel["changed"].get_by_role("button", name="The labels fit").click()
+    expect(panel["changed"]).to_have_count(0)
+    assert corner(panel) == pytest.approx([30, 30, 30], abs=2)
 
 
 def test_a_photo_that_was_turned_tells_how_to_label_it_anew(panel, replace_photo):

@@ -72,10 +72,10 @@ export class ImageLoader {
         } while (count !== this.countOf(image.sample));
         image.people = byKey(people);
         image.possible = byKey(possible);
-        const isReplaced = changed && !image.changed;
+        const mayBeReplaced = changed || image.changed;
         image.changed = changed;
-        if (isReplaced) {
-            // Whoever says that the labels fit must see the photo as it is now.
+        if (mayBeReplaced) {
+            // Whoever says that the labels fit, or edits those of a photo that is back, must see it as it is.
             const before = image.photo;
             image.photo = await this.photoOfSize(loadPhoto(image.filepath), image.sample, image.size, changed);
             closePhoto(before);
