@@ -1,8 +1,8 @@
 """Whether a photo is still the one that was labelled: its size, and a digest of its file.
 
-A sample's ``<prefix>_source`` field has both, as ``size`` and ``photo``: ``{"hash": …, "bytes": …, "mtime_ns": …}``. As long as
-the file has as many bytes and the same time, it is not read. Samples that were labelled before there was a digest
-have none: of them only the size counts.
+A sample's ``<prefix>_source`` field has both, as ``size`` and ``photo``: ``{"hash": …, "bytes": …, "mtime_ns": …}``. As
+long as the file has as many bytes and the same time, it is not read. Where there is no digest, as an earlier version
+stored none, only the size counts.
 """
 
 from __future__ import annotations

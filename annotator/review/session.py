@@ -339,7 +339,8 @@ class Review:
         deleted: Mapping[str, Labels] | None,
         request_id: str | None,
     ) -> LoadedImage | None:
-        """Write people who were changed, and states of possible people; ``None``, and nothing is written, if somebody has saved the sample since."""
+        """Write people who were changed, and states of possible people; ``None``, and nothing is written, if somebody has
+        saved the sample since."""
         request_ids, sample = self._request_ids(image), image.stored.sample
         # Its labels are changed in place: unless that is saved they are not those of the database.
         IMAGES.discard(self.dataset, self.fields, sample.id)

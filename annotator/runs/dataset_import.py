@@ -35,9 +35,9 @@ class Import(DatasetRun):
     """A run that reads a COCO-DensePose file into a dataset.
 
     Images that the dataset does not have yet are added. A photo that is missing, or has another size than the file
-    says, or that two images of the file share, is left out and listed among the failures. An image without annotations says that nobody is there, so that
-    predictions on it are replaced by nobody; one that has only annotations of other categories than ``person`` leaves
-    the people who are there as they are.
+    says, or that two images of the file share, is left out and listed among the failures. An image without annotations
+    says that nobody is there, so that predictions on it are replaced by nobody; one that has only annotations of other
+    categories than ``person`` leaves the people who are there as they are.
 
     Args:
         dataset: to read into, or the name of a new one. That is made, persistent, when the first photo is added to
