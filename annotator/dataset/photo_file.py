@@ -89,10 +89,10 @@ def find_change(path: str | Path, source: Mapping[str, Any] | None) -> PhotoChan
     stamp = file_stamp(path)
     if size is None or (known and is_untouched(stamp, known)):
         return None
-    if known and describe_photo(path)["hash"] == known["hash"]:
-        return None
     then = tuple(int(side) for side in size)
     try:
+        if known and describe_photo(path)["hash"] == known["hash"]:
+            return None
         now = photo_size(path)
     except PhotoError as error:
         return known and PhotoChange(f"the photo has changed since it was labelled: {error}", fits=False)

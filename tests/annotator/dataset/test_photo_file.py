@@ -58,8 +58,14 @@ def test_a_photo_that_is_replaced_while_its_labels_are_saved_is_noticed_afterwar
 def test_a_photo_that_was_replaced_by_a_pipe_keeps_nobody_waiting(photo, source):
     photo.unlink()
     os.mkfifo(photo)
-    with pytest.raises(PhotoError, match="a pipe"):
-        find_change(photo, source)
+    change = find_change(photo, source)
+    assert not change.fits
+    assert change.reason.endswith("a pipe, socket or device, not a file")
+
+
+def test_a_photo_that_is_empty_by_now_does_not_fit(photo, source):
+    photo.write_bytes(b"")
+    assert not find_change(photo, source).fits
 
 
 def test_another_photo_of_the_same_size_may_fit(photo, source):
