@@ -69,9 +69,8 @@ def remember_settings(
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
     """The sections of the file that was imported last, as of :func:`annotator.coco.reader.read_sections`; ``None`` if
     none was."""
-    found = _recall(dataset, SECTIONS, prefix)
-    # An earlier version stored them as they are.
-    return json.loads(found) if isinstance(found, str) else found
+    text = _recall(dataset, SECTIONS, prefix)
+    return None if text is None else json.loads(text)
 
 
 def remember_sections(dataset: fo.Dataset, prefix: str, sections: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from annotator.dataset.info import SECTIONS, imported_sections, last_settings, remember_sections
+from annotator.dataset.info import imported_sections, last_settings, remember_sections
 from annotator.inference.settings import DbscanSettings, Settings, VoteSettings
 from annotator.runs.dataset_annotation import annotate_samples
 from tests.annotator.conftest import draw_photo
@@ -43,11 +43,8 @@ def test_a_dataset_of_an_earlier_version_has_the_defaults(dataset):
     )
 
 
-def test_the_sections_of_an_imported_file_come_back_also_as_an_earlier_version_stored_them(dataset):
+def test_the_sections_of_an_imported_file_come_back(dataset):
     sections = {"info": {"a.b": {"$set": [1]}}}
     remember_sections(dataset, "dp", sections)
-    dataset.info[SECTIONS]["old"] = {"info": {"year": 2025}}
-    dataset.save()
     assert imported_sections(dataset, "dp") == sections
-    assert imported_sections(dataset, "old") == {"info": {"year": 2025}}
     assert imported_sections(dataset, "none") is None
