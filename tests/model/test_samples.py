@@ -301,7 +301,7 @@ def test_coarse_samples_have_softer_edges(figures):
         (lambda d: d["images"][0].pop("width"), "image 1: no field `width`"),
         (
             lambda d: d["images"][0].update(file_name="none.png"),
-            "image 1: file_name: .*none.png: no such photo",
+            "image 1: file_name: 'none.png' in .*images: no such photo",
         ),
         (lambda d: d["annotations"][0].update(image_id=99), "annotation 1: image_id 99"),
     ],
