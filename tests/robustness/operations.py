@@ -127,9 +127,11 @@ class Relabel(Operation):
     """As after a retraining: all that nobody reviewed is labelled again."""
 
     def prepare(self) -> None:
-        # Everybody has moved.
+        # Everybody has moved, and a human says that the labels fit.
         for name in "abc":
             self.draw(name, [(12, 20, 36, 60, 10), (66, 20, 44, 70, 200)])
+        for sample in self.samples():
+            self.review().keep_labels(sample)
 
     def run(self, acknowledge: Acknowledge, before: list[Any]) -> None:
         for done in self.annotation(overwrite="replace"):
