@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,19 +75,27 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-@pytest.fixture(scope="package")
-def server(database) -> Iterator[str]:
-    """The address of an App's server for all datasets."""
-    port = free_port()
+@contextmanager
+def app_server(port: int) -> Iterator[str]:
+    """An App's server for all datasets; its address. At the end it is killed."""
     command = [sys.executable, "main.py", "--port", str(port), "--address", "127.0.0.1"]
     folder = Path(find_spec("fiftyone").origin).parent / "server"
     # Not by FiftyOne's own call, which gives up after a minute on a busy machine.
     process = subprocess.Popen(command, cwd=folder, preexec_fn=end_with_parent)  # noqa: PLW1509
     address = f"http://127.0.0.1:{port}"
-    wait_for(f"{address}/fiftyone")
-    yield address
-    process.terminate()
-    process.wait()
+    try:
+        wait_for(f"{address}/fiftyone")
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="package")
+def server(database) -> Iterator[str]:
+    """The address of the App's server of all tests."""
+    with app_server(free_port()) as address:
+        yield address
 
 
 def wait_for(url: str, seconds: float = 300) -> None:

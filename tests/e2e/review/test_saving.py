@@ -1,13 +1,11 @@
 """Two who edit the same person, edits that wait, servers that go away: nothing is lost."""
 
-from contextlib import closing
-
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from annotator.review.session import Review
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import app_server, free_port
 from tests.e2e.review.panel import MINUTE, Panel, assert_exported, assert_same, edits_held, in_conflict
 
 
@@ -53,11 +51,9 @@ def test_an_edit_of_somebody_who_was_deleted_is_told(panel, new_page):
 
 
 def test_a_killed_server_loses_nothing(dataset, samples, page):
-    import fiftyone as fo
-
     port = free_port()
     panel = Panel(page, f"http://127.0.0.1:{port}/datasets/{dataset.name}", samples)
-    with closing(fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)):
+    with app_server(port):
         panel.open("Ada")
         panel.show(0)
         nose = panel.people()[0].keypoints[0, :2]
@@ -69,7 +65,7 @@ def test_a_killed_server_loses_nothing(dataset, samples, page):
         panel["saving"].get_by_text("not saved yet").wait_for(timeout=MINUTE)
     page.get_by_text("you are not connected to a session").wait_for(timeout=MINUTE)
     page.unroute("**/operators/execute")
-    with closing(fo.launch_app(dataset, port=port, address="127.0.0.1", remote=True)):
+    with app_server(port):
         panel.open("")
         panel.show(0)
         assert panel.people()[0].keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
