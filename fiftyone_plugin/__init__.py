@@ -9,14 +9,16 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.dataset.fields import Fields, find_prefixes
+from annotator.dataset.fields import find_prefixes
 from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export
 from annotator.runs.dataset_import import Import
-from annotator.runs.dataset_run import DatasetRun, labelled_samples
+from annotator.runs.dataset_run import DatasetRun
 
+from .export_form import state_input
 from .forms import (
+    choice_input,
     delegation_notice,
     execution_options,
     folder_at,
@@ -26,7 +28,6 @@ from .forms import (
     prefix_input,
     refuse,
     show_error,
-    show_notice,
     show_warning,
     target_input,
     target_photos,
@@ -91,9 +92,9 @@ class AnnotatePeople(RunOperator):
         photos = target_input(ctx, inputs, "Annotate")
         model_input(ctx, inputs)
         prefix_input(ctx, inputs, photos)
-        _choice_input(inputs, "quality", QUALITY, "normal", "Quality")
-        _choice_input(inputs, "proposals", PROPOSAL, AS_QUALITY, "Who says where people are")
-        _choice_input(
+        choice_input(inputs, "quality", QUALITY, "normal", "Quality")
+        choice_input(inputs, "proposals", PROPOSAL, AS_QUALITY, "Who says where people are")
+        choice_input(
             inputs, "grouping", GROUPING, Settings().grouping, "How people in one view are told apart"
         )
         inputs.float(
@@ -103,7 +104,7 @@ class AnnotatePeople(RunOperator):
             label="Confidence",
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
-        _choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
+        choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         inputs.bool("relabel_changed", default=False, label=RELABEL_CHANGED, description=WHAT_IS_DELETED)
         if ctx.params.get("relabel_changed"):
             show_warning(inputs, "deletes", "This deletes human work", RELABEL_WARNING)
@@ -146,7 +147,7 @@ class ExportCocoDensePose(RunOperator):
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
             prefix = ctx.params.get("prefix") or prefixes[0]
             if prefix in prefixes:
-                _show_labelled(ctx, inputs, photos, prefix)
+                state_input(ctx, inputs, photos, prefix)
         default = Path.home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}.json"
         path = inputs.str("path", default=str(default), required=True, label="File to write")
         chosen = Path(ctx.params.get("path") or default).expanduser()
@@ -184,6 +185,7 @@ class ExportCocoDensePose(RunOperator):
             Path(values["path"]).expanduser(),
             prefix=values["prefix"],
             images_dir=folder_at(values.get("images_dir")),
+            state=values.get("state", "all"),
             rejected=values["rejected"],
             polygons=values.get("polygons", False),
         )
@@ -231,7 +233,7 @@ class ImportCocoDensePose(RunOperator):
             if fo.dataset_exists(ctx.params.get("name") or ""):
                 refuse(name, "There is a dataset of that name already")
         prefix_input(ctx, inputs, None if into == "new" else ctx.dataset)
-        _choice_input(inputs, "overwrite", OVERWRITE, "replace", "Photos with labels")
+        choice_input(inputs, "overwrite", OVERWRITE, "replace", "Photos with labels")
         delegation_notice(inputs, ctx.dataset)
 
     def begin(self, ctx: Context) -> Job:
@@ -300,16 +302,6 @@ def register(plugin: Any) -> None:
         plugin.register(operator)
 
 
-def _choice_input(
-    inputs: types.Object, name: str, options: dict[str, tuple[str, str]], default: str, label: str
-) -> None:
-    """One of some options, each with a label and a description."""
-    choices = types.RadioGroup()
-    for value, (title, description) in options.items():
-        choices.add_choice(value, label=title, description=description)
-    inputs.enum(name, choices.values(), default=default, required=True, label=label, view=choices)
-
-
 def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
     """Messages that make an open App show the new labels, in the dataset's colours."""
     config = run.dataset.app_config
@@ -342,17 +334,6 @@ def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None
     return Job(run, total, results, output, after=after)
 
 
-def _show_labelled(ctx: Context, inputs: types.Object, photos: Any, prefix: str) -> None:
-    """How many of the photos have labels to export."""
-    keys = set(photos.values("id"))
-    count = len(keys & labelled_samples(ctx.dataset, Fields(prefix)))
-    if count:
-        show_notice(inputs, "count", f"{count} of {len(keys)} photos have labels and will be written.")
-    else:
-        reason = f"None of the {len(keys)} photos has labels with the prefix {prefix}."
-        show_error(inputs, "no_labels", "Nothing to export", reason)
-
-
 def _summary_output(
     label: str, results: dict[str, Any] | None = None, is_export: bool = False
 ) -> types.Property:
@@ -364,7 +345,9 @@ def _summary_output(
     outputs.int("people", label="People")
     outputs.int("skipped", label="Photos left alone")
     if is_export:
-        outputs.int("dropped", label="Rejected people left out")
+        outputs.int("dropped", label="People left out")
+        outputs.int("unfinished", label="Photos left out, on which somebody is not yet as chosen")
+        outputs.int("all_left_out", label="Photos left out, whose people are all left out")
     else:
         outputs.int("removed", label="Predicted people removed, whom nobody had reviewed")
         outputs.int("kept", label="Reviewed people, kept as they are")

@@ -10,7 +10,8 @@ Fields beyond COCO and COCO-DensePose, written where they differ from their defa
 - ``dp_keypoint_scores``: 17 numbers 0..1, the confidence of each keypoint,
 - ``dp_quality``: object of task name to 0..1, as :attr:`Person.quality`,
 - ``dp_provenance``: object with ``model``, ``time``, ``state``, ``author``, ``comment`` and ``edited``, as
-  :class:`~annotator.labels.people.Provenance`.
+  :class:`~annotator.labels.people.Provenance`,
+- of an image, ``dp_nobody``: object with ``author`` and ``time`` of the reviewer who has seen that nobody is there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def image_record(people: People) -> dict[str, Any]:
     """The image's record, without ``id`` if it has none: :class:`.CocoWriter` gives it one."""
     width, height = people.size
     record = {"file_name": people.file_name, "width": width, "height": height, **people.extra}
+    if people.nobody is not None:
+        record["dp_nobody"] = people.nobody
     return record if people.id is None else {"id": people.id} | record
 
 

@@ -24,7 +24,7 @@ from annotator.labels.people import People
 
 __all__ = ["CocoError", "read_coco", "read_file_names", "read_sections"]
 
-IMAGE_FIELDS = ("id", "file_name", "width", "height")
+IMAGE_FIELDS = ("id", "file_name", "width", "height", "dp_nobody")
 """What :class:`~annotator.labels.people.People` holds by itself; other fields of an image are kept in ``extra``."""
 LISTS = ("images", "annotations")
 """The sections that are read record by record."""
@@ -153,6 +153,7 @@ def read_coco(path: str | Path) -> Iterator[People]:
                 file_name=record["file_name"],
                 id=record["id"],
                 extra={key: value for key, value in record.items() if key not in IMAGE_FIELDS},
+                nobody=record.get("dp_nobody"),
                 other_classes=dict(Counter(name for row, name in rows if row is None)),
             )
 
@@ -210,6 +211,13 @@ def _images(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             value = record.get(side)
             if type(value) is not int or not 0 < value <= MAX_SIDE:
                 raise CocoError(f"{where}: {side}: {short(value)} is not a number of pixels in 1..{MAX_SIDE}")
+        nobody = record.get("dp_nobody")
+        if nobody is not None and not (
+            isinstance(nobody, dict)
+            and nobody.keys() <= {"author", "time"}
+            and all(isinstance(value, str) for value in nobody.values())
+        ):
+            raise CocoError(f"{where}: dp_nobody: must be an object with author (text), time (text)")
         yield where, record
 
 

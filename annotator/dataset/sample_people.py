@@ -39,6 +39,7 @@ from annotator.dataset.person_labels import (
 )
 from annotator.dataset.photo_file import photo_or_known
 from annotator.dataset.possible_people import open_people, possible_scores, read_possible, replace_possible
+from annotator.dataset.review_state import PhotoReview
 from annotator.dataset.sample_maps import load_maps, maps_or_blank, read_surface, same_surface, set_maps
 from annotator.geometry.boxes import Box, box_iou, intersection_area, overlap_slices
 from annotator.labels.people import DECIDED, People, Person
@@ -121,8 +122,25 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
         file_name=source.get("file_name") or "",
         id=whole_or_none(sample[fields.image_id]),
         extra=json.loads(source.get("extra") or "{}"),
+        nobody=None if people else _nobody(source),
         possible=list(open_people(read_possible(sample, fields, size)).values()),
     )
+
+
+def review_of(sample: fo.Sample, fields: Fields) -> PhotoReview:
+    """How far the review of a sample has come; a change by any tool counts."""
+    found, _ = find_labels(sample, fields)
+    return PhotoReview(
+        states=frozenset(labels.state for labels in found),
+        possible=bool(possible_scores(sample, fields)),
+        nobody=(sample[fields.source] or {}).get("nobody") is not None,
+    )
+
+
+def _nobody(source: Mapping[str, Any]) -> dict[str, str] | None:
+    """Who has seen, and when, that nobody is there."""
+    record = source.get("nobody")
+    return None if record is None else {name: str(record.get(name) or "") for name in ("author", "time")}
 
 
 def has_human_labels(sample: fo.Sample, fields: Fields) -> bool:
@@ -197,7 +215,7 @@ def replace_predictions(
     written = {labels.person.id: labels.record for labels in labelled if labels.record}
     sample[fields.source] = {
         "edits": source.get("edits") or [],
-        "nobody": source.get("nobody"),
+        "nobody": source.get("nobody") or (None if labelled else people.nobody),
         "possible": source.get("possible", {}),
         "size": list(people.size),
         "photo": photo_or_known(sample.filepath, source.get("photo")),

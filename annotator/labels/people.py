@@ -111,5 +111,7 @@ class People:
     """Fields of the source image record that this class does not know, kept for writing."""
     other_classes: dict[str, int] = field(default_factory=dict)
     """Annotations of the source file that are of no person, by the name of their category."""
+    nobody: dict[str, str] | None = None
+    """``author`` and ``time`` of the reviewer who has seen that nobody is there."""
     possible: list[PossiblePerson] = field(default_factory=list)
     """Those whom the labels may lack, most probable first."""

@@ -13,7 +13,8 @@ from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import find_change
-from annotator.dataset.sample_people import read_people
+from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
+from annotator.dataset.sample_people import read_people, review_of
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields
 from annotator.labels.messages import listed
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
     from annotator.coco.surface_points import PointSampling
+    from annotator.dataset.review_state import Choice
     from annotator.dataset.store import Samples
     from annotator.labels.people import People
 
@@ -36,6 +38,10 @@ class Export(DatasetRun):
     when they were labelled, are left out and listed in the summary's failures. Those that are other files of the same size
     are written, and listed as ``changed``.
 
+    A photo is written with everybody on it who is in the chosen states and not at all if somebody else is on it, see
+    :meth:`annotator.dataset.review_state.PhotoReview.left_out`; which people a view shows is of no account for that. Photos
+    on which a reviewer has seen that nobody is there are images without annotations.
+
     Args:
         samples: the samples; those without labels are left out. People that a view filters out are not written; the
             others are written whole, whatever fields the view hides.
@@ -43,12 +49,14 @@ class Export(DatasetRun):
         prefix: of the names of the label fields.
         images_dir: folder that ``file_name`` of each image is relative to; default: as of
             :func:`annotator.coco.file_names.file_names`.
+        state: of the people to write: approved ones, approved and edited ones (``"reviewed"``), or all that are not rejected.
         rejected: whether to write rejected people, too.
         sampling: of the surface points of densely labelled people.
         polygons: as of :class:`annotator.coco.writer.CocoWriter`.
 
     Raises:
         FieldError: there are no labels of that prefix.
+        ValueError: no such ``state``.
         CocoError: two samples have the same photo.
         FieldError: also in the iteration: the fields were deleted meanwhile; nothing is written.
         FileNotFoundError: in the iteration, before anything is written: files of maps are missing.
@@ -61,6 +69,7 @@ class Export(DatasetRun):
         *,
         prefix: str = "dp",
         images_dir: str | Path | None = None,
+        state: Choice = "all",
         rejected: bool = False,
         sampling: PointSampling | None = None,
         polygons: bool = False,
@@ -69,7 +78,8 @@ class Export(DatasetRun):
         check_people(samples, self.fields)
         schema = self.dataset.get_field_schema()
         self._needed = [name for name in self.fields.names if name in schema]
-        self.path, self.rejected = Path(path), rejected
+        self.path, self.state, self.rejected = Path(path), state, rejected
+        self._states = chosen_states(state, rejected)
         self.sampling, self.polygons = sampling, polygons
         columns = ["id", "filepath", f"{self.fields.source}.file_name"]
         samples = photos_of(samples)
@@ -104,9 +114,7 @@ class Export(DatasetRun):
                     self.summary.failures[self._paths[key]] = str(error)
                     yield done
                     continue
-                if people is None:
-                    self.summary.skipped += 1
-                else:
+                if people is not None:
                     people.file_name = name
                     writer.add(people)
                     self.summary.samples += 1
@@ -114,22 +122,33 @@ class Export(DatasetRun):
                 yield done
 
     def _read(self, key: str) -> People | None:
-        """The people of a sample to write; ``None`` if the sample or its labels were deleted meanwhile."""
+        """The people of a sample to write; ``None``, which is counted, if the sample is left out."""
         require_fields(self.dataset, self._needed)
         # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
         stored = StoredSample.load(self.dataset, key, self.fields)
-        people = stored and read_people(stored.sample, self.fields)
-        if people is None:
+        if stored is None or stored.sample[self.fields.people] is None:
+            self.summary.skipped += 1  # the sample or its labels were deleted meanwhile
+            return None
+        labels = stored.sample[self.fields.people].detections
+        shown = [label.id not in self._hidden for label in labels]
+        why = review_of(stored.sample, self.fields).left_out(self.state, self.rejected)
+        people = None if why else read_people(stored.sample, self.fields)
+        if people is not None:
+            chosen = [
+                person
+                for person, is_shown in zip(people.people, shown, strict=True)
+                if is_shown and person.provenance.state in self._states
+            ]
+            if labels and not chosen:
+                why = ALL_LEFT_OUT  # by the view
+        if why is not None:
+            self.summary.unfinished += why == UNFINISHED
+            self.summary.all_left_out += why == ALL_LEFT_OUT
+            self.summary.dropped += sum(shown)
             return None
         self._check_photo(stored.sample)
-        labels = stored.sample[self.fields.people].detections
-        shown = [
-            person
-            for label, person in zip(labels, people.people, strict=True)
-            if label.id not in self._hidden
-        ]
-        people.people = [p for p in shown if self.rejected or p.provenance.state != "rejected"]
-        self.summary.dropped += len(shown) - len(people.people)
+        self.summary.dropped += sum(shown) - len(chosen)
+        people.people = chosen
         return people
 
     def _check_photo(self, sample: fo.Sample) -> None:

@@ -49,7 +49,13 @@ class Summary:
     kept: int = 0
     """Reviewed people on the labelled samples, which were not overwritten."""
     dropped: int = 0
-    """New people who overlap one of those and were not added; when exporting, rejected people."""
+    """New people who overlap one of those and were not added; when exporting, people who are not written, in other states than the
+    chosen ones or on photos that are left out."""
+    unfinished: int = 0
+    """When exporting: photos left out since somebody on them has not been reviewed as the choice asks, or nobody has said
+    that nobody is there."""
+    all_left_out: int = 0
+    """When exporting: photos left out since all people on them are: they would seem to show nobody."""
     other_classes: dict[str, int] = field(default_factory=dict)
     """Annotations of an imported file that are of no person and were passed over, by the name of their category."""
     changed: list[str] = field(default_factory=list)

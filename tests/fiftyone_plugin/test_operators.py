@@ -18,6 +18,7 @@ from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import photo_size
 
+from ..annotator.conftest import sample  # noqa: F401
 from ..retraining_run import SHORT, approve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,6 +237,32 @@ def test_a_form_says_what_is_wrong(dataset, name, params, field, message):
     found = form(name, dataset, **params)[field]
     assert found.invalid
     assert message in found.error_message
+
+
+def test_the_form_of_the_export_counts_by_state_and_again_once_something_was_saved(dataset, sample):  # noqa: F811
+    def choices() -> list[str]:
+        found = form("export_coco_densepose", dataset)
+        return [choice.description for choice in found["state"].view.choices]
+
+    assert [text.split(". ")[-1] for text in choices()] == [
+        "0 people on 0 photos.",
+        "0 people on 0 photos.",
+        "2 people on 1 photos.",
+    ]
+    found = form("export_coco_densepose", dataset, state="approved")
+    assert found["nothing"].view.label == "No photo would be written"
+    for label in sample.dp_people.detections:
+        label.review = "approved"
+    sample.save()
+    assert [text.split(". ")[-1] for text in choices()] == ["2 people on 1 photos."] * 3
+
+
+def test_the_state_that_the_form_names_is_exported(dataset, sample, tmp_path):  # noqa: F811
+    path = tmp_path / "labels.json"
+    values = {"prefix": "dp", "path": str(path), "rejected": False, "state": "approved"}
+    done = run_scheduled("export_coco_densepose", dataset, values).result.result
+    assert (done["samples"], done["unfinished"], done["dropped"]) == (0, 1, 2)
+    assert json.loads(path.read_text())["images"] == []
 
 
 def test_a_confirmed_file_is_replaced(dataset):

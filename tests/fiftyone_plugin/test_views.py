@@ -229,7 +229,11 @@ def test_forms_count_the_photos_that_a_view_shows(dataset, photos, kind):
     dataset.set_values("dp_people.detections.review", [["approved"] * 2] * len(PLACES))
     request = requested(dataset, make(dataset))
     exported = labels("export_coco_densepose", request)
-    assert f"{len(seen)} of {len(seen)} photos have labels and will be written." in exported
+    assert (
+        f"{len(seen)} of {len(seen)} photos have labels. People and their photos: 0 predicted on 0"
+        in exported
+    )
+    assert f"{2 * len(seen)} approved on {len(seen)}, 0 rejected on 0." in exported
     form = inputs("retrain_model", request)
     if len(seen) < 3:
         assert form["too_few"].error_message.endswith(f": {len(seen)}; 3 are needed")
