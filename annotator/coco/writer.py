@@ -53,17 +53,18 @@ class CocoWriter:
     ) -> None:
         self.path, self.polygons = Path(os.path.realpath(path)), polygons
         self.sampling = sampling or PointSampling()
-        self._sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
+        self.sections = {"info": {}, "licenses": []} if sections is None else dict(sections)
+        """Those of the top level, but for images and annotations; they may be changed until the context is left."""
         if info is not None:
-            self._sections["info"] = info
-        categories = self._sections.get("categories") or []
+            self.sections["info"] = info
+        categories = self.sections.get("categories") or []
         self._persons = person_category_ids(categories)
         if not self._persons:
             ids = _Ids("category")
             for category in categories:
                 ids.take(category["id"])
             self._persons = [ids.take(None)]
-            self._sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
+            self.sections["categories"] = [*categories, PERSON_CATEGORY | {"id": self._persons[0]}]
 
     def __enter__(self) -> CocoWriter:
         self._images, self._annotations = self._part(), self._part()
@@ -121,7 +122,7 @@ class CocoWriter:
         """Write all to one new file, which then replaces the old one."""
         with whole_file(self.path) as temporary, temporary.open("x", encoding="utf-8") as whole:
             whole.write("{\n")
-            for name, value in self._sections.items():
+            for name, value in self.sections.items():
                 whole.write(f"{json.dumps(name)}: {_line(value, name)},\n")
             for name, part, end in (
                 ("images", self._images, ",\n"),

@@ -1,5 +1,6 @@
 """Facts about a whole dataset, by the prefix of its fields: the folder of its maps and, in FiftyOne's ``info``, the model
-that labelled it last with its settings, and the sections of the COCO file that was imported last."""
+that labelled it last with its settings, all models that labelled it, and the sections of the COCO file that was imported
+last."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from annotator.labels.messages import short
 if TYPE_CHECKING:
     import fiftyone as fo
 
-MODELS, SETTINGS, SECTIONS = "densepose_models", "densepose_settings", "densepose"
+MODELS, SETTINGS, RUNS, SECTIONS = "densepose_models", "densepose_settings", "densepose_runs", "densepose"
 """Keys of ``info``; each holds a dict by prefix."""
 MAX_INFO = 15 << 20
 """Bytes of ``info``: MongoDB's 16 MB are for the dataset's fields and views, too."""
@@ -64,6 +65,18 @@ def remember_settings(
     """
     absolute = maps_dir and str(Path(maps_dir).expanduser().absolute())
     _remember(dataset, SETTINGS, prefix, {"settings": settings, "maps_dir": absolute})
+
+
+def past_runs(dataset: fo.Dataset, prefix: str) -> list[dict[str, Any]]:
+    """The models and settings that labelled photos of the dataset: dicts with ``id`` and ``license`` of the model, ``finder``,
+    the same of the person finder or ``None``, and ``settings`` of inference; the last one last. None of those of earlier
+    versions."""
+    return [dict(run) for run in _recall(dataset, RUNS, prefix) or []]
+
+
+def remember_run(dataset: fo.Dataset, prefix: str, run: dict[str, Any]) -> None:
+    """Store a run for :func:`past_runs`, in place of one of the same model, finder and settings."""
+    _remember(dataset, RUNS, prefix, [other for other in past_runs(dataset, prefix) if other != run] + [run])
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:

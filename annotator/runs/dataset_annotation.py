@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.dataset.fields import Fields, check_fields, declare_fields, require_fields
-from annotator.dataset.info import maps_folder, remember_model, remember_settings
+from annotator.dataset.info import maps_folder, remember_model, remember_run, remember_settings
 from annotator.dataset.label_checks import LabelError, check_document
 from annotator.dataset.photo_file import file_stamp, find_change, photo_or_known
 from annotator.dataset.store import find_without_masks, write_values
@@ -32,6 +32,8 @@ from annotator.runs.dataset_run import (
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
+    from annotator.inference.finder import Finder
+    from annotator.inference.network import Network
     from annotator.inference.pipeline import Annotated
     from annotator.inference.settings import Settings
 
@@ -94,14 +96,16 @@ class Annotation(DatasetRun):
         return len(self._todo)
 
     def __iter__(self) -> Iterator[int]:
+        from annotator.inference.finder import open_finder
         from annotator.inference.pipeline import annotate
 
+        finder = open_finder(self.network, self.settings)
         if not self._todo:
             # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
         taken: deque[_Taken] = deque()
         done = 0
-        with closing(annotate(self._photos(taken), self.network, self.settings)) as results:
+        with closing(annotate(self._photos(taken), self.network, self.settings, finder)) as results:
             for number, result in enumerate(results):
                 photo = taken.popleft()
                 require_fields(self.dataset, self.fields.names if number else ())
@@ -110,7 +114,13 @@ class Annotation(DatasetRun):
                     declare_fields(self.dataset, self.fields)
                     prefix = self.fields.prefix
                     remember_model(self.dataset, prefix, self.network.path)
-                    remember_settings(self.dataset, prefix, asdict(self.settings), self._maps_dir)
+                    settings = asdict(self.settings)
+                    remember_settings(self.dataset, prefix, settings, self._maps_dir)
+                    run = _described(self.network) | {
+                        "finder": finder and _described(finder),
+                        "settings": settings,
+                    }
+                    remember_run(self.dataset, prefix, run)
                 if failure := self._save(photo, result):
                     self.summary.failures[photo.path] = failure
                     write_values(self.dataset, {photo.key: failure}, self.fields.failure)
@@ -167,6 +177,10 @@ class _Taken:
     path: str
     stamp: tuple[int, int] | None
     """Of its file, before it was read."""
+
+
+def _described(model: Network | Finder) -> dict[str, str]:
+    return {"id": model.info.model_id, "license": model.info.license}
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

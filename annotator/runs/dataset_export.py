@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import file_names
 from annotator.dataset.fields import Fields, check_people, require_fields
+from annotator.dataset.file_info import describe_file
 from annotator.dataset.ids import assign_ids
-from annotator.dataset.info import imported_sections
+from annotator.dataset.info import imported_sections, past_runs
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import find_change
 from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
@@ -102,7 +103,7 @@ class Export(DatasetRun):
 
         require_fields(self.dataset, self._needed)
         _check_maps(self.dataset, self._names, self.fields)
-        sections = imported_sections(self.dataset, self.fields.prefix)
+        sections, models = imported_sections(self.dataset, self.fields.prefix), set()
         with CocoWriter(
             self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
         ) as writer:
@@ -119,7 +120,11 @@ class Export(DatasetRun):
                     writer.add(people)
                     self.summary.samples += 1
                     self.summary.people += len(people.people)
+                    models.update(person.provenance.model for person in people.people)
                 yield done
+            export = {"state": self.state, "rejected": self.rejected, "polygons": self.polygons}
+            runs = past_runs(self.dataset, self.fields.prefix)
+            writer.sections |= describe_file(sections, models - {""}, runs, export)
 
     def _read(self, key: str) -> People | None:
         """The people of a sample to write; ``None``, which is counted, if the sample is left out."""

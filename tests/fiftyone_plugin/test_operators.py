@@ -417,10 +417,10 @@ def test_the_rest_is_approved_and_taken_back(dataset, photos):
 
 def test_the_panel_gets_a_photo_that_the_browser_cannot_read(dataset, photos):
     execute("annotate_people", dataset, **ANNOTATE)
-    sample = dataset.first()
-    jpeg = execute("review_photo", dataset, prefix="dp", sample=sample.id).result["jpeg"]
+    first = dataset.first()
+    jpeg = execute("review_photo", dataset, prefix="dp", sample=first.id).result["jpeg"]
     with Image.open(BytesIO(base64.b64decode(jpeg))) as photo:
-        assert photo.size == photo_size(sample.filepath)
-    Path(sample.filepath).unlink()
-    refused = execute("review_photo", dataset, prefix="dp", sample=sample.id).result
-    assert refused == {"error": f"{sample.filepath}: cannot be read: No such file or directory"}
+        assert photo.size == photo_size(first.filepath)
+    Path(first.filepath).unlink()
+    refused = execute("review_photo", dataset, prefix="dp", sample=first.id).result
+    assert refused == {"error": f"{first.filepath}: cannot be read: No such file or directory"}

@@ -7,8 +7,12 @@ import pytest
 from pycocotools.coco import COCO
 
 from annotator.coco.reader import CocoError
+from annotator.dataset.file_info import KEY
+from annotator.inference.network import Network
+from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import Export, export_samples
+from annotator.runs.dataset_import import Import
 from tests.annotator.partial_views import PARTIAL_VIEWS
 from tests.annotator.runs.conftest import SETTINGS, add, approve_elsewhere, read
 
@@ -29,6 +33,25 @@ def test_the_export_is_valid_coco(dataset, photos, tmp_path):
         assert len(annotation["dp_I"]) == len(annotation["dp_x"]) > 0
         assert len(annotation["keypoints"]) == 51
         assert annotation["dp_provenance"]["state"] == "predicted"
+
+
+def test_a_file_says_what_it_was_made_with_and_stays_so_after_an_import(dataset, photos, tmp_path):
+    add(dataset, photos[:2])
+    annotate_samples(dataset, settings=SETTINGS)
+    first, second, third = (tmp_path / f"{number}.json" for number in range(3))
+    export_samples(dataset, first, images_dir=tmp_path)
+    made = COCO(first).dataset["info"][KEY]
+    (model,) = made["models"]
+    assert (model["id"], model["license"]) == (Network().info.model_id, "CC BY-NC 4.0")
+    assert model["finder"]["license"] == "CC BY-NC 4.0"
+    assert Settings.from_dict(model["settings"]) == SETTINGS
+    assert made["export"] == {"state": "all", "rejected": False, "polygons": False}
+    run = Import(f"imported {tmp_path}", first, tmp_path, maps_dir=tmp_path / "maps")
+    run.run()
+    export_samples(run.dataset, second, images_dir=tmp_path)
+    export_samples(dataset, third, images_dir=tmp_path)
+    run.dataset.delete()
+    assert second.read_text() == first.read_text() == third.read_text()
 
 
 def test_ids_stay_when_more_is_annotated(dataset, photos, tmp_path):

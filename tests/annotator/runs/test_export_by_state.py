@@ -55,7 +55,9 @@ def states(dataset, tmp_path) -> None:
             label.review = state
         sample.save()
     sample = dataset.skip(len(STATES)).first()
-    Review(dataset, author="Ada", maps_dir=tmp_path / "maps").edit(sample.id, {"kind": "nobody", "nobody": True}, {})
+    Review(dataset, author="Ada", maps_dir=tmp_path / "maps").edit(
+        sample.id, {"kind": "nobody", "nobody": True}, {}
+    )
 
 
 @pytest.mark.parametrize(
