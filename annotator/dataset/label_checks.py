@@ -13,7 +13,7 @@ import numpy as np
 from annotator.dataset.fields import TASKS, Fields
 from annotator.dataset.possible_people import ACCEPTED, DISMISSED
 from annotator.labels.messages import short
-from annotator.labels.people import STATES
+from annotator.labels.people import HAND_MADE, STATES
 from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:
@@ -275,6 +275,7 @@ _RECORD: Values = {
     "points": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
+    "hand_made": (_or_none(_list_of(lambda value: value in HAND_MADE)), f"a list of {', '.join(HAND_MADE)}"),
 }
 _PHOTO: Values = {
     "hash": (lambda value: isinstance(value, str), "a digest"),

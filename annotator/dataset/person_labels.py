@@ -164,6 +164,7 @@ def write_person(
         "points": None if person.points is None else person.points.tolist(),
         "corrections": None if person.corrections is None else person.corrections.tolist(),
         "quality": {task: float(value) for task, value in person.quality.items()},
+        "hand_made": list(person.hand_made),
     }
     return labels
 
@@ -239,6 +240,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
             or state == "edited"
             or (state != "predicted" and labels.is_changed),
         ),
+        hand_made=tuple(record.get("hand_made") or ()),
         crowd=bool(attribute(detection, "crowd", False)),
         id=whole_or_none(attribute(detection, "annotation_id")),
         extra=json.loads(record.get("extra") or "{}"),

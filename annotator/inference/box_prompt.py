@@ -1,18 +1,20 @@
-"""Box prompt: the person inside a box that somebody drew or the finder proposed, predicted in a view of its own."""
+"""Box prompt: the person inside a box that somebody drew or the finder proposed, or of a known mask, predicted in a view of its
+own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from annotator.geometry.boxes import FloatBox, pad_box, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.decoding import box_on_maps, decode_box
+from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 
 
@@ -47,20 +49,49 @@ def label_prompts(
         prompts: photos, each with a box, as of :func:`label_boxes`; a batch may hold boxes of several photos.
         flip_augment: in place of the settings'.
     """
-    people = []
+    views = _predict_views(prompts, network, settings, flip_augment)
+    return [
+        decode_box(maps, view, photo.shape[1::-1], network.info, settings, box)
+        for (photo, box), (maps, view) in zip(prompts, views, strict=True)
+    ]
+
+
+def label_masks(
+    photo: np.ndarray, people: Sequence[Person], network: Network, settings: Settings
+) -> list[Person | None]:
+    """People whose pixels are known, labelled anew, each in a view of its own, with flip augmentation.
+
+    Args:
+        photo: uint8 [H, W, 3].
+        people: with masks that are not empty.
+
+    Returns:
+        For each one a person with the same box and mask; see :func:`~annotator.inference.decoding.decode_mask`.
+    """
+    prompts = [(photo, person.box) for person in people]
+    views = _predict_views(prompts, network, settings, flip_augment=True)
+    return [
+        decode_mask(maps, view, photo.shape[1::-1], network.info, settings, person.box, person.mask)
+        for person, (maps, view) in zip(people, views, strict=True)
+    ]
+
+
+def _predict_views(
+    prompts: Sequence[tuple[np.ndarray, FloatBox]], network: Network, settings: Settings, flip_augment: bool
+) -> Iterator[tuple[Maps, Letterbox]]:
+    """The maps of each box's view, upright, in the orientation of the photo."""
     for start in range(0, len(prompts), settings.batch_size):
         batch = prompts[start : start + settings.batch_size]
-        views = [_view(box, network.side) for _, box in batch]
+        views = [box_view(box, network.side) for _, box in batch]
         squares = np.stack([view.apply(photo) for (photo, _), view in zip(batch, views, strict=True)])
         maps = predict(network, squares, flip_augment)
-        for i, ((photo, box), view) in enumerate(zip(batch, views, strict=True)):
+        for i, ((_, box), view) in enumerate(zip(batch, views, strict=True)):
             inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
             region = inside & (maps[i].person >= settings.threshold)
-            upright_maps = predict_upright(network, squares[i], maps[i], region, flip_augment)
-            people.append(decode_box(upright_maps, view, photo.shape[1::-1], network.info, settings, box))
-    return people
+            yield predict_upright(network, squares[i], maps[i], region, flip_augment), view
 
 
-def _view(box: FloatBox, side: int) -> Letterbox:
+def box_view(box: FloatBox, side: int) -> Letterbox:
+    """How the network is shown a box: with a margin, at full input size."""
     x, y, w, h = pad_box(box)
     return Letterbox((w, h), side, (x, y))

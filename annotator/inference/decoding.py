@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import FloatBox, bounding_box, crop, pixels_in_box
+from annotator.geometry.boxes import Box, FloatBox, bounding_box, crop, pixels_in_box
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
@@ -80,6 +80,44 @@ def decode_box(
     return _person(maps, labels, 1, letterbox, size, info, settings)
 
 
+def decode_mask(
+    maps: Maps,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+    settings: Settings,
+    box: Box,
+    mask: np.ndarray,
+) -> Person | None:
+    """A person whose pixels are known already; arguments as of :func:`decode`.
+
+    Args:
+        box: x, y, w, h in whole image pixels.
+        mask: (h, w) bool, the person's pixels in the box; the labels are taken inside of them.
+
+    Returns:
+        The person with that box and mask; pixels in which the network sees nobody have no part, chart, U and V. ``None``
+        where it sees nobody in the mask.
+    """
+    person_pixels = maps.person >= settings.threshold
+    to_image = _inverse(letterbox.matrix) @ np.diag([info.output_stride, info.output_stride, 1.0])
+    to_box = to_image[:2].copy()
+    to_box[:, 2] -= box[:2]
+    to_maps = _inverse(to_box)[:2]
+    region = warp(mask.astype(np.uint8), to_maps, maps.person.shape[::-1], cv2.INTER_NEAREST) > 0
+    if not (region & person_pixels).any():
+        return None
+    rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    maps = resolve_sides(maps, rim & (region | ~person_pixels))
+    charts, u, v = resample_charts(maps, person_pixels, to_box, box[2:])
+    charts = charts * mask
+    person = Person(
+        box=box, mask=mask, parts=CHART_TO_PART.take(charts), charts=charts, u=u * mask, v=v * mask
+    )
+    _add_scores(person, maps, region, letterbox, size, info)
+    return person
+
+
 def box_on_maps(box: FloatBox, letterbox: Letterbox, info: ModelInfo) -> FloatBox:
     """x, y, w, h in map pixels of a box in image pixels."""
     corners = letterbox.to_square(np.array([box[:2], np.add(box[:2], box[2:])])) / info.output_stride
@@ -113,14 +151,25 @@ def _person(
     low = np.maximum(np.floor(letterbox.origin), 0)
     high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
     person = _make_person(maps, labels, index, to_image, (low, high), settings.threshold)
-    if person is None:
-        return None
+    if person is not None:
+        _add_scores(person, maps, region, letterbox, size, info)
+    return person
+
+
+def _add_scores(
+    person: Person,
+    maps: Maps,
+    region: np.ndarray,
+    letterbox: Letterbox,
+    size: tuple[int, int],
+    info: ModelInfo,
+) -> None:
+    """Keypoints, score, quality, issues and provenance."""
     person.score = float(maps.person[region].mean())
     _add_keypoints(person, maps, region, letterbox, size, info)
     person.quality = confidences(maps, region, person.keypoints[:, 2])
     person.issues = find_issues(person) | find_map_issues(maps, region)
     person.provenance = Provenance(model=info.model_id)
-    return person
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:

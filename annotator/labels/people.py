@@ -17,6 +17,8 @@ STATES = ("predicted", "edited", "approved", "rejected")
 """What a human has done with a person. All but ``predicted`` are human work and are never overwritten."""
 DECIDED = ("approved", "rejected")
 """The states that end the review of a person; its issues no longer count."""
+HAND_MADE = ("surface", "keypoints")
+"""What :attr:`Person.hand_made` can name: parts, charts, U and V together; which keypoint is which."""
 BOX_ARRAYS = ("mask", "parts", "charts", "u", "v")
 """Attributes of a person that are arrays (h, w) of its box."""
 
@@ -70,6 +72,8 @@ class Person:
     issues: dict[str, float] = field(default_factory=dict)
     """What looks wrong, 0..1 each, see :data:`annotator.labels.quality.ISSUES`."""
     provenance: Provenance = field(default_factory=Provenance)
+    hand_made: tuple[str, ...] = ()
+    """What a human has painted or swapped, of :data:`HAND_MADE`: no model labels it anew."""
     crowd: bool = False
     """COCO's ``iscrowd``: the mask covers a group."""
     id: int | None = None

@@ -10,22 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from annotator.dataset.fields import FieldError, Fields, declare_fields, find_prefixes, require_fields
-from annotator.dataset.info import last_model, maps_folder
+from annotator.dataset.info import last_model, last_settings, maps_folder
 from annotator.dataset.person_labels import Labels
 from annotator.dataset.photo_file import describe_photo, photo_or_known
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
 from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
 from annotator.dataset.store import find_document
-from annotator.geometry.boxes import Box
-from annotator.inference.box_prompt import label_boxes
-from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.network import DEFAULT_MODEL
 from annotator.inference.settings import Settings
 from annotator.labels.messages import short
 from annotator.labels.people import Person
@@ -34,6 +31,7 @@ from annotator.review import undo
 from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_edit
 from annotator.review.edits.models import Nobody
 from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
+from annotator.review.photo_network import PhotoNetwork
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -75,6 +73,7 @@ class Review:
             )
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
         self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
+        self.settings = _settings(last_settings(dataset, prefix)[0])
         # A clone of a view has the fields that the view shows.
         if not dataset.get_field_schema().keys() >= set(self.fields.names):
             declare_fields(dataset, self.fields)
@@ -183,8 +182,10 @@ class Review:
             return self._set_nobody(sample_id, parsed.nobody)
 
         def scene(image: LoadedImage) -> Scene:
-            label_box = self._box_labeller(image.stored.sample.filepath)
-            return Scene(image.size, image.people, label_box, image.open_possible)
+            network = PhotoNetwork(image.stored.sample.filepath, self.model, self.settings)
+            return Scene(
+                image.size, image.people, network.label_box, network.label_masks, image.open_possible
+            )
 
         def change(image: LoadedImage) -> Changes:
             changes = apply_edit(scene(image), parsed)
@@ -357,14 +358,6 @@ class Review:
     def _history(self, sample_id: str) -> Path:
         return undo.history_folder(self.folder) / sample_id
 
-    def _box_labeller(self, filepath: str) -> Callable[[Box], Person | None]:
-        def label_box(box: Box) -> Person | None:
-            photo = read_photo(filepath)
-            network = _network(self.model, self.model.stat().st_mtime_ns if self.model.is_file() else 0)
-            return label_boxes(photo, [box], network, Settings())[0]
-
-        return label_box
-
 
 def _answer(image: LoadedImage, keys: list[str]) -> dict[str, Any]:
     return {
@@ -376,6 +369,14 @@ def _answer(image: LoadedImage, keys: list[str]) -> dict[str, Any]:
     }
 
 
+def _settings(values: Mapping[str, Any]) -> Settings:
+    """The settings of the run that labelled the dataset; the defaults if it was one of another version."""
+    try:
+        return Settings.from_dict(dict(values))
+    except ValueError:
+        return Settings()
+
+
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
@@ -384,9 +385,3 @@ def _with_id_of(person: Person | None, now: Person | None) -> Person | None:
     """A person who was numbered by an export since keeps the number."""
     known = person is None or now is None or person.id is not None
     return person if known else replace(person, id=now.id)
-
-
-@lru_cache(maxsize=2)
-def _network(model: Path, modified: int) -> Network:
-    """The network of a file; ``modified``, when the file was, has it loaded anew."""
-    return Network(model)

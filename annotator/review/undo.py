@@ -168,6 +168,7 @@ def _described(person: Person) -> dict:
         "quality": {name: float(value) for name, value in person.quality.items()},
         "issues": {name: float(value) for name, value in person.issues.items()},
         "provenance": asdict(person.provenance),
+        "hand_made": person.hand_made,
         "crowd": person.crowd,
         "id": person.id,
         "extra": person.extra,
@@ -176,7 +177,11 @@ def _described(person: Person) -> dict:
 
 def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person:
     arrays = {name: file[f"{number}/{name}"] for name in _ARRAYS if f"{number}/{name}" in file}
-    changes = {"box": tuple(values["box"]), "provenance": Provenance(**values["provenance"])}
+    changes = {
+        "box": tuple(values["box"]),
+        "provenance": Provenance(**values["provenance"]),
+        "hand_made": tuple(values.get("hand_made", ())),
+    }
     return Person(**(values | changes | arrays))
 
 

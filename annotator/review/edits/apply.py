@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from annotator.labels.people import Person
+from annotator.labels.people import HAND_MADE, Person
 from annotator.labels.quality import find_issues
 from annotator.review.edits import add_delete, keypoints, models, paint, split_merge, surface
 from annotator.review.edits.decide import decide
@@ -30,17 +30,33 @@ def apply_edit(scene: Scene, edit: Edit) -> Changes:
         return changes
     bystanders = scene.rejected.keys() - set(edit.keys)
     return {
-        key: None if person is None else _edited(person, "rejected" if key in bystanders else "edited")
+        key: None
+        if person is None
+        else _edited(
+            person,
+            "rejected" if key in bystanders else "edited",
+            _hand_made(edit) if key in edit.keys else (),
+        )
         for key, person in changes.items()
     }
 
 
-def _edited(person: Person, state: str) -> Person:
+def _hand_made(edit: Edit) -> tuple[str, ...]:
+    """What the edit makes of the people whom it names that no model may label anew."""
+    if isinstance(edit, models.SwapSides):
+        return HAND_MADE
+    paints_parts = isinstance(edit, models.Paint | models.Fill) and edit.layer == "part"
+    is_surface = paints_parts or isinstance(edit, models.FillArea | models.SwapDepth)
+    return ("surface",) if is_surface else ()
+
+
+def _edited(person: Person, state: str, hand_made: tuple[str, ...]) -> Person:
     # Issues that only the network's maps show stay.
     border = {name: value for name, value in person.issues.items() if name == "mask_border"}
     return replace(
         person,
         issues=border | find_issues(person),
+        hand_made=tuple(name for name in HAND_MADE if name in (*person.hand_made, *hand_made)),
         provenance=replace(person.provenance, state=state, edited=True),
     )
 

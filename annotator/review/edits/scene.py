@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from annotator.geometry.boxes import Box
@@ -23,6 +23,8 @@ class Scene:
     people: Mapping[str, Person]
     label_box: Callable[[Box], Person | None] | None = None
     """The person in a box, ``None`` if the network finds nobody there."""
+    label_masks: Callable[[Sequence[Person]], list[Person | None]] | None = None
+    """Those people with the network's labels inside of their masks; ``None`` where it sees nobody or cannot be used."""
     possible: Mapping[str, PossiblePerson] = field(default_factory=dict)
     """The possible people whom nobody has decided about."""
 

@@ -13,8 +13,9 @@ from annotator.geometry.boxes import union_box
 from annotator.geometry.crops import recrop
 from annotator.labels.people import Person
 from annotator.review.edits.keypoints import copied_keypoints
-from annotator.review.edits.layers import SURFACE_ROWS, pixels_of, with_mask, without_pixels
+from annotator.review.edits.layers import SURFACE_ROWS, extend_labels, pixels_of, with_mask, without_pixels
 from annotator.review.edits.models import EditError, Merge, SplitByHeads, SplitByLine
+from annotator.review.edits.relabel import has_keypoints, has_surface, is_by_hand, relabel
 from annotator.review.edits.scene import Changes, Scene
 
 
@@ -23,13 +24,13 @@ def split_by_line(scene: Scene, edit: SplitByLine) -> Changes:
     if not np.linalg.norm(np.diff(points, axis=0), axis=1).all():
         raise EditError(edit.kind, "two neighbouring points are the same", "points")
     person = _with_pixels(scene, edit)
-    return _split(edit, person, regions.right_of_line(points, person.box).astype(int), 2)
+    return _split(scene, edit, person, regions.right_of_line(points, person.box).astype(int), 2)
 
 
 def split_by_heads(scene: Scene, edit: SplitByHeads) -> Changes:
     person = _with_pixels(scene, edit)
     seeds = np.array(edit.points) - person.box[:2]
-    return _split(edit, person, regions.nearest_seed(person.mask, seeds), len(seeds))
+    return _split(scene, edit, person, regions.nearest_seed(person.mask, seeds), len(seeds))
 
 
 def _with_pixels(scene: Scene, edit: SplitByLine | SplitByHeads) -> Person:
@@ -39,7 +40,9 @@ def _with_pixels(scene: Scene, edit: SplitByLine | SplitByHeads) -> Person:
     return person
 
 
-def _split(edit: SplitByLine | SplitByHeads, person: Person, owner: np.ndarray, count: int) -> Changes:
+def _split(
+    scene: Scene, edit: SplitByLine | SplitByHeads, person: Person, owner: np.ndarray, count: int
+) -> Changes:
     """``owner`` (h, w) says which of the ``count`` new people each pixel of the box belongs to.
 
     The largest keeps the key.
@@ -48,7 +51,7 @@ def _split(edit: SplitByLine | SplitByHeads, person: Person, owner: np.ndarray, 
     if not all(piece.mask.any() for piece in pieces):
         problem = "one side would be left without pixels: go through the middle of the person"
         raise EditError(edit.kind, problem, "points")
-    pieces = [_with_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)]
+    pieces = relabel(scene, [_with_own_keypoints(piece, person, owner, i) for i, piece in enumerate(pieces)])
     largest = max(range(count), key=lambda i: np.count_nonzero(pieces[i].mask))
     return {
         edit.person if i == largest else token_hex(12): piece
@@ -76,26 +79,62 @@ def merge(scene: Scene, edit: Merge) -> Changes:
     first, *others = edit.people
     merged, *added = (scene.person(edit.kind, key, "people") for key in edit.people)
     for person in added:
-        merged = _merged(merged, person)
+        merged = _merged(scene, merged, person)
     return {first: merged} | dict.fromkeys(others)
 
 
-def _merged(person: Person, other: Person) -> Person:
-    """One person with the pixels of both; where both have labels, those of the first."""
+def _merged(scene: Scene, person: Person, other: Person) -> Person:
+    """One person with the pixels of both.
+
+    Where both have labels, those that a human made hold, else those of the better quality. Where neither has a layer, it
+    is the network's of the joined person.
+    """
     box = union_box(person.box, other.box)
     person, other = recrop(with_mask(person), box), recrop(with_mask(other), box)
-    added = other.mask & ~person.mask
+    theirs_first = _rank(other) > _rank(person)
     changes: dict[str, Any] = {"mask": person.mask | other.mask}
+    taken = other.mask & (theirs_first | ~person.mask)
     for name in ("parts", "charts", "u", "v"):
         ours, theirs = getattr(person, name), getattr(other, name)
         if theirs is not None:
-            changes[name] = np.where(added, theirs, theirs.dtype.type(0) if ours is None else ours)
+            changes[name] = np.where(taken, theirs, theirs.dtype.type(0) if ours is None else ours)
     if other.keypoints is not None:
         (ours, seen), (theirs, theirs_seen) = copied_keypoints(person), copied_keypoints(other)
-        better = (theirs_seen > 0) & ((seen == 0) | (theirs[:, 2] > ours[:, 2]))
+        ranks = ((one[:, 2] + is_by_hand(of, "keypoints")) for one, of in ((ours, person), (theirs, other)))
+        our_rank, their_rank = ranks
+        better = (theirs_seen > 0) & ((seen == 0) | (their_rank > our_rank))
         changes["keypoints"] = np.where(better[:, None], theirs, ours)
         changes["visibility"] = np.where(better, theirs_seen, seen)
     for name in SURFACE_ROWS:
         rows = [rows for rows in (getattr(person, name), getattr(other, name)) if rows is not None]
         changes[name] = np.concatenate(rows) if rows else None
-    return replace(person, **changes)
+    changes["hand_made"] = tuple({*person.hand_made, *other.hand_made})
+    best = other if theirs_first else person
+    changes["quality"] = person.quality | best.quality
+    return _completed(scene, replace(person, **changes), (person, other))
+
+
+def _rank(person: Person) -> tuple[bool, bool, float]:
+    """By which the surface labels of one person are better than those of another."""
+    quality = person.quality.get("charts", person.quality.get("parts", 0.0))
+    return has_surface(person), is_by_hand(person, "surface"), quality
+
+
+def _completed(scene: Scene, merged: Person, pieces: tuple[Person, Person]) -> Person:
+    """The merged person with the network's labels where no piece had any."""
+    labelled = [piece.mask for piece in pieces if has_surface(piece)]
+    bare = merged.mask & ~np.any([np.zeros_like(merged.mask), *labelled], axis=0)
+    if scene.label_masks is None or not (bare.any() or (merged.mask.any() and not has_keypoints(merged))):
+        return merged
+    (found,) = scene.label_masks([merged])
+    if found is None:
+        return merged
+    found = extend_labels(found, found.mask)
+    changes: dict[str, Any] = {}
+    for name in ("parts", "charts", "u", "v"):
+        ours, theirs = getattr(merged, name), getattr(found, name)
+        if bare.any():
+            changes[name] = np.where(bare, theirs, theirs.dtype.type(0) if ours is None else ours)
+    if not has_keypoints(merged):
+        changes |= {"keypoints": found.keypoints, "visibility": found.visibility}
+    return replace(merged, quality=found.quality | merged.quality, **changes)

@@ -27,7 +27,7 @@ def correct_surface(scene: Scene, edit: CorrectSurface) -> Changes:
         again = (np.floor(person.corrections[:, None, :2]) == np.floor(rows[None, :, :2])).all(-1).any(1)
         rows = np.concatenate([person.corrections[~again & on_mask(person, person.corrections)], rows])
     corrected = refit.refit(person, rows, load_body())
-    return {edit.person: _with_points_updated(replace(corrected, corrections=rows))}
+    return {edit.person: with_points_updated(replace(corrected, corrections=rows))}
 
 
 def swap_sides(scene: Scene, edit: SwapSides) -> Changes:
@@ -43,10 +43,10 @@ def swap_depth(scene: Scene, edit: SwapDepth) -> Changes:
         raise EditError(edit.kind, "this person has no charts to swap", "person")
     swapped = refit.swap_depth(person, load_body(), edit.parts)
     corrections = _corrections_of_others(person, edit.parts)
-    return {edit.person: _with_points_updated(replace(swapped, corrections=corrections))}
+    return {edit.person: with_points_updated(replace(swapped, corrections=corrections))}
 
 
-def _with_points_updated(person: Person) -> Person:
+def with_points_updated(person: Person) -> Person:
     """Surface points with the values of the dense labels at their pixels, where these have any."""
     if person.points is None or person.charts is None:
         return person

@@ -69,6 +69,10 @@ export function drawPossible(
     drawName(context, text, [x - 4 * pixel, y + 23 * pixel], pixel, isSelected ? CHOSEN_COLOUR : "#fff");
 }
 
+/** The box of a person about whom the network is being asked. */
+export const drawAsking = (context: CanvasRenderingContext2D, box: Box, pixel: number) =>
+    drawPossible(context, box, "asking the network…", pixel, false);
+
 /** A text beside a point, inside of the canvas. */
 export function drawName(
     context: CanvasRenderingContext2D, name: string, [x, y]: Point, pixel: number, colour = "#fff",

@@ -57,9 +57,11 @@ export class Edits {
         void this.saver.run();
     }
 
-    get saving(): "saved" | "saving" | "failing" {
-        if (!this.saver.jobs.length) return "saved";
-        return this.saver.failing ? "failing" : "saving";
+    get saving(): "saved" | "saving" | "asking" | "failing" {
+        const [job] = this.saver.jobs;
+        if (!job) return "saved";
+        if (this.saver.failing) return "failing";
+        return typeof job.edit !== "string" && ASKING.includes(job.edit.kind) ? "asking" : "saving";
     }
 
     get isPending(): boolean {
@@ -305,6 +307,9 @@ const versionsOf = (people: { key: string; version: string }[]): Versions =>
 /** Whether somebody whom a conflict is about is not there any more, or, of a possible person, is decided. */
 const isGone = ({ conflict, removed, decided }: EditResult) =>
     !!conflict?.some((key) => removed.includes(key) || key in decided);
+
+/** Kinds of edits for which the server asks the network. */
+const ASKING: Edit["kind"][] = ["add", "accept_possible", "split_by_line", "split_by_heads", "merge"];
 
 const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
 

@@ -1,6 +1,6 @@
 // The tools that split, merge and add people.
 
-import { drawDots, drawLine } from "../canvas/shapes";
+import { drawAsking, drawDots, drawLine } from "../canvas/shapes";
 import { boxBetween, simplifyLine, withoutRepeats } from "../state/geometry";
 import { MIN_BOX_SIDE } from "../state/labels";
 import { personAt } from "../state/people";
@@ -20,9 +20,10 @@ export const splitTool: Tool = {
         const person = drawnPerson(session);
         const points = simplifyLine(session.drawing.finish(), LINE_TOLERANCE);
         if (points.length < 2 || !person) return;
-        session.edits.make({ kind: "split_by_line", person: person.key, points }, (context, scale) =>
-            drawLine(context, points, 1 / scale, CUT_COLOUR),
-        );
+        session.edits.make({ kind: "split_by_line", person: person.key, points }, (context, scale) => {
+            drawLine(context, points, 1 / scale, CUT_COLOUR);
+            drawAsking(context, person.box, 1 / scale);
+        });
     },
     draw(session, context, pixel) {
         const { points } = session.drawing;
@@ -40,7 +41,10 @@ export const headsTool: Tool = {
         const person = drawnPerson(session);
         const points = withoutRepeats(session.drawing.finish(), DOUBLE_CLICK_DISTANCE * pixel);
         if (points.length < 2 || !person) return;
-        session.edits.make({ kind: "split_by_heads", person: person.key, points });
+        session.edits.make({ kind: "split_by_heads", person: person.key, points }, (context, scale) => {
+            drawDots(context, points, 1 / scale, CUT_COLOUR);
+            drawAsking(context, person.box, 1 / scale);
+        });
     },
     back: removeLastPoint,
     draw: (session, context, pixel) => drawDots(context, session.drawing.points, pixel, CUT_COLOUR),
@@ -72,13 +76,7 @@ export const addTool: Tool = {
         const [start, end] = session.drawing.finish();
         const box = boxBetween(start, end);
         if (Math.min(box[2], box[3]) < MIN_BOX_SIDE) return session.set({ message: "Drag a box around the whole person." });
-        session.edits.make({ kind: "add", box }, (context, scale) => {
-            context.lineWidth = 2 / scale;
-            context.strokeStyle = "#fff";
-            context.setLineDash([6 / scale, 4 / scale]);
-            context.strokeRect(...box);
-            context.setLineDash([]);
-        });
+        session.edits.make({ kind: "add", box }, (context, scale) => drawAsking(context, box, 1 / scale));
     },
     draw({ drawing: { points } }, context, pixel) {
         if (points.length < 2) return;

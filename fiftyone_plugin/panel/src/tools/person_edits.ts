@@ -1,7 +1,7 @@
 // What can be done to the people of the open image: each function makes one edit.
 
 import { combineEdits, type Edit, type PersonState, type PossiblePerson, type SurfaceCorrection } from "../api/types";
-import { drawPossible } from "../canvas/shapes";
+import { drawAsking } from "../canvas/shapes";
 import { DECIDED, KEYPOINT_MIRROR } from "../state/labels";
 import { isDecided, type SurfacePoint } from "../state/people";
 import type { Session } from "../state/session";
@@ -26,7 +26,7 @@ export function decide(session: Session, state: PersonState, comment?: string, p
 export function acceptPossible(session: Session, { key, box }: PossiblePerson) {
     session.select(null); // whom the user selects meanwhile stays selected
     session.edits.make({ kind: "accept_possible", possible: key }, (context, scale) =>
-        drawPossible(context, box, "labelling…", 1 / scale, true),
+        drawAsking(context, box, 1 / scale),
     );
 }
 
@@ -68,7 +68,10 @@ export function decideAll(session: Session, state: PersonState) {
 /** A person is the same as the selected one. */
 export function merge(session: Session, key: string) {
     if (!session.person || key === session.selected) return;
-    session.edits.make({ kind: "merge", people: [session.person.key, key] });
+    const { box } = session.person;
+    session.edits.make({ kind: "merge", people: [session.person.key, key] }, (context, scale) =>
+        drawAsking(context, box, 1 / scale),
+    );
     session.useTool("select");
 }
 

@@ -6,7 +6,7 @@ import type { Session } from "../state/session";
 import { TOOL_NAMES, TOOLS, undo } from "../tools/tools";
 import { Toggle } from "./toggle";
 
-const SAVING_TEXTS = { saved: "saved", saving: "saving…", failing: "not saved yet" };
+const SAVING_TEXTS = { saved: "saved", saving: "saving…", asking: "asking the network…", failing: "not saved yet" };
 
 export function Toolbar({ session }: { session: Session }) {
     const { edits, overlay, drawing } = session;
