@@ -21,7 +21,7 @@ IGNORED_SHARE = 0.5
 def match_people(targets: list[Person], predictions: list[Person]) -> list[Person | None]:
     """The prediction of each target, ``None`` for one that has none.
 
-    The pairs have the largest sum of IoUs, of masks or, where the target has none, of boxes. No pair has less than
+    The pairs have the largest sum of IoUs, of masks or, where one of the two has none, of boxes. No pair has less than
     :data:`MIN_IOU`, and crowds are not matched.
     """
     from scipy.optimize import linear_sum_assignment
@@ -38,7 +38,7 @@ def match_people(targets: list[Person], predictions: list[Person]) -> list[Perso
 
 
 def _iou(prediction: Person, target: Person) -> float:
-    if target.mask is None:
+    if target.mask is None or prediction.mask is None:
         return box_iou(target.box, prediction.box)
     return person_iou(target, prediction)
 

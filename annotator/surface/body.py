@@ -39,6 +39,12 @@ class Body:
         places[np.asarray(charts) == 0] = np.nan
         return places
 
+    def nodes(self, stride: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Chart 1..24, row (V) and column (U) of every ``stride``-th node that lies on its chart, (n,) each."""
+        inside = self._inside.reshape(self._grid.shape[:3])
+        chart, row, column = np.nonzero(inside[:, ::stride, ::stride])
+        return chart + 1, row * stride, column * stride
+
     def locate(
         self, positions: np.ndarray, charts: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
