@@ -21,6 +21,7 @@ from annotator.dataset.person_labels import Labels
 from annotator.dataset.photo_file import describe_photo, photo_or_known
 from annotator.dataset.possible_people import DISMISSED, OPEN, decide_possible
 from annotator.dataset.sample_people import change_people, find_labels, set_issue_score
+from annotator.dataset.second_labels import read_agreement, second_fields
 from annotator.dataset.store import find_document
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.inference.settings import Settings
@@ -42,7 +43,7 @@ MAX_ATTEMPTS = 5
 """At saving an image that another process keeps saving, too."""
 BUSY = "the image is being saved by somebody else again and again: try once more"
 
-IMAGES = ImageCache(capacity=4)
+IMAGES = ImageCache(capacity=6)
 
 
 class Review:
@@ -82,6 +83,7 @@ class Review:
     def open(self, sample_id: str) -> dict[str, Any]:
         """The people of a sample, and its possible people whom nobody has decided about, for the panel.
 
+        ``agreement`` is as of :func:`annotator.dataset.second_labels.read_agreement`.
         ``changed`` is ``None``, or why the photo is not the one that was labelled (``reason``) and whether its size is the
         same (``fits``): then nothing can be saved, see :meth:`keep_labels`.
 
@@ -99,7 +101,16 @@ class Review:
             "people": list(image.data.values()),
             "possible": image.possible_data(),
             "changed": change and asdict(change),
+            "agreement": read_agreement(self.dataset, self.fields, sample_id),
         }
+
+    def second(self, sample_id: str) -> dict[str, Any]:
+        """The people of a sample as the second annotator has labelled them, for the panel.
+
+        Raises:
+            ReviewError, FileNotFoundError, annotator.photos.reading.PhotoError: as :meth:`open`.
+        """
+        return {"people": list(self._second_image(sample_id).data.values())}
 
     def photo(self, sample_id: str) -> bytes:
         """A sample's photo as a JPEG, for a browser that cannot read its file, such as HEIC or TIFF.
@@ -184,7 +195,12 @@ class Review:
         def scene(image: LoadedImage) -> Scene:
             network = PhotoNetwork(image.stored.sample.filepath, self.model, self.settings)
             return Scene(
-                image.size, image.people, network.label_box, network.label_masks, image.open_possible
+                image.size,
+                image.people,
+                network.label_box,
+                network.label_masks,
+                image.open_possible,
+                lambda: self._second_image(sample_id).people,
             )
 
         def change(image: LoadedImage) -> Changes:
@@ -331,6 +347,11 @@ class Review:
     def _load(self, sample_id: str) -> LoadedImage:
         require_fields(self.dataset, self.fields.names)
         return IMAGES.load(self.dataset, self.fields, sample_id)
+
+    def _second_image(self, sample_id: str) -> LoadedImage:
+        fields = second_fields(self.fields)
+        require_fields(self.dataset, fields.names)
+        return IMAGES.load(self.dataset, fields, sample_id)
 
     def _save(
         self,

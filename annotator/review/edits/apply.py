@@ -8,7 +8,7 @@ from typing import Any
 
 from annotator.labels.people import HAND_MADE, Person
 from annotator.labels.quality import find_issues
-from annotator.review.edits import add_delete, keypoints, models, paint, split_merge, surface
+from annotator.review.edits import add_delete, keypoints, models, paint, second, split_merge, surface
 from annotator.review.edits.decide import decide
 from annotator.review.edits.models import Edit, EditError
 from annotator.review.edits.scene import Changes, Scene
@@ -85,6 +85,7 @@ _APPLY: dict[type, Callable[[Scene, Any], Changes]] = {
     models.CorrectSurface: surface.correct_surface,
     models.SwapSides: surface.swap_sides,
     models.SwapDepth: surface.swap_depth,
+    models.TakeSecond: second.take_second,
     models.Decide: decide,
     models.Together: _together,
 }

@@ -228,6 +228,19 @@ class SwapDepth(_PersonEdit):
     parts: Annotated[list[Part] | None, Field(min_length=1)] = None
 
 
+class TakeSecond(_Edit):
+    """Give a person layers of the second annotator's, or add the second annotator's person."""
+
+    kind: Literal["take_second"]
+    second: str
+    person: str | None = None
+    layers: Annotated[list[Literal["mask", "keypoints"]], Field(min_length=1)] = ["mask", "keypoints"]
+
+    @property
+    def keys(self) -> list[str]:
+        return [] if self.person is None else [self.person]
+
+
 class Decide(_PersonEdit):
     """Set the review state of a person and, where given, the comment."""
 
@@ -266,6 +279,7 @@ Edit = Annotated[
     | CorrectSurface
     | SwapSides
     | SwapDepth
+    | TakeSecond
     | Decide
     | Together
     | Nobody,

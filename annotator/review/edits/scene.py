@@ -27,6 +27,8 @@ class Scene:
     """Those people with the network's labels inside of their masks; ``None`` where it sees nobody or cannot be used."""
     possible: Mapping[str, PossiblePerson] = field(default_factory=dict)
     """The possible people whom nobody has decided about."""
+    second_people: Callable[[], Mapping[str, Person]] = dict
+    """Gives the people of the image as a second annotator has labelled them."""
 
     def person(self, kind: str, key: str, field: str = "person") -> Person:
         """The person whom an edit of this kind names in this field.
@@ -48,6 +50,17 @@ class Scene:
             problem = f"the possible person {short(key)} is decided already, or the photo was labelled anew"
             raise EditError(kind, problem, "possible")
         return self.possible[key]
+
+    def second_person(self, kind: str, key: str) -> Person:
+        """The second annotator's person of that key.
+
+        Raises:
+            EditError: there is none.
+        """
+        people = self.second_people()
+        if key not in people:
+            raise EditError(kind, f"the second annotator has no person {short(key)} on this image", "second")
+        return people[key]
 
     @property
     def rejected(self) -> dict[str, Person]:
