@@ -16,6 +16,7 @@ from annotator.runs.dataset_export import Export
 from annotator.runs.dataset_import import Import
 from annotator.runs.dataset_run import DatasetRun
 
+from .agreement import OPERATORS as AGREEMENT_OPERATORS
 from .export_form import state_input
 from .forms import (
     choice_input,
@@ -297,6 +298,7 @@ def register(plugin: Any) -> None:
         RetrainModel,
         RetrainingPanel,
         ModelInfo,
+        *AGREEMENT_OPERATORS,
         *REVIEW_OPERATORS,
     ):
         plugin.register(operator)

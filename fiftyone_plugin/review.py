@@ -142,6 +142,16 @@ class ReviewPhoto(_Call):
         return {"jpeg": b64encode(_review(ctx).photo(values["sample"])).decode()}
 
 
+class ReviewSecond(_Call):
+    """See :meth:`annotator.review.session.Review.second`."""
+
+    name = "review_second"
+    Values = _OfImage
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx).second(values["sample"])
+
+
 class ReviewKeepLabels(_Call):
     """See :meth:`annotator.review.session.Review.keep_labels`."""
 
@@ -232,6 +242,7 @@ OPERATORS = (
     ReviewScores,
     ReviewOpen,
     ReviewPhoto,
+    ReviewSecond,
     ReviewKeepLabels,
     ReviewEdit,
     ReviewRestore,
