@@ -1,4 +1,4 @@
-"""The commands ``train``, ``train-finder`` and ``export``. Keras is imported only when one of them runs."""
+"""The commands ``train``, ``train-finder`` and ``export-model``. Keras is imported only when one of them runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def add_commands(commands) -> None:
     finder.set_defaults(run=run_train_finder)
 
     export = commands.add_parser(
-        "export",
+        "export-model",
         help="write a trained run as one ONNX file",
         description="Write a cascade's or a finder's weights as ONNX, decoding and description inside, and check "
         "the file against Keras on real images. Fails, and writes nothing, if they disagree.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from annotator.cli.options import add_settings, settings_of
+from annotator.cli.options import add_sampling, add_settings, sampling_of, settings_of
 
 
 def add_command(commands) -> None:
@@ -19,19 +19,16 @@ def add_command(commands) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace JSON, whatever it holds")
     add_settings(parser)
-    parser.add_argument("--points-per-part", type=int, help="surface points written per part")
-    parser.add_argument("--point-method", choices=("even", "random"), help="how they are spread")
+    add_sampling(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from annotator.coco.surface_points import PointSampling
     from annotator.inference.network import DEFAULT_MODEL, Network
     from annotator.runs.folder import annotate_folder
     from annotator.runs.progress_bar import ProgressBar
 
-    chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
-    sampling = PointSampling(**{name: value for name, value in chosen.items() if value is not None})
+    sampling = sampling_of(arguments)
     settings = settings_of(arguments)
     network = Network(arguments.model or DEFAULT_MODEL)
     print(f"{network.info.model_id} on {network.device}")

@@ -18,6 +18,8 @@ from annotator.inference.settings import (
 if TYPE_CHECKING:
     import fiftyone as fo
 
+    from annotator.coco.surface_points import PointSampling
+
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """The options of :func:`settings_of` and the model's."""
@@ -105,6 +107,24 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         votes=VoteSettings(**_given(arguments, *own["votes"])),
         dbscan=DbscanSettings(**_given(arguments, *own["dbscan"])),
     )
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """The options of :func:`sampling_of`."""
+    parser.add_argument("--points-per-part", type=int, help="surface points written per part")
+    parser.add_argument("--point-method", choices=("even", "random"), help="how they are spread")
+
+
+def sampling_of(arguments: argparse.Namespace) -> PointSampling:
+    """What the options of :func:`add_sampling` say.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+    from annotator.coco.surface_points import PointSampling
+
+    chosen = {"per_part": arguments.points_per_part, "method": arguments.point_method}
+    return PointSampling(**{name: value for name, value in chosen.items() if value is not None})
 
 
 def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.views import photos_of, with_all_fields
-from annotator.labels.people import STATES
+from annotator.labels.people import DECIDED, STATES
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -35,6 +35,13 @@ class PhotoReview:
     """Whether there are possible people whom nobody has decided about."""
     nobody: bool = False
     """Whether a reviewer has seen that nobody is there."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be decided, as the review queue has it."""
+        if self.possible:
+            return False
+        return self.states <= set(DECIDED) if self.states else self.nobody
 
     def left_out(self, choice: Choice, rejected: bool = False) -> str | None:
         """Why an export does not write the photo, :data:`UNFINISHED` or :data:`ALL_LEFT_OUT`; ``None`` if it does.

@@ -100,7 +100,7 @@ def test_without_a_home_what_needs_none_works(folder: Path, tmp_path: Path, tiny
         ["--help"],
         ["info", tiny_model],
         ["evaluate", "--help"],
-        ["export", "--help"],
+        ["export-model", "--help"],
         annotate,
     ):
         result = run(*arguments, homeless=tmp_path)
@@ -204,7 +204,7 @@ def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, tiny_model: Path):
     ("command", "run", "words"),
     [
         (["info"], "annotator.cli.info.run", "nothing was changed"),
-        (["export", "run", "m.onnx"], "model.commands.run_export", "nothing was changed"),
+        (["export-model", "run", "m.onnx"], "model.commands.run_export", "nothing was changed"),
         (["train", "--out", "run"], "model.commands.run_train", "the same command goes on from here"),
         (["tidy", "people"], "annotator.cli.tidy.run", "the same command goes on from here"),
         (
@@ -363,7 +363,11 @@ def test_version(capsys: pytest.CaptureFixture):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([name, "--help"] for name in ("annotate", "texture", "evaluate", "info"))]
+    "arguments",
+    [
+        ["--help"],
+        *([*name.split(), "--help"] for name in ("annotate", "texture", "evaluate", "info", "dataset stats")),
+    ],
 )
 def test_help_needs_no_heavy_package(arguments: list[str]):
     code = (

@@ -1,4 +1,4 @@
-"""Options of the commands ``train`` and ``export``."""
+"""Options of the commands ``train`` and ``export-model``."""
 
 import argparse
 from dataclasses import asdict
@@ -33,8 +33,8 @@ def test_no_steps_are_once_through_the_data(figures):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "nowhere", "m.onnx"], "no such weights file"),
-        (["export", str(LITE), "m.onnx", "--size", "100"], "--size must be a multiple of 32, not 100"),
+        (["export-model", "nowhere", "m.onnx"], "no such weights file"),
+        (["export-model", str(LITE), "m.onnx", "--size", "100"], "--size must be a multiple of 32, not 100"),
         (["train", "--out", "run"], "train needs --config, or --data with --images"),
         (["train", "--data", "a.json", "--out", "run"], "1 --data but 0 --images"),
         (["train", "--config", "none.json", "--out", "run"], "none.json: no such config"),

@@ -70,7 +70,7 @@ def test_all_are_small():
 
 def test_export_command(tmp_path, capsys):
     options = ["--size", "128", "--fp16-weights", "--model-id", "x"]
-    assert main(["export", str(LITE), str(tmp_path / "m.onnx"), *options]) == 0
+    assert main(["export-model", str(LITE), str(tmp_path / "m.onnx"), *options]) == 0
     assert "largest difference" in capsys.readouterr().out
     network = Network(tmp_path / "m.onnx")
     assert (network.info.model_id, network.side) == ("x", 128)

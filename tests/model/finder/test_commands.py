@@ -1,4 +1,4 @@
-"""`train-finder` and `export`, as a user runs them."""
+"""`train-finder` and `export-model`, as a user runs them."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_from_a_config_to_an_onnx_file(figures, tmp_path, capsys):
     assert f"weights: {run / 'finder.npz'} (AP50 of the boxes: 0." in capsys.readouterr().out
     assert main(command) == 0
     assert "epoch" not in capsys.readouterr().out
-    assert main(["export", str(run), str(tmp_path / "f.onnx"), "--fp16-weights", "--size", "96"]) == 0
+    assert main(["export-model", str(run), str(tmp_path / "f.onnx"), "--fp16-weights", "--size", "96"]) == 0
     assert "least IoU" in capsys.readouterr().out
     finder = OnnxFinder(tmp_path / "f.onnx")
     assert (finder.side, finder.info.model_id, finder.info.precision) == (96, "run", "float16-weights")
@@ -27,7 +27,7 @@ def test_from_a_config_to_an_onnx_file(figures, tmp_path, capsys):
 @pytest.mark.parametrize("option", ["--raw", "--fp16"])
 def test_what_a_finder_cannot_be_exported_as(tmp_path, capsys, option):
     save_finder(Finder(TINY), tmp_path / "f.npz")
-    assert main(["export", str(tmp_path / "f.npz"), str(tmp_path / "f.onnx"), option]) == 1
+    assert main(["export-model", str(tmp_path / "f.npz"), str(tmp_path / "f.onnx"), option]) == 1
     assert f"f.npz: a finder has no {option}" in capsys.readouterr().err
 
 
