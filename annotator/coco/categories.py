@@ -147,7 +147,7 @@ def _order(names: object) -> tuple[int, ...]:
     """The index in COCO's order of each of a category's keypoints."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CocoError(f"keypoints: must be names of COCO's keypoints, not {short(names)}")
-    found = [_SPELLINGS.get(re.sub(r"[\s_.-]", "", name).lower()) for name in names]
+    found = [keypoint_index(name) for name in names]
     if unknown := [short(name) for name, index in zip(names, found, strict=True) if index is None]:
         raise CocoError(
             f"keypoints: {listed(unknown)} {'is' if len(unknown) == 1 else 'are'} none of COCO's "
@@ -156,6 +156,11 @@ def _order(names: object) -> tuple[int, ...]:
     if twice := [short(name) for name, index in zip(names, found, strict=True) if found.count(index) > 1]:
         raise CocoError(f"keypoints: {listed(twice)} mean the same keypoint")
     return tuple(found)
+
+
+def keypoint_index(name: str) -> int | None:
+    """The index in COCO's order of a keypoint by its name, in any spelling; ``None`` for other names."""
+    return _SPELLINGS.get(re.sub(r"[\s_.-]", "", name).lower())
 
 
 def _spellings() -> dict[str, int]:

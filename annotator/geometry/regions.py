@@ -6,6 +6,7 @@ Unless it says otherwise a function takes points (n, 2), x, y in image pixels, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import cv2
@@ -38,15 +39,24 @@ def stroke(points: np.ndarray, radius: float, box: Box) -> np.ndarray:
 
 def polygon(points: np.ndarray, box: Box) -> np.ndarray:
     """The pixels inside a closed outline; where it crosses itself, by the even-odd rule."""
+    return polygons([points], box)
+
+
+def polygons(outlines: Sequence[np.ndarray], box: Box) -> np.ndarray:
+    """The pixels whose centres lie inside closed outlines (n, 2), by the even-odd rule: one inside another is a hole."""
     x, y, w, h = box
-    corners = points - (x, y)
-    rows = np.arange(h) + 0.5
+    starts = np.concatenate([np.asarray(points, np.float64) for points in outlines]) - (x, y)
+    ends = np.concatenate([np.roll(points, -1, axis=0) for points in outlines]) - (x, y)
+    # The rows whose middle an edge crosses.
+    spans = np.ceil(np.stack([starts[:, 1], ends[:, 1]]) - 0.5).clip(0, h).astype(int)
+    first, count = spans.min(axis=0), np.abs(spans[1] - spans[0])
+    edge = np.repeat(np.arange(len(starts)), count)
+    rows = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    a, b = starts[edge], ends[edge]
+    at = a[:, 0] + (rows + 0.5 - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1])
+    # Every pixel whose centre is to the right of an edge has crossed it once more.
     crossings = np.zeros((h, w + 1), np.int32)
-    for a, b in pairwise([*corners, corners[0]]):
-        crossed = np.flatnonzero((a[1] <= rows) != (b[1] <= rows))
-        at = a[0] + (rows[crossed] - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
-        # Every pixel whose centre is to the right of an edge has crossed it once more.
-        np.add.at(crossings, (crossed, np.clip(np.ceil(at - 0.5), 0, w).astype(int)), 1)
+    np.add.at(crossings, (rows, np.ceil(at - 0.5).clip(0, w).astype(int)), 1)
     return crossings.cumsum(axis=1)[:, :w] % 2 > 0
 
 

@@ -1,0 +1,66 @@
+"""The formats of label files: what they are called, how they are read and written, and what they can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotator.coco.reader import read_coco
+from annotator.coco.writer import CocoWriter
+from annotator.formats.cvat import CvatWriter, read_cvat
+from annotator.formats.densepose_dump import DensePoseDumpWriter, read_densepose_dump
+from annotator.formats.label_studio import LabelStudioWriter, read_label_studio
+from annotator.formats.labelme import LabelmeWriter, read_labelme
+from annotator.formats.values import FormatError
+from annotator.formats.writer import KINDS, Writer
+from annotator.formats.yolo import YoloPoseWriter, YoloSegWriter, read_yolo
+from annotator.labels.people import People
+
+COCO = "coco"
+"""COCO-DensePose, the format that holds everything; its reader and writer take other arguments."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format."""
+
+    label: str
+    """Its name for humans."""
+    reads: str
+    """What there is to read, for humans."""
+    suffix: str
+    """Of the file that is written; empty for a folder."""
+    read: Callable[[Path, Path, dict[str, str]], Iterator[People]]
+    """Of a path, the folder of the photos, and a dict for failures by the photo's name."""
+    writer: type[Writer] | type[CocoWriter]
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """Of :data:`annotator.formats.writer.KINDS`, what it can hold."""
+        return frozenset(KINDS) if self.writer is CocoWriter else self.writer.holds
+
+
+FORMATS: dict[str, Format] = {
+    COCO: Format("COCO-DensePose", "JSON file", ".json", lambda path, *_: read_coco(path), CocoWriter),
+    "cvat": Format("CVAT for images 1.1", "XML file", ".xml", read_cvat, CvatWriter),
+    "label-studio": Format("Label Studio", "JSON file", ".json", read_label_studio, LabelStudioWriter),
+    "labelme": Format("labelme", "JSON file, or folder with one per photo", "", read_labelme, LabelmeWriter),
+    "yolo-pose": Format("YOLO pose", "data.yaml, or its folder", "", read_yolo, YoloPoseWriter),
+    "yolo-seg": Format("YOLO segmentation", "data.yaml, or its folder", "", read_yolo, YoloSegWriter),
+    "densepose-dump": Format(
+        "DensePose results", "dump of apply_net.py, or JSON", ".pkl", read_densepose_dump, DensePoseDumpWriter
+    ),
+}
+"""By the names that options have for them."""
+
+
+def find_format(name: str) -> Format:
+    """The format of a name.
+
+    Raises:
+        FormatError: there is none.
+    """
+    if name not in FORMATS:
+        raise FormatError(f"format: {name!r} is none of {', '.join(FORMATS)}")
+    return FORMATS[name]
