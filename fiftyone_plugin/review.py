@@ -25,6 +25,7 @@ from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
 from annotator.surface.body import load_body
+from annotator.team.edit_log import EditLog, Work
 
 from .running import apply_saved_view, sentence
 
@@ -53,6 +54,9 @@ class _OfImage(_OfLabels):
     sample: SampleId
     versions: dict[str, str] = {}
     request_id: RequestId | None = None
+    # Of the log of edits: what is wrong with them is no reason to refuse an edit.
+    tool: Any = ""
+    seconds: Any = 0.0
 
 
 class _Call(foo.Operator):
@@ -171,7 +175,9 @@ class ReviewEdit(_Call):
         edit: Any
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return _review(ctx).edit(values["sample"], values["edit"], values["versions"], values["request_id"])
+        return _review(ctx).edit(
+            values["sample"], values["edit"], values["versions"], values["request_id"], _work(values)
+        )
 
 
 class ReviewRestore(_Call):
@@ -184,8 +190,22 @@ class ReviewRestore(_Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         return _review(ctx).restore(
-            values["sample"], values["token"], values["versions"], values["request_id"]
+            values["sample"], values["token"], values["versions"], values["request_id"], _work(values)
         )
+
+
+class ReviewLogTime(_Call):
+    """See :meth:`annotator.team.edit_log.EditLog.record_view`."""
+
+    name = "review_log_time"
+
+    class Values(_OfImage):
+        request_id: RequestId
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        log = EditLog(ctx.dataset, values["prefix"])
+        log.record_view(values["sample"], values["author"], values["request_id"], _work(values))
+        return {"logged": True}
 
 
 class ReviewSpotCheck(_Call):
@@ -246,6 +266,7 @@ OPERATORS = (
     ReviewKeepLabels,
     ReviewEdit,
     ReviewRestore,
+    ReviewLogTime,
     ReviewSpotCheck,
     ReviewApproveBelow,
     ReviewTakeBack,
@@ -264,6 +285,10 @@ def _problem(error: ValidationError) -> str:
 def _review(ctx: Context) -> Review:
     values = ctx.params
     return Review(ctx.dataset, values["prefix"], values.get("author", ""))
+
+
+def _work(values: dict[str, Any]) -> Work:
+    return Work.of(values["tool"], values["seconds"])
 
 
 def _maps(ctx: Context) -> Path:

@@ -13,11 +13,18 @@ import numpy as np
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError, check_document, readable
 from annotator.dataset.photo_file import find_change
-from annotator.dataset.store import StoreError, find_without_masks, people_values, update_document
+from annotator.dataset.store import (
+    StoreError,
+    find_document,
+    find_without_masks,
+    people_values,
+    update_document,
+)
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError
 from annotator.review import undo
+from annotator.team.edit_log import Edited, EditLog
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -90,7 +97,9 @@ def approve_below(
     approved, before = _approval(folder, request_id)
     for sample_id, old in before.items():
         new = dict.fromkeys(old, approved)
-        yield _replace_decisions(samples._dataset, sample_id, fields, old, new, failures, same_photo=True)
+        count = _replace_decisions(samples._dataset, sample_id, fields, old, new, failures, same_photo=True)
+        _record(samples._dataset, fields, approved[1], f"{request_id}-{sample_id}", sample_id, count)
+        yield count
 
 
 def take_back(
@@ -116,7 +125,22 @@ def take_back(
     failures = {} if failures is None else failures
     approved, before = _approval(_approvals(maps), request_id)
     for sample_id, old in before.items():
-        yield _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old, failures)
+        count = _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old, failures)
+        if EditLog(dataset, fields.prefix).has(f"{request_id}-{sample_id}"):
+            _record(dataset, fields, approved[1], f"{request_id}+{sample_id}", sample_id, -count)
+        yield count
+
+
+def _record(
+    dataset: fo.Dataset, fields: Fields, author: str, log_id: str, sample_id: str, count: int
+) -> None:
+    """Write to the log of edits how many people of a sample were approved; negative: were taken back."""
+    document = find_document(dataset, sample_id, ["filepath"]) if count else None
+    if document is not None:
+        edited = Edited(sample_id, document["filepath"], author, log_id)
+        EditLog(dataset, fields.prefix).record(
+            edited, "bulk_approval" if count > 0 else "bulk_take_back", count
+        )
 
 
 def _refusal(document: dict[str, Any], fields: Fields, same_photo: bool) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,3 +71,11 @@ def _network(model: Path, modified: int) -> Network:
 @lru_cache(maxsize=1)
 def _photo(filepath: str, modified: int) -> np.ndarray:
     return read_photo(filepath)
+
+
+def settings_of_run(values: Mapping[str, Any]) -> Settings:
+    """The settings of the run that labelled the dataset; the defaults if it was one of another version."""
+    try:
+        return Settings.from_dict(dict(values))
+    except ValueError:
+        return Settings()

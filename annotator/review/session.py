@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -24,15 +26,14 @@ from annotator.dataset.sample_people import change_people, find_labels, set_issu
 from annotator.dataset.second_labels import read_agreement, second_fields
 from annotator.dataset.store import find_document
 from annotator.inference.network import DEFAULT_MODEL
-from annotator.inference.settings import Settings
 from annotator.labels.messages import short
-from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
 from annotator.review import undo
 from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_edit
 from annotator.review.edits.models import Nobody
 from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
-from annotator.review.photo_network import PhotoNetwork
+from annotator.review.photo_network import PhotoNetwork, settings_of_run
+from annotator.team.edit_log import NO_WORK, Edited, EditLog, Work
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -74,11 +75,12 @@ class Review:
             )
         self.dataset, self.fields, self.author = dataset, Fields(prefix), author
         self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
-        self.settings = _settings(last_settings(dataset, prefix)[0])
+        self.settings = settings_of_run(last_settings(dataset, prefix)[0])
         # A clone of a view has the fields that the view shows.
         if not dataset.get_field_schema().keys() >= set(self.fields.names):
             declare_fields(dataset, self.fields)
         self.folder = maps_folder(dataset, prefix, maps_dir)
+        self.log = EditLog(dataset, prefix)
 
     def open(self, sample_id: str) -> dict[str, Any]:
         """The people of a sample, and its possible people whom nobody has decided about, for the panel.
@@ -161,8 +163,9 @@ class Review:
         edit: Mapping[str, Any],
         versions: Mapping[str, str],
         request_id: str | None = None,
+        work: Work = NO_WORK,
     ) -> dict[str, Any]:
-        """Make one edit and save it.
+        """Make one edit, save it, and write it to the log of edits.
 
         Args:
             sample_id: of the image.
@@ -171,6 +174,7 @@ class Review:
             versions: version, as the panel has it, of each person that the edit names; ``open`` of a possible one.
             request_id: 16 hexadecimal digits that no other request has. An edit that is requested again,
                 because its answer was lost, is not made again.
+            work: with which tool, and how long it took.
 
         Returns:
             ``people`` that changed, ``removed`` keys, ``order``, the keys of everybody who is there, ``possible``, the
@@ -190,7 +194,7 @@ class Review:
         """
         parsed = parse_edit(edit)
         if isinstance(parsed, Nobody):
-            return self._set_nobody(sample_id, parsed.nobody)
+            return self._set_nobody(sample_id, parsed.nobody, request_id, work)
 
         def scene(image: LoadedImage) -> Scene:
             network = PhotoNetwork(image.stored.sample.filepath, self.model, self.settings)
@@ -216,10 +220,17 @@ class Review:
         def decide(image: LoadedImage, changes: Changes) -> dict[str, str]:
             return decisions(scene(image), parsed, changes)
 
-        return self._change(sample_id, versions, change, request_id, decide=decide)
+        return self._change(
+            sample_id, versions, change, partial(self.log.record_edit, edit), work, request_id, decide=decide
+        )
 
     def restore(
-        self, sample_id: str, token: str, versions: Mapping[str, str], request_id: str | None = None
+        self,
+        sample_id: str,
+        token: str,
+        versions: Mapping[str, str],
+        request_id: str | None = None,
+        work: Work = NO_WORK,
     ) -> dict[str, Any]:
         """Undo an edit: put people back as they were before it. The result's ``undo`` is the token to redo it.
 
@@ -234,20 +245,26 @@ class Review:
         deleted = {key: Labels.from_documents(labels) for key, labels in documents.items()}
 
         def change(image: LoadedImage) -> Changes:
-            return {key: _with_id_of(person, image.people.get(key)) for key, person in before.items()}
+            return {key: undo.with_id_of(person, image.people.get(key)) for key, person in before.items()}
 
-        return self._change(sample_id, versions, change, request_id, deleted, lambda image, changes: possible)
+        record = partial(self.log.record_restore, undo.request_of(token))
+        return self._change(
+            sample_id, versions, change, record, work, request_id, deleted, lambda image, changes: possible
+        )
 
-    def _set_nobody(self, sample_id: str, nobody: bool) -> dict[str, Any]:
+    def _set_nobody(self, sample_id: str, nobody: bool, request_id: str | None, work: Work) -> dict[str, Any]:
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
                 image.refuse_changed(self.fields)
                 if image.people:
                     raise ReviewError("somebody is labelled on this image: delete whoever is not there")
+                was_said = bool((image.stored.sample[self.fields.source] or {}).get("nobody"))
                 saved = self._save_nobody(image, nobody)
                 if saved is not None:
                     changed = [key for key in saved.possible if saved.possible[key] != image.possible[key]]
+                    done = (int(nobody) - int(was_said)) * max(len(changed), 1)
+                    self.log.record(self._edited(saved, work, request_id or token_hex(8)), "nobody", done)
                     return _answer(saved, changed) | {"undo": None}
         raise ReviewError(BUSY)
 
@@ -281,17 +298,22 @@ class Review:
         sample_id: str,
         versions: Mapping[str, str],
         change: Callable[[LoadedImage], Changes],
+        record: Callable[[Edited], None],
+        work: Work,
         request_id: str | None = None,
         deleted: Mapping[str, Labels] | None = None,
         decide: Callable[[LoadedImage, Changes], Mapping[str, str]] = lambda image, changes: {},
     ) -> dict[str, Any]:
         """Make and save what ``change`` says of people and ``decide`` of possible people; ``deleted`` are the labels of
-        people who may have to come back."""
+        people who may have to come back. ``record`` writes the log."""
         history = self._history(sample_id)
         with IMAGES.lock(sample_id):
             for _ in range(MAX_ATTEMPTS):
                 image = self._load(sample_id)
                 if request_id and (done := self._answer_again(image, request_id)):
+                    # The process may have been killed before it could.
+                    before = undo.load_people(history, done["undo"]) if done["undo"] else {}
+                    record(self._edited(image, work, request_id, before))
                     return done
                 image.refuse_changed(self.fields)
                 conflict = [key for key, version in versions.items() if image.version(key) != version]
@@ -315,10 +337,18 @@ class Review:
                     undo.remove(history, token)
                     raise
                 if saved is not None:
+                    record(self._edited(saved, work, undo.request_of(token), before))
                     others = [key for key in saved.data if saved.data[key] is not image.data.get(key)]
                     return _answer(saved, list(dict.fromkeys([*changes, *others, *states]))) | {"undo": token}
                 undo.remove(history, token)
         raise ReviewError(BUSY)
+
+    def _edited(
+        self, image: LoadedImage, work: Work, request_id: str, before: Changes | None = None
+    ) -> Edited:
+        """What the log of edits is to say of an image that was saved; ``before`` are the people who changed, as they were."""
+        filepath, key = image.stored.sample.filepath, image.stored.sample.id
+        return Edited(key, filepath, self.author, request_id, work, before or {}, image.people)
 
     def _answer_again(self, image: LoadedImage, request_id: str) -> dict[str, Any] | None:
         """The answer to a request that was answered before, ``None`` if it was not."""
@@ -390,19 +420,5 @@ def _answer(image: LoadedImage, keys: list[str]) -> dict[str, Any]:
     }
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
-    """The settings of the run that labelled the dataset; the defaults if it was one of another version."""
-    try:
-        return Settings.from_dict(dict(values))
-    except ValueError:
-        return Settings()
-
-
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def _with_id_of(person: Person | None, now: Person | None) -> Person | None:
-    """A person who was numbered by an export since keeps the number."""
-    known = person is None or now is None or person.id is not None
-    return person if known else replace(person, id=now.id)

@@ -11,7 +11,7 @@ import re
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -107,6 +107,11 @@ def find_token(folder: Path, request_id: str) -> str | None:
     return max((path.stem for path in folder.glob(f"*{request_id}.npz")), default=None)
 
 
+def request_of(token: str) -> str:
+    """The request id of the edit that a token stands for, or what was made up where there was none."""
+    return token[12:]
+
+
 def load_people(folder: Path, token: str) -> dict[str, Person | None]:
     """The people by key, None for one who was not there.
 
@@ -193,3 +198,9 @@ def expired_files(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if _FILE.fullmatch(path.name) and path.name.removeprefix(".") < oldest
     ]
+
+
+def with_id_of(person: Person | None, now: Person | None) -> Person | None:
+    """A person who was numbered by an export since keeps the number."""
+    known = person is None or now is None or person.id is not None
+    return person if known else replace(person, id=now.id)

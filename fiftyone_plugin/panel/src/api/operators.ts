@@ -46,6 +46,10 @@ export const sendEdit = (scope: Scope, sample: string, edit: Edit, header: EditH
 export const restore = (scope: Scope, sample: string, token: string, header: EditHeader) =>
     call<EditResult>(scope, "restore", { sample, token, ...header });
 
+/** Log seconds of active work on a photo that no edit came of. */
+export const logTime = (scope: Scope, sample: string, author: string, seconds: number) =>
+    call<object>(scope, "log_time", { sample, author, seconds, request_id: newRequestId() });
+
 export const spotCheck = (scope: Scope, issueScore: number, share: number, seed: number) =>
     call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
 

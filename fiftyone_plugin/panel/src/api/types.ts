@@ -141,11 +141,13 @@ export interface SpotCheckResult {
 /** Version of each person, and state of each possible one, by key. */
 export type Versions = Record<string, string>;
 
-/** What comes with an edit: the versions it was made on, who made it, and the id of the request. */
+/** What comes with an edit: the versions it was made on, who made it and how, and the id of the request. */
 export interface EditHeader {
     versions: Versions;
     author: string;
     request_id: string;
+    tool?: string;
+    seconds?: number;
 }
 
 /** Several edits as one: done, refused and undone together. */

@@ -1,6 +1,6 @@
 // Edits of people: shown at once, sent one after another, undone, and what happens if the server does not do one.
 
-import { keepLabels, newRequestId, restore, sendEdit } from "../api/operators";
+import { keepLabels, logTime, newRequestId, restore, sendEdit } from "../api/operators";
 import { type Edit, type EditResult, OPEN, personKeys, possibleKey, singleEdits, type Versions } from "../api/types";
 import { focusedCommentField } from "./comment_field";
 import { type Conflict, Conflicts } from "./conflicts";
@@ -14,6 +14,9 @@ import { type Job, Saver } from "./saver";
 
 /** Drawn over the photo until the edit is saved: a stroke as it was painted, say. */
 export type Preview = (context: CanvasRenderingContext2D, scale: number) => void;
+
+/** Seconds on a photo that are worth an entry in the log of edits. */
+const MIN_LOOK = 1;
 
 /** What the queue has to show otherwise. */
 interface QueueUpdates {
@@ -151,6 +154,14 @@ export class Edits {
         this.state.notify();
     }
 
+    /** Log the time on a photo that no edit has taken: somebody has looked at it. */
+    async logTime({ sample, prefix }: Image) {
+        const seconds = this.state.clock.take(sample);
+        const giveBack = () => this.state.clock.add(sample, seconds);
+        if (seconds < MIN_LOOK) return giveBack();
+        await logTime({ ...this.state.scope, prefix }, sample, this.state.author, seconds).catch(giveBack);
+    }
+
     setRefusal(refusal: string) {
         this.refusal = refusal;
         this.state.notify();
@@ -166,7 +177,9 @@ export class Edits {
     }
 
     private newJob({ sample, prefix }: Image, edit: Job["edit"], versions: Versions): Job {
-        return { requestId: newRequestId(), sample, prefix, edit, versions, selected: this.state.selected };
+        const { selected, tool, clock } = this.state;
+        const work = { tool: isDrawn(edit) ? tool : "", seconds: clock.take(sample) };
+        return { requestId: newRequestId(), sample, prefix, edit, versions, selected, ...work };
     }
 
     private isShown(job: Job): boolean {
@@ -190,9 +203,9 @@ export class Edits {
     }
 
     private async send(job: Job): Promise<EditResult | null> {
-        const { sample, edit, requestId, versions } = job;
+        const { sample, edit, requestId, versions, tool, seconds } = job;
         const scope = { ...this.state.scope, prefix: job.prefix };
-        const header = { request_id: requestId, versions, author: this.state.author };
+        const header = { request_id: requestId, versions, author: this.state.author, tool, seconds };
         if (typeof edit !== "string") return sendEdit(scope, sample, edit, header);
         const step = this.historyOf(job).find(edit, job.target!);
         if (!step) return null; // the edit that was to make it was not done
@@ -249,6 +262,7 @@ export class Edits {
     private async onConflict(job: Job, result: EditResult) {
         // Before the people are shown, who would else be shown as these edits would leave them.
         const jobs = [job, ...this.saver.withdraw(job, result.conflict!)];
+        for (const { sample, seconds } of jobs) this.state.clock.add(sample, seconds ?? 0);
         this.dropPreviews(jobs);
         await this.showResult(job, result);
         const conflict: Conflict = { jobs, text: this.describe(job, result), isGone: isGone(result) };
@@ -283,6 +297,7 @@ export class Edits {
     private async onRefused(job: Job, reason: string) {
         const { state } = this;
         this.dropPreviews([job]);
+        state.clock.add(job.sample, job.seconds ?? 0);
         const { edit } = job;
         // What was shown is not so.
         if (this.isShown(job)) await this.reload(state.image!);
@@ -312,5 +327,9 @@ const isGone = ({ conflict, removed, decided }: EditResult) =>
 const ASKING: Edit["kind"][] = ["add", "accept_possible", "split_by_line", "split_by_heads", "merge"];
 
 const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
+
+/** Whether an edit is made on the photo, with the tool that is in use, and not by a key or a button. */
+const isDrawn = (edit: Job["edit"]) =>
+    typeof edit !== "string" && singleEdits(edit).every(({ kind }) => !/^(decide|delete|nobody|swap_|add_empty|.*_possible$)/.test(kind));
 
 const isOf = (image: Image, { sample, prefix }: Job) => sample === image.sample && prefix === image.prefix;

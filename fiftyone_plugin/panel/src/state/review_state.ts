@@ -7,6 +7,7 @@ import type { Image } from "./image_loader";
 import type { OverlaySettings } from "./overlay";
 import { type Person, surfaceAt, type SurfacePoint } from "./people";
 import { readStored, store } from "./storage";
+import { WorkClock } from "./work_clock";
 
 export type ToolName =
     | "select" | "keypoints" | "brush" | "polygon" | "bucket" | "split" | "heads" | "merge" | "add" | "surface";
@@ -26,6 +27,7 @@ export interface BulkApproval {
 
 export class ReviewState {
     readonly scope: Scope;
+    readonly clock = new WorkClock(() => this.loading ?? this.image?.sample ?? null);
     setup: Setup | null = null;
     author = localStorage.getItem(AUTHOR_KEY) ?? "";
     /** The last one, which can be taken back. */

@@ -19,6 +19,9 @@ export interface Job {
     selected: string | null;
     /** Id of the step to undo or redo, which a job before this one may be about to make. */
     target?: string;
+    /** The tool it was made with, empty if none, and seconds of active work since the edit before. */
+    tool?: string;
+    seconds?: number;
     /** Undo or redo even if somebody has changed the people meanwhile. */
     force?: boolean;
 }
@@ -51,8 +54,10 @@ export class Saver {
     add(job: Job) {
         const last = this.jobs[this.jobs.length - 1];
         // Of a keypoint that is moved faster than the server answers only the last place counts.
-        if (this.jobs.length > 1 && moveSameKeypoint(last, job)) last.edit = job.edit;
-        else this.jobs.push(job);
+        if (this.jobs.length > 1 && moveSameKeypoint(last, job)) {
+            last.edit = job.edit;
+            last.seconds = (last.seconds ?? 0) + (job.seconds ?? 0);
+        } else this.jobs.push(job);
         this.persist();
         void this.run();
     }

@@ -95,6 +95,12 @@ export class Session extends ReviewState {
     close() {
         if (this.edits.any) reloadSamples();
         this.edits.any = false;
+        this.logTime();
+    }
+
+    /** The open photo is left. */
+    logTime() {
+        if (this.image) void this.edits.logTime(this.image);
     }
 
     async refreshQueue(keepOrder = false) {
@@ -121,6 +127,7 @@ export class Session extends ReviewState {
         if (this.loading === sample) return;
         focusedCommentField()?.blur(); // which saves the comment of the person it is about
         this.requestedAt = performance.now();
+        this.logTime();
         const { prefix } = this.scope;
         // The same image may be loading with the labels of another prefix by now.
         const isWanted = () => this.loading === sample && prefix === this.scope.prefix;

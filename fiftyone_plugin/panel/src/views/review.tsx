@@ -2,6 +2,7 @@
 
 import { promptOperator, useDatasetName, useModalSample, useView } from "../api/host";
 import { Viewport } from "../canvas/viewport";
+import { watchActivity } from "../input/activity";
 import { handleKey } from "../input/keyboard";
 import { type Session, sessionOf } from "../state/session";
 import { TOOLS } from "../tools/tools";
@@ -32,6 +33,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     const root = React.useRef<HTMLDivElement>(null);
 
     React.useEffect(() => session.subscribe(rerender), [session]);
+    React.useEffect(() => watchActivity(root.current!, session.clock), [session]);
     React.useEffect(() => {
         void session.start(JSON.parse(stages), sample);
     }, [session, stages, sample]);

@@ -1,0 +1,1 @@
+"""Several people, one collection: who works on what, and what each has done."""
