@@ -139,10 +139,10 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
     corrected = sum(row.corrected for row in issues)
     return Report(
         Row("all", photos=touched, corrected=corrected, **_sums(cube)),
-        sorted(authors, key=lambda row: -row.seconds),
-        sorted((row for row in kinds if row.edits), key=lambda row: -row.edits),
-        sorted(tools, key=lambda row: -row.seconds),
-        sorted(issues, key=lambda row: -row.people),
+        sorted(authors, key=lambda row: (-row.seconds, row.name)),
+        sorted((row for row in kinds if row.edits), key=lambda row: (-row.edits, row.name)),
+        sorted(tools, key=lambda row: (-row.seconds, row.name)),
+        sorted(issues, key=lambda row: (-row.people, row.name)),
         [Row(row["_id"], row["edits"], row["people"]) for row in targets],
         sorted(needed, key=lambda row: row.name),
         [

@@ -67,8 +67,8 @@ def test_the_numbers_of_a_report(dataset, log):
     assert (ada.name, ada.edits, ada.people, ada.photos, ada.seconds) == ("Ada", 4, 2, 2, 40)
     assert (bob.name, bob.edits, bob.people, bob.photos, bob.seconds) == ("Bob", 1, 1, 2, 20)
     assert [(row.name, row.edits) for row in report.kinds] == [
-        ("keypoint moved", 2),
         ("approved", 2),
+        ("keypoint moved", 2),
         ("rejected", 1),
     ]
     assert [(row.name, row.edits, row.people, row.seconds) for row in report.tools] == [
