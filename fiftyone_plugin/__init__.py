@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import find_prefixes
+from annotator.formats.registry import COCO, FORMATS
 from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export
@@ -18,6 +19,7 @@ from annotator.runs.dataset_run import DatasetRun
 
 from .agreement import OPERATORS as AGREEMENT_OPERATORS
 from .export_form import state_input
+from .format_form import format_input, path_input
 from .forms import (
     choice_input,
     delegation_notice,
@@ -130,13 +132,13 @@ class AnnotatePeople(RunOperator):
         return _summary_output("People annotated")
 
 
-class ExportCocoDensePose(RunOperator):
-    """Write the people to a COCO-DensePose file."""
+class ExportLabels(RunOperator):
+    """Write the people to a file or folder of labels."""
 
     @property
     def config(self) -> foo.OperatorConfig:
         return operator_config(
-            "export_coco_densepose", "Export COCO-DensePose", "Write the people to one JSON file"
+            "export_labels", "Export labels", "Write the people as COCO-DensePose, or for another tool"
         )
 
     def fill(self, ctx: Context, inputs: types.Object) -> None:
@@ -149,18 +151,8 @@ class ExportCocoDensePose(RunOperator):
             prefix = ctx.params.get("prefix") or prefixes[0]
             if prefix in prefixes:
                 state_input(ctx, inputs, photos, prefix)
-        default = Path.home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}.json"
-        path = inputs.str("path", default=str(default), required=True, label="File to write")
-        chosen = Path(ctx.params.get("path") or default).expanduser()
-        if chosen.is_dir():
-            refuse(path, f"{chosen} is a folder: add a file name")
-        elif not chosen.parent.is_dir():
-            refuse(path, f"{chosen.parent}: no such folder")
-        elif chosen.exists():
-            show_warning(inputs, "exists", "The file exists", f"{chosen} will be replaced.")
-            replace = inputs.bool("replace", default=False, label="Replace the file")
-            if not ctx.params.get("replace"):
-                refuse(replace, "Confirm, or choose another file")
+        format_name = format_input(ctx, inputs)
+        path_input(ctx, inputs, format_name, Path.home() / fo.core.utils.to_slug(ctx.dataset.name))
         folder = inputs.str(
             "images_dir",
             label="Folder of the photos",
@@ -171,12 +163,13 @@ class ExportCocoDensePose(RunOperator):
         if images_dir and not Path(images_dir).expanduser().is_dir():
             refuse(folder, f"{images_dir}: no such folder")
         inputs.bool("rejected", default=False, label="Write rejected people, too")
-        inputs.bool(
-            "polygons",
-            default=False,
-            label="Masks as polygons",
-            description="For Label Studio, which reads no run lengths; holes are filled",
-        )
+        if format_name == COCO:
+            inputs.bool(
+                "polygons",
+                default=False,
+                label="Masks as polygons",
+                description="For tools that read no run lengths; holes are filled",
+            )
         delegation_notice(inputs, photos)
 
     def begin(self, ctx: Context) -> Job:
@@ -184,11 +177,12 @@ class ExportCocoDensePose(RunOperator):
         run = Export(
             target_photos(ctx),
             Path(values["path"]).expanduser(),
+            format=values.get("format", COCO),
             prefix=values["prefix"],
             images_dir=folder_at(values.get("images_dir")),
             state=values.get("state", "all"),
             rejected=values["rejected"],
-            polygons=values.get("polygons", False),
+            polygons=values.get("polygons", False) and values.get("format", COCO) == COCO,
         )
         return _job(run, len(run), {"file": str(run.path)})
 
@@ -196,28 +190,34 @@ class ExportCocoDensePose(RunOperator):
         return _summary_output("People exported", is_export=True)
 
 
-class ImportCocoDensePose(RunOperator):
-    """Read a COCO-DensePose file."""
+class ImportLabels(RunOperator):
+    """Read a file or folder of labels."""
 
     @property
     def config(self) -> foo.OperatorConfig:
         return operator_config(
-            "import_coco_densepose", "Import COCO-DensePose", "Read people from a JSON file"
+            "import_labels", "Import labels", "Read people from COCO-DensePose, or from another tool"
         )
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
         return execution_options(ctx.dataset)
 
     def fill(self, ctx: Context, inputs: types.Object) -> None:
-        path = inputs.str("path", required=True, label="COCO-DensePose file")
+        kind = FORMATS[format_input(ctx, inputs)]
+        path = inputs.str(
+            "path",
+            required=True,
+            label="File or folder" if kind.is_folder else "File",
+            description=kind.reads,
+        )
         chosen = ctx.params.get("path")
-        if chosen and not Path(chosen).expanduser().is_file():
+        if chosen and not kind.is_readable(Path(chosen).expanduser()):
             refuse(path, f"{chosen}: no such file")
         folder = inputs.str(
             "images_dir",
             required=True,
             label="Folder of the photos",
-            description="What the file names in the file are relative to",
+            description="What the file names in the file are relative to, or a folder with all photos in it and below",
         )
         images_dir = ctx.params.get("images_dir")
         if images_dir and not Path(images_dir).expanduser().is_dir():
@@ -244,6 +244,7 @@ class ImportCocoDensePose(RunOperator):
             values["name"] if is_new else ctx.dataset,
             Path(values["path"]).expanduser(),
             Path(values["images_dir"]).expanduser(),
+            format=values.get("format", COCO),
             prefix=values["prefix"],
             overwrite=values["overwrite"],
         )
@@ -293,8 +294,8 @@ def register(plugin: Any) -> None:
     """Called by FiftyOne."""
     for operator in (
         AnnotatePeople,
-        ExportCocoDensePose,
-        ImportCocoDensePose,
+        ExportLabels,
+        ImportLabels,
         RetrainModel,
         RetrainingPanel,
         ModelInfo,
@@ -326,9 +327,12 @@ def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None
 
     def results() -> dict[str, Any]:
         summary = run.summary.to_dict()
-        others = ", ".join(f"{name}: {count}" for name, count in summary["other_classes"].items())
+        counted = {
+            field: ", ".join(f"{name}: {count}" for name, count in summary[field].items())
+            for field in ("other_classes", "lost")
+        }
         lists = {name: "\n".join(summary[name]) for name in ("changed_photos", "failures")}
-        return {**(extra or {}), **summary, "other_classes": others, **lists}
+        return {**(extra or {}), **summary, **counted, **lists}
 
     def output(values: dict[str, Any]) -> types.Property:
         return _summary_output("Done", values, is_export="file" in values)
@@ -356,6 +360,13 @@ def _summary_output(
         outputs.int("dropped", label="New people dropped, who overlap one of those")
     if results is None or results["other_classes"]:
         outputs.str("other_classes", label="Annotations of other categories, not imported")
+    if results is None or results["lost"]:
+        outputs.str(
+            "lost",
+            label="Not written, as the format has no place for it, of how many people"
+            if is_export
+            else "Gone with people who were replaced, of how many, as the file has others",
+        )
     outputs.int(
         "changed",
         label="Written, though the photo is another of the same size"

@@ -74,7 +74,7 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
         CocoError: the same photo twice.
     """
     check_distinct_photos(path for path, _ in photos.values())
-    root = images_dir or _root(photos.values())
+    root = images_dir or common_folder(photos.values())
     names = {}
     for key, (path, imported) in photos.items():
         name = Path(os.path.relpath(path, root)).as_posix()
@@ -83,8 +83,12 @@ def file_names(photos: dict[str, tuple[str, str | None]], images_dir: str | Path
     return names
 
 
-def _root(photos: Collection[tuple[str, str | None]]) -> Path:
-    """The folder that all imported names are relative to, if all photos are in it, else the deepest with all."""
+def common_folder(photos: Collection[tuple[str, str | None]]) -> Path:
+    """The folder that all imported names are relative to, if all photos are in it, else the deepest with all.
+
+    Args:
+        photos: as the values of :func:`file_names`.
+    """
     common = Path(os.path.commonpath([os.path.dirname(path) for path, _ in photos])) if photos else Path()
     roots = {path.removesuffix(os.path.normpath(name)) for path, name in photos if name}
     root = Path(roots.pop()) if len(roots) == 1 else common

@@ -36,9 +36,23 @@ class Format:
     writer: type[Writer] | type[CocoWriter]
 
     @property
+    def is_folder(self) -> bool:
+        """Whether a folder is written, and may be read."""
+        return not self.suffix
+
+    def is_readable(self, path: Path) -> bool:
+        """Whether there is a file, or a folder where it may be one, at a path."""
+        return path.is_file() or (self.is_folder and path.is_dir())
+
+    @property
     def holds(self) -> frozenset[str]:
         """Of :data:`annotator.formats.writer.KINDS`, what it can hold."""
         return frozenset(KINDS) if self.writer is CocoWriter else self.writer.holds
+
+    @property
+    def mask_iou(self) -> float:
+        """As of :class:`annotator.formats.writer.Writer`."""
+        return 1.0 if self.writer is CocoWriter else self.writer.mask_iou
 
 
 FORMATS: dict[str, Format] = {

@@ -15,9 +15,15 @@ from annotator.formats.values import FormatError
 from annotator.labels.people import People, Person
 from annotator.photos.atomic_files import whole_file
 
-KINDS = ("mask", "keypoints", "parts", "charts", "points", "review")
-"""What a person can have and a format may lack: ``charts`` with U and V, ``points`` of the surface, ``review`` with score,
-author and comment."""
+KINDS = {
+    "mask": "masks",
+    "keypoints": "keypoints",
+    "parts": "parts",
+    "charts": "charts, U and V",
+    "points": "surface points",
+    "review": "review states and comments",
+}
+"""What a person can have and a format may lack, in words."""
 
 
 class Writer(ABC):
@@ -30,11 +36,13 @@ class Writer(ABC):
 
     holds: ClassVar[frozenset[str]]
     """Of :data:`KINDS`, what the format can hold."""
+    mask_iou: ClassVar[float] = 1.0
+    """IoU with themselves that masks have, at least, after they were written and read."""
 
     def __init__(self, path: str | Path, images_dir: str | Path = "") -> None:
         self.path, self.images_dir = Path(os.path.realpath(path)), Path(images_dir).absolute()
         self.lost: Counter[str] = Counter()
-        """Of how many people something was left out, by :data:`KINDS` and in the writer's own words."""
+        """Of how many people something was left out, in the words of :data:`KINDS` or the writer's own."""
         self._stack = ExitStack()
 
     def add(self, people: People) -> None:
@@ -45,7 +53,9 @@ class Writer(ABC):
         """
         self._write(people)
         for person in people.people:
-            self.lost.update(kind for kind in KINDS if kind not in self.holds and _has(person, kind))
+            self.lost.update(
+                words for kind, words in KINDS.items() if kind not in self.holds and _has(person, kind)
+            )
 
     @abstractmethod
     def _write(self, people: People) -> None: ...

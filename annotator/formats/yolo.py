@@ -132,6 +132,7 @@ class YoloSegWriter(YoloWriter):
     """Masks as polygons. People without a mask are left out: ultralytics takes no boxes beside polygons."""
 
     holds: ClassVar = frozenset({"mask"})
+    mask_iou: ClassVar = 0.995
 
     def _line(self, person: Person, size: tuple[int, int]) -> str:
         if person.mask is None or not person.mask.any():

@@ -1,4 +1,4 @@
-"""Export the people of a FiftyOne dataset to a COCO-DensePose file."""
+"""Export the people of a FiftyOne dataset to a file, or folder of files, of any format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotator.coco.file_names import file_names
+from annotator.coco.file_names import common_folder, file_names
 from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.file_info import describe_file
 from annotator.dataset.ids import assign_ids
@@ -18,6 +18,8 @@ from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_stat
 from annotator.dataset.sample_people import read_people, review_of
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields
+from annotator.formats.registry import COCO, find_format
+from annotator.formats.values import FormatError
 from annotator.labels.messages import listed
 from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import RELABEL, DatasetRun, Summary, as_function
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class Export(DatasetRun):
-    """A run that writes the people of a dataset or view to a COCO-DensePose file.
+    """A run that writes the people of a dataset or view to a file or folder.
 
-    The file appears, whole, at the end of the iteration. Images and people without an id get one, which is saved in
-    the dataset, so that every later file has the same. Photos whose labels cannot be read, or that have another size than
+    It appears, whole, at the end of the iteration. For COCO-DensePose, images and people without an id get one, which is saved
+    in the dataset, so that every later file has the same. What another format cannot hold is counted as ``lost``. Photos whose labels cannot be read, or that have another size than
     when they were labelled, are left out and listed in the summary's failures. Those that are other files of the same size
     are written, and listed as ``changed``.
 
@@ -46,18 +48,20 @@ class Export(DatasetRun):
     Args:
         samples: the samples; those without labels are left out. People that a view filters out are not written; the
             others are written whole, whatever fields the view hides.
-        path: of the file to write; one that is there is replaced.
+        path: of the file to write; one that is there is replaced, but no folder that is not empty.
+        format: of :data:`annotator.formats.registry.FORMATS`.
         prefix: of the names of the label fields.
         images_dir: folder that ``file_name`` of each image is relative to; default: as of
             :func:`annotator.coco.file_names.file_names`.
         state: of the people to write: approved ones, approved and edited ones (``"reviewed"``), or all that are not rejected.
         rejected: whether to write rejected people, too.
-        sampling: of the surface points of densely labelled people.
-        polygons: as of :class:`annotator.coco.writer.CocoWriter`.
+        sampling: of the surface points of densely labelled people, in COCO-DensePose.
+        polygons: as of :class:`annotator.coco.writer.CocoWriter`, only for that.
 
     Raises:
         FieldError: there are no labels of that prefix.
-        ValueError: no such ``state``.
+        ValueError: no such ``state`` or ``format``.
+        FormatError: in the iteration: the folder to write is there and not empty; nothing is written.
         CocoError: two samples have the same photo.
         FieldError: also in the iteration: the fields were deleted meanwhile; nothing is written.
         FileNotFoundError: in the iteration, before anything is written: files of maps are missing.
@@ -68,6 +72,7 @@ class Export(DatasetRun):
         samples: Samples,
         path: str | Path,
         *,
+        format: str = COCO,
         prefix: str = "dp",
         images_dir: str | Path | None = None,
         state: Choice = "all",
@@ -82,6 +87,9 @@ class Export(DatasetRun):
         self.path, self.state, self.rejected = Path(path), state, rejected
         self._states = chosen_states(state, rejected)
         self.sampling, self.polygons = sampling, polygons
+        self.format, self._is_coco = find_format(format), format == COCO
+        if polygons and not self._is_coco:
+            raise FormatError(f"polygons: only for COCO-DensePose, not for {self.format.label}")
         columns = ["id", "filepath", f"{self.fields.source}.file_name"]
         samples = photos_of(samples)
         rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
@@ -89,7 +97,8 @@ class Export(DatasetRun):
         labelled = {key: (path, name if isinstance(name, str) else None) for key, path, name in rows}
         keys = dict.fromkeys(samples.values("id"))  # a view may have a sample twice
         photos = {key: labelled[key] for key in keys if key in labelled}
-        self._names = file_names(photos, images_dir)
+        self._root = Path(images_dir or common_folder(photos.values()))
+        self._names = file_names(photos, self._root)
         self._paths = {key: path for key, (path, _) in photos.items()}
         self._hidden = _hidden_people(samples, self.fields)
         self.summary = Summary(skipped=len(keys) - len(photos))
@@ -99,15 +108,18 @@ class Export(DatasetRun):
         return len(self._names)
 
     def __iter__(self) -> Iterator[int]:
-        from annotator.coco.writer import CocoWriter
-
         require_fields(self.dataset, self._needed)
         _check_maps(self.dataset, self._names, self.fields)
         sections, models = imported_sections(self.dataset, self.fields.prefix), set()
-        with CocoWriter(
-            self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
-        ) as writer:
-            assign_ids(self.dataset, self.fields)
+        if self._is_coco:
+            writing = self.format.writer(
+                self.path, sections=sections, sampling=self.sampling, polygons=self.polygons
+            )
+        else:
+            writing = self.format.writer(self.path, self._root)
+        with writing as writer:
+            if self._is_coco:
+                assign_ids(self.dataset, self.fields)
             for done, (key, name) in enumerate(self._names.items(), 1):
                 try:
                     people = self._read(key)
@@ -117,11 +129,19 @@ class Export(DatasetRun):
                     continue
                 if people is not None:
                     people.file_name = name
-                    writer.add(people)
+                    try:
+                        writer.add(people)
+                    except FormatError as error:
+                        self.summary.failures[self._paths[key]] = str(error)
+                        yield done
+                        continue
                     self.summary.samples += 1
                     self.summary.people += len(people.people)
                     models.update(person.provenance.model for person in people.people)
                 yield done
+            if not self._is_coco:
+                self.summary.lost = dict(writer.lost)
+                return
             export = {"state": self.state, "rejected": self.rejected, "polygons": self.polygons}
             runs = past_runs(self.dataset, self.fields.prefix)
             writer.sections |= describe_file(sections, models - {""}, runs, export)

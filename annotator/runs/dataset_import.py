@@ -1,4 +1,4 @@
-"""Import a COCO-DensePose file into a FiftyOne dataset."""
+"""Import a file of labels, of any format, into a FiftyOne dataset."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotator.coco.file_names import no_such_photo, shared_photos
-from annotator.coco.parsing import CocoError
-from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields
+from annotator.coco.reader import CocoError, read_file_names, read_sections
+from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields, require_fields
 from annotator.dataset.info import check_sections, maps_folder, remember_sections
+from annotator.dataset.label_checks import LabelError
+from annotator.dataset.sample_people import find_labels, read_people
+from annotator.dataset.store import StoredSample
+from annotator.formats.registry import COCO, find_format
+from annotator.formats.values import FormatError
 from annotator.labels.messages import short
 from annotator.labels.quality import find_issues
 from annotator.photos.identity import photo_identity
@@ -24,6 +29,7 @@ from annotator.runs.dataset_run import (
     labelled_samples,
     write_people,
 )
+from annotator.runs.returning_people import with_known_labels
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -32,25 +38,29 @@ if TYPE_CHECKING:
 
 
 class Import(DatasetRun):
-    """A run that reads a COCO-DensePose file into a dataset.
+    """A run that reads a file or folder of labels into a dataset.
 
     Images that the dataset does not have yet are added. A photo that is missing, or has another size than the file
     says, or that two images of the file share, is left out and listed among the failures. An image without annotations
     says that nobody is there, so that predictions on it are replaced by nobody; one that has only annotations of other
     categories than ``person`` leaves the people who are there as they are.
 
+    Predicted people of a photo are replaced by those of the file. Whoever of them is in the file keeps what the format cannot
+    hold, see :func:`annotator.runs.returning_people.with_known_labels`; of how many labels are gone is counted as ``lost``.
+
     Args:
         dataset: to read into, or the name of a new one. That is made, persistent, when the first photo is added to
             it.
-        path: of the file.
-        images_dir: the folder that ``file_name`` of each image is relative to.
+        path: of the file or folder.
+        images_dir: the folder that ``file_name`` of each image is relative to, or that has the photos in it and below.
+        format: of :data:`annotator.formats.registry.FORMATS`.
         prefix, overwrite, maps_dir: as of :class:`annotator.runs.dataset_annotation.Annotation`.
 
     Raises:
         FieldError: a prefix or dataset that cannot hold people, or a new name that is taken.
         FileNotFoundError: no such file or folder.
-        annotator.coco.reader.CocoError: in the iteration: the file is not valid COCO-DensePose, or none of its photos could
-            be imported into a new dataset, which is not made then.
+        ValueError: no such format; in the iteration: the file is not valid, or none of its photos could be imported into a
+            new dataset, which is not made then.
     """
 
     def __init__(
@@ -59,6 +69,7 @@ class Import(DatasetRun):
         path: str | Path,
         images_dir: str | Path,
         *,
+        format: str = COCO,
         prefix: str = "dp",
         overwrite: Overwrite = "replace",
         maps_dir: str | Path | None = None,
@@ -67,7 +78,8 @@ class Import(DatasetRun):
 
         check_overwrite(overwrite)
         self.path, self.images_dir = Path(path), Path(images_dir).absolute()
-        if not self.path.is_file():
+        self.format, self._format_name = find_format(format), format
+        if not self.format.is_readable(self.path):
             raise FileNotFoundError(f"{self.path}: no such file")
         if not self.images_dir.is_dir():
             raise FileNotFoundError(f"{self.images_dir}: no such folder")
@@ -83,32 +95,44 @@ class Import(DatasetRun):
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[int]:
-        from annotator.coco.reader import read_coco, read_file_names, read_sections
-
-        sections = read_sections(self.path)
-        check_sections(self.path, sections, self.dataset, self.fields.prefix)
-        repeated = shared_photos(read_file_names(self.path), self.images_dir)
+        sections, repeated = {}, {}
+        if self._format_name == COCO:
+            sections = read_sections(self.path)
+            check_sections(self.path, sections, self.dataset, self.fields.prefix)
+            repeated = shared_photos(read_file_names(self.path), self.images_dir)
         known, labelled = self._samples()
-        for done, people in enumerate(read_coco(self.path), 1):
+        first: dict[Hashable, str] = {}
+        unread: dict[str, str] = {}
+        for done, people in enumerate(self.format.read(self.path, self.images_dir, unread), 1):
             path = os.path.normpath(self.images_dir / people.file_name)
             for name, count in people.other_classes.items():
                 self.summary.other_classes[name] = self.summary.other_classes.get(name, 0) + count
             failure = repeated.get(people.id) or _mismatch(path, people)
+            identity = photo_identity(path)
+            if failure is None and identity in first:
+                failure = f"the file has its photo twice, also as {first[identity]}: the first was imported"
             if failure is None:
-                identity = photo_identity(path)
+                first[identity] = people.file_name
                 # Of several samples of one photo the one with this path.
                 sample_id = known.get(path) or known.get(identity)
                 only_others = people.other_classes and not people.people
                 if sample_id in labelled and (self.overwrite == "skip" or only_others):
                     self.summary.skipped += 1
                 else:
+                    if sample_id in labelled:
+                        self._keep_labels(sample_id, people)
                     known[identity], failure = self._write(sample_id, path, people)
             if failure is not None:
                 self.summary.failures[path] = failure
             yield done
+        for name, reason in unread.items():
+            photo = os.path.normpath(self.images_dir / name)
+            self.summary.failures[photo if os.path.exists(photo) else name] = reason
         if self.dataset is None:
-            raise CocoError(f"{self.path}: no new dataset: {self._nothing()}")
-        remember_sections(self._open(), self.fields.prefix, sections)
+            kind = CocoError if self._format_name == COCO else FormatError
+            raise kind(f"{self.path}: no new dataset: {self._nothing()}")
+        if self._format_name == COCO:
+            remember_sections(self._open(), self.fields.prefix, sections)
 
     def _samples(self) -> tuple[dict[Hashable, str], set[str]]:
         """Ids of the samples by the paths and by the identities of their photos; ids of those that have people."""
@@ -120,13 +144,31 @@ class Import(DatasetRun):
 
     def _write(self, sample_id: str | None, path: str, people: People) -> tuple[str, str | None]:
         """Write people to a sample, without an id to a new one; the sample's id, and why that failed."""
+        dataset = self._open()
         # The file does not say: they follow from how well the labels fit each other.
         for person in people.people:
             person.issues = find_issues(person)
-        dataset = self._open()
         sample_id = sample_id or _add_sample(dataset, path)
         folder = maps_folder(dataset, self.fields.prefix, self.maps_dir)
         return sample_id, write_people(dataset, sample_id, people, self.fields, folder, self.summary)
+
+    def _keep_labels(self, sample_id: str, people: People) -> None:
+        """Take over what the format cannot hold from the people of a sample who are replaced."""
+        require_fields(self.dataset, self.fields.names)
+        stored = StoredSample.load(self.dataset, sample_id, self.fields)
+        if self._format_name != COCO:
+            people.file_name = ""  # the sample's stays, which other names of the dataset go with
+        try:
+            known = stored and read_people(stored.sample, self.fields)
+        except (FileNotFoundError, LabelError, PhotoError):
+            return  # writing will say so
+        if known is None or known.size != people.size:
+            return
+        labels, _ = find_labels(stored.sample, self.fields)
+        replaced = [person for person, label in zip(known.people, labels, strict=True) if not label.is_kept]
+        people.people, lost = with_known_labels(people.people, replaced, self._format_name)
+        for words, count in lost.items():
+            self.summary.lost[words] = self.summary.lost.get(words, 0) + count
 
     def _nothing(self) -> str:
         """Why no photo was added."""

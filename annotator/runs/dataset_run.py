@@ -58,6 +58,9 @@ class Summary:
     """When exporting: photos left out since all people on them are: they would seem to show nobody."""
     other_classes: dict[str, int] = field(default_factory=dict)
     """Annotations of an imported file that are of no person and were passed over, by the name of their category."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Of how many people labels of a kind, in words, were left out, since the format has no place for them; when importing, are
+    gone with the people who were replaced, since the file has others that they do not fit."""
     changed: list[str] = field(default_factory=list)
     """Paths of photos that have changed since they were labelled: they were labelled anew; when exporting, they have the
     same size as then and were written all the same."""

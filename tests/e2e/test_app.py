@@ -176,7 +176,7 @@ def test_photos_become_labels_in_the_app_and_a_coco_file(app, dataset, photos, t
 
     # The export is what pycocotools reads.
     path = tmp_path / "labels.json"
-    exported = app.run("Export COCO-DensePose", {"File to write": str(path)})
+    exported = app.run("Export labels", {"File to write": str(path)})
     coco = COCO(path)
     assert [image["file_name"] for image in coco.dataset["images"]] == [photo.name for photo in photos]
     assert len(coco.anns) == exported["People"] == len(ids(dataset))
@@ -278,5 +278,5 @@ def test_a_form_says_what_is_wrong(app, tmp_path):
     field(form, "Confidence").press("Escape")
     app.page.keyboard.press("Escape")
     form.wait_for(state="detached")
-    form = app.form("Export COCO-DensePose")
+    form = app.form("Export labels")
     form.get_by_text("Annotate or import people first.").first.wait_for(timeout=MINUTE)

@@ -76,7 +76,7 @@ def test_a_run_that_fails_shows_why(dataset, photos, monkeypatch, caplog):  # no
 
 def stopped(dataset, values: dict) -> str:
     """What the result of an export that fails says; the same is in the notification."""
-    notice, result = messages("export_coco_densepose", {"dataset_name": dataset.name, "params": values})[-2:]
+    notice, result = messages("export_labels", {"dataset_name": dataset.name, "params": values})[-2:]
     assert notice["operator_uri"].endswith("notify")
     view = result["params"]["outputs"]["type"]["properties"]["error"]["view"]
     assert (view["name"], view["label"]) == ("Error", "Stopped")
@@ -93,13 +93,13 @@ def messages(operator: str, request: dict) -> list[dict]:
 
 def test_a_scheduled_run_that_fails_keeps_why(dataset, photos, monkeypatch):  # noqa: F811
     values = labelled(dataset)
-    done = run_scheduled("export_coco_densepose", dataset, values)
+    done = run_scheduled("export_labels", dataset, values)
     assert done.run_state == "failed"
     assert done.status.label.endswith(": No such file or directory")
     assert done.result.error.strip().endswith(done.status.label)
     assert "During handling" not in done.result.error
     monkeypatch.setattr(Export, "__iter__", fail)
-    done = run_scheduled("export_coco_densepose", dataset, values)
+    done = run_scheduled("export_labels", dataset, values)
     assert done.run_state == "failed"
     assert done.status.label == f"RuntimeError: a bug {LOGGED}"
     assert done.result.error.strip().endswith(done.status.label)
@@ -181,5 +181,5 @@ def test_the_command_that_installs_them_is_that_of_the_environment(database, mon
 
 def test_where_no_photo_has_labels_nothing_is_exported(dataset, photos):  # noqa: F811
     declare_fields(dataset, Fields())
-    reason = form("export_coco_densepose", dataset)["no_labels"].error_message
+    reason = form("export_labels", dataset)["no_labels"].error_message
     assert reason == "None of the 3 photos has labels with the prefix dp."

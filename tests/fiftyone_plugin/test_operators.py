@@ -104,15 +104,15 @@ def test_annotate_export_import(dataset, photos, tmp_path):
     count = dataset.count("dp_people.detections")
     assert count > 0
     path = tmp_path / "labels.json"
-    execute("export_coco_densepose", dataset, prefix="dp", path=str(path), rejected=False)
+    execute("export_labels", dataset, prefix="dp", path=str(path), rejected=False)
     assert len(json.loads(path.read_text())["annotations"]) == count
     name = f"imported {tmp_path}"
     values = {"path": str(path), "images_dir": str(tmp_path), "prefix": "dp", "overwrite": "replace"}
-    execute("import_coco_densepose", dataset, into="new", name=name, **values)
+    execute("import_labels", dataset, into="new", name=name, **values)
     imported = fo.load_dataset(name)
     assert imported.count("dp_people.detections") == count
     imported.delete()
-    execute("import_coco_densepose", dataset, into="this", **values)
+    execute("import_labels", dataset, into="this", **values)
     assert dataset.count("dp_people.detections") == count
 
 
@@ -218,15 +218,15 @@ def test_a_scheduled_run_does_the_same_and_keeps_its_result(dataset, photos, tmp
         ("annotate_people", {"model": "/none.onnx"}, "model", "/none.onnx: no such model file"),
         ("annotate_people", {"model": __file__}, "model", "ONNX Runtime cannot load it"),
         ("model_info", {"model": "/none.onnx"}, "model", "/none.onnx: no such model file"),
-        ("export_coco_densepose", {}, "no_labels", "Annotate or import people first"),
-        ("export_coco_densepose", {"path": "/none/labels.json"}, "path", "/none: no such folder"),
-        ("export_coco_densepose", {"path": "/"}, "path", "/ is a folder"),
-        ("export_coco_densepose", {"path": __file__}, "replace", "Confirm"),
-        ("export_coco_densepose", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
-        ("import_coco_densepose", {"path": "/none.json"}, "path", "/none.json: no such file"),
-        ("import_coco_densepose", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
-        ("import_coco_densepose", {"into": "new", "name": "{dataset}"}, "name", "a dataset of that name"),
-        ("import_coco_densepose", {"prefix": "1"}, "prefix", "use 1 to 40 small letters"),
+        ("export_labels", {}, "no_labels", "Annotate or import people first"),
+        ("export_labels", {"path": "/none/labels.json"}, "path", "/none: no such folder"),
+        ("export_labels", {"path": "/"}, "path", "/ is a folder"),
+        ("export_labels", {"path": __file__}, "replace", "Confirm"),
+        ("export_labels", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
+        ("import_labels", {"path": "/none.json"}, "path", "/none.json: no such file"),
+        ("import_labels", {"images_dir": "/none"}, "images_dir", "/none: no such folder"),
+        ("import_labels", {"into": "new", "name": "{dataset}"}, "name", "a dataset of that name"),
+        ("import_labels", {"prefix": "1"}, "prefix", "use 1 to 40 small letters"),
     ],
 )
 def test_a_form_says_what_is_wrong(dataset, name, params, field, message):
@@ -241,7 +241,7 @@ def test_a_form_says_what_is_wrong(dataset, name, params, field, message):
 
 def test_the_form_of_the_export_counts_by_state_and_again_once_something_was_saved(dataset, sample):  # noqa: F811
     def choices() -> list[str]:
-        found = form("export_coco_densepose", dataset)
+        found = form("export_labels", dataset)
         return [choice.description for choice in found["state"].view.choices]
 
     assert [text.split(". ")[-1] for text in choices()] == [
@@ -249,7 +249,7 @@ def test_the_form_of_the_export_counts_by_state_and_again_once_something_was_sav
         "0 people on 0 photos.",
         "2 people on 1 photos.",
     ]
-    found = form("export_coco_densepose", dataset, state="approved")
+    found = form("export_labels", dataset, state="approved")
     assert found["nothing"].view.label == "No photo would be written"
     for label in sample.dp_people.detections:
         label.review = "approved"
@@ -260,13 +260,13 @@ def test_the_form_of_the_export_counts_by_state_and_again_once_something_was_sav
 def test_the_state_that_the_form_names_is_exported(dataset, sample, tmp_path):  # noqa: F811
     path = tmp_path / "labels.json"
     values = {"prefix": "dp", "path": str(path), "rejected": False, "state": "approved"}
-    done = run_scheduled("export_coco_densepose", dataset, values).result.result
+    done = run_scheduled("export_labels", dataset, values).result.result
     assert (done["samples"], done["unfinished"], done["dropped"]) == (0, 1, 2)
     assert json.loads(path.read_text())["images"] == []
 
 
 def test_a_confirmed_file_is_replaced(dataset):
-    fields = form("export_coco_densepose", dataset, path=__file__, replace=True)
+    fields = form("export_labels", dataset, path=__file__, replace=True)
     assert not fields["replace"].invalid
     assert __file__ in fields["exists"].view.description
 

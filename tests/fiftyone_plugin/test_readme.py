@@ -10,8 +10,8 @@ from .test_operators import ROOT, form
 
 SECTIONS = {
     "Annotate people": "annotate_people",
-    "Export COCO-DensePose": "export_coco_densepose",
-    "Import COCO-DensePose": "import_coco_densepose",
+    "Export labels": "export_labels",
+    "Import labels": "import_labels",
     "Retrain model": "retrain_model",
     "Model info": "model_info",
 }

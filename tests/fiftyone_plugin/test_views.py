@@ -162,7 +162,7 @@ def annotate(dataset, request: dict, model: Path) -> dict[str, tuple[int, ...]]:
 
 def export(dataset, request: dict, path: Path) -> dict[str, tuple[int, ...]]:
     values = {"prefix": "dp", "path": str(path), "rejected": False, "polygons": False}
-    shown = run("export_coco_densepose", requested(dataset, request, **values))
+    shown = run("export_labels", requested(dataset, request, **values))
     data = json.loads(path.read_text())
     names = {image["id"]: Path(image["file_name"]).stem for image in data["images"]}
     assert shown["samples"] == len(names)
@@ -228,7 +228,7 @@ def test_forms_count_the_photos_that_a_view_shows(dataset, photos, kind):
     make, seen = VIEWS[kind]
     dataset.set_values("dp_people.detections.review", [["approved"] * 2] * len(PLACES))
     request = requested(dataset, make(dataset))
-    exported = labels("export_coco_densepose", request)
+    exported = labels("export_labels", request)
     assert (
         f"{len(seen)} of {len(seen)} photos have labels. People and their photos: 0 predicted on 0"
         in exported
@@ -245,7 +245,7 @@ def test_forms_count_the_photos_that_a_view_shows(dataset, photos, kind):
     assert ("groups" in form) == is_grouped
     if is_grouped:
         assert form["groups"].view.label.startswith(f"Annotate {len(seen)} photos")
-    assert [name for name, field in inputs("import_coco_densepose", request).items() if field.invalid] == []
+    assert [name for name, field in inputs("import_labels", request).items() if field.invalid] == []
 
 
 PATCHES = "leave the view of patches, frames or clips first"
@@ -273,7 +273,7 @@ MEDIA = {
     "groups of groups": ("photo.png", of_view(lambda dataset: dataset.group_by("place"))),
     "3D scenes": ("scene.fo3d", lambda dataset: {}),
 }
-FORMS = ("annotate_people", "export_coco_densepose", "retrain_model")
+FORMS = ("annotate_people", "export_labels", "retrain_model")
 CALLS = {
     "review_queue": {},
     "review_scores": {"order": "issue_score"},
@@ -318,10 +318,10 @@ def test_operators_say_why_other_media_are_refused(dataset, kind):
     dataset.add_sample(sample)
     request = requested(dataset, make(dataset))
     assert_refused(request, "people are labelled on images")
-    assert "people are labelled on images" in inputs("import_coco_densepose", request)["prefix"].error_message
+    assert "people are labelled on images" in inputs("import_labels", request)["prefix"].error_message
 
 
 @pytest.mark.parametrize("operator", FORMS)
 def test_without_a_dataset_the_form_asks_for_one(database, operator):
     assert "open one first" in inputs(operator, {"params": {}})["refused"].error_message
-    assert "into" in inputs("import_coco_densepose", {"params": {}})
+    assert "into" in inputs("import_labels", {"params": {}})

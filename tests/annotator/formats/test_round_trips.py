@@ -100,7 +100,7 @@ def test_what_was_decided_and_said_comes_back(name, tmp_path):
     assert [p.provenance.state for p in people.people] == ["approved", "edited"]
     assert people.people[0].provenance.comment == person.provenance.comment
     assert [p.score for p in people.people] == [0.75, 0.5]
-    assert writer.lost == {"charts": 2}
+    assert writer.lost == {"charts, U and V": 2}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -127,12 +127,12 @@ def test_every_writer_says_what_it_left_out(tmp_path):
         _, writer = round_trip(name, [People(SIZE, [person], "a.jpg")], tmp_path / name)
         lost[name] = set(writer.lost)
     assert lost == {
-        "cvat": {"charts"},
-        "label-studio": {"charts"},
-        "labelme": {"charts"},
-        "yolo-pose": {"mask", "charts", "review"},
-        "yolo-seg": {"keypoints", "charts", "review"},
-        "densepose-dump": {"keypoints", "review"},
+        "cvat": {"charts, U and V"},
+        "label-studio": {"charts, U and V"},
+        "labelme": {"charts, U and V"},
+        "yolo-pose": {"masks", "charts, U and V", "review states and comments"},
+        "yolo-seg": {"keypoints", "charts, U and V", "review states and comments"},
+        "densepose-dump": {"keypoints", "review states and comments"},
     }
 
 
