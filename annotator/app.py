@@ -20,6 +20,7 @@ from annotator.photos.finding import find_photos
 from annotator.photos.formats import FORMATS
 from annotator.photos.identity import photo_identity, repeated_photos
 from annotator.photos.reading import PhotoError, check_file
+from annotator.team.settings import READ_ONLY_VARIABLE, read_only_reason
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -40,6 +41,7 @@ def open_app(
     address: str = "localhost",
     browser: bool = True,
     quality: str = "normal",
+    read_only: bool = False,
 ) -> int:
     """Annotate the photos of a folder and show them in the App until the user presses Ctrl-C.
 
@@ -51,12 +53,13 @@ def open_app(
         port, address: where the App listens.
         browser: whether to open one, where there is a display.
         quality: one of :data:`annotator.inference.settings.QUALITIES`.
+        read_only: show what a dataset has, without adding or annotating anything, in an App whose plugin changes nothing.
 
     Returns:
         The command's exit status.
 
     Raises:
-        AppError: no photos, the port is taken, or the plugin cannot be registered.
+        AppError: no photos, the port is taken, the plugin cannot be registered, or there is no dataset to be shown read-only.
         annotator.photos.reading.PhotoError: no such folder.
         annotator.inference.network.ModelError, ImportError: the default model cannot run.
         OSError: FiftyOne's database does not start, or there is no home folder for it.
@@ -64,12 +67,10 @@ def open_app(
     check_home()
     check_port(address, port)
     folder = Path(os.path.expanduser(photos or EXAMPLES)).resolve()
-    found = find_photos(folder)
-    left_out = {path: reason for path in found if (reason := _why_no_sample(path))}
-    left_out |= {path: f"the same photo as {same}" for path, same in repeated_photos(found).items()}
-    paths = [path for path in found if path not in left_out]
-    if not paths:
-        raise AppError(f"{folder}: no photos in this folder ({', '.join(FORMATS)})")
+    read_only = read_only or read_only_reason(None) is not None
+    if read_only:
+        os.environ[READ_ONLY_VARIABLE] = "1"
+    paths, left_out = ([], {}) if read_only else _photos_in(folder)
     print("Starting FiftyOne", flush=True)
     # Otherwise FiftyOne imports all plugins anew for every request. It still notices plugins that are added or removed;
     # a changed file counts after a restart.
@@ -78,7 +79,8 @@ def open_app(
 
     register_plugin(Path(fo.config.plugins_dir))
     connect()
-    dataset = open_dataset(name or dataset_name(folder), paths)
+    name = name or dataset_name(folder)
+    dataset = _known_dataset(name) if read_only else open_dataset(name, paths)
     # `kill` ends it in the same orderly way, and so does Ctrl-C where a shell that started it in the background has
     # switched that off.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,7 +88,8 @@ def open_app(
     for path, reason in left_out.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     try:
-        _annotate(dataset, Settings.of_quality(quality))
+        if not read_only:
+            _annotate(dataset, Settings.of_quality(quality))
         with _delegated_runs():
             remote = not (browser and _has_display())
             session = fo.launch_app(dataset, port=port, address=address, remote=remote)
@@ -147,6 +150,32 @@ def open_dataset(name: str, photos: list[Path]) -> fo.Dataset:
     new = [str(photo) for photo in photos if photo_identity(photo) not in known]
     dataset.add_samples([fo.Sample(filepath=path) for path in new], progress=False)
     return dataset
+
+
+def _known_dataset(name: str) -> fo.Dataset:
+    """The dataset of that name as it is."""
+    import fiftyone as fo
+
+    if not fo.dataset_exists(name):
+        raise AppError(
+            f"there is no dataset {name!r} to be shown read-only: label its photos first, or name one with --name"
+        )
+    return fo.load_dataset(name)
+
+
+def _photos_in(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """The photos of a folder that a dataset can hold, and why others cannot be in one.
+
+    Raises:
+        AppError: there are none.
+    """
+    found = find_photos(folder)
+    left_out = {path: reason for path in found if (reason := _why_no_sample(path))}
+    left_out |= {path: f"the same photo as {same}" for path, same in repeated_photos(found).items()}
+    paths = [path for path in found if path not in left_out]
+    if not paths:
+        raise AppError(f"{folder}: no photos in this folder ({', '.join(FORMATS)})")
+    return paths, left_out
 
 
 def _why_no_sample(photo: Path) -> str | None:

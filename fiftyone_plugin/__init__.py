@@ -38,6 +38,7 @@ from .forms import (
 from .retrain import RetrainingPanel, RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
 from .running import FormOperator, Job, RunOperator, sentence
+from .team import OPERATORS as TEAM_OPERATORS
 
 OVERWRITE = {
     "skip": ("Skip photos that have labels", "Also continues a run that was stopped."),
@@ -301,6 +302,7 @@ def register(plugin: Any) -> None:
         ModelInfo,
         *AGREEMENT_OPERATORS,
         *REVIEW_OPERATORS,
+        *TEAM_OPERATORS,
     ):
         plugin.register(operator)
 

@@ -13,6 +13,8 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 from pymongo.errors import ConnectionFailure
 
+from annotator.team.settings import check_writable
+
 from .forms import execution_options, show_error, target_photos
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,9 @@ class Job:
 class FormOperator(foo.Operator):
     """An operator with a form, which :meth:`fill` makes."""
 
+    writes = False
+    """Whether it changes anything, which is refused where all is read-only."""
+
     def fill(self, ctx: Context, inputs: types.Object) -> None:
         """Add the inputs of the form. If that fails, the form says why and cannot be executed."""
         raise NotImplementedError
@@ -69,6 +74,8 @@ class FormOperator(foo.Operator):
         inputs = types.Object()
         try:
             apply_saved_view(ctx)
+            if self.writes:
+                check_writable(ctx.dataset)
             self.fill(ctx, inputs)
         except Exception as error:
             inputs = types.Object()
@@ -78,6 +85,8 @@ class FormOperator(foo.Operator):
 
 class RunOperator(FormOperator):
     """An operator whose run, which :meth:`begin` makes, may be scheduled."""
+
+    writes = True
 
     def begin(self, ctx: Context) -> Job:
         """Check the form's values and make the run."""
@@ -93,11 +102,16 @@ class RunOperator(FormOperator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | Results:
         """The messages for the App, or the results where the run was scheduled."""
-        return self._do_scheduled(ctx) if ctx.delegated else stream(ctx, lambda: self.begin(ctx))
+        return self._do_scheduled(ctx) if ctx.delegated else stream(ctx, lambda: self._begin(ctx))
+
+    def _begin(self, ctx: Context) -> Job:
+        # Also of a run that was scheduled before.
+        check_writable(ctx.dataset)
+        return self.begin(ctx)
 
     def _do_scheduled(self, ctx: Context) -> Results:
         try:
-            job = self.begin(ctx)
+            job = self._begin(ctx)
             for progress, text in job.steps():
                 ctx.set_progress(progress, text)
             return job.results()

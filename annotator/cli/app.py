@@ -22,6 +22,11 @@ def add_command(commands) -> None:
     parser.add_argument("--port", type=int, default=5151)
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    parser.add_argument(
+        "--read-only",
+        action="store_true",
+        help="show a dataset as it is, in an App whose plugin changes nothing (for customers and auditors)",
+    )
     add_quality(parser)
 
 
@@ -35,4 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
         address=arguments.address,
         browser=not arguments.no_browser,
         quality=arguments.quality,
+        read_only=arguments.read_only,
     )

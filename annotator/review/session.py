@@ -33,6 +33,7 @@ from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_
 from annotator.review.edits.models import Nobody
 from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
 from annotator.review.photo_network import PhotoNetwork, settings_of_run
+from annotator.team.assignments import record_work
 from annotator.team.edit_log import NO_WORK, Edited, EditLog, Work
 
 if TYPE_CHECKING:
@@ -290,7 +291,9 @@ class Review:
         return None if stored is None else self._keep(image.updated(stored, {}, self.fields))
 
     def _keep(self, image: LoadedImage) -> LoadedImage:
+        """Keep an image that was saved in memory."""
         IMAGES.put(self.dataset, self.fields, image)
+        record_work(self.dataset, self.fields, image.stored.sample.id, self.author)
         return image
 
     def _change(

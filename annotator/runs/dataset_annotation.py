@@ -29,6 +29,7 @@ from annotator.runs.dataset_run import (
     touched_samples,
     write_people,
 )
+from annotator.team.stages import finished_samples
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -83,7 +84,7 @@ class Annotation(DatasetRun):
         self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
         self.changed = changed
         is_skipping = overwrite == "skip"
-        labelled = labelled_samples(self.dataset, self.fields) if is_skipping else set()
+        labelled = (labelled_samples if is_skipping else finished_samples)(self.dataset, self.fields)
         photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
         self._touched = touched_samples(self.dataset, self.fields, photos.keys() & labelled)
         self._todo = [

@@ -18,6 +18,7 @@ from annotator.dataset.sample_people import has_human_labels, replace_prediction
 from annotator.dataset.store import StoredSample, StoreError
 from annotator.photos.reading import PhotoError
 from annotator.review.undo import history_folder
+from annotator.team.stages import is_finished, restart
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -45,7 +46,7 @@ class Summary:
     removed: int = 0
     """Predicted people that nobody had reviewed and that were removed: the new ones replace them."""
     skipped: int = 0
-    """Samples left alone: with labels when annotating or importing, without labels when exporting."""
+    """Samples left alone: with labels, or reviewed by a team, when annotating or importing; without labels when exporting."""
     kept: int = 0
     """Reviewed people on the labelled samples, which were not overwritten."""
     dropped: int = 0
@@ -155,7 +156,7 @@ def write_people(
     changed: Changed = "refuse",
 ) -> str | None:
     """Replace the predictions of a sample that nobody reviewed, however often it is saved by others meanwhile. If the photo
-    has changed, all labels are replaced.
+    has changed, all labels are replaced. One that a team has sent to review, or that is done, is left alone otherwise.
 
     Args:
         folder: of the maps, see :func:`annotator.dataset.info.maps_folder`.
@@ -173,6 +174,9 @@ def write_people(
         while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
             sample = stored.sample
             change = find_change(sample.filepath, sample[fields.source])
+            if change is None and is_finished(dataset, fields, sample_id):
+                summary.skipped += 1
+                return None
             if change is not None and changed == "refuse" and has_human_labels(sample, fields):
                 return f"{change.reason}; {RELABEL}"
             replaced = replace_predictions(sample, people, fields, folder, anew=change is not None)
@@ -185,6 +189,7 @@ def write_people(
                 summary.kept += replaced.kept
                 summary.dropped += replaced.dropped
                 if change is not None:
+                    restart(dataset, fields, sample_id, change.reason)
                     summary.changed.append(sample.filepath)
                     # Whoever could be brought back from there is of another photo.
                     shutil.rmtree(history_folder(folder) / sample_id, ignore_errors=True)

@@ -39,7 +39,7 @@ def free_port() -> int:
 class App:
     """A running ``densepose-annotator app`` with a database, datasets and plugins of its own."""
 
-    def __init__(self, home: Path, photos: Path) -> None:
+    def __init__(self, home: Path, photos: Path, *options: str) -> None:
         self.port = free_port()
         self.log = home / "app.log"
         own = {
@@ -47,7 +47,16 @@ class App:
             "FIFTYONE_DEFAULT_DATASET_DIR": str(home / "datasets"),
             "FIFTYONE_PLUGINS_DIR": str(home / "plugins"),
         }
-        command = [sys.executable, "-m", "annotator.cli", "app", str(photos), "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "annotator.cli",
+            "app",
+            str(photos),
+            "--port",
+            str(self.port),
+            *options,
+        ]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--no-browser"], cwd=ROOT, env=os.environ | own, stdout=log, stderr=log
@@ -78,8 +87,8 @@ def start(tmp_path: Path, database) -> Iterator[Callable[[Path], App]]:
     """Starts the command on a folder; what still runs after the test is ended."""
     apps = []
 
-    def start_app(photos: Path) -> App:
-        apps.append(App(tmp_path, photos))
+    def start_app(photos: Path, *options: str) -> App:
+        apps.append(App(tmp_path, photos, *options))
         return apps[-1]
 
     yield start_app
@@ -118,6 +127,14 @@ def test_annotates_opens_and_goes_on_with_new_photos(tmp_path: Path, start: Call
     text = app.wait_until_open()
     assert "photos: 1 annotated, 2 had labels before" in text
     assert app.stop(signal.SIGTERM) == 0
+
+    shutil.copy(EXAMPLES / "field.jpg", photos)
+    app = start(photos, "--read-only")
+    assert "annotated" not in app.wait_until_open()
+    assert app.stop(signal.SIGTERM) == 0
+    app = start(photos, "--read-only", "--name", "unknown")
+    assert app.process.wait(180) == 1
+    assert "no dataset 'unknown' to be shown read-only" in app.log.read_text()
 
 
 def test_a_folder_without_photos_is_refused(tmp_path: Path):

@@ -234,9 +234,10 @@ def test_the_options_of_app_reach_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         "annotator.app.open_app", lambda photos, **options: seen.append((photos, options)) or 0
     )
-    assert main(["app", "photos", "--quality", "draft", "--no-browser", "--port", "7"]) == 0
+    options = ["--quality", "draft", "--no-browser", "--port", "7", "--read-only"]
+    assert main(["app", "photos", *options]) == 0
     options = {"name": None, "port": 7, "address": "localhost", "browser": False}
-    assert seen == [(Path("photos"), options | {"quality": "draft"})]
+    assert seen == [(Path("photos"), options | {"quality": "draft", "read_only": True})]
 
 
 def test_who_asks_for_it_sees_where_an_error_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

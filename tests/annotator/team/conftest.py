@@ -5,6 +5,7 @@ import pytest
 from annotator.review.session import Review
 from annotator.team import edit_log
 from tests.annotator.review.conftest import collection, versions  # noqa: F401
+from tests.annotator.team.team_photos import team  # noqa: F401
 
 
 @pytest.fixture
