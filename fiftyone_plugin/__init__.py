@@ -35,6 +35,7 @@ from .forms import (
     target_input,
     target_photos,
 )
+from .progress import OPERATORS as PROGRESS_OPERATORS
 from .retrain import RetrainingPanel, RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
 from .running import FormOperator, Job, RunOperator, sentence
@@ -303,6 +304,7 @@ def register(plugin: Any) -> None:
         *AGREEMENT_OPERATORS,
         *REVIEW_OPERATORS,
         *TEAM_OPERATORS,
+        *PROGRESS_OPERATORS,
     ):
         plugin.register(operator)
 

@@ -145,12 +145,13 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
         sorted(issues, key=lambda row: (-row.people, row.name)),
         [Row(row["_id"], row["edits"], row["people"]) for row in targets],
         sorted(needed, key=lambda row: row.name),
-        [
-            Day(day.date(), author, sums["edits"], sums["people"], sums["seconds"])
-            for (day, author), rows in sorted(_grouped(cube, "day", "author").items())
-            for sums in (_sums(rows),)
-        ],
+        _days(cube),
     )
+
+
+def find_days(dataset: fo.Dataset, fields: Fields, period: Period | None = None) -> list[Day]:
+    """What each annotator has done on each day, oldest first."""
+    return _days(_aggregate((period or Period()).query(dataset, fields), _CUBE))
 
 
 def count_open(dataset: fo.Dataset, fields: Fields) -> int:
@@ -182,6 +183,13 @@ def find_authors(dataset: fo.Dataset, fields: Fields) -> list[str]:
 
 def _aggregate(query: dict[str, Any], pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(collection().aggregate([{"$match": query}, *pipeline], allowDiskUse=True))
+
+
+def _days(cube: Iterable[dict[str, Any]]) -> list[Day]:
+    return [
+        Day(day.date(), author, **_sums(rows))
+        for (day, author), rows in sorted(_grouped(cube, "day", "author").items())
+    ]
 
 
 def _grouped(rows: Iterable[dict[str, Any]], *names: str) -> dict[Any, list[dict[str, Any]]]:

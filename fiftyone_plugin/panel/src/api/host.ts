@@ -62,5 +62,7 @@ export async function runOperator<T>(uri: string, params: object, dataset: strin
 export const promptOperator = (uri: string) =>
     host.__foo__.executeOperator("prompt_user_for_operation", { operator_uri: uri, params: {} });
 
+export const openPanel = (name: string) => host.__foo__.executeOperator("open_panel", { name, isActive: true, layout: "horizontal" });
+
 /** Let the App show what was saved meanwhile. */
 export const reloadSamples = () => host.__foo__.executeOperator("reload_samples", {});
