@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from .progress import OPERATORS as PROGRESS_OPERATORS
 from .retrain import RetrainingPanel, RetrainModel
 from .review import OPERATORS as REVIEW_OPERATORS
 from .running import FormOperator, Job, RunOperator, sentence
+from .runs_panel import RunsPanel, ShowRuns
 from .team import OPERATORS as TEAM_OPERATORS
 
 OVERWRITE = {
@@ -128,7 +130,7 @@ class AnnotatePeople(RunOperator):
             overwrite=values["overwrite"],
             changed="relabel" if values.get("relabel_changed") else "refuse",
         )
-        return _job(run, len(run), after=lambda: _show_labels(ctx, run))
+        return _job(run, len(run))
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People annotated")
@@ -251,11 +253,8 @@ class ImportLabels(RunOperator):
             overwrite=values["overwrite"],
         )
 
-        def after() -> list[Any]:
-            return [ctx.ops.open_dataset(run.dataset.name)] if is_new else _show_labels(ctx, run)
-
         name = values["name"] if is_new else ctx.dataset.name
-        return _job(run, None, {"dataset": name}, after)
+        return _job(run, lambda: run.total, {"dataset": name})
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _summary_output("People imported")
@@ -300,6 +299,8 @@ def register(plugin: Any) -> None:
         ImportLabels,
         RetrainModel,
         RetrainingPanel,
+        RunsPanel,
+        ShowRuns,
         ModelInfo,
         *AGREEMENT_OPERATORS,
         *REVIEW_OPERATORS,
@@ -309,25 +310,11 @@ def register(plugin: Any) -> None:
         plugin.register(operator)
 
 
-def _show_labels(ctx: Context, run: Annotation | Import) -> list[Any]:
-    """Messages that make an open App show the new labels, in the dataset's colours."""
-    config = run.dataset.app_config
-    scheme = config.color_scheme
-    colours = {
-        "color_by": scheme.color_by,
-        "opacity": scheme.opacity,
-        "show_keypoint_skeletons": scheme.show_skeletons,
-        "fields": scheme.fields,
-        "colorscales": scheme.colorscales,
-    }
-    messages = [ctx.ops.reload_dataset(), ctx.trigger("set_color_scheme", colours)]
-    if run.fields.people not in ctx.active_fields:
-        messages.append(ctx.trigger("set_active_fields", {"fields": config.active_fields.paths}))
-    return messages
-
-
-def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None, after=list) -> Job:
+def _job(
+    run: DatasetRun, total: int | Callable[[], int | None] | None, extra: dict[str, str] | None = None
+) -> Job:
     """A run over photos; its results are the summary and ``extra``."""
+    is_export = isinstance(run, Export)
 
     def results() -> dict[str, Any]:
         summary = run.summary.to_dict()
@@ -339,9 +326,23 @@ def _job(run: DatasetRun, total: int | None, extra: dict[str, str] | None = None
         return {**(extra or {}), **summary, **counted, **lists}
 
     def output(values: dict[str, Any]) -> types.Property:
-        return _summary_output("Done", values, is_export="file" in values)
+        return _summary_output("Done", values, is_export)
 
-    return Job(run, total, results, output, after=after)
+    def refresh() -> dict[str, Any] | None:
+        is_shown = is_export or run.dataset is None
+        return None if is_shown else {"name": run.dataset.name, "prefix": run.fields.prefix}
+
+    stopped = "No file was written." if is_export else "What is labelled stays; to go on, run it again."
+    return Job(run, total, results, output, _said, refresh, stopped=stopped)
+
+
+def _said(values: dict[str, Any]) -> str:
+    """What a run over photos did, as a sentence."""
+    failed = values["failed"]
+    ending = f"; {failed} photo{'s' * (failed != 1)} failed" if failed else ""
+    people, photos = values["people"], values["samples"]
+    persons = "person" if people == 1 else "people"
+    return f"{people} {persons} on {photos} photo{'s' * (photos != 1)}{ending}."
 
 
 def _summary_output(

@@ -62,7 +62,13 @@ class GiveSecondLabels(RunOperator):
             names = ("samples", "people", "skipped", "failed")
             return {name: summary[name] for name in names} | {"failures": "\n".join(summary["failures"])}
 
-        return Job(run, len(run), results, _given_output, after=lambda: [ctx.ops.reload_dataset()])
+        def said(values: Results) -> str:
+            return (
+                f"{values['samples']} photos with {values['people']} people were given to a second annotator."
+            )
+
+        name = ctx.dataset.name
+        return Job(run, len(run), results, _given_output, said, lambda: {"name": name})
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _given_output(ctx.results or {})
@@ -100,16 +106,17 @@ class MeasureAgreement(RunOperator):
             failures = "\n".join(run.summary.to_dict()["failures"])
             return {"report": describe(run), "failures": failures}
 
-        def after() -> list[Any]:
+        name = ctx.dataset.name
+
+        def refresh() -> dict[str, Any]:
             field = agreement_field(run.fields)
-            messages = [ctx.ops.reload_dataset()]
             if run.dataset.has_sample_field(field):
                 low = run.dataset.match(F(field) < DISAGREEMENT).sort_by(field)
                 if len(low):
-                    messages.append(ctx.ops.set_view(low))
-            return messages
+                    return {"name": name, "view": low._serialize()}
+            return {"name": name}
 
-        return Job(run, len(run), results, _agreement_output, after=after)
+        return Job(run, len(run), results, _agreement_output, lambda values: values["report"], refresh)
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _agreement_output(ctx.results or {})

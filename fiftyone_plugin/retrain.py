@@ -91,13 +91,18 @@ class RetrainModel(RunOperator):
             relabel=values["relabel"],
         )
 
-        def before() -> list[Any]:
-            return [ctx.ops.open_panel("retraining", layout="horizontal")]
+        def refresh() -> dict[str, Any] | None:
+            return {"name": ctx.dataset.name, "prefix": run.prefix} if run.relabel else None
 
-        def after() -> list[Any]:
-            return [ctx.ops.reload_dataset()] if run.relabel else []
-
-        return Job(run, len(run), lambda: _results(run), _output, before, after, run.describe)
+        return Job(
+            run,
+            len(run),
+            lambda: _results(run),
+            _output,
+            refresh=refresh,
+            describe=run.describe,
+            panel="retraining",
+        )
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _output(ctx.results or {})

@@ -6,7 +6,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 import fiftyone.operators as foo
@@ -16,10 +18,16 @@ from pymongo.errors import ConnectionFailure
 from annotator.team.settings import check_writable
 
 from .forms import execution_options, show_error, target_photos
+from .run_records import Recorder
+from .runs_panel import PANEL, open_panel, refresh_app
 
 logger = logging.getLogger(__name__)
 Context = foo.ExecutionContext
 Results = dict[str, Any]
+SAID = ("samples", "people", "failed", "report")
+"""Results that every sentence about them has."""
+ONLY_FROM_THE_APP = "sample_selection_style"
+"""A parameter of every request of the App's, and of none that comes from Python."""
 LONGEST = 600
 """Characters of a sentence; the log has the rest."""
 
@@ -34,30 +42,55 @@ class Job:
 
     Args:
         run: to iterate; it yields how much of ``total`` is done.
-        total: steps of the run; ``None`` where that is not known.
+        total: steps of the run, or what says it; ``None`` where that is not known.
         results: makes the operator's results, after the run.
         output: makes the form that shows the results.
-        before: makes messages for the beginning of the stream.
-        after: makes messages for its end.
+        sentence: what was done, of the results.
+        refresh: what the App is to show after the run, the arguments of :func:`.runs_panel.refresh_app`; ``None`` for nothing else.
         describe: says what is done, given the number of steps; default: that many photos.
+        stopped: what becomes of a run that is cancelled.
+        panel: name of the run's own panel, if it has one.
     """
 
     run: Iterable[int]
-    total: int | None
+    total: int | Callable[[], int | None] | None
     results: Callable[[], Results]
     output: Callable[[Results], types.Property]
-    before: Callable[[], list[Any]] = list
-    after: Callable[[], list[Any]] = list
+    sentence: Callable[[Results], str] = lambda values: "Done."
+    refresh: Callable[[], dict[str, Any] | None] = lambda: None
     describe: Callable[[int], str] | None = None
+    stopped: str = "What is done is kept."
+    panel: str | None = None
 
-    def steps(self) -> Iterator[tuple[float | None, str]]:
-        """Do the run; yields the progress, 0..1 or ``None``, and its description."""
-        for done in self.run:
-            if self.describe:
-                text = self.describe(done)
-            else:
-                text = f"{done} of {self.total} photos" if self.total else f"{done} photos"
-            yield done / self.total if self.total else None, text
+    def record(self, ctx: Context, label: str) -> Recorder:
+        """Begin the record of the run, which the panel shows."""
+        dataset_id = ctx.dataset._doc.id if ctx.dataset is not None else None
+        return Recorder(dataset_id, label, self._total(), panel=self.panel)
+
+    def steps(self, recorder: Recorder) -> Iterator[tuple[float | None, str]]:
+        """Do the run, until it is cancelled; yields the progress, 0..1 or ``None``, and its description."""
+        with closing(iter(self.run)) as steps:
+            for done in steps:
+                total = self._total()
+                recorder.show(done, total, self.describe(done) if self.describe else "")
+                yield recorder.record.share, recorder.record.describe()
+                if recorder.cancelled and done != total:
+                    recorder.record.state = "stopped"
+                    return
+
+    def end(self, recorder: Recorder) -> Results:
+        """End the record; the results."""
+        values = self.results()
+        said = self.sentence(values)
+        is_stopped = recorder.record.state == "stopped"
+        if is_stopped:
+            said = f"Stopped. {self.stopped} {said}"
+        details = [] if self.panel else _details(self.output(values), values)
+        recorder.end("stopped" if is_stopped else "done", said, details, self.refresh())
+        return values
+
+    def _total(self) -> int | None:
+        return self.total() if callable(self.total) else self.total
 
 
 class FormOperator(foo.Operator):
@@ -102,38 +135,57 @@ class RunOperator(FormOperator):
 
     def execute(self, ctx: Context) -> Iterator[Any] | Results:
         """The messages for the App, or the results where the run was scheduled."""
-        return self._do_scheduled(ctx) if ctx.delegated else stream(ctx, lambda: self._begin(ctx))
+        if ctx.delegated:
+            return self._do_scheduled(ctx)
+        return stream(ctx, lambda: self._begin(ctx), self.config.label)
 
     def _begin(self, ctx: Context) -> Job:
         # Also of a run that was scheduled before.
-        check_writable(ctx.dataset)
+        if self.writes:
+            check_writable(ctx.dataset)
         return self.begin(ctx)
 
     def _do_scheduled(self, ctx: Context) -> Results:
+        recorder = None
         try:
             job = self._begin(ctx)
-            for progress, text in job.steps():
+            recorder = job.record(ctx, self.config.label)
+            for progress, text in job.steps(recorder):
                 ctx.set_progress(progress, text)
-            return job.results()
+            return job.end(recorder)
         except Exception as error:
             text = sentence(error)
+            if recorder:
+                recorder.end("failed", text)
             # What FiftyOne keeps of the error itself begins with the traceback.
             ctx.set_progress(label=text)
             raise RunError(text) from (None if _is_expected(error) else error)
 
 
-def stream(ctx: Context, begin: Callable[[], Job]) -> Iterator[Any]:
-    """The messages of a run for the App."""
+def stream(ctx: Context, begin: Callable[[], Job], label: str) -> Iterator[Any]:
+    """The messages of a run for the App.
+
+    A form's run goes on by itself, whatever becomes of the form and its page: the messages only open the panel that shows it.
+    Elsewhere, as in Python, the last message comes when all is done.
+    """
+    recorder = None
     try:
         job = begin()
-        yield from job.before()
-        for progress, text in job.steps():
+        recorder = job.record(ctx, label)
+        if ONLY_FROM_THE_APP in ctx.request_params:
+            Thread(target=_do_in_background, args=(job, recorder), daemon=True).start()
+            yield open_panel(ctx, job.panel or PANEL)
+            return
+        for progress, text in job.steps(recorder):
             yield ctx.ops.set_progress(label=text, progress=progress)
-        yield from job.after()
-        values = job.results()
+        values = job.end(recorder)
+        if recorder.record.refresh:
+            yield from refresh_app(ctx, **recorder.record.refresh)
     # The stream has begun, so that no exception would reach the App.
     except Exception as error:
         text = sentence(error)
+        if recorder:
+            recorder.end("failed", text)
         # Also for who runs it from Python, and sees none of the messages.
         logger.error("%s", text)
         yield ctx.ops.notify(text, variant="error")
@@ -142,6 +194,26 @@ def stream(ctx: Context, begin: Callable[[], Job]) -> Iterator[Any]:
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         return
     yield ctx.ops.show_output(job.output(values).to_json(), values)
+
+
+def _do_in_background(job: Job, recorder: Recorder) -> None:
+    try:
+        for _ in job.steps(recorder):
+            pass
+        job.end(recorder)
+    except Exception as error:
+        text = sentence(error)
+        logger.error("%s", text)
+        recorder.end("failed", text)
+
+
+def _details(output: types.Property, values: Results) -> list[list[str]]:
+    """What the results say besides the sentence: labels of the form that shows them, and their values."""
+    return [
+        [field.view.label, str(values[name])]
+        for name, field in output.type.properties.items()
+        if name not in SAID and values.get(name)
+    ]
 
 
 def apply_saved_view(ctx: Context) -> None:

@@ -93,13 +93,17 @@ class Import(DatasetRun):
         self._new_name = dataset if isinstance(dataset, str) else None
         self._declared = False
         self.summary = Summary()
+        self.total: int | None = None
+        """Images in a COCO file, once it is read."""
 
     def __iter__(self) -> Iterator[int]:
         sections, repeated = {}, {}
         if self._format_name == COCO:
             sections = read_sections(self.path)
             check_sections(self.path, sections, self.dataset, self.fields.prefix)
-            repeated = shared_photos(read_file_names(self.path), self.images_dir)
+            names = list(read_file_names(self.path))
+            self.total = len(names)
+            repeated = shared_photos(names, self.images_dir)
         known, labelled = self._samples()
         first: dict[Hashable, str] = {}
         unread: dict[str, str] = {}

@@ -94,14 +94,31 @@ class App:
             form.get_by_text(choice, exact=True).click()
         self.page.wait_for_timeout(1500)
         form.get_by_role("button", name="Execute").click()
-        done = self.page.get_by_text("Photos that failed")
-        done.wait_for(timeout=3 * MINUTE)
-        text = done.locator("xpath=ancestor::*[.//button[contains(., 'Done')]][1]").inner_text()
-        self.page.get_by_role("button", name="Done").click()
-        done.wait_for(state="detached")
+        form.wait_for(state="detached")
+        result = self.result(operator)
+        # The panel takes half of the grid.
+        self.page.get_by_role("button", name="Dismiss").click()
+        self.close_panel("Runs")
         self.page.wait_for_timeout(3000)
-        names = ("Photos", "People", "Photos left alone")
-        return {name: int(re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)[1]) for name in names}
+        return result
+
+    def result(self, operator: str) -> dict[str, int]:
+        """The numbers of the result that the panel *Runs* shows once the run is done."""
+        done = self.page.get_by_text(f"{operator}, done at")
+        done.wait_for(timeout=3 * MINUTE)
+        text = done.locator("xpath=ancestor::*[.//button[contains(., 'Dismiss')]][1]").inner_text()
+        people, photos = re.search(r"(\d+) p\w+ on (\d+) photo", text).groups()
+        alone = re.search(r"Photos left alone: (\d+)", text)
+        return {
+            "People": int(people),
+            "Photos": int(photos),
+            "Photos left alone": int(alone[1]) if alone else 0,
+        }
+
+    def close_panel(self, label: str) -> None:
+        tab = self.page.locator("[data-cy^=panel-tab-]", has_text=label)
+        tab.get_by_role("button").last.click()
+        tab.wait_for(state="detached")
 
 
 def field(form: Locator, label: str) -> Locator:

@@ -381,7 +381,7 @@ def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
         raise RuntimeError("no room on the device")
 
     context = ExecutionContext({"dataset_name": dataset.name}, executor=Executor())
-    messages = list(stream(context, lambda: Job(run(), 2, dict, None)))
+    messages = list(stream(context, lambda: Job(run(), 2, dict, None), "Annotate people"))
     said = json.dumps([message.to_json() for message in messages])
     assert "RuntimeError: no room on the device (the server's log says more)" in said
     assert "Traceback" in caplog.text
