@@ -311,6 +311,14 @@ def _hide_surface(dataset: fo.Dataset, fields: Fields) -> None:
     config.active_fields = active
 
 
+def hide_fields(dataset: fo.Dataset, fields: Fields) -> None:
+    """Let the App show none of these fields at first."""
+    active = dataset.app_config.active_fields
+    if active is not None:
+        active.paths = [path for path in active.paths if path not in fields.names]
+        dataset.save()
+
+
 def _with_missing(there: Iterable[dict[str, Any]] | None, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
     there = list(there or [])
     paths = {entry["path"] for entry in there}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from annotator.dataset.fields import Fields, check_people, declare_fields, require_fields
+from annotator.dataset.fields import Fields, check_people, declare_fields, hide_fields, require_fields
 from annotator.dataset.info import last_model, last_settings, maps_folder, remember_model, remember_settings
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import has_human_labels, read_people
@@ -64,6 +64,8 @@ class SecondLabels(DatasetRun):
     def __iter__(self) -> Iterator[int]:
         require_fields(self.dataset, self.fields.names)
         declare_fields(self.dataset, self.second)
+        # Whoever looks at the grid is not to see both, one over the other.
+        hide_fields(self.dataset, self.second)
         model = last_model(self.dataset, self.fields.prefix)
         settings, maps_dir = last_settings(self.dataset, self.fields.prefix)
         if model is not None:

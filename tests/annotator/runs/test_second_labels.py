@@ -60,6 +60,8 @@ def test_the_share_is_drawn_once_and_of_photos_that_nobody_has_touched(labelled,
     everything = give_second_labels(labelled, share=1)
     assert (everything.samples, everything.people, everything.skipped, everything.failures) == (19, 38, 1, {})
     assert labels(labelled, ids[0], SECOND) is None
+    assert "dp_people" in labelled.app_config.active_fields.paths
+    assert not set(SECOND.names) & set(labelled.app_config.active_fields.paths)
     for ours, theirs in zip(
         labels(labelled, ids[1], FIRST).people, labels(labelled, ids[1], SECOND).people, strict=True
     ):
@@ -70,7 +72,7 @@ def test_the_share_is_drawn_once_and_of_photos_that_nobody_has_touched(labelled,
     # The fields are the second annotator's own.
     with pytest.raises(FieldError, match="second annotator's labels already"):
         SecondLabels(labelled, prefix="dp_second")
-    with pytest.raises(ValueError, match="share: 5 is not in 0..1"):
+    with pytest.raises(ValueError, match=r"share: 5 is not in 0\.\.1"):
         SecondLabels(labelled, share=5)
 
 

@@ -16,6 +16,7 @@ export type Edit =
     | CorrectSurface
     | SwapSides
     | SwapDepth
+    | TakeSecond
     | Decide
     | Together
     | Nobody;
@@ -152,6 +153,14 @@ export interface SwapSides {
     person: string;
     kind: "swap_sides";
     parts?: number[];
+}
+
+/** Give a person layers of the second annotator's, or add the second annotator's person. */
+export interface TakeSecond {
+    kind: "take_second";
+    second: string;
+    person?: string;
+    layers?: ("mask" | "keypoints")[];
 }
 
 /** Make several edits, each on what the one before left; if one cannot be done, none is. */

@@ -2,7 +2,7 @@
 
 import { RefusedError, runOperator } from "./host";
 import type {
-    ApprovalResult, Edit, EditHeader, EditResult, OpenedImage, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
+    ApprovalResult, Edit, EditHeader, EditResult, OpenedImage, PersonData, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
 } from "./types";
 
 /** The labels that the operators work on. */
@@ -35,6 +35,9 @@ export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(sc
 
 /** A photo as the server reads it: a JPEG in base64. */
 export const fetchPhoto = (scope: Scope, sample: string) => call<{ jpeg: string }>(scope, "photo", { sample });
+
+/** The people as the second annotator has labelled them. */
+export const fetchSecond = (scope: Scope, sample: string) => call<{ people: PersonData[] }>(scope, "second", { sample });
 
 /** Say that the labels of a photo that has changed fit it. */
 export const keepLabels = (scope: Scope, sample: string) => call<OpenedImage>(scope, "keep_labels", { sample });

@@ -44,6 +44,23 @@ export interface OpenedImage {
     /** To be decided, most probable first. */
     possible: PossiblePerson[];
     changed: PhotoChange | null;
+    agreement: Agreement | null;
+}
+
+/** How far two annotators agreed who did not see each other's labels. */
+export interface Agreement {
+    annotators: [first: string, second: string];
+    people: PersonAgreement[];
+}
+
+/** Of one person: the keys of both, null where only one annotator has it, and 0..1 by task, null where neither has labelled it. */
+export interface PersonAgreement {
+    first: string | null;
+    second: string | null;
+    mask?: number | null;
+    parts?: number | null;
+    charts?: number | null;
+    keypoints?: number | null;
 }
 
 /** The photo is not the one that was labelled: nothing can be saved. */
@@ -157,7 +174,7 @@ export const singleEdits = (edit: Edit): Edit[] => (edit.kind === "together" ? e
 
 /** Keys of the people that an edit names; a merge merges the others into the first. */
 export const personKeys = (edit: Edit): string[] =>
-    "people" in edit ? edit.people : "person" in edit ? [edit.person] : [];
+    "people" in edit ? edit.people : "person" in edit && edit.person ? [edit.person] : [];
 
 /** The state of a possible person whom nobody has decided about. */
 export const OPEN = "open";

@@ -83,7 +83,7 @@ export class Tiles {
     }
 }
 
-function paint(person: Person, index: number, settings: OverlaySettings, step: number, old?: OffscreenCanvas): OffscreenCanvas {
+export function paint(person: Person, index: number, settings: OverlaySettings, step: number, old?: OffscreenCanvas): OffscreenCanvas {
     const [, , boxWidth, boxHeight] = person.box;
     const width = Math.max(Math.ceil(boxWidth / step), 1);
     const height = Math.max(Math.ceil(boxHeight / step), 1);

@@ -2,7 +2,7 @@
 
 import { RefusedError } from "../api/host";
 import { fetchImage, fetchPhoto, type Scope } from "../api/operators";
-import type { PhotoChange, PossiblePerson } from "../api/types";
+import type { Agreement, PhotoChange, PossiblePerson } from "../api/types";
 import type { ImageQueue } from "./image_queue";
 import { type Person, unpackPerson } from "./people";
 import { closePhoto, decodePhoto, loadPhoto, type Photo } from "./photo";
@@ -16,6 +16,7 @@ export interface Image {
     /** Whom the labels may lack, most probable first. */
     possible: Map<string, PossiblePerson>;
     changed: PhotoChange | null;
+    agreement: Agreement | null;
     photo: Photo;
     /** How many of its edits had been answered when its people were asked for. */
     answeredEdits: number;
@@ -89,12 +90,12 @@ export class ImageLoader {
         const known = this.queue.find(sample)?.filepath;
         const early = known === undefined ? null : loadPhoto(known);
         early?.catch(() => undefined); // awaited below
-        const { filepath, size, people: data, possible, changed } = await fetchImage(this.scope, sample);
+        const { filepath, size, people: data, possible, changed, agreement } = await fetchImage(this.scope, sample);
         const [photo, people] = await Promise.all([
             this.photoOfSize(early ?? loadPhoto(filepath), sample, size, changed),
             Promise.all(data.map((person) => unpackPerson(person))),
         ]);
-        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), changed, photo, answeredEdits };
+        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), changed, agreement, photo, answeredEdits };
     }
 
     /** The photo that the browser has read; if it could not, or has turned it otherwise than the labels, the server's. */

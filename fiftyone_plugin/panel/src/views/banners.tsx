@@ -2,6 +2,7 @@
 
 import type { PhotoChange } from "../api/types";
 import type { Session } from "../state/session";
+import { Disagreements } from "./disagreements";
 
 export function Banners({ session }: { session: Session }) {
     const { edits, message, emptyBox, image } = session;
@@ -19,6 +20,7 @@ export function Banners({ session }: { session: Session }) {
                     )}
                 </div>
             )}
+            <Disagreements session={session} />
             {conflict && (
                 <div className="dp-banner dp-warning" data-testid="dp-conflict">
                     {conflict.text}

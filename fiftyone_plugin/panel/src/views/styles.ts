@@ -71,6 +71,10 @@ export const STYLES = `
     pointer-events: none; }
 .dp-banner { background: #000c; padding: 5px 12px; border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%;
     pointer-events: auto; }
+.dp-disagreements { pointer-events: auto; background: #1c1f22f2; border: 1px solid #ffea00; border-radius: 6px; padding: 8px 10px; display: flex; flex-direction: column; gap: 6px; max-width: 92%; max-height: 70cqh; overflow: auto; }
+.dp-sides { display: flex; gap: 8px; } .dp-sides figure { margin: 0; flex: 1; min-width: 0; text-align: center; }
+.dp-sides canvas { display: block; margin: auto; max-width: 100%; max-height: 45cqh; border-radius: 4px; }
+.dp-disagreements figcaption { display: flex; flex-direction: column; font-size: 12px; }
 .dp-warning { background: #6b4a00; }
 .dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
     justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }
