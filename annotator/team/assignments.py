@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.second_labels import counterpart
 from annotator.labels.messages import short
 from annotator.team.expressions import (
     Expression,
@@ -43,7 +44,7 @@ def take_next(
     """Take the first photo of some that nobody works on, and leave the one before.
 
     Photos that were handed back to this author come first, those that the author has skipped last. One that was handed back to
-    somebody else is not taken, nor, for a review, one that the author has labelled, unless the settings allow that.
+    somebody else is not taken, nor one whose other labels (:mod:`annotator.dataset.second_labels`) the author makes, nor, for a review, one that the author has labelled, unless the settings allow that.
 
     Args:
         author: who takes it.
@@ -66,6 +67,9 @@ def take_next(
     names, samples = TeamFields(fields), dataset._sample_collection
     work = names.work
     wanted = {names.stage: {"$in": [None, LABEL]}, f"{work}.returned_to": {"$in": [None, author]}}
+    if other := counterpart(fields):
+        # Of a photo that two annotators label, nobody gets both labels.
+        wanted[f"{TeamFields(other).work}.annotators"] = {"$ne": author}
     if stage == REVIEW:
         wanted = {names.stage: REVIEW}
         if not read_settings(dataset).review_own:

@@ -5,6 +5,7 @@ from threading import Barrier
 
 import pytest
 
+from annotator.dataset.fields import Fields
 from annotator.review.queue import Filter, queue
 from annotator.review.session import Review
 from annotator.team.assignments import leave, record_work, take, take_next
@@ -51,6 +52,17 @@ def test_no_photo_is_given_to_two(dataset, names):
         "dp_stage",
         "dp_work",
     ]
+
+
+def test_who_has_labelled_a_photo_is_not_given_its_second_labels(team):
+    second, ids = Fields(f"{FIELDS.prefix}_second"), team.values("id")
+    record_work(team, FIELDS, ids[0], "Ada")
+    record_work(team, second, ids[1], "Ada")
+    assert take_next(team, second, "Ada", ids) == ids[2]  # she has the one before
+    assert take_next(team, second, "Bob", ids) == ids[0]
+    assert take_next(team, FIELDS, "Ada", ids[1:2]) is None
+    assert take_next(team, FIELDS, "Bob", ids[1:2]) == ids[1]
+    assert take_next(team, Fields("a" * 40), "Ada", ids) == ids[0]
 
 
 def test_an_abandoned_photo_is_handed_out_again_and_one_that_is_worked_on_is_not(team):
