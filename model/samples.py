@@ -172,7 +172,7 @@ def _paint_points(
 def head_point(person: Person) -> np.ndarray | None:
     """Mean of the labelled nose, eyes and ears, else the middle of neck and head top; image pixels."""
     if person.keypoints is not None:
-        seen = person.visibility[HEAD_KEYPOINTS] > 0
+        seen = person.labelled()[HEAD_KEYPOINTS] > 0
         if seen.any():
             return person.keypoints[HEAD_KEYPOINTS][seen, :2].mean(axis=0)
     ends = [p for p in (person.extra.get("head_points") or {}).values() if p[2] > 0]
@@ -181,7 +181,7 @@ def head_point(person: Person) -> np.ndarray | None:
 
 def pelvis_point(person: Person) -> np.ndarray | None:
     """Middle of both hips, image pixels; None where one is not labelled."""
-    if person.keypoints is None or not (person.visibility[HIP_KEYPOINTS] > 0).all():
+    if person.keypoints is None or not person.labelled()[HIP_KEYPOINTS].all():
         return None
     return person.keypoints[HIP_KEYPOINTS, :2].mean(axis=0)
 
@@ -229,7 +229,7 @@ def _paint_keypoints(
 def _seen(person: Person) -> np.ndarray:
     """(17,) bool: keypoints that count."""
     counts = person.keypoints is not None and not person.extra.get("flaw")
-    return person.visibility > 0 if counts else np.zeros(17, bool)
+    return person.labelled() > 0 if counts else np.zeros(17, bool)
 
 
 def _fill(keypoints: np.ndarray, channels: np.ndarray, window: Box, matrix: np.ndarray, value: int) -> None:

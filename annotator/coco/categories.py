@@ -19,7 +19,7 @@ PERSON_CATEGORY = {
     "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
 }
 """COCO's category of people; limbs count keypoints from 1."""
-PER_KEYPOINT = {"keypoints": 3, "keypoints_pseudo": 1, "dp_keypoint_scores": 1}
+PER_KEYPOINT = {"keypoints": 3, "keypoints_pseudo": 1, "dp_keypoint_scores": 1, "dp_unsure_keypoints": 3}
 """Fields of an annotation with so many values for each keypoint."""
 
 

@@ -8,6 +8,9 @@ anew. A keypoint that was changed is no pseudo-label any more: its flag in ``key
 Fields beyond COCO and COCO-DensePose, written where they differ from their default:
 
 - ``dp_keypoint_scores``: 17 numbers 0..1, the confidence of each keypoint,
+- ``dp_unsure_keypoints``: as ``keypoints``, those of a confidence below
+  :data:`~annotator.labels.people.UNSURE_KEYPOINT`, zero for the others. For other tools they are unlabelled: v is 0 in
+  ``keypoints``.
 - ``dp_quality``: object of task name to 0..1, as :attr:`Person.quality`,
 - ``dp_provenance``: object with ``model``, ``time``, ``state``, ``author``, ``comment`` and ``edited``, as
   :class:`~annotator.labels.people.Provenance`,
@@ -28,6 +31,7 @@ from annotator.coco.surface_points import PointSampling
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS
 from annotator.labels.people import People, Person
 
+KEYPOINT_FIELDS = ("keypoints", "num_keypoints", "dp_keypoint_scores", "dp_unsure_keypoints")
 UNCHANGED = 1e-3
 """Difference up to which a number counts as the one that was read: arrays are float32."""
 
@@ -68,7 +72,7 @@ def annotation(
     if _changed(was, person, "crowd"):
         record["iscrowd"] = int(person.crowd)
     if _changed(was, person, "keypoints", "visibility"):
-        _replace(record, ("keypoints", "num_keypoints", "dp_keypoint_scores"), _keypoint_fields(person))
+        _replace(record, KEYPOINT_FIELDS, _keypoint_fields(person))
         flags = record.get("keypoints_pseudo")
         if was is not None and isinstance(flags, list) and len(flags) == len(KEYPOINTS):
             of_human = _keypoints_changed(was, person)
@@ -135,16 +139,23 @@ def _mask_fields(person: Person, size: tuple[int, int]) -> dict[str, Any]:
 def _keypoint_fields(person: Person) -> dict[str, Any]:
     if person.keypoints is None:
         return {}
-    confidence = person.keypoints[:, 2].astype(float)
-    visibility = person.seen()
+    confidence, seen, labelled = person.keypoints[:, 2].astype(float), person.seen(), person.labelled()
+    unsure = np.where(labelled > 0, 0, seen)
+    values = {"keypoints": _triples(person, labelled), "num_keypoints": int((labelled > 0).sum())}
+    confidence = np.where(seen > 0, confidence, 0)
+    if not np.array_equal(confidence, seen > 0):
+        values["dp_keypoint_scores"] = [_share(c) for c in confidence]
+    if unsure.any():
+        values["dp_unsure_keypoints"] = _triples(person, unsure)
+    return values
+
+
+def _triples(person: Person, visibility: np.ndarray) -> list[float]:
+    """x, y and visibility of each keypoint; zeros where that is 0."""
     flat: list[float] = []
     for (x, y), v in zip(person.keypoints[:, :2].tolist(), visibility.tolist(), strict=True):
         flat += [round(x, 2), round(y, 2), v] if v else [0, 0, 0]
-    values = {"keypoints": flat, "num_keypoints": int((visibility > 0).sum())}
-    confidence = np.where(visibility > 0, confidence, 0)
-    if not np.array_equal(confidence, visibility > 0):
-        values["dp_keypoint_scores"] = [_share(c) for c in confidence]
-    return values
+    return flat
 
 
 def _keypoints_changed(was: Person, now: Person) -> np.ndarray:

@@ -151,19 +151,28 @@ def _keypoints(record: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | 
         raise CocoError(f"num_keypoints: {short(count)} is not a whole number in 0..{len(KEYPOINTS)}")
     if record.get("keypoints") in (None, []):
         return None, None
-    values = _numbers(record, "keypoints", 3 * len(KEYPOINTS)).reshape(-1, 3)
+    values = _triples(record, "keypoints")
+    if record.get("dp_unsure_keypoints") is not None:
+        # Whatever another tool has labelled since counts.
+        unlabelled = values[:, 2:] == 0
+        values = np.where(unlabelled, _triples(record, "dp_unsure_keypoints"), values)
     visibility = values[:, 2]
-    if not np.isin(visibility, (0, 1, 2)).all():
-        index = int(np.flatnonzero(~np.isin(visibility, (0, 1, 2)))[0])
-        raise CocoError(
-            f"keypoints: visibility of {KEYPOINTS[index]} is {visibility[index]:g}, not 0, 1 or 2"
-        )
     seen = visibility > 0
     confidence = np.ones(len(KEYPOINTS))
     if record.get("dp_keypoint_scores") is not None:
         confidence = _numbers(record, "dp_keypoint_scores", len(KEYPOINTS), 0, 1)
     points = np.column_stack([values[:, :2], confidence])
     return np.where(seen[:, None], points, 0).astype(np.float32), visibility.astype(np.uint8)
+
+
+def _triples(record: dict[str, Any], field: str) -> np.ndarray:
+    """(17, 3) x, y, visibility."""
+    values = _numbers(record, field, 3 * len(KEYPOINTS)).reshape(-1, 3)
+    odd = np.flatnonzero(~np.isin(values[:, 2], (0, 1, 2)))
+    if odd.size:
+        index = int(odd[0])
+        raise CocoError(f"{field}: visibility of {KEYPOINTS[index]} is {values[index, 2]:g}, not 0, 1 or 2")
+    return values
 
 
 def _part_masks(record: dict[str, Any], box: Box, frame: Frame) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from annotator.coco.parsing import MAX_ID
 from annotator.dataset.fields import Fields
 from annotator.dataset.label_checks import is_whole
 from annotator.dataset.store import write_values
+from annotator.dataset.views import with_lists
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
 
 def assign_ids(dataset: fo.Dataset, fields: Fields) -> None:
     """Assign an id to images and people that have none, or one that is used twice; saved in the dataset."""
-    key = f"{fields.people}.detections.annotation_id"
-    samples = dataset.exists(fields.people)
+    labels = f"{fields.people}.detections"
+    key = f"{labels}.annotation_id"
+    samples = with_lists(dataset.exists(fields.people), labels)
     images = dict(zip(*samples.values(["id", fields.image_id]), strict=True))
-    labels = samples.values([f"{fields.people}.detections.id", key])
+    columns = samples.values([f"{labels}.id", key])
     people = {
         (sample, label): number
         # A label that was copied to another sample has the same id there.
-        for sample, ids, numbers in zip(images, *labels, strict=True)
+        for sample, ids, numbers in zip(images, *columns, strict=True)
         for label, number in zip(ids or [], numbers or [], strict=True)
         if label is not None
     }

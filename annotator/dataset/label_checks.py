@@ -12,6 +12,7 @@ import numpy as np
 
 from annotator.dataset.fields import TASKS, Fields
 from annotator.dataset.possible_people import ACCEPTED, DISMISSED
+from annotator.labels.label_space import KEYPOINTS
 from annotator.labels.messages import short
 from annotator.labels.people import HAND_MADE, STATES
 from annotator.labels.quality import ISSUES
@@ -52,6 +53,8 @@ def check_document(document: Mapping[str, Any], fields: Fields) -> None:
         value = document.get(name)
         if value is not None and not (isinstance(value, dict) and isinstance(value.get(path), str)):
             raise LabelError(f"{name}: has no {path}, the file of the map: delete the value")
+    if document.get(fields.charts) is not None:
+        _check_indices(_labels(document, fields.people, "detections"), fields)
     source = document.get(fields.source)
     if not source and document.get(fields.charts) is not None:
         raise LabelError(
@@ -136,6 +139,23 @@ def _labels(document: Mapping[str, Any], name: str, key: str) -> list[dict[str, 
     return labels
 
 
+def _check_indices(people: list[dict[str, Any]], fields: Fields) -> None:
+    """
+    Raises:
+        LabelError: two people have the index by which the maps say whose charts they hold.
+    """
+    owners: dict[float, Any] = {}
+    for label in people:
+        if not (index := label.get("index")):
+            continue
+        if index in owners:
+            raise LabelError(
+                f"{fields.people}, label {label['_id']}: index {index} is that of label {owners[index]}, too, so that nobody "
+                f"knows whose the charts in {fields.charts} are: remove the index of the copy"
+            )
+        owners[index] = label["_id"]
+
+
 def _check_source(source: Any, name: str) -> None:
     """Check what is remembered of a sample, see :mod:`annotator.dataset.sample_people`."""
     if not isinstance(source, dict):
@@ -187,6 +207,13 @@ def _is_point(value: Any) -> bool:
         isinstance(value, list) and len(value) == 2 and all(isinstance(side, int | float) for side in value)
     )
     return numbers and not any(abs(side) > MAX_SHARE for side in value)
+
+
+def _is_place(value: Any) -> bool:
+    """Whether it is the number of a keypoint and its x, y."""
+    if not (isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))):
+        return False
+    return is_whole(value[0]) and 0 <= value[0] < len(KEYPOINTS) and _is_point(value[1:])
 
 
 def _is_json(value: Any) -> bool:
@@ -276,6 +303,10 @@ _RECORD: Values = {
     "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
     "hand_made": (_or_none(_list_of(lambda value: value in HAND_MADE)), f"a list of {', '.join(HAND_MADE)}"),
+    "unsure": (
+        _or_none(_list_of(_is_place)),
+        f"rows of a keypoint's number 0..{len(KEYPOINTS) - 1}, x and y",
+    ),
 }
 _PHOTO: Values = {
     "hash": (lambda value: isinstance(value, str), "a digest"),

@@ -1,7 +1,8 @@
 """One person to and from FiftyOne labels: a detection with a mask, one per part, and keypoints.
 
 What these labels cannot hold (the source annotation with its unknown fields, points) goes into a record, a
-dict in the sample's source field, with a digest of what was written: a person whose labels have another digest was
+dict in the sample's source field. So do the places of unsure keypoints, which FiftyOne would draw as any other: the labels say
+that they are missing. The record has a digest of what was written: a person whose labels have another digest was
 edited, by whatever tool.
 """
 
@@ -150,8 +151,9 @@ def write_person(
                 instance=instance,
             )
             parts.append(_with_notes_of(old_parts.get(PARTS[part]), label))
-    keypoints = None
+    keypoints, unsure = None, np.zeros(0, int)
     if person.keypoints is not None:
+        unsure = np.flatnonzero(person.seen() > person.labelled())
         label = _write_keypoints(person, index, size, instance)
         keypoints = _with_notes_of(old.keypoints if old is not None else None, label)
     labels = Labels(detection, parts, keypoints)
@@ -166,6 +168,9 @@ def write_person(
         "quality": {task: float(value) for task, value in person.quality.items()},
         "hand_made": list(person.hand_made),
     }
+    if unsure.size:
+        places = person.keypoints[unsure, :2].astype(float) / size
+        labels.record["unsure"] = np.column_stack([unsure, places]).tolist()
     return labels
 
 
@@ -183,7 +188,7 @@ def _write_keypoints(person: Person, index: int, size: tuple[int, int], instance
     import fiftyone as fo
 
     xy, confidence = person.keypoints[:, :2].astype(float) / size, person.keypoints[:, 2].astype(float)
-    missing = person.seen() == 0
+    missing = person.labelled() == 0
     attributes = {} if person.visibility is None else {"visibility": person.visibility.tolist()}
     return fo.Keypoint(
         label=PERSON,
@@ -211,7 +216,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
             parts = None
     keypoints = visibility = None
     if labels.keypoints is not None:
-        keypoints, visibility = _read_keypoints(labels.keypoints, size)
+        keypoints, visibility = _read_keypoints(labels.keypoints, size, record.get("unsure") or [])
     points, corrections = (
         None if record.get(name) is None else np.array(record[name], np.float32).reshape(-1, 5)
         for name in ("points", "corrections")
@@ -247,11 +252,21 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
     )
 
 
-def _read_keypoints(label: fo.Keypoint, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
-    """(17, 3) x, y, confidence and (17,) visibility; points that a label lacks are missing keypoints."""
+def _read_keypoints(
+    label: fo.Keypoint, size: tuple[int, int], unsure: list[list[float]]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(17, 3) x, y, confidence and (17,) visibility; points that a label lacks are missing keypoints.
+
+    Args:
+        unsure: rows of index, x, y in shares of the image: where keypoints are that the label has as missing.
+    """
     count = len(KEYPOINTS)
     keypoints = np.zeros((count, 3), np.float32)
-    xy = np.array(label.points, np.float64).reshape(-1, 2)[:count] * size
+    xy = np.array(label.points, np.float64).reshape(-1, 2)[:count]
+    for index, *place in unsure:
+        if index < len(xy) and not np.isfinite(xy[int(index)]).all():
+            xy[int(index)] = place
+    xy *= size
     seen = np.isfinite(xy).all(axis=1)
     confidence = (
         np.ones(len(xy)) if label.confidence is None else np.array(label.confidence, np.float64)[:count]

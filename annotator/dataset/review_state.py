@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from annotator.dataset.fields import Fields, check_people
-from annotator.dataset.views import photos_of, with_all_fields
+from annotator.dataset.views import list_at, photos_of, with_all_fields
 from annotator.labels.people import DECIDED, STATES
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def count_reviews(samples: Samples, fields: Fields) -> Counts:
     state = {"$cond": [{"$in": ["$$this.review", list(STATES)]}, "$$this.review", "predicted"]}
     review = {
         "labelled": {"$gt": [f"${fields.people}", None]},
-        "states": {"$map": {"input": _list(f"{fields.people}.detections"), "in": state}},
-        "possible": {"$gt": [{"$size": _list(f"{fields.possible}.detections")}, 0]},
+        "states": {"$map": {"input": list_at(f"{fields.people}.detections"), "in": state}},
+        "possible": {"$gt": [{"$size": list_at(f"{fields.possible}.detections")}, 0]},
         "nobody": {"$gt": [f"${fields.source}.nobody", None]},
     }
     people = {
@@ -149,8 +149,3 @@ def count_reviews(samples: Samples, fields: Fields) -> Counts:
             counts.reviews[review] = row["photos"]
             counts.people_on[review] = {state: row[state] for state in STATES}
     return counts
-
-
-def _list(path: str) -> dict[str, Any]:
-    """An expression for the list at a path; empty where there is something else."""
-    return {"$cond": [{"$isArray": f"${path}"}, f"${path}", []]}

@@ -7,7 +7,7 @@ written, and what FiftyOne's labels cannot hold (the source annotation with its 
      "extra": …, "edits": [request ids of the last edits],
      "nobody": {"author": …, "time": …, "dismissed": …} of the reviewer who has seen that nobody is there,
      "possible": what was decided about possible people (:mod:`annotator.dataset.possible_people`),
-     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "added": …}}}
+     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "unsure": …, "added": …}}}
 
 A person whose labels are not as they were written was edited, one who was never written was added, and one who was
 written but is not there any more was deleted, by whatever tool. The exception is a person whom an edit had ``added``:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from annotator.dataset.fields import Fields
 from annotator.dataset.info import past_runs
 from annotator.dataset.review_state import CHOICES, count_reviews
-from annotator.dataset.views import photos_of, with_all_fields
+from annotator.dataset.views import photos_of, with_all_fields, with_lists
 from annotator.labels.people import STATES
 from annotator.labels.quality import MISSING_PEOPLE
 
@@ -34,9 +34,9 @@ def dataset_stats(samples: Samples, prefix: str = "dp") -> dict[str, Any]:
     """
     fields, dataset = Fields(prefix), samples._dataset
     counts = count_reviews(samples, fields)
-    photos = with_all_fields(photos_of(samples))
-    people = f"{fields.people}.detections"
-    possible = photos.count(f"{fields.possible}.detections") if dataset.has_field(fields.possible) else 0
+    people, possible = (f"{name}.detections" for name in (fields.people, fields.possible))
+    photos = with_lists(with_all_fields(photos_of(samples)), people, possible)
+    possible = photos.count(possible) if dataset.has_field(fields.possible) else 0
     failed = len(photos.exists(fields.failure)) if dataset.has_field(fields.failure) else 0
     reasons = photos.count_values(f"{people}.reasons") if dataset.has_field(f"{people}.reasons") else {}
     models = photos.count_values(f"{people}.model") if dataset.has_field(f"{people}.model") else {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields, check_fields, check_people, require_fields
 from annotator.dataset.label_checks import check_document, check_masks, decode_error, readable
-from annotator.dataset.views import photos_of, with_all_fields
+from annotator.dataset.views import photos_of, with_all_fields, with_lists
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -198,7 +198,8 @@ def people_values(
     check_people(samples, fields)
     require_fields(samples._dataset, [fields.people])
     paths = [f"{fields.people}.detections.{name}" for name in names]
-    columns = with_all_fields(photos_of(samples)).exists(fields.people).values(["id", "filepath", *paths])
+    labelled = with_all_fields(photos_of(samples)).exists(fields.people)
+    columns = with_lists(labelled, f"{fields.people}.detections").values(["id", "filepath", *paths])
     rows = {row[0]: row for row in zip(*columns, strict=True)}
     for key, filepath, *lists in rows.values():
         people = (
@@ -218,7 +219,8 @@ def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
     if not samples._dataset.has_sample_field(fields.possible):
         return {}
     found = with_all_fields(photos_of(samples)).exists(fields.possible)
-    ids, scores = found.values(["id", f"{fields.possible}.detections.confidence"])
+    possible = f"{fields.possible}.detections"
+    ids, scores = with_lists(found, possible).values(["id", f"{possible}.confidence"])
     return {
         key: [readable("confidence", score) or 0.0 for score in of]
         for key, of in zip(ids, scores, strict=True)

@@ -49,6 +49,17 @@ def with_all_fields(samples: Samples) -> Samples:
     return view
 
 
+def with_lists(samples: Samples, *paths: str) -> Samples:
+    """The same samples, with an empty list where another tool has left something else at one of the paths: what FiftyOne asks
+    the database of all samples would fail for all."""
+    return samples.mongo([{"$set": {path: list_at(path) for path in paths}}])
+
+
+def list_at(path: str) -> dict[str, Any]:
+    """A MongoDB expression for the list at a path; empty where there is something else."""
+    return {"$cond": [{"$isArray": f"${path}"}, f"${path}", []]}
+
+
 def _stages_that_choose_groups() -> tuple[type, ...]:
     import fiftyone as fo
 

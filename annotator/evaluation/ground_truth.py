@@ -183,11 +183,11 @@ def has_keypoints(person: Person) -> bool:
 
 
 def labelled_keypoints(person: Person) -> np.ndarray:
-    """(17,) bool: keypoints that humans labelled, visible or hidden."""
+    """(17,) bool: keypoints that humans labelled, visible or hidden; not those of which a model was unsure."""
     if person.keypoints is None:
         return np.zeros(len(KEYPOINTS), bool)
     pseudo = person.extra.get("keypoints_pseudo") or [0] * len(KEYPOINTS)
-    return (person.visibility > 0) & (np.array(pseudo) == 0)
+    return (person.labelled() > 0) & (np.array(pseudo) == 0)
 
 
 def area(person: Person) -> float:

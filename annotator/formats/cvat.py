@@ -276,7 +276,7 @@ def _shapes(person: Person, group: int) -> Iterator[str]:
             group_id=group,
         )
         yield from (f"    <box {head}>", *said, "    </box>")
-    seen = person.seen()
+    seen = person.labelled()
     if seen.any():
         yield f"    <skeleton {_attributes(label=SKELETON, **common, z_order=0, group_id=group)}>"
         for label, (x, y, _), visibility in zip(

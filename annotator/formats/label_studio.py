@@ -309,7 +309,7 @@ def _regions(person: Person, place: int, size: tuple[int, int]) -> Iterator[dict
         }
         yield about | common | {"type": "rectanglelabels", "from_name": "box", "value": value}
     yield common | _choice(key, "review", person.provenance.state)
-    for index, visibility in enumerate(person.seen().tolist()):
+    for index, visibility in enumerate(person.labelled().tolist()):
         if visibility:
             x, y = (100 * person.keypoints[index, :2].astype(float) / size).tolist()
             value = {"x": x, "y": y, "width": POINT_WIDTH, "keypointlabels": [KEYPOINT_LABELS[index]]}

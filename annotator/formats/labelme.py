@@ -205,7 +205,7 @@ def _shapes(person: Person, group: int) -> Iterator[dict[str, Any]]:
             "mask": None,
             "score": round(float(person.score), 4),
         }
-    for index, visibility in enumerate(person.seen().tolist()):
+    for index, visibility in enumerate(person.labelled().tolist()):
         if visibility:
             point = [round(value, 3) for value in person.keypoints[index, :2].tolist()]
             flags = {HIDDEN: True} if visibility == 1 else {}

@@ -134,6 +134,6 @@ def _has(person: Person, kind: str) -> bool:
     if kind == "points":
         return person.points is not None or person.corrections is not None
     if kind == "keypoints":
-        return bool(person.seen().any())
+        return bool(person.labelled().any())
     labels = getattr(person, kind)
     return labels is not None and bool(labels.any())

@@ -112,8 +112,8 @@ class YoloPoseWriter(YoloWriter):
         x, y, w, h = person.box
         values = [(x + w / 2) / size[0], (y + h / 2) / size[1], w / size[0], h / size[1]]
         points = np.zeros((len(KEYPOINTS), 2)) if person.keypoints is None else person.keypoints[:, :2] / size
-        outside = (person.seen() > 0) & ((points < 0) | (points > 1)).any(axis=1)
-        visibility = np.where(outside, 0, person.seen())
+        outside = (person.labelled() > 0) & ((points < 0) | (points > 1)).any(axis=1)
+        visibility = np.where(outside, 0, person.labelled())
         self.lost.update({"keypoints outside the photo": 1} if outside.any() else {})
         line = "0 " + _shares(values)
         for point, seen in zip(points, visibility, strict=True):

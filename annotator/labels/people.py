@@ -19,6 +19,8 @@ DECIDED = ("approved", "rejected")
 """The states that end the review of a person; its issues no longer count."""
 HAND_MADE = ("surface", "keypoints")
 """What :attr:`Person.hand_made` can name: parts, charts, U and V together; which keypoint is which."""
+UNSURE_KEYPOINT = 0.2
+"""Confidence below which a keypoint is a guess: it is shown faint, and no label for others."""
 BOX_ARRAYS = ("mask", "parts", "charts", "u", "v")
 """Attributes of a person that are arrays (h, w) of its box."""
 
@@ -89,6 +91,13 @@ class Person:
         if self.keypoints is None:
             return np.zeros(len(KEYPOINTS), np.uint8)
         return np.where(self.keypoints[:, 2] > 0, 2, 0).astype(np.uint8)
+
+    def labelled(self) -> np.ndarray:
+        """(17,) uint8, the visibility of the keypoints that count as labels: as :meth:`seen`, but 0 below a confidence of
+        :data:`UNSURE_KEYPOINT`."""
+        if self.keypoints is None:
+            return np.zeros(len(KEYPOINTS), np.uint8)
+        return np.where(self.keypoints[:, 2] >= np.float32(UNSURE_KEYPOINT), self.seen(), np.uint8(0))
 
 
 @dataclass(frozen=True, slots=True)

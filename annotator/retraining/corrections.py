@@ -21,7 +21,7 @@ from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import find_change
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.store import StoredSample
-from annotator.dataset.views import photos_of
+from annotator.dataset.views import photos_of, with_lists
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import People, Person
@@ -194,7 +194,8 @@ def _write_by_humans(folder: Path) -> None:
 
 def reviewed_samples(samples: Samples, fields: Fields) -> list[str]:
     """Ids of the samples with a person that was edited or approved in review."""
-    rows = _labelled(samples, fields).values(["id", f"{fields.people}.detections.review"])
+    labels = f"{fields.people}.detections"
+    rows = with_lists(_labelled(samples, fields), labels).values(["id", f"{labels}.review"])
     return [
         key for key, states in zip(*rows, strict=True) if any(state in REVIEWED for state in states or ())
     ]
@@ -221,8 +222,8 @@ def _edited_elsewhere(
 
 def _seen_empty(samples: Samples, fields: Fields) -> list[str]:
     """Ids of the samples without people on which a reviewer has seen that nobody is there."""
-    rows = _labelled(samples, fields).exists(f"{fields.source}.nobody")
-    counts = rows.values(["id", f"{fields.people}.detections.review"])
+    rows, labels = _labelled(samples, fields).exists(f"{fields.source}.nobody"), f"{fields.people}.detections"
+    counts = with_lists(rows, labels).values(["id", f"{labels}.review"])
     return [key for key, states in zip(*counts, strict=True) if not states]
 
 

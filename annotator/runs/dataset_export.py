@@ -17,7 +17,7 @@ from annotator.dataset.photo_file import find_change
 from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
 from annotator.dataset.sample_people import read_people, review_of
 from annotator.dataset.store import StoredSample
-from annotator.dataset.views import photos_of, with_all_fields
+from annotator.dataset.views import photos_of, with_all_fields, with_lists
 from annotator.formats.registry import COCO, find_format
 from annotator.formats.values import FormatError
 from annotator.labels.messages import listed
@@ -197,9 +197,12 @@ export_samples = as_function(Export)
 
 def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
     """Label ids of the people that a view does not show, those of other samples among them."""
-    path = f"{fields.people}.detections.id"
-    shown = with_all_fields(samples).values(path, unwind=True)
-    return set(samples._dataset.values(path, unwind=True)) - set(shown)
+    labels = f"{fields.people}.detections"
+    shown, everybody = (
+        set(with_lists(of, labels).values(f"{labels}.id", unwind=True))
+        for of in (with_all_fields(samples), samples._dataset)
+    )
+    return everybody - shown
 
 
 def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> None:

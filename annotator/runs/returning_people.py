@@ -69,9 +69,8 @@ def _merged(new: Person, old: Person, format_name: str) -> tuple[Person, list[st
     holds, is_coco = FORMATS[format_name].holds, format_name == COCO
     lost: list[str] = []
     same_keypoints = _same_keypoints(new, old) or ("keypoints" not in holds and new.keypoints is None)
-    if same_keypoints and not is_coco:
-        # A format has no confidences of keypoints.
-        new = replace(new, keypoints=old.keypoints, visibility=old.visibility)
+    if not is_coco:
+        new = _with_old_keypoints(new, old, same_keypoints)
     if "mask" not in holds and new.mask is None and old.mask is not None:
         same_mask = box_iou(new.box, old.box) >= SAME_BOX
         if not same_mask:
@@ -107,6 +106,20 @@ def _merged(new: Person, old: Person, format_name: str) -> tuple[Person, list[st
     return new, lost
 
 
+def _with_old_keypoints(new: Person, old: Person, are_same: bool) -> Person:
+    """A person whose format has no confidences of keypoints, and no unsure ones."""
+    if are_same:
+        return replace(new, keypoints=old.keypoints, visibility=old.visibility)
+    if new.keypoints is None or old.keypoints is None:
+        return new
+    unsure = (new.seen() == 0) & (old.seen() > old.labelled())
+    return replace(
+        new,
+        keypoints=np.where(unsure[:, None], old.keypoints, new.keypoints),
+        visibility=np.where(unsure, old.seen(), new.seen()),
+    )
+
+
 def _same_masks(new: Person, old: Person, iou: float) -> bool:
     if new.mask is None or old.mask is None:
         return new.mask is None and old.mask is None and new.box == old.box
@@ -114,9 +127,9 @@ def _same_masks(new: Person, old: Person, iou: float) -> bool:
 
 
 def _same_keypoints(new: Person, old: Person) -> bool:
-    if not np.array_equal(new.seen(), old.seen()):
+    if not np.array_equal(new.labelled(), old.labelled()):
         return False
-    seen = new.seen() > 0
+    seen = new.labelled() > 0
     return not seen.any() or bool(
         (np.abs(new.keypoints[seen, :2] - old.keypoints[seen, :2]) <= SAME_PLACE).all()
     )

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import MIN_ISSUE_SCORE, Fields
+from annotator.dataset.views import list_at
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import ISSUES
 from annotator.team.edit_log import KINDS, collection
@@ -157,7 +158,7 @@ def find_days(dataset: fo.Dataset, fields: Fields, period: Period | None = None)
 def count_open(dataset: fo.Dataset, fields: Fields) -> int:
     """The number of people who are still to be decided: predicted and edited ones, open possible people, and one for a photo
     without people of whom nobody has said that nobody is there."""
-    people, possible = ({"$ifNull": [f"${name}.detections", []]} for name in (fields.people, fields.possible))
+    people, possible = (list_at(f"{name}.detections") for name in (fields.people, fields.possible))
     states = {"$map": {"input": people, "in": {"$ifNull": ["$$this.review", "predicted"]}}}
     undecided = {"$filter": {"input": states, "cond": {"$not": [{"$in": ["$$this", list(DECIDED)]}]}}}
     said = {"$ifNull": [f"${fields.source}.nobody", False]}

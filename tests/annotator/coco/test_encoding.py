@@ -13,7 +13,7 @@ from annotator.coco.encoding import annotation, image_record
 from annotator.coco.parsing import read_person
 from annotator.coco.surface_points import PointSampling
 from annotator.labels.label_space import CHART_TO_PART
-from annotator.labels.people import People, Person, Provenance
+from annotator.labels.people import UNSURE_KEYPOINT, People, Person, Provenance
 from tests.annotator.people_samples import dense_person, record
 
 SIZE = (64, 48)
@@ -81,6 +81,7 @@ def test_fields_of_a_new_annotation():
     fields = annotation(dense_person(1, id=3), SIZE)
     assert " ".join(fields) == (
         "id category_id bbox area segmentation iscrowd keypoints num_keypoints dp_keypoint_scores "
+        "dp_unsure_keypoints "
         "score dp_masks dp_I dp_U dp_V dp_x dp_y dp_quality dp_provenance"
     )
     assert isinstance(fields["segmentation"]["counts"], str)
@@ -107,7 +108,29 @@ def test_parts_follow_from_charts():
 def test_visibility_follows_from_confidence():
     fields = annotation(dense_person(3, visibility=None), SIZE)
     confidence = dense_person(3).keypoints[:, 2]
-    assert fields["keypoints"][2::3] == np.where(confidence > 0, 2, 0).tolist()
+    assert fields["keypoints"][2::3] == np.where(confidence >= UNSURE_KEYPOINT, 2, 0).tolist()
+
+
+def test_an_unsure_keypoint_is_unlabelled_for_other_tools_and_comes_back():
+    keypoints = np.zeros((17, 3), np.float32)
+    keypoints[[3, 5]] = (32, 12, 0.5), (33.25, 15.5, 0.125)
+    visibility = np.zeros(17, np.uint8)
+    visibility[[3, 5]] = 2, 1
+    person = Person((1, 2, 30, 40), keypoints=keypoints, visibility=visibility)
+    fields = annotation(person, SIZE)
+    assert (fields["num_keypoints"], fields["keypoints"][9:18]) == (1, [32, 12, 2] + [0] * 6)
+    assert fields["dp_unsure_keypoints"] == [0] * 15 + [33.25, 15.5, 1] + [0] * 33
+    assert fields["dp_keypoint_scores"][5] == 0.125
+    back = read(fields)
+    np.testing.assert_array_equal(back.keypoints, keypoints)
+    np.testing.assert_array_equal(back.visibility, visibility)
+    assert annotation(back, SIZE) == fields
+    assert back.labelled().nonzero()[0].tolist() == [3]
+    # What another tool has labelled since counts; what a human has moved is sure.
+    fields["keypoints"][15:18] = 10, 11, 2
+    assert read(fields).keypoints[5, :2].tolist() == [10, 11]
+    back.keypoints[5] = 34, 15, 1
+    assert "dp_unsure_keypoints" not in annotation(back, SIZE)
 
 
 def test_shares_are_written_as_the_reader_takes_them():
@@ -131,7 +154,7 @@ def test_original_annotation_is_kept_to_the_letter():
 FIELDS_OF = {
     "mask": {"segmentation", "area"},
     "parts": {"dp_masks"},
-    "keypoints": {"keypoints", "num_keypoints", "dp_keypoint_scores"},
+    "keypoints": {"keypoints", "num_keypoints", "dp_keypoint_scores", "dp_unsure_keypoints"},
     "points": {"dp_I", "dp_U", "dp_V", "dp_x", "dp_y"},
     "score": {"score"},
     "crowd": {"iscrowd"},

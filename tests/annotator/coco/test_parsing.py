@@ -57,6 +57,8 @@ from tests.annotator.people_samples import record
         ({"keypoints": [1, 2, 2]}, "keypoints: has 3 numbers, not 51"),
         ({"keypoints": [1, 2, 3] + [0] * 48}, "keypoints: visibility of nose is 3"),
         ({"keypoints": ["a"] + [0] * 50}, "keypoints: number 0 is 'a'"),
+        ({"dp_unsure_keypoints": [1, 2]}, "dp_unsure_keypoints: has 2 numbers, not 51"),
+        ({"dp_unsure_keypoints": [1, 2, 3] + [0] * 48}, "dp_unsure_keypoints: visibility of nose is 3"),
         ({"keypoints": {"nose": [1, 2]}}, "keypoints: must be a list"),
         ({"num_keypoints": 18}, "num_keypoints: 18 is not a whole number in 0..17"),
         ({"num_keypoints": 2.5}, "num_keypoints: 2.5"),

@@ -10,7 +10,7 @@ from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.person_labels import attribute
 from annotator.dataset.sample_people import find_labels, read_people, replace_predictions
 from annotator.labels.label_space import PARTS
-from annotator.labels.people import People, Person, Provenance
+from annotator.labels.people import UNSURE_KEYPOINT, People, Person, Provenance
 from tests.annotator.people_samples import dense_person, record
 
 SIZE = (64, 48)
@@ -136,6 +136,26 @@ def test_parts_and_keypoints_share_the_instance_of_their_person(sample, maps):
     for label in [*labels, *sample[FIELDS.keypoints].keypoints]:
         owner = next(person for person in people if person.instance.id == label.instance.id)
         assert label.index == owner.index
+
+
+def test_an_unsure_keypoint_is_missing_for_fiftyone_and_kept_for_everything_else(sample, maps):
+    keypoints = np.zeros((17, 3), np.float32)
+    keypoints[3], keypoints[5], keypoints[7] = (32, 12, 0.5), (33.3, 15.7, 0.1), (20, 9, UNSURE_KEYPOINT)
+    visibility = np.zeros(17, np.uint8)
+    visibility[[3, 5, 7]] = 2, 1, 1
+    write(sample, block(2, keypoints=keypoints, visibility=visibility), maps=maps)
+    (label,) = sample[FIELDS.keypoints].keypoints
+    assert [np.isfinite(point).all() for point in label.points] == [i in (3, 7) for i in range(17)]
+    assert label.confidence[5] == pytest.approx(0.1)
+    (person,) = read_people(sample, FIELDS).people
+    np.testing.assert_array_equal(person.keypoints, keypoints)
+    np.testing.assert_array_equal(person.visibility, visibility)
+    assert person.provenance.state == "predicted"
+    # A place that another tool sets counts.
+    label.points[5] = [0.5, 0.5]
+    (person,) = read_people(sample, FIELDS).people
+    np.testing.assert_allclose(person.keypoints[5], [SIZE[0] / 2, SIZE[1] / 2, 0.1])
+    assert person.provenance.state == "edited"
 
 
 def test_a_missing_keypoint_is_nan(sample, maps):

@@ -12,7 +12,9 @@ from bson import ObjectId
 from annotator.dataset.fields import Fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import replace_predictions
+from annotator.dataset.stats import dataset_stats
 from annotator.labels.people import People
+from annotator.retraining.corrections import reviewed_samples
 from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
@@ -79,6 +81,7 @@ CASES = {
     "no keypoints": ({KEYPOINTS + "points": None}, "points is None, not a list of x, y"),
     "an index that is no number": ({PERSON + "index": "abc"}, "index is 'abc', not a whole number"),
     "an index beyond 16 bits": ({PERSON + "index": 70_000}, "index is 70000, not a whole number from 0"),
+    "an index twice": ({PERSON + "index": 2}, "index 2 is that of label"),
     "a confidence of NaN": ({PERSON + "confidence": NAN}, "confidence is nan, not a finite number"),
     "an issue score of words": ({PERSON + "issue_score": "abc"}, "issue_score is 'abc'"),
     "a quality of NaN": ({PERSON + "quality_mask": NAN}, "quality_mask is nan"),
@@ -93,6 +96,11 @@ CASES = {
         lambda document, _: {PERSON + "_id": document["dp_people"]["detections"][1]["_id"]},
         "is there twice: delete one of the two",
     ),
+    "people that are no list": ({"dp_people.detections": 5}, "dp_people: holds no Detections: delete the value"),
+    "possible people that are no list": (
+        {"dp_possible": {"_cls": "Detections", "detections": {"a": 1}}},
+        "dp_possible: holds no Detections: delete the value",
+    ),
     "people as a bare list": ({"dp_people": []}, "dp_people: holds no Detections"),
     "a label that is none": ({"dp_people.detections.0": None}, "dp_people: label 1 of 2 is no Detection"),
     "people that are none": ({"dp_people": "x"}, "dp_people: holds no Detections"),
@@ -106,6 +114,8 @@ CASES = {
     ),
     "a record without a digest": (record(digest=None), "digest is None, not a digest"),
     "an odd record": (record(points="x"), "points is 'x', not rows of x, y, chart, U and V"),
+    "an unsure keypoint that is none": (record(unsure=[[17, 0.5, 0.5]]), "rows of a keypoint's number 0..16, x and y"),
+    "an unsure keypoint of words": (record(unsure=[[1, "a", 0.5]]), "unsure is [[1, 'a', 0.5]], not rows of"),
     "a map that is no image": (
         file("dp_charts.mask_path", "no_image.png"),
         "no_image.png: missing or not an image",
@@ -170,6 +180,8 @@ def test_labels_that_cannot_be_read_are_a_failure_of_their_photo(
     assert len(queue(dataset, FIELDS, Filter())["items"]) == 2
     assert score_table(dataset, FIELDS)["people"] in (1, 2, 3)
     assert spot_check(dataset, FIELDS, 1.0, 1.0, seed=1)["images"] in (1, 2)
+    assert dataset_stats(dataset)["photos"]["labelled"] == 2
+    assert good in reviewed_samples(dataset, FIELDS)
     superseded_maps(tmp_path / "maps")
 
     review = Review(dataset, maps_dir=tmp_path / "maps")
