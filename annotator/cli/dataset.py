@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
 from annotator.dataset.review_state import CHOICES
+from annotator.formats.registry import COCO, FORMATS
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -50,14 +51,15 @@ def add_command(commands) -> None:
     _add_maps_dir(annotate)
     add_settings(annotate)
 
-    importing = _add(group, "import", run_import, "read people from a COCO-DensePose file")
-    importing.add_argument("file", type=Path, metavar="JSON")
+    importing = _add(group, "import", run_import, "read people from COCO-DensePose or another format")
+    importing.add_argument("file", type=Path, metavar="FILE", help="or a folder, of labelme and YOLO")
+    _add_format(importing)
     importing.add_argument("--new", action="store_true", help="make the dataset")
     importing.add_argument(
         "--images-dir",
         type=Path,
         metavar="DIR",
-        help="what the file names in the file are relative to; default: the file's folder",
+        help="what the file names in the file are relative to, or that has all photos in it and below; default: the file's folder",
     )
     importing.add_argument(
         "--overwrite",
@@ -70,9 +72,14 @@ def add_command(commands) -> None:
         stopped="what was read is in the dataset; the same command, without --new, reads all"
     )
 
-    export = _add(group, "export", run_export, "write people to a COCO-DensePose file", view=True)
-    export.add_argument("--out", type=Path, required=True, metavar="JSON")
-    export.add_argument("--overwrite", action="store_true", help="replace JSON, whatever it holds")
+    export = _add(
+        group, "export", run_export, "write people as COCO-DensePose or in another format", view=True
+    )
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="or a new folder, of labelme and YOLO"
+    )
+    _add_format(export)
+    export.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it holds")
     export.add_argument(
         "--state",
         choices=tuple(CHOICES),
@@ -88,7 +95,9 @@ def add_command(commands) -> None:
         help="what file names are relative to; default: the folder that imported names are relative to, or the deepest "
         "one of all photos",
     )
-    export.add_argument("--polygons", action="store_true", help="masks as polygons; holes are filled")
+    export.add_argument(
+        "--polygons", action="store_true", help="of coco: masks as polygons; holes are filled"
+    )
     add_sampling(export)
     export.set_defaults(stopped="nothing was written")
 
@@ -106,6 +115,11 @@ def _add(group, name: str, run, help: str, *, view: bool = False) -> argparse.Ar
         parser.add_argument("--view", metavar="NAME", help="saved view of the dataset; default: all of it")
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    words = ", ".join(f"{name} ({kind.label})" for name, kind in FORMATS.items())
+    parser.add_argument("--format", choices=tuple(FORMATS), default=COCO, help=f"{words}; default: {COCO}")
 
 
 def _add_maps_dir(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +153,8 @@ def run_import(arguments: argparse.Namespace) -> int:
     run = Import(
         arguments.dataset if arguments.new else load_dataset(arguments.dataset),
         arguments.file,
-        arguments.images_dir or arguments.file.parent,
+        arguments.images_dir or (arguments.file if arguments.file.is_dir() else arguments.file.parent),
+        format=arguments.format,
         prefix=arguments.prefix,
         overwrite=arguments.overwrite,
         maps_dir=arguments.maps_dir,
@@ -147,6 +162,8 @@ def run_import(arguments: argparse.Namespace) -> int:
     summary = _do(run, None)
     for name, count in summary.other_classes.items():
         print(f"{count} annotations of {name}, not imported")
+    for words, count in summary.lost.items():
+        print(f"{words} of {count} people are gone, as the file has others")
     return _report(summary, arguments.dataset, "photos changed and were labelled anew")
 
 
@@ -154,17 +171,19 @@ def run_export(arguments: argparse.Namespace) -> int:
     from annotator.runs.dataset_export import Export
 
     out = arguments.out
-    if out.is_dir():
+    is_folder = FORMATS[arguments.format].is_folder
+    if out.is_dir() and not is_folder:
         raise IsADirectoryError(f"{out}: is a folder; name a file to write")
     if not out.parent.is_dir():
         raise FileNotFoundError(f"{out.parent}: no such folder")
-    if out.exists() and not arguments.overwrite:
+    if out.exists() and not arguments.overwrite and not is_folder:
         raise FileExistsError(f"{out}: is there: choose another --out, or --overwrite it")
     if arguments.images_dir and not arguments.images_dir.is_dir():
         raise FileNotFoundError(f"{arguments.images_dir}: no such folder")
     run = Export(
         _samples(arguments),
         out,
+        format=arguments.format,
         prefix=arguments.prefix,
         images_dir=arguments.images_dir,
         state=arguments.state,
@@ -172,7 +191,10 @@ def run_export(arguments: argparse.Namespace) -> int:
         sampling=sampling_of(arguments),
         polygons=arguments.polygons,
     )
-    return _report(_do(run, len(run)), str(out), "photos written, though they are others of the same size")
+    summary = _do(run, len(run))
+    for words, count in summary.lost.items():
+        print(f"{words} of {count} people left out, which {run.format.label} has no place for")
+    return _report(summary, str(out), "photos written, though they are others of the same size")
 
 
 def run_stats(arguments: argparse.Namespace) -> int:

@@ -209,8 +209,9 @@ def _add(shapes: ImageShapes, element: Element, label: str) -> None:
             raise FormatError(f"left {x}, top {y}, width {w}, height {h} reach out of the image")
         person.add_mask(decode_rle(element.get("rle") or "", w, h), (x, y, w, h))
     elif element.tag == "polygon":
+        corners = np.array(_corners(element))
         with naming("points"):
-            person.add_polygon(np.array(_corners(element)))
+            person.add_polygon(corners)
     elif element.tag == "box":
         if number(element.get("rotation", 0), "rotation") % 360:
             raise FormatError("rotation: a rotated box of a person is not read: draw it upright")

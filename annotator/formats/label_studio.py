@@ -23,7 +23,7 @@ from annotator.formats.brush_rle import decode_brush, encode_brush
 from annotator.formats.class_names import KEYPOINT_LABELS, PERSON, find_keypoint, is_person
 from annotator.formats.photo_names import Photos
 from annotator.formats.shapes import ImageShapes, PersonShapes
-from annotator.formats.values import FormatError, naming, number, read_items, refuse
+from annotator.formats.values import FormatError, image_size, naming, number, read_items, refuse
 from annotator.formats.writer import FileWriter
 from annotator.geometry.boxes import bounding_box, crop
 from annotator.labels.messages import short
@@ -35,6 +35,7 @@ HIDDEN = "hidden"
 POINT_WIDTH = 0.5
 """Percent, of the dot that shows a keypoint."""
 MAX_PARENTS = 100
+_SIZE = ("original_width", "original_height")
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 
 
@@ -113,10 +114,12 @@ def _photo_name(task: object, photos: Photos) -> str:
         raise FormatError("data: holds no address of a photo")
     names = [_path_in(address) for address in addresses]
     for name in names:
-        folder, slash, last = name.rpartition("/")
-        for spelling in (name, folder + slash + _UPLOAD.sub("", last)):
-            if (found := photos.find(spelling)) is not None:
-                return found
+        if (found := photos.find(name)) is not None:
+            return found
+        # An upload has lost its folders, and has got eight characters before its name.
+        upload = name.rpartition("/")[2]
+        if _UPLOAD.match(upload) and (found := photos.find_name(_UPLOAD.sub("", upload))) is not None:
+            return found
     return names[0]
 
 
@@ -146,15 +149,15 @@ def _people(task: dict[str, Any], name: str, photos: Photos) -> People:
         not (isinstance(region, dict) and region.get("type") == "relation") for region in result
     ):
         raise FormatError("result: must be a list of objects with `value`")
-    sizes = {
-        (r.get("original_width"), r.get("original_height"))
+    sizes = [
+        image_size(r["original_width"], r.get("original_height"), _SIZE)
         for r in regions
         if r.get("original_width") is not None
-    }
-    if len(sizes) > 1:
-        raise FormatError(f"original_width, original_height: {short(sorted(map(str, sizes)))} for one photo")
-    size = sizes.pop() if sizes else photos.size(name)
-    shapes, others = ImageShapes(*size, names=("original_width", "original_height")), {}
+    ]
+    if len(set(sizes)) > 1:
+        raise FormatError(f"{_SIZE[0]}: {short(sorted(set(sizes)))} for one photo")
+    size = sizes[0] if sizes else photos.size(name)
+    shapes, others = ImageShapes(*size), {}
     shown = [region for region in regions if "choices" not in region["value"]]
     parents = {r["id"]: r.get("parentID") for r in shown if isinstance(r.get("id"), str)}
     choices = _choices(regions)

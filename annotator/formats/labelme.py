@@ -140,8 +140,9 @@ def _add(shapes: ImageShapes, shape: object, others: dict[str, int]) -> None:
 
 def _add_person(person: PersonShapes, shape: dict[str, Any], kind: object) -> None:
     if kind == "polygon":
+        corners = _corners(shape, 3)
         with naming("points"):
-            person.add_polygon(_corners(shape, 3))
+            person.add_polygon(corners)
     elif kind == "rectangle":
         corners = _corners(shape, 2)
         person.add_box(*corners.min(axis=0), *np.ptp(corners, axis=0))

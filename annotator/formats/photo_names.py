@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from annotator.formats.values import FormatError
+from annotator.photos.finding import find_photos
 from annotator.photos.reading import PhotoError, photo_size
 
 
@@ -27,6 +29,18 @@ class Photos:
             if os.path.isfile(self.images_dir / tail):
                 return tail
         return None
+
+    def find_name(self, name: str) -> str | None:
+        """The path, as :meth:`find` gives it, of the only photo that has a name without folders; ``None`` if there are more."""
+        found = self._by_name.get(name, ())
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        paths: dict[str, list[str]] = {}
+        for path in find_photos(self.images_dir):
+            paths.setdefault(path.name, []).append(path.relative_to(self.images_dir).as_posix())
+        return paths
 
     def size(self, name: str) -> tuple[int, int]:
         """Width and height of a photo in pixels.

@@ -63,7 +63,10 @@ class Storage:
             FormatError: the file has less.
         """
         kind = np.dtype("<u2" if self.dtype == "bfloat16" else self.dtype)
-        data = self.read()
+        try:
+            data = self.read()
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            raise FormatError(f"the numbers of a tensor are damaged: {error}") from None
         if len(data) < self.count * kind.itemsize:
             raise FormatError(
                 f"a tensor has {len(data)} of {self.count * kind.itemsize} bytes: the file is cut off"

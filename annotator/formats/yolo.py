@@ -186,10 +186,10 @@ def _classes(file: Path, data: dict[str, Any]) -> dict[int, str]:
     names = data.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
-    if not isinstance(names, dict) or not all(
-        type(k) is int and isinstance(v, str) for k, v in names.items()
-    ):
+    numbers = [str(key) for key in names] if isinstance(names, dict) else [""]
+    if not all(key.isascii() and key.isdigit() and len(key) < 10 for key in numbers):
         raise FormatError(f"{file}: names: {short(names)} are no names of classes by their numbers")
+    names = {int(key): str(name) for key, name in zip(numbers, names.values(), strict=True)}
     if not any(map(is_person, names.values())):
         raise FormatError(f"{file}: names: none of {short(list(names.values()))} is person")
     return names

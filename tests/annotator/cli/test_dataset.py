@@ -171,3 +171,18 @@ def test_mistakes_are_one_line(dataset, tmp_path, capsys, arguments, words):
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("densepose-annotator: ")
     assert words in error
+
+
+def test_labels_go_out_in_another_format_and_come_back(dataset, labelled, tmp_path, capsys):
+    out = tmp_path / "out" / "labels.xml"
+    out.parent.mkdir()
+    assert export(dataset, out, "--format", "cvat") == 0
+    assert (
+        "charts, U and V of 3 people left out, which CVAT for images 1.1 has no place for"
+        in capsys.readouterr().out
+    )
+    command = ["dataset", "import", dataset.name, str(out), "--format", "cvat", "--images-dir", str(tmp_path)]
+    assert main([*command, "--maps-dir", str(tmp_path / "maps")]) == 0
+    dataset.reload()
+    assert dataset.values("dp_people.detections.review", unwind=True) == ["predicted"] * 3
+    assert dataset.count("dp_charts") == 2
