@@ -1,16 +1,21 @@
 // The drawing of the body from the front and from the back, with the place on the surface of each of its pixels.
 
-import { unpack, type SurfacePoint } from "../state/people";
-import { CHART_COLOURS, rgb } from "../state/labels";
+import { CHART_TO_PART, MASK_BIT } from "../state/labels";
+import type { OverlaySettings } from "../state/overlay";
+import { type Layers, type SurfacePoint, unpack } from "../state/people";
 import type { Session } from "../state/session";
+import { drawContours, fill, packed } from "./colours";
 
 export interface Body {
-    /** Chart, U and V of both views, side by side. */
-    planes: Uint8Array[];
+    /** Of both views, side by side. */
+    layers: Layers;
     width: number;
     height: number;
-    picture: OffscreenCanvas;
 }
+
+const NO_FILL = "#5f676e";
+/** Pixels of the drawing, which is shown smaller than it is, from one stripe of the back to the next. */
+const STRIPES = 16;
 
 export async function loadBody(session: Session): Promise<Body> {
     const { views, count, height, width: viewWidth } = session.setup!.body;
@@ -25,25 +30,28 @@ export async function loadBody(session: Session): Promise<Body> {
             }
         });
     }
-    return { planes, width, height, picture: drawBody(planes, width, height) };
+    const [charts, u, v] = planes;
+    const parts = charts.map((chart) => (chart ? CHART_TO_PART[chart] + MASK_BIT : 0));
+    return { layers: { parts, charts, u, v }, width, height };
 }
 
-/** Charts in their colours, with a chequered pattern along U and V. */
-function drawBody([charts, u, v]: Uint8Array[], width: number, height: number): OffscreenCanvas {
+/** The drawing in the colours that an overlay has on the photo; `own` is the selected person's colour. */
+export function paintBody({ layers, width, height }: Body, { fill: kind, contours }: OverlaySettings, own: string): OffscreenCanvas {
     const picture = new OffscreenCanvas(width, height);
     const context = picture.getContext("2d")!;
     const image = context.createImageData(width, height);
-    charts.forEach((chart, i) => {
-        if (!chart) return;
-        const brightness = ((u[i] >> 5) + (v[i] >> 5)) & 1 ? 0.72 : 1;
-        image.data.set([...rgb(CHART_COLOURS[chart]).map((value) => value * brightness), 255], 4 * i);
-    });
+    const out = new Uint32Array(image.data.buffer);
+    const from = Uint32Array.from({ length: out.length }, (_, i) => i);
+    // Without an overlay there are still places to point at.
+    if (kind === "none") fill(out, from, width, layers, packed(NO_FILL), "mask");
+    else fill(out, from, width, layers, packed(own), kind, STRIPES);
+    if (contours) drawContours(out, from, width, layers);
     context.putImageData(image, 0, 0);
     return picture;
 }
 
 /** The pixel of the drawing nearest to a place on a chart. */
-export function findPixel({ planes: [charts, u, v], width }: Body, place: SurfacePoint): [number, number] | null {
+export function findPixel({ layers: { charts, u, v }, width }: Body, place: SurfacePoint): [number, number] | null {
     let [nearest, least] = [-1, Infinity];
     for (let i = 0; i < charts.length; i++) {
         if (charts[i] !== place.chart) continue;
@@ -54,7 +62,7 @@ export function findPixel({ planes: [charts, u, v], width }: Body, place: Surfac
 }
 
 /** The place on the body at a pixel of the drawing. */
-export function placeAt({ planes: [charts, u, v], width }: Body, column: number, row: number): SurfacePoint | null {
+export function placeAt({ layers: { charts, u, v }, width }: Body, column: number, row: number): SurfacePoint | null {
     const i = row * width + column;
     return charts[i] ? { chart: charts[i], u: u[i] / 255, v: v[i] / 255 } : null;
 }

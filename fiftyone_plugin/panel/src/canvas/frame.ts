@@ -62,13 +62,13 @@ function drawLabels(context: CanvasRenderingContext2D, session: Session, viewpor
     for (const [index, person] of people.entries()) {
         if (!isInView(person, viewport)) continue;
         const isSelected = person.key === session.selected;
-        context.globalAlpha = session.opacity * (isSelected || !session.onlySelected ? 1 : DIMMED);
+        context.globalAlpha = session.opacity * (isSelected || !session.isFocused ? 1 : DIMMED);
         tiles.draw(context, person, index, session.overlay, scale);
     }
     context.globalAlpha = 1;
     for (const { key, box, score } of session.possible) {
         const isSelected = key === session.selected;
-        if (isSelected || !session.onlySelected) drawPossible(context, box, `${percent(score)} ?`, pixel, isSelected);
+        if (isSelected || !session.isFocused) drawPossible(context, box, `${percent(score)} ?`, pixel, isSelected);
     }
     if (session.person) {
         drawBox(context, session.person, pixel, personColour(session.indexOf(session.person)));
@@ -77,7 +77,7 @@ function drawLabels(context: CanvasRenderingContext2D, session: Session, viewpor
     if (session.skeleton || session.tool === "keypoints") {
         for (const person of session.people) {
             const isSelected = person.key === session.selected;
-            if (isSelected || !session.onlySelected) drawSkeleton(context, session, person, pixel, isSelected);
+            if (isSelected || !session.isFocused) drawSkeleton(context, session, person, pixel, isSelected);
         }
     }
 }

@@ -1,10 +1,19 @@
 // When the canvas is drawn, and at which size. The element's data attributes tell what was drawn last, and how fast.
 
+import type { Box } from "../api/types";
 import type { Image } from "../state/image_loader";
 import type { Session } from "../state/session";
 import { drawFrame, type ToolOverlay } from "./frame";
 import { Tiles } from "./tiles";
 import type { Viewport } from "./viewport";
+
+/** Of a person's box, around it: in a crowd it shows who is next to whom. */
+const MARGIN = 0.25;
+
+function withMargin([x, y, w, h]: Box, [width, height]: [number, number]): Box {
+    const [left, top] = [Math.max(x - MARGIN * w, 0), Math.max(y - MARGIN * h, 0)];
+    return [left, top, Math.min(x + (1 + MARGIN) * w, width) - left, Math.min(y + (1 + MARGIN) * h, height) - top];
+}
 
 export class Painter {
     /** Whether the pointer moves the photo, or would. */
@@ -63,7 +72,10 @@ export class Painter {
             viewport.fit();
         }
         const box = (person ?? possiblePerson)?.box;
-        if (viewport.followsSelection && box && (isNew || selected !== this.followed)) viewport.fit(box);
+        if (box && (isNew || selected !== this.followed)) {
+            if (session.inCrowd) viewport.fit(withMargin(box, viewport.image));
+            else if (viewport.followsSelection) viewport.fit(box);
+        }
         this.keepViewport();
         drawFrame(this.context, session, viewport, this.tiles, this.tool);
         if (isNew) element.dataset.openMs = (performance.now() - session.requestedAt).toFixed(0);
@@ -82,7 +94,7 @@ export class Painter {
         viewport.height = height;
         element.width = Math.round(width * devicePixelRatio);
         element.height = Math.round(height * devicePixelRatio);
-        if (viewport.isWhole) viewport.fit();
+        if (viewport.fitted) viewport.fit(viewport.fitted);
         this.frame();
     }
 

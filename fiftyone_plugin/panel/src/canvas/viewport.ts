@@ -1,5 +1,7 @@
 // Where the image is on the screen. Screen coordinates are CSS pixels of the canvas.
 
+import type { Box } from "../api/types";
+
 /** Screen pixels per image pixel. */
 const MAX_SCALE = 64;
 
@@ -10,8 +12,8 @@ export class Viewport {
     width = 1;
     height = 1;
     image: [number, number] = [1, 1];
-    /** Whether all of the image is shown, and shall be when the panel changes its size. */
-    isWhole = true;
+    /** What is shown as large as there is room, also when the panel changes its size; null once the user has moved it. */
+    fitted: Box | null = null;
     /** Whether whoever is selected by a key or with a new image is zoomed to. */
     followsSelection = false;
 
@@ -29,24 +31,32 @@ export class Viewport {
         return Math.min(this.width / this.image[0], this.height / this.image[1]) * 0.97;
     }
 
-    fit(box: [number, number, number, number] = [0, 0, ...this.image]) {
-        this.isWhole = box[2] === this.image[0] && box[3] === this.image[1];
+    fit(box: Box = [0, 0, ...this.image]) {
+        this.fitted = box;
         this.scale = Math.min(Math.min(this.width / box[2], this.height / box[3]) * 0.97, MAX_SCALE);
         this.x = this.width / 2 - (box[0] + box[2] / 2) * this.scale;
         this.y = this.height / 2 - (box[1] + box[3] / 2) * this.scale;
     }
 
+    /** Show a box in a part of the canvas. */
+    fitInto(box: Box, left: number, top: number, width: number, height: number) {
+        this.fitted = null;
+        this.scale = Math.min(Math.min(width / box[2], height / box[3]) * 0.94, MAX_SCALE);
+        this.x = left + width / 2 - (box[0] + box[2] / 2) * this.scale;
+        this.y = top + height / 2 - (box[1] + box[3] / 2) * this.scale;
+    }
+
     /** Zoom so that the image point under (sx, sy) stays there. */
     zoomTo(scale: number, sx = this.width / 2, sy = this.height / 2) {
         const [x, y] = this.toImage(sx, sy);
-        this.isWhole = false;
+        this.fitted = null;
         this.scale = Math.min(Math.max(scale, this.fitting / 4), MAX_SCALE);
         this.x = sx - x * this.scale;
         this.y = sy - y * this.scale;
     }
 
     pan(dx: number, dy: number) {
-        this.isWhole = false;
+        this.fitted = null;
         this.x += dx;
         this.y += dy;
     }

@@ -140,6 +140,7 @@ export class PointerInput {
             viewport.zoomTo(scale, event.clientX - bounds.left, event.clientY - bounds.top);
         }
         this.painter.redraw();
+        if (session.wrongPixel) session.notify(); // the drawing of the body makes way
     }
 
     private onSpace(event: KeyboardEvent) {

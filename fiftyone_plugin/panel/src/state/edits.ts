@@ -93,7 +93,7 @@ export class Edits {
         state.cameFrom = null;
         this.saver.add(job);
         this.applyPending(state.image);
-        state.set({ message: "", emptyBox: null });
+        state.set({ message: "", emptyBox: null, comparison: null });
     }
 
     /** Whether there is anything to undo, or to redo, of the open image. */
@@ -107,7 +107,7 @@ export class Edits {
         if (!image) return;
         const target = this.nextStep(action);
         if (target) this.saver.add({ ...this.newJob(image, action, {}), target });
-        this.state.set({ message: target ? "" : `There is nothing to ${action}.` });
+        this.state.set({ message: target ? "" : `There is nothing to ${action}.`, comparison: null });
     }
 
     /** Show an image's people as they will be once all pending edits are saved. */

@@ -12,6 +12,8 @@ export const KEYPOINT_MIRROR: number[] = data.keypointMirror;
 export const PART_COLOURS: string[] = data.partColours;
 export const CHART_COLOURS: string[] = data.chartColours;
 export const PERSON_COLOURS: string[] = data.personColours;
+/** Charts of the back of the body. */
+export const BACK_CHARTS = new Set(CHARTS.flatMap((name, chart) => (name.endsWith(" back") ? [chart] : [])));
 /** States of people whose issues no longer count. */
 export const DECIDED = data.decided as PersonState[];
 /** An issue score from here on is a reason. */

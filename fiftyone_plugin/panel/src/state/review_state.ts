@@ -59,21 +59,28 @@ export class ReviewState {
     photoHover: SurfacePoint | null = null;
     bodyHover: SurfacePoint | null = null;
 
-    overlay: OverlaySettings = { fill: "parts", contours: false };
+    overlay: OverlaySettings = { fill: "charts", contours: false };
     opacity = 0.55;
     skeleton = true;
     /** Whether the labels of everybody but the selected person are faint. */
     onlySelected = false;
+    /** Whether the open photo is of a crowd that is gone through person by person: each is zoomed to, the others are faint. */
+    inCrowd = false;
     /** Whether the photo is shown without labels. */
     labelsHidden = false;
+    isFullScreen = false;
     helpOpen = false;
     /** Whether the table of all people's scores is shown. */
     scoresOpen = false;
     /** Whether a narrow panel shows its queue. */
     queueOpen = false;
+    /** Whether a comment is being written: keys are letters of it. */
+    isCommenting = false;
     message = "";
     /** A box in which the network found nobody. */
     emptyBox: Box | null = null;
+    /** Who was swapped last, as they were before, until the next action. */
+    comparison: { before: Person; title: string } | null = null;
 
     private readonly bulkApprovalKey: string;
     private readonly listeners = new Set<() => void>();
@@ -134,6 +141,15 @@ export class ReviewState {
         return point?.[3] ? point : null;
     }
 
+    /** Whether all but the selected person step back. */
+    get isFocused(): boolean {
+        return this.onlySelected || this.inCrowd;
+    }
+
+    setFocused(focused: boolean) {
+        this.set({ onlySelected: focused, inCrowd: false });
+    }
+
     indexOf(person: Person): number {
         return this.people.indexOf(person);
     }
@@ -149,7 +165,7 @@ export class ReviewState {
     }
 
     select(key: string | null) {
-        if (key !== this.selected) this.set({ selected: key, keypoint: null, lastKeypoint: null, wrongPixel: null });
+        if (key !== this.selected) this.set({ selected: key, keypoint: null, lastKeypoint: null, wrongPixel: null, comparison: null });
     }
 
     useTool(tool: ToolName, more: Partial<ReviewState> = {}) {

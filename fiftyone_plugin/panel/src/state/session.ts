@@ -13,6 +13,9 @@ import { ReviewState } from "./review_state";
 import { RETRY_MS } from "./saver";
 import { readStored, store } from "./storage";
 
+/** People on a photo, possible ones among them, from which on it opens with one of them in focus. */
+const CROWD = 6;
+
 /** How long nothing is saved before the queue is asked for anew: one of thousands of images takes its time. */
 const QUEUE_DELAY_MS = 2000;
 
@@ -199,7 +202,8 @@ export class Session extends ReviewState {
         this.edits.applyPending(image);
         const descriptions = this.setup?.issues ?? {};
         const rank = (person: Person) => (this.queue.matches(person, descriptions) ? 2 : 0) + worstIssue(person);
-        const worst = [...image.people.values()].sort((a, b) => rank(b) - rank(a)).at(0);
+        const people = [...image.people.values()];
+        const worst = people.toSorted((a, b) => rank(b) - rank(a)).at(0);
         const [possible] = image.possible.values();
         const isAskedFor = this.queue.filters.reasons.includes(this.setup?.missing_people ?? "");
         const selected = possible && (isAskedFor || !worst || isDecided(worst)) ? possible.key : (worst?.key ?? null);
@@ -211,6 +215,8 @@ export class Session extends ReviewState {
             labelsHidden: false,
             wrongPixel: null,
             emptyBox: null,
+            comparison: null,
+            inCrowd: people.length + image.possible.size >= CROWD && people.some((person) => !isDecided(person)),
             keypoint: null,
             lastKeypoint: null,
         });

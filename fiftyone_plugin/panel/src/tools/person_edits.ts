@@ -2,7 +2,8 @@
 
 import { combineEdits, type Edit, type PersonState, type PossiblePerson, type SurfaceCorrection } from "../api/types";
 import { drawAsking } from "../canvas/shapes";
-import { DECIDED, KEYPOINT_MIRROR } from "../state/labels";
+import { focusedCommentField } from "../state/comment_field";
+import { DECIDED, KEYPOINT_MIRROR, PARTS } from "../state/labels";
 import { isDecided, type SurfacePoint } from "../state/people";
 import type { Session } from "../state/session";
 
@@ -10,6 +11,8 @@ import type { Session } from "../state/session";
 export function decide(session: Session, state: PersonState, comment?: string, person = session.person) {
     // A key that is pressed while the next image is loading is not meant for this one; a comment is.
     if (session.loading && comment === undefined) return;
+    // The comment being written is saved first, and keys are keys again.
+    if (comment === undefined) focusedCommentField()?.blur();
     const { possiblePerson } = session;
     if (!person && possiblePerson) {
         if (state === "approved") acceptPossible(session, possiblePerson);
@@ -129,10 +132,19 @@ export function correctSurface(session: Session, { chart, u, v }: SurfacePoint) 
     session.edits.make({ kind: "correct_surface", person: person.key, corrections: [correction] });
 }
 
-/** Swap left and right, front and back, or both, of the whole person or of the chosen part. */
-export function swap(session: Session, kinds: ("swap_sides" | "swap_depth")[], onlyPart = false) {
-    const { person } = session;
+const SWAPS = { swap_sides: "Left ↔ right", swap_depth: "Front ↔ back" };
+
+/**
+ * Swap left and right, front and back, or both, of the whole person or of the chosen part. What it does is shown before
+ * and after, and in colours in which it is seen.
+ */
+export function swap(session: Session, kinds: (keyof typeof SWAPS)[], onlyPart = false) {
+    const { person, overlay } = session;
     if (!person) return;
     const parts = onlyPart ? { parts: [session.part] } : {};
+    const before = { ...person };
     session.edits.make(combineEdits(kinds.map((kind) => ({ kind, person: person.key, ...parts }))));
+    const names = kinds.map((kind) => SWAPS[kind]).join(", ");
+    const title = onlyPart ? `${names} of the ${PARTS[session.part]}` : names;
+    session.set({ comparison: { before, title }, overlay: { ...overlay, fill: "charts" }, labelsHidden: false });
 }

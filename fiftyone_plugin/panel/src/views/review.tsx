@@ -3,11 +3,16 @@
 import { promptOperator, useDatasetName, useModalSample, useView } from "../api/host";
 import { Viewport } from "../canvas/viewport";
 import { watchActivity } from "../input/activity";
+import { wasFullScreen, watchFullScreen } from "../input/full_screen";
 import { handleKey } from "../input/keyboard";
+import { withKeys } from "../input/keymap";
 import { type Session, sessionOf } from "../state/session";
+import { KEYPOINTS } from "../state/labels";
+import { nextMissing } from "../tools/keypoints";
 import { TOOLS } from "../tools/tools";
 import { Banners } from "./banners";
 import { BodyMap } from "./body_map";
+import { Comparison } from "./comparison";
 import { Help } from "./help";
 import { PeopleList } from "./people_list";
 import { QueueColumn } from "./queue_column";
@@ -38,6 +43,10 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
         void session.start(JSON.parse(stages), sample);
     }, [session, stages, sample]);
     React.useEffect(() => () => session.close(), [session]);
+    React.useEffect(() => {
+        session.set({ isFullScreen: wasFullScreen() });
+        return watchFullScreen(session, root.current!);
+    }, [session]);
 
     React.useEffect(() => {
         // A button that is gone takes the focus with it; keys are still for the panel under the pointer.
@@ -74,7 +83,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     return (
         <div
             ref={root}
-            className="dp-review"
+            className={`dp-review ${session.isFullScreen ? "dp-full" : ""}`}
             tabIndex={0}
             data-testid="dp-review"
             onKeyDown={onKeyDown}
@@ -112,6 +121,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                                 {setup && !image && !loading && !session.message && (
                                     <div className="dp-loading">No image in the queue. Change the filters.</div>
                                 )}
+                                <Comparison session={session} viewport={viewport} />
                                 <Banners session={session} />
                             </div>
                         </div>
@@ -145,9 +155,19 @@ function EmptyDataset({ retry }: { retry(): void }) {
 
 /** What the tool expects. */
 function Hint({ session }: { session: Session }) {
-    const text = session.wrongPixel ? "Now click the place on the body where that pixel belongs. Esc cancels." : TOOLS[session.tool].hint;
+    const { wrongPixel, isCommenting, tool } = session;
+    const next = tool === "keypoints" ? nextMissing(session) : null;
+    const text = isCommenting
+        ? "Keys go into the comment. Enter or Esc saves it and gives them back."
+        : wrongPixel
+          ? "Now click the place on the body where that pixel belongs. Esc cancels."
+          : withKeys(
+                (session.inCrowd ? "A crowd, person by person; {0} shows all. " : "") +
+                    (next === null ? "" : `A click sets the ${KEYPOINTS[next]}. `) +
+                    TOOLS[tool].hint,
+            );
     return (
-        <span className={session.wrongPixel ? "dp-next" : "dp-dim"} title={text} data-testid="dp-hint">
+        <span className={wrongPixel || isCommenting ? "dp-next" : "dp-dim"} title={text} data-testid="dp-hint">
             {text}
         </span>
     );

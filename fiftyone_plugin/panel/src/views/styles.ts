@@ -3,6 +3,8 @@
 export const STYLES = `
 .dp-review { position: relative; width: 100%; height: 100%; container-type: size; display: flex; flex-direction: column; overflow: hidden; outline: none;
     background: #16181a; color: #e4e6e8; font: 13px/1.4 "Palanquin", system-ui, sans-serif; }
+/* Over the App, below what it asks (operators' forms). */
+.dp-review.dp-full { position: fixed; inset: 0; z-index: 1000; }
 .dp-review * { box-sizing: border-box; }
 /* One row of a panel on all of a laptop's screen. */
 .dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 8px; padding: 6px 8px; background: #212427; align-items: center; }
@@ -12,11 +14,13 @@ export const STYLES = `
 .dp-end { margin-left: auto; order: 1; }
 .dp-columns { flex: 1; position: relative; display: flex; min-height: 0; }
 .dp-column { display: flex; flex-direction: column; gap: 8px; padding: 8px; background: #1c1f22; overflow: hidden; }
-.dp-left { width: 230px; } .dp-right { width: 290px; }
+/* Three fifths of the panel, and more, are the photo's. */
+.dp-left { width: clamp(150px, 17cqw, 230px); } .dp-right { width: clamp(230px, 22cqw, 290px); }
 /* A narrow panel is all canvas and people; its queue comes when asked for. */
 .dp-for-narrow { display: none; }
 @container (max-width: 1000px) { .dp-for-narrow { display: block; } .dp-end { order: 0; } .dp-left:not(.dp-wanted) { display: none; }
-    .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 0; box-shadow: 4px 0 12px #0008; } .dp-right { width: 230px; } }
+    .dp-left.dp-wanted { position: absolute; z-index: 2; bottom: 0; top: 0; width: 230px; box-shadow: 4px 0 12px #0008; } }
+@container (max-width: 575px) { .dp-right { width: 40cqw; } }
 .dp-middle { flex: 1; min-width: 0; display: flex; flex-direction: column; }
 /* Of one height with every tool, and not over the photo: what lies there would be out of reach. */
 .dp-strip { display: flex; gap: 10px; align-items: center; height: 34px; padding: 0 8px; background: #1c1f22; overflow: hidden; white-space: nowrap; }
@@ -62,11 +66,23 @@ export const STYLES = `
 @container (max-width: 1000px) { .dp-settings select { width: 100px; } .dp-settings .dp-dim { display: none; } .dp-review .dp-settings input { width: 50px; } }
 .dp-toolbar kbd { font: 11px monospace; opacity: .55; margin-left: 2px; }
 .dp-number { text-align: right; font-variant-numeric: tabular-nums; }
-.dp-body { display: flex; flex-direction: column; gap: 5px; } .dp-body canvas { width: 100%; cursor: crosshair; border-radius: 4px;
-    background: #101214; } .dp-asked { outline: 2px solid #ffea00; }
+.dp-right .dp-people { flex: 1 0 45%; } .dp-body { display: flex; flex-direction: column; gap: 5px; flex: 0 1 auto; min-height: 0; overflow-y: auto; }
+.dp-body > * { flex: none; } .dp-asked { outline: 2px solid #ffea00; }
+.dp-drawing-place { aspect-ratio: 732 / 480; } .dp-drawing { position: relative; overflow: hidden; border-radius: 4px; background: #101214; }
+.dp-drawing canvas { display: block; width: 100%; cursor: crosshair; }
 /* Where a click is to say a place on the body, each pixel counts. */
-.dp-drawing { aspect-ratio: 732 / 480; } .dp-body canvas.dp-asked { position: absolute; z-index: 2; width: min(732px, 80cqw); }
-.dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; }
+.dp-drawing.dp-asked { position: absolute; z-index: 2; }
+/* The person's right and left, below the hands. */
+.dp-view { position: absolute; top: 2px; width: 50%; padding: 0 6px; height: 62%; display: grid; grid: 1fr auto / 1fr auto; pointer-events: none; font-size: 11px; color: #9aa0a6; }
+.dp-view strong { grid-column: 1 / 3; color: #e4e6e8; }
+.dp-place { position: absolute; bottom: 1px; left: 0; right: 0; text-align: center; pointer-events: none; font-size: 12px; text-shadow: 0 0 3px #000; }
+.dp-legend table { border-spacing: 4px 2px; width: 100%; font-size: 11px; } .dp-legend th { font-weight: 400; } .dp-legend td { line-height: 1; } .dp-legend summary { cursor: pointer; }
+.dp-ramp { height: 8px; border-radius: 4px; } .dp-swatch { display: block; min-width: 24px; height: 12px; border-radius: 2px; }
+.dp-striped { background-image: repeating-linear-gradient(135deg, transparent 0 5px, #000a 5px 7px); }
+.dp-comparison { position: absolute; z-index: 1; background: #1c1f22f2; border: 1px solid #ffea00; border-radius: 6px; padding: 6px 8px; display: flex; flex-direction: column; gap: 6px; }
+.dp-comparison > .dp-row { flex-wrap: nowrap; align-items: stretch; gap: 8px; } .dp-comparison figure { margin: 0; width: min(120px, 17cqw); }
+.dp-comparison canvas { display: block; width: 100%; border-radius: 4px; } .dp-comparison figcaption { display: flex; flex-direction: column; font-size: 12px; }
+.dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; } .dp-right .dp-input { flex: none; }
 .dp-banners { position: absolute; left: 0; right: 0; bottom: 12px; display: flex; flex-direction: column; gap: 6px; align-items: center;
     pointer-events: none; }
 .dp-banner { background: #000c; padding: 5px 12px; border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%;
@@ -83,7 +99,8 @@ export const STYLES = `
 .dp-saving.dp-failing { color: #ff7a7a; font-weight: 600; }
 .dp-dialog { display: flex; flex-direction: column; gap: 6px; background: #24282b; padding: 8px; border-radius: 4px; }
 .dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }
-.dp-help { position: absolute; inset: 0; z-index: 3; background: #101214f2; overflow: auto; padding: 24px; columns: 340px; column-gap: 32px; }
+.dp-help { position: absolute; inset: 0; z-index: 3; background: #101214f2; overflow: auto; padding: 24px; }
+.dp-help > div { columns: 340px; column-gap: 32px; } .dp-help table { table-layout: fixed; width: 100%; } .dp-help td:first-child { width: 124px; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
 .dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
 .dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td .dp-row { flex-wrap: nowrap; max-width: 220px; }
@@ -91,6 +108,7 @@ export const STYLES = `
 .dp-scores th .dp-button { white-space: normal; font-size: 12px; line-height: 1.2; width: 100%; margin-bottom: 4px; }
 .dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }
 .dp-scores tbody tr { cursor: pointer; } .dp-scores tbody tr:hover, .dp-scores tr.dp-on { background: #2c3034; } .dp-wrong { color: #ffb27d; }
-.dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd { background: #34393e; border-radius: 3px;
+.dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd, .dp-key { color: inherit; border: 0; background: #34393e; border-radius: 3px;
     padding: 1px 5px; margin-right: 4px; font: 12px monospace; white-space: nowrap; }
+.dp-key { cursor: pointer; } .dp-key:hover { background: #4a5056; } .dp-key.dp-changed { background: #ff6d04; color: #16181a; }
 `;
