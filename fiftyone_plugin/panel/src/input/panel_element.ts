@@ -12,7 +12,3 @@ export function focusSoon(inside: Element, selector: string) {
 
 /** Give the focus, and so the keys, back to the panel before the element that has it goes away. */
 export const focusPanel = (inside: Element | null) => inside && panelOf(inside)?.focus();
-
-export function toggleFullScreen(inside: Element) {
-    void (document.fullscreenElement ? document.exitFullscreen() : panelOf(inside)?.requestFullscreen());
-}

@@ -6,10 +6,11 @@ import { PARTS } from "../state/labels";
 import { FILLS } from "../state/overlay";
 import type { ToolName } from "../state/review_state";
 import type { Session } from "../state/session";
-import { cycleKeypoint } from "../tools/keypoints";
+import { cycleKeypoint, setNextMissing } from "../tools/keypoints";
 import { decide, decideAll, remove, reopen, setKeypoint, setVisibility, swap, swapKeypoint } from "../tools/person_edits";
 import { TOOLS, undo } from "../tools/tools";
-import { findInPanel, focusSoon, toggleFullScreen } from "./panel_element";
+import { toggleFullScreen } from "./full_screen";
+import { findInPanel, focusSoon } from "./panel_element";
 
 export interface ShortcutContext {
     session: Session;
@@ -17,13 +18,13 @@ export interface ShortcutContext {
 }
 
 export interface Shortcut {
-    /** Each of them does it. Named as in "Shift+Tab", "Ctrl+z", "?". */
+    /** Each of them does it. Named as in "Shift+Tab", "Ctrl+z", "?". The user may choose others, see keymap.ts. */
     keys: string[];
     description: string;
     group: string;
     /** Whether it runs again and again while the key is held. */
     repeats?: boolean;
-    /** `name` is which of the keys was pressed. */
+    /** `name` is which of `keys` is meant, whatever was pressed for it. */
     run(context: ShortcutContext, event: KeyboardEvent, name: string): void;
 }
 
@@ -72,8 +73,8 @@ function escape({ session }: ShortcutContext) {
     session.set({ wrongPixel: null, message: "" });
 }
 
-function changeOpacity({ session }: ShortcutContext, event: KeyboardEvent) {
-    const opacity = session.opacity + (event.key === "<" ? -0.1 : 0.1);
+function changeOpacity({ session }: ShortcutContext, _: KeyboardEvent, name: string) {
+    const opacity = session.opacity + (name === "<" ? -0.1 : 0.1);
     session.set({ opacity: Math.min(Math.max(opacity, 0), 1) });
 }
 
@@ -85,7 +86,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["c"], description: "comment", group: "Decide", run: (_, event) => findInPanel(event.target as Element, COMMENT_FIELD)?.focus() },
     { keys: ["d", "PageDown"], description: "next image", group: "Queue", run: ({ session }) => void session.move(1) },
     { keys: ["Shift+D", "PageUp"], description: "previous image", group: "Queue", run: ({ session }) => void session.move(-1) },
-    { keys: [".", ","], description: "next, previous person, also possible ones", group: "Queue", repeats: true, run: (context, event) => cyclePeople(context, event.key === "." ? 1 : -1) },
+    { keys: [".", ","], description: "next, previous person, also possible ones", group: "Queue", repeats: true, run: (context, _, name) => cyclePeople(context, name === "." ? 1 : -1) },
     { keys: ["/"], description: "filters, scores, approve the rest: Tab and Enter, Esc leaves", group: "Queue", run({ session }, event) {
         session.set({ queueOpen: true });
         focusSoon(event.target as Element, ".dp-chip");
@@ -106,13 +107,14 @@ export const SHORTCUTS: Shortcut[] = [
     tool("add", "add a person by a box"),
     tool("surface", "correct the place on the body"),
     { keys: ["l"], description: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
-    { keys: ["{", "}"], description: "previous, next part", group: "Painting", run: ({ session }, event) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, event.key === "{" ? -1 : 1) }) },
+    { keys: ["{", "}"], description: "previous, next part", group: "Painting", run: ({ session }, _, name) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, name === "{" ? -1 : 1) }) },
     { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
     { keys: ["]"], description: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
     { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, viewport }) => { TOOLS[session.tool].finish?.(session, 1 / viewport.scale); session.notify(); } },
     { keys: ["Backspace"], description: "take back the last corner", group: "Painting", run: ({ session }) => { TOOLS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], description: "cancel what is being drawn; select no keypoint", group: "Painting", run: escape },
-    { keys: ["Tab", "Shift+Tab"], description: "next, previous keypoint", group: "Keypoints", repeats: true, run: ({ session }, event) => cycleKeypoint(session, event.shiftKey ? -1 : 1) },
+    { keys: ["Tab", "Shift+Tab"], description: "next, previous keypoint, also a missing one: the next click sets it", group: "Keypoints", repeats: true, run: ({ session }, _, name) => cycleKeypoint(session, name === "Tab" ? 1 : -1) },
+    { keys: ["Shift+K"], description: "set the next missing keypoint where the pointer is, or in the middle of the person", group: "Keypoints", run: ({ session }) => setNextMissing(session, session.drawing.pointer) },
     { keys: ["v"], description: "visible, hidden", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] === 2 ? 1 : 2) },
     { keys: ["s"], description: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
     { keys: Object.keys(ARROWS), description: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
@@ -131,14 +133,14 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["w"], description: "skeletons", group: "View", run: ({ session }) => session.set({ skeleton: !session.skeleton }) },
     { keys: ["Shift+W"], description: "hide all labels, and show them again", group: "View", run: ({ session }) => session.set({ labelsHidden: !session.labelsHidden }) },
     { keys: ["<", ">"], description: "labels fainter, stronger", group: "View", repeats: true, run: changeOpacity },
-    { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.set({ onlySelected: !session.onlySelected }) },
+    { keys: ["f"], description: "only the selected person", group: "View", run: ({ session }) => session.setFocused(!session.isFocused) },
     { keys: ["z"], description: "zoom to the person, and from now on to each next one", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = true; viewport.fit((session.person ?? session.possiblePerson)?.box); session.notify(); } },
-    { keys: ["0"], description: "show the whole photo, and so from now on", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.notify(); } },
+    { keys: ["0"], description: "show the whole photo, and so from now on", group: "View", run: ({ session, viewport }) => { viewport.followsSelection = false; viewport.fit(); session.set({ inCrowd: false }); } },
     { keys: ["1"], description: "actual size: one pixel is one pixel", group: "View", run: ({ session, viewport }) => { viewport.zoomTo(1); session.notify(); } },
     { keys: ["+", "="], description: "zoom in", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale * 1.25); session.notify(); } },
     { keys: ["-"], description: "zoom out", group: "View", repeats: true, run: ({ session, viewport }) => { viewport.zoomTo(viewport.scale / 1.25); session.notify(); } },
     { keys: ["Ctrl+z"], description: "undo; take back the last corner", group: "Undo", repeats: true, run: ({ session }) => undo(session) },
     { keys: ["Ctrl+Shift+Z", "Ctrl+y"], description: "redo", group: "Undo", repeats: true, run: ({ session }) => void session.undo("redo") },
-    { keys: ["Shift+M"], description: "full screen, and back", group: "View", run: (_, event) => toggleFullScreen(event.target as Element) },
-    { keys: ["?"], description: "this table", group: "View", run: ({ session }) => session.set({ helpOpen: !session.helpOpen, scoresOpen: false }) },
+    { keys: ["Shift+M"], description: "full screen, and back; it is remembered", group: "View", run: ({ session }, event) => toggleFullScreen(session, event.target as Element) },
+    { keys: ["?"], description: "this table, in which keys can be changed", group: "View", run: ({ session }) => session.set({ helpOpen: !session.helpOpen, scoresOpen: false }) },
 ];

@@ -32,7 +32,7 @@ function pickPart(session: Session, [x, y]: Point) {
 export const brushTool: Tool = {
     name: "Brush",
     key: "b",
-    hint: "Paint. [ and ] change the size, E switches to the eraser, Alt-click takes the part under the pointer.",
+    hint: "Paint. {[} and {]} change the size, {e} switches to the eraser, Alt-click takes the part under the pointer.",
     cursor: "none",
     down(session, pointer) {
         if (pointer.alt) pickPart(session, pointer.at);
@@ -58,7 +58,7 @@ export const brushTool: Tool = {
 export const polygonTool: Tool = {
     name: "Polygon",
     key: "p",
-    hint: "Click the corners; Enter or a double click closes, Backspace removes the last, E cuts away, Esc cancels.",
+    hint: "Click the corners; Enter or a double click closes, {Backspace} removes the last, {e} cuts away, Esc cancels.",
     cursor: "crosshair",
     down: addPoint,
     finish(session, pixel) {

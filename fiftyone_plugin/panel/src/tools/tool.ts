@@ -17,6 +17,7 @@ export interface Tool {
     name: string;
     /** That chooses the tool. */
     key: string;
+    /** With keys as in keymap.ts. */
     hint: string;
     cursor: string;
     down?(session: Session, pointer: Pointer): void;

@@ -1,10 +1,12 @@
 // Right column: the people of the image, the issues of each, and the decision.
 
+import { withKeys } from "../input/keymap";
 import { focusPanel } from "../input/panel_element";
 import type { PossiblePerson } from "../api/types";
 import { percent, personColour } from "../state/labels";
 import { isDecided, type Person, worstIssue } from "../state/people";
 import type { Session } from "../state/session";
+import { Comment } from "./comment";
 import {
     acceptPossible, decide, decideAll, decideNobody, dismissPossible, merge, remove, reopen,
 } from "../tools/person_edits";
@@ -30,13 +32,13 @@ export function PeopleList({ session }: { session: Session }) {
                     <p className="dp-dim">
                         {session.possible.length ? "Nobody is labelled here yet." : "Nobody is labelled here. Choose Add and draw a box around a person."}
                     </p>
-                    <button className="dp-button dp-approved" onClick={() => decideNobody(session, "approved")} title="Shift+A; A, if nobody is selected; O opens the image again">
+                    <button className="dp-button dp-approved" onClick={() => decideNobody(session, "approved")} title={withKeys("{Shift+A}; {a}, if nobody is selected; {o} opens the image again")}>
                         Nobody is here
                     </button>
                 </>
             )}
             {session.people.length > 0 && session.people.length + session.possible.length > 1 && (
-                <button className="dp-button" onClick={() => decideAll(session, "approved")} title="Approve all who are not decided, and dismiss possible people (Shift+A)">
+                <button className="dp-button" onClick={() => decideAll(session, "approved")} title={withKeys("Approve all who are not decided, and dismiss possible people ({Shift+A})")}>
                     Approve all{session.possible.length > 0 && ", no one else"}
                 </button>
             )}
@@ -115,10 +117,10 @@ function PossibleRow({ session, person }: { session: Session; person: PossiblePe
             {isOpen && (
                 <div className="dp-details">
                     <div className="dp-row">
-                        <button className="dp-button dp-approved" onClick={() => acceptPossible(session, person)} title="Label the person in the box (A)">
+                        <button className="dp-button dp-approved" onClick={() => acceptPossible(session, person)} title={withKeys("Label the person in the box ({a})")}>
                             Label
                         </button>
-                        <button className="dp-button dp-rejected" onClick={() => dismissPossible(session, person)} title="Nobody, or labelled already (R)">
+                        <button className="dp-button dp-rejected" onClick={() => dismissPossible(session, person)} title={withKeys("Nobody, or labelled already ({r})")}>
                             Dismiss
                         </button>
                     </div>
@@ -135,18 +137,18 @@ function PersonDetails({ session, person }: { session: Session; person: Person }
     return (
         <div className="dp-details">
             <div className="dp-row">
-                <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title="A">
+                <button className="dp-button dp-approved" onClick={() => decide(session, "approved")} title={withKeys("{a}")}>
                     Approve
                 </button>
-                <button className="dp-button dp-rejected" onClick={() => decide(session, "rejected")} title="R">
+                <button className="dp-button dp-rejected" onClick={() => decide(session, "rejected")} title={withKeys("{r}")}>
                     Reject
                 </button>
                 {isDecided(person) && (
-                    <button className="dp-button" onClick={() => reopen(session)} title="O">
+                    <button className="dp-button" onClick={() => reopen(session)} title={withKeys("{o}")}>
                         Open again
                     </button>
                 )}
-                <button className="dp-button" onClick={() => remove(session)} title="Delete the person (Del)">
+                <button className="dp-button" onClick={() => remove(session)} title={withKeys("Delete the person ({Delete})")}>
                     Delete
                 </button>
             </div>
@@ -173,27 +175,5 @@ function ScoreBar({ name, value, className }: { name: string; value: number; cla
             </div>
             <span className="dp-number">{value.toFixed(2)}</span>
         </div>
-    );
-}
-
-function Comment({ session, person }: { session: Session; person: Person }) {
-    /** What is being written, which no answer of the server replaces; null if nothing is. */
-    const [draft, setDraft] = React.useState<string | null>(null);
-    const save = () => {
-        if (draft !== null && draft !== person.comment) decide(session, person.state, draft, person);
-        setDraft(null);
-    };
-    return (
-        <input
-            className="dp-input"
-            placeholder="Comment"
-            value={draft ?? person.comment}
-            // Whoever begins to write while another image is loading would be cut off by it.
-            disabled={session.loading !== null}
-            data-testid="dp-comment"
-            onChange={(event) => setDraft(event.target.value)}
-            onBlur={save}
-            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
-        />
     );
 }

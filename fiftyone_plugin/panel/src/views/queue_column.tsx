@@ -1,6 +1,7 @@
 // Left column: how far the work has come, filters, and the images in order.
 
 import type { PersonState, QueueItem } from "../api/types";
+import { withKeys } from "../input/keymap";
 import type { Session } from "../state/session";
 import { BulkApproval } from "./bulk_approval";
 import { counted } from "./counted";
@@ -68,7 +69,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     <option value="issue_score">most issues first</option>
                     <option value="file">by file name</option>
                 </select>
-                <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title="All people and their scores (J)">
+                <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title={withKeys("All people and their scores ({j})")}>
                     Scores
                 </button>
                 <span className="dp-dim">{filters.check ? `${items.length} to check` : counted(result.found, "image", "images")}</span>

@@ -2,6 +2,7 @@
 
 import { fetchScores } from "../api/operators";
 import type { ScoreColumn, ScoreTable as Table } from "../api/types";
+import { withKeys } from "../input/keymap";
 import { focusPanel } from "../input/panel_element";
 import { MIN_ISSUE_SCORE } from "../state/labels";
 import type { Session } from "../state/session";
@@ -29,7 +30,7 @@ export function ScoreTable({ session }: { session: Session }) {
             <div className="dp-row">
                 <b>{table ? `${countedPeople(table.people)} to decide` : "Loading…"}</b>
                 <span className="dp-dim">Click a score to sort by it, a person to go there.</span>
-                <button autoFocus className="dp-button dp-end" onClick={close} title="J">
+                <button autoFocus className="dp-button dp-end" onClick={close} title={withKeys("{j}")}>
                     Close
                 </button>
             </div>

@@ -1,8 +1,10 @@
 // Settings of the tool in use.
 
+import { withKeys } from "../input/keymap";
 import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "../state/labels";
 import { BRUSH_RADII } from "../state/review_state";
 import type { Session } from "../state/session";
+import { nextMissing } from "../tools/keypoints";
 import { setVisibility, swapKeypoint } from "../tools/person_edits";
 import { Toggle } from "./toggle";
 
@@ -19,11 +21,11 @@ export function ToolSettings({ session }: { session: Session }) {
         <div className="dp-group dp-settings">
             {paints && (
                 <>
-                    <Toggle on={session.erase} label="Erase" title="Erase (E)" set={(erase) => session.set({ erase })} />
+                    <Toggle on={session.erase} label="Erase" title={withKeys("Erase ({e})")} set={(erase) => session.set({ erase })} />
                     <Toggle
                         on={session.layer === "part"}
                         label={session.layer === "part" ? "on parts" : "on the mask"}
-                        title="Paint parts instead of the mask (L)"
+                        title={withKeys("Paint parts instead of the mask ({l})")}
                         set={(part) => session.set({ layer: part ? "part" : "mask" })}
                     />
                 </>
@@ -36,7 +38,7 @@ export function ToolSettings({ session }: { session: Session }) {
                         max={Math.log(BRUSH_RADII[1])}
                         step="any"
                         value={Math.log(session.radius)}
-                        title="Size of the brush ([ and ], Ctrl + wheel)"
+                        title={withKeys("Size of the brush ({[} and {]}, Ctrl + wheel)")}
                         data-testid="dp-radius"
                         onChange={(event) => session.setRadius(Math.exp(+event.target.value))}
                     />
@@ -69,29 +71,40 @@ function KeypointSettings({ session }: { session: Session }) {
     const { person, keypoint, point } = session;
     if (!person) return null;
     const visibility = point?.[3] ?? 0;
+    const next = nextMissing(session);
+    const isMissing = (i: number) => !person.keypoints?.[i][3];
+    const indices = KEYPOINTS.map((_, i) => i);
+    const groups = [["missing", indices.filter(isMissing)], ["set", indices.filter((i) => !isMissing(i))]] as const;
     return (
         <div className="dp-group dp-settings">
             <select
                 value={keypoint ?? ""}
-                title="Keypoint (Tab)"
+                title={withKeys("Keypoint ({Tab}); a missing one is set by the next click")}
                 data-testid="dp-keypoint"
                 onChange={(event) => session.set({ keypoint: +event.target.value })}
             >
                 <option value="" hidden>
-                    keypoint…
+                    {next === null ? "keypoint…" : `next: ${KEYPOINTS[next]}`}
                 </option>
-                {KEYPOINTS.map((name, i) => (
-                    <option key={name} value={i} className={person.keypoints?.[i][3] ? "" : "dp-dim"}>
-                        {name}
-                    </option>
-                ))}
+                {groups.map(
+                    ([group, indices]) =>
+                        indices.length > 0 && (
+                            <optgroup key={group} label={group}>
+                                {indices.map((i) => (
+                                    <option key={i} value={i}>
+                                        {KEYPOINTS[i]}
+                                    </option>
+                                ))}
+                            </optgroup>
+                        ),
+                )}
             </select>
             {keypoint !== null &&
                 VISIBILITIES.map((name, value) => (
                     <button
                         key={name}
                         className={`dp-button ${value === visibility ? "dp-on" : ""}`}
-                        title={point ? `Make it ${name} (V)` : "Click on the photo where it is"}
+                        title={point ? withKeys(`Make it ${name} ({v})`) : "Click on the photo where it is"}
                         aria-pressed={value === visibility}
                         disabled={!point && value > 0}
                         onClick={() => setVisibility(session, value)}
@@ -102,7 +115,7 @@ function KeypointSettings({ session }: { session: Session }) {
             {keypoint !== null && (
                 <button
                     className="dp-button"
-                    title="Swap it with that of the other side (S)"
+                    title={withKeys("Swap it with that of the other side ({s})")}
                     disabled={KEYPOINT_MIRROR[keypoint] === keypoint}
                     onClick={() => swapKeypoint(session, keypoint)}
                 >

@@ -1,6 +1,7 @@
 // Top: tools, overlays, undo, and whether everything is saved.
 
-import { toggleFullScreen } from "../input/panel_element";
+import { currentKey, displayKey, withKeys } from "../input/keymap";
+import { toggleFullScreen } from "../input/full_screen";
 import { type Fill, FILLS } from "../state/overlay";
 import type { Session } from "../state/session";
 import { TOOL_NAMES, TOOLS, undo } from "../tools/tools";
@@ -20,17 +21,17 @@ export function Toolbar({ session }: { session: Session }) {
                 Queue
             </button>
             <div className="dp-group">
-                <button className="dp-button" title="Image before (Shift+D)" onClick={() => void session.move(-1)}>
+                <button className="dp-button" title={withKeys("Image before ({Shift+D})")} onClick={() => void session.move(-1)}>
                     ‹
                 </button>
-                <button className="dp-button" title="Next image (D)" onClick={() => void session.move(1)}>
+                <button className="dp-button" title={withKeys("Next image ({d})")} onClick={() => void session.move(1)}>
                     ›
                 </button>
             </div>
             <div className="dp-group dp-end">
                 <button
                     className="dp-button"
-                    title="Undo; take back the last corner (Ctrl+Z)"
+                    title={withKeys("Undo; take back the last corner ({Ctrl+z})")}
                     aria-label="Undo"
                     disabled={!canUndo}
                     onClick={() => undo(session)}
@@ -39,7 +40,7 @@ export function Toolbar({ session }: { session: Session }) {
                 </button>
                 <button
                     className="dp-button"
-                    title="Do again (Ctrl+Shift+Z)"
+                    title={withKeys("Do again ({Ctrl+Shift+Z})")}
                     aria-label="Redo"
                     disabled={!edits.can("redo")}
                     onClick={() => void session.undo("redo")}
@@ -55,25 +56,26 @@ export function Toolbar({ session }: { session: Session }) {
                 </span>
                 <button
                     className="dp-button"
-                    title="The panel on all of the screen, and back (Shift+M)"
+                    title={withKeys("The panel on all of the screen, and back ({Shift+M})")}
                     aria-label="Full screen"
-                    onClick={(event) => toggleFullScreen(event.currentTarget)}
+                    aria-pressed={session.isFullScreen}
+                    onClick={(event) => toggleFullScreen(session, event.currentTarget)}
                 >
                     <Icon path="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" />
                 </button>
-                <button className="dp-button" title="All keys (?)" onClick={() => session.set({ helpOpen: true })}>
+                <button className="dp-button" title={withKeys("All keys, and how to change them ({?})")} onClick={() => session.set({ helpOpen: true })}>
                     ?
                 </button>
             </div>
             <div className="dp-group">
                 {TOOL_NAMES.map((tool) => {
                     const { name, hint } = TOOLS[tool];
-                    const key = TOOLS[tool].key.toUpperCase();
+                    const key = displayKey(currentKey(TOOLS[tool].key));
                     return (
                         <button
                             key={tool}
                             className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
-                            title={`${hint} (${key})`}
+                            title={`${withKeys(hint)} (${key})`}
                             data-testid={`dp-tool-${tool}`}
                             aria-pressed={session.tool === tool}
                             onClick={() => session.useTool(tool)}
@@ -98,7 +100,7 @@ export function Toolbar({ session }: { session: Session }) {
             <div className="dp-group">
                 <select
                     value={overlay.fill}
-                    title="Overlay (T)"
+                    title={withKeys("Overlay ({t})")}
                     data-testid="dp-fill"
                     onChange={(event) => session.set({ overlay: { ...overlay, fill: event.target.value as Fill } })}
                 >
@@ -112,12 +114,12 @@ export function Toolbar({ session }: { session: Session }) {
                     max="1"
                     step="0.05"
                     value={session.opacity}
-                    title="Opacity of the overlay (< and >)"
+                    title={withKeys("Opacity of the overlay ({<} and {>})")}
                     onChange={(event) => session.set({ opacity: +event.target.value })}
                 />
-                <Toggle on={overlay.contours} label="U, V lines" title="Lines of equal U (white) and V (black) (I)" set={(contours) => session.set({ overlay: { ...overlay, contours } })} />
-                <Toggle on={session.skeleton} label="Skeleton" title="Skeletons (W)" set={(skeleton) => session.set({ skeleton })} />
-                <Toggle on={session.onlySelected} label="Focus" title="Only the selected person (F)" set={(onlySelected) => session.set({ onlySelected })} />
+                <Toggle on={overlay.contours} label="U, V lines" title={withKeys("Lines of equal U (white) and V (black) ({i})")} set={(contours) => session.set({ overlay: { ...overlay, contours } })} />
+                <Toggle on={session.skeleton} label="Skeleton" title={withKeys("Skeletons ({w})")} set={(skeleton) => session.set({ skeleton })} />
+                <Toggle on={session.isFocused} label="Focus" title={withKeys("Only the selected person ({f}); photos of crowds open so")} set={(focused) => session.setFocused(focused)} />
             </div>
         </div>
     );
