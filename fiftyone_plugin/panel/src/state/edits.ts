@@ -264,6 +264,7 @@ export class Edits {
         const jobs = [job, ...this.saver.withdraw(job, result.conflict!)];
         for (const { sample, seconds } of jobs) this.state.clock.add(sample, seconds ?? 0);
         this.dropPreviews(jobs);
+        this.state.comparison = null; // it was not done
         await this.showResult(job, result);
         const conflict: Conflict = { jobs, text: this.describe(job, result), isGone: isGone(result) };
         this.conflicts.add(conflict);
@@ -297,6 +298,7 @@ export class Edits {
     private async onRefused(job: Job, reason: string) {
         const { state } = this;
         this.dropPreviews([job]);
+        state.comparison = null;
         state.clock.add(job.sample, job.seconds ?? 0);
         const { edit } = job;
         // What was shown is not so.
