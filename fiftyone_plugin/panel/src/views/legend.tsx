@@ -91,6 +91,7 @@ export function Legend({ session }: { session: Session }) {
                             ))}
                         </tbody>
                     </table>
+                    Rings of joints: blue left, red right.
                 </details>
             )}
         </div>
