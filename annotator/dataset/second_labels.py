@@ -31,16 +31,6 @@ def is_second(prefix: str) -> bool:
     return prefix.endswith(SUFFIX)
 
 
-def counterpart(fields: Fields) -> Fields | None:
-    """The fields of the other annotator's labels, whether there are any or not; ``None`` where the name would be too long."""
-    if is_second(fields.prefix):
-        return Fields(fields.prefix.removesuffix(SUFFIX))
-    try:
-        return second_fields(fields)
-    except FieldError:
-        return None
-
-
 def agreement_field(fields: Fields) -> str:
     """Name of the field that has the lowest agreement of the two annotators on a photo, 0..1."""
     return f"{fields.prefix}_agreement"

@@ -8,10 +8,11 @@ and editing the photo all the same: edits of two people at once lose nothing (se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import Fields
-from annotator.dataset.second_labels import counterpart
+from annotator.dataset.fields import FieldError, Fields
+from annotator.dataset.second_labels import SUFFIX, is_second, second_fields
 from annotator.labels.messages import short
 from annotator.team.expressions import (
     Expression,
@@ -44,7 +45,8 @@ def take_next(
     """Take the first photo of some that nobody works on, and leave the one before.
 
     Photos that were handed back to this author come first, those that the author has skipped last. One that was handed back to
-    somebody else is not taken, nor one whose other labels (:mod:`annotator.dataset.second_labels`) the author makes, nor, for a review, one that the author has labelled, unless the settings allow that.
+    somebody else is not taken, nor one of which the author has made the first or second labels and these are the others, nor, for
+    a review, one that the author has labelled, unless the settings allow that.
 
     Args:
         author: who takes it.
@@ -67,13 +69,13 @@ def take_next(
     names, samples = TeamFields(fields), dataset._sample_collection
     work = names.work
     wanted = {names.stage: {"$in": [None, LABEL]}, f"{work}.returned_to": {"$in": [None, author]}}
-    if other := counterpart(fields):
-        # Of a photo that two annotators label, nobody gets both labels.
-        wanted[f"{TeamFields(other).work}.annotators"] = {"$ne": author}
     if stage == REVIEW:
         wanted = {names.stage: REVIEW}
         if not read_settings(dataset).review_own:
             wanted[f"{work}.annotators"] = {"$ne": author}
+    # Who has labelled a photo is not its second annotator, nor the other way round.
+    for other in _other_labels(fields):
+        wanted[f"{TeamFields(other).work}.annotators"] = {"$ne": author}
     positions = {key: place for place, key in enumerate(object_ids(candidates)) if str(key) != leaving}
     if resume:
         mine = {"$expr": is_held_by(work, author), f"{work}.lease.by": author}
@@ -144,6 +146,15 @@ def record_work(dataset: fo.Dataset, fields: Fields, sample_id: str, author: str
     }
     for key in object_ids([sample_id]):
         dataset._sample_collection.update_one({"_id": key}, [{"$set": values}])
+
+
+def _other_labels(fields: Fields) -> list[Fields]:
+    """The labels that another annotator makes of the same photos."""
+    if is_second(fields.prefix):
+        return [Fields(fields.prefix.removesuffix(SUFFIX))]
+    with suppress(FieldError):  # the prefix is too long to have second ones
+        return [second_fields(fields)]
+    return []
 
 
 def _take(dataset: fo.Dataset, names: TeamFields, key: Any, author: str, condition: Expression) -> bool:

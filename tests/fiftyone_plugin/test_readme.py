@@ -14,6 +14,7 @@ SECTIONS = {
     "Import labels": "import_labels",
     "Retrain model": "retrain_model",
     "Model info": "model_info",
+    "Team settings": "team_settings",
 }
 
 

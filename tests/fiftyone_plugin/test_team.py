@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import bson
 import pytest
 
 from annotator.team.listing import photo_work
@@ -41,8 +42,8 @@ def panel_calls() -> list[str]:
     return [operator.name for operator in operators if hasattr(operator, "Values")]
 
 
-def documents(dataset) -> list[dict]:
-    return list(dataset._sample_collection.find())
+def documents(dataset) -> list[bytes]:
+    return list(map(bson.encode, dataset._sample_collection.find()))
 
 
 @pytest.mark.parametrize("by", ["dataset", "environment"])

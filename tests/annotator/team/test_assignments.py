@@ -128,6 +128,18 @@ def test_a_reviewer_is_not_given_photos_that_he_labelled(team):
         take_next(team, FIELDS, "Ada", waiting, "done")
 
 
+def test_nobody_is_given_both_labels_of_a_photo(team):
+    from annotator.dataset.fields import Fields
+
+    ids, second = team.values("id"), Fields("dp_second")
+    for name, fields in (("Ada", FIELDS), ("Bob", second)):
+        record_work(team, fields, ids[0], name)
+        leave(team, fields, ids[0], name)
+    assert take_next(team, second, "Ada", ids) == ids[1]
+    assert take_next(team, FIELDS, "Bob", ids) == ids[1]
+    assert take_next(team, second, "Cid", ids) == ids[0]
+
+
 def test_only_who_has_a_name_is_given_photos(team):
     with pytest.raises(TeamError, match="write your name first"):
         take_next(team, FIELDS, " ", listed(team))

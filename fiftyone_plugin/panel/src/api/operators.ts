@@ -14,8 +14,8 @@ export interface Scope {
     prefix: string;
 }
 
-async function call<T>(scope: Scope, name: string, params: object): Promise<T> {
-    const uri = `@densepose/annotator/review_${name}`;
+export async function callOperator<T>(scope: Scope, name: string, params: object): Promise<T> {
+    const uri = `@densepose/annotator/${name}`;
     const values = { prefix: scope.prefix, ...params };
     type Failure = { error?: string; unavailable?: string };
     const result = await runOperator<T & Failure>(uri, values, scope.dataset, scope.view);
@@ -24,6 +24,8 @@ async function call<T>(scope: Scope, name: string, params: object): Promise<T> {
     if (result.unavailable) throw new Error(result.unavailable);
     return result;
 }
+
+const call = <T>(scope: Scope, name: string, params: object) => callOperator<T>(scope, `review_${name}`, params);
 
 export const fetchSetup = (scope: Scope) => call<Setup>(scope, "setup", {});
 

@@ -2,6 +2,8 @@
 
 import type { Box, Edit, SurfaceCorrection } from "./edit_types";
 
+import type { StageName, WorkKind } from "./team_types";
+
 export type { Box, Edit, SurfaceCorrection };
 
 export type PersonState = "predicted" | "edited" | "approved" | "rejected";
@@ -104,6 +106,10 @@ export interface QueueItem {
     possible: number;
     /** People to decide, possible ones, too; 1 where there is nobody and nobody has said so. */
     open: number;
+    /** Where a team works: see annotator/team/listing.py. */
+    stage?: StageName;
+    holder?: string | null;
+    returned_to?: string | null;
 }
 
 /** See annotator/review/queue.py. */
@@ -113,6 +119,9 @@ export interface QueueQuery {
     order: string;
     /** The only samples to be listed, empty for all. */
     samples: string[];
+    /** Of what a team works on, as `author` sees it; empty for all. */
+    work: WorkKind | "";
+    author: string;
 }
 
 export interface QueueResult {
@@ -123,6 +132,10 @@ export interface QueueResult {
     states: Record<PersonState, number>;
     reasons: Record<string, number>;
     histogram: number[];
+    /** Numbers of images of each kind; null where no team works. */
+    team: Record<WorkKind, number> | null;
+    /** Why nothing may be changed. */
+    read_only: string | null;
 }
 
 export interface Setup {
@@ -131,6 +144,8 @@ export interface Setup {
     issues: Record<string, string>;
     /** The reason of an image that has possible people. */
     missing_people: string;
+    /** The name of the App's user, empty if it knows none. */
+    user: string;
     body: { views: string; count: number; height: number; width: number };
 }
 

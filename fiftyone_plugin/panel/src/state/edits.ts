@@ -86,7 +86,7 @@ export class Edits {
     /** Make an edit of the open image; `draw` is shown until it is saved. */
     make(edit: Edit, draw?: Preview) {
         const { state } = this;
-        if (!state.image) return;
+        if (!state.image || !state.mayEdit()) return;
         const job = this.newJob(state.image, edit, this.versionsFor(edit));
         if (draw) this.previews.push({ job, draw });
         this.any = true;
@@ -104,7 +104,7 @@ export class Edits {
     /** Undo or redo the next step of the open image. */
     undoOrRedo(action: HistoryAction) {
         const { image } = this.state;
-        if (!image) return;
+        if (!image || !this.state.mayEdit()) return;
         const target = this.nextStep(action);
         if (target) this.saver.add({ ...this.newJob(image, action, {}), target });
         this.state.set({ message: target ? "" : `There is nothing to ${action}.`, comparison: null });
@@ -127,7 +127,7 @@ export class Edits {
     /** Say that the labels of the open image fit its photo, which has changed. */
     async keepLabels() {
         const { image } = this.state;
-        if (!image) return;
+        if (!image || !this.state.mayEdit()) return;
         await this.state.reportErrors(async () => {
             await keepLabels({ ...this.state.scope, prefix: image.prefix }, image.sample);
             await this.reload(image);

@@ -1,6 +1,7 @@
 // Which images are to be reviewed, in which order, and at which of them the review is.
 
 import { fetchQueue, type Scope } from "../api/operators";
+import type { WorkKind } from "../api/team_types";
 import type { PersonState, QueueItem, QueueResult } from "../api/types";
 import { MIN_ISSUE_SCORE } from "./labels";
 import type { Person } from "./people";
@@ -11,19 +12,21 @@ export interface Filters {
     order: string;
     /** Ids of the only images to be listed: those of a spot check. */
     check: string[] | null;
+    /** What a team works on. */
+    work: WorkKind | "";
 }
 
 export class ImageQueue {
     /** What the server answered last. */
     result: QueueResult | null = null;
-    filters: Filters = { states: [], reasons: [], order: "issue_score", check: null };
+    filters: Filters = { states: [], reasons: [], order: "issue_score", check: null, work: "" };
     /** The image that was asked for last: one that cannot be shown is still a place in the queue. */
     current = "";
     /** Images that could not be shown. */
     readonly failed = new Set<string>();
     private requests = 0;
 
-    constructor(private readonly scope: Scope) {}
+    constructor(private readonly scope: Scope, private readonly author: () => string) {}
 
     get items(): QueueItem[] {
         return this.result?.items ?? [];
@@ -37,7 +40,7 @@ export class ImageQueue {
     async refresh(keepOrder = false) {
         const request = ++this.requests;
         const { check, ...filters } = this.filters;
-        const result = await fetchQueue(this.scope, { ...filters, samples: check ?? [] });
+        const result = await fetchQueue(this.scope, { ...filters, samples: check ?? [], author: this.author() });
         // The answer to a later request may come first.
         if (request !== this.requests) return;
         if (keepOrder) {

@@ -168,7 +168,13 @@ export class ReviewState {
         if (key !== this.selected) this.set({ selected: key, keypoint: null, lastKeypoint: null, wrongPixel: null, comparison: null });
     }
 
+    /** Whether an edit may be made; if not, the panel says why. */
+    mayEdit(): boolean {
+        return true;
+    }
+
     useTool(tool: ToolName, more: Partial<ReviewState> = {}) {
+        if (tool !== "select" && !this.mayEdit()) return;
         this.drawing.abandon();
         const keypoint = tool === "keypoints" ? this.keypoint : null;
         this.set({ tool, keypoint, wrongPixel: null, erase: false, message: "", ...more });

@@ -12,6 +12,7 @@ import { closePhoto } from "./photo";
 import { ReviewState } from "./review_state";
 import { RETRY_MS } from "./saver";
 import { readStored, store } from "./storage";
+import { Team } from "./team";
 
 /** People on a photo, possible ones among them, from which on it opens with one of them in focus. */
 const CROWD = 6;
@@ -22,6 +23,7 @@ const QUEUE_DELAY_MS = 2000;
 export class Session extends ReviewState {
     readonly queue: ImageQueue;
     readonly edits: Edits;
+    readonly team: Team;
 
     private readonly loader: ImageLoader;
     private readonly prefixKey: string;
@@ -33,12 +35,21 @@ export class Session extends ReviewState {
         super(dataset);
         this.prefixKey = `densepose-prefix-${dataset}`;
         this.imageKey = `densepose-at-${dataset}`;
-        this.queue = new ImageQueue(this.scope);
+        this.queue = new ImageQueue(this.scope, () => this.author);
         this.loader = new ImageLoader(this.scope, this.queue);
         this.edits = new Edits(this, this.queue, this.loader, {
             onSaved: () => this.refreshQueueSoon(),
             onRefused: () => void this.reportErrors(() => this.refreshQueue(true)),
         });
+        this.team = new Team(this, this.queue, () => this.edits, {
+            open: (sample) => this.openImage(sample),
+            refreshQueue: () => this.refreshQueue(true),
+            refreshQueueSoon: () => this.refreshQueueSoon(),
+        });
+    }
+
+    override mayEdit(): boolean {
+        return this.team.mayEdit();
     }
 
     /** Begin with a view of the dataset; `sample` is the one to open, else the first of the queue. */
@@ -49,6 +60,7 @@ export class Session extends ReviewState {
             // A dataset without people may have been annotated meanwhile.
             if (!this.scope.prefix) this.setup = await fetchSetup(this.scope);
             if (number !== this.starts) return;
+            if (this.setup?.user) this.author = this.setup.user;
             if (!this.scope.prefix) {
                 const prefixes = this.setup?.prefixes ?? [];
                 const last = localStorage.getItem(this.prefixKey);
@@ -66,7 +78,8 @@ export class Session extends ReviewState {
             const { items } = this.queue;
             const last = this.queue.find(readStored(this.imageKey, ""));
             const open = last ?? items.find((item) => item.open) ?? items[0];
-            if (!first && open) await this.openImage(open.id);
+            const isHandedOut = !first && !last && (await this.team.begin());
+            if (!first && !isHandedOut && open) await this.openImage(open.id);
             else this.prefetchNext();
         } catch (error) {
             this.showError(error);
@@ -84,7 +97,7 @@ export class Session extends ReviewState {
         localStorage.setItem(this.prefixKey, prefix);
         this.scope.prefix = prefix;
         this.loader.dropPrefetched();
-        Object.assign(this.queue.filters, { states: [], reasons: [], check: null });
+        Object.assign(this.queue.filters, { states: [], reasons: [], check: null, work: "" });
         this.set({ cameFrom: null, loading: null });
         await this.reportErrors(async () => {
             await this.refreshQueue();
@@ -108,6 +121,7 @@ export class Session extends ReviewState {
 
     async refreshQueue(keepOrder = false) {
         await this.queue.refresh(keepOrder);
+        this.team.refreshed();
         this.notify();
     }
 
@@ -179,6 +193,7 @@ export class Session extends ReviewState {
         if (this.possible.length) return this.select(this.possible[0].key);
         const here = this.image && this.queue.find(this.image.sample);
         if (here && isDone) here.open = 0;
+        if (this.team.isToBeSent()) return;
         const next = this.queue.nextOpen();
         if (next) await this.openImage(next.id, (isDone && this.image?.sample) || null);
         else this.set({ message: "Everybody in this queue is decided." });
@@ -220,6 +235,7 @@ export class Session extends ReviewState {
             keypoint: null,
             lastKeypoint: null,
         });
+        void this.team.opened(image.sample);
     }
 
     /** The image before must not stay, or what is meant for this one would be done to it. */
@@ -240,8 +256,8 @@ export class Session extends ReviewState {
     }
 
     private prefetchNext() {
-        const next = this.image && this.queue.nextOpen();
-        if (next) this.loader.prefetch(next.id);
+        const next = this.image && (this.team.isOn ? this.team.likelyNext : this.queue.nextOpen()?.id);
+        if (next) this.loader.prefetch(next);
     }
 }
 

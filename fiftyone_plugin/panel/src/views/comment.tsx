@@ -46,7 +46,7 @@ export function Comment({ session, person }: { session: Session; person: Person 
             title={withKeys("Comment ({c}); Enter or Esc saves it")}
             value={draft ?? person.comment}
             // Whoever begins to write while another image is loading would be cut off by it.
-            disabled={session.loading !== null}
+            disabled={session.loading !== null || session.team.readOnly !== null}
             tabIndex={-1}
             data-testid="dp-comment"
             onMouseDown={(event) => {

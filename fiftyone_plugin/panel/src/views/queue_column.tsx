@@ -7,6 +7,7 @@ import { BulkApproval } from "./bulk_approval";
 import { counted } from "./counted";
 import { FileName } from "./file_name";
 import { Histogram } from "./histogram";
+import { workMark, WorkFilters } from "./work_filters";
 
 const STATES: PersonState[] = ["predicted", "edited", "approved", "rejected"];
 
@@ -60,6 +61,7 @@ export function QueueColumn({ session }: { session: Session }) {
                     </button>
                 ))}
             </div>
+            <WorkFilters session={session} />
             <div className="dp-row">
                 <select
                     value={filters.order}
@@ -75,7 +77,7 @@ export function QueueColumn({ session }: { session: Session }) {
                 <span className="dp-dim">{filters.check ? `${items.length} to check` : counted(result.found, "image", "images")}</span>
             </div>
             <ImageList items={items} open={session.image?.sample} show={show} />
-            <BulkApproval session={session} />
+            {!session.team.readOnly && <BulkApproval session={session} />}
         </div>
     );
 }
@@ -126,6 +128,7 @@ const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; ope
                     >
                         <FileName path={item.filepath} />
                         <span className="dp-dim" title="people to decide / people, and possible people to decide">
+                            {workMark(item)}
                             {progressOf(item)}
                         </span>
                         <div className="dp-bar dp-issue" title={`issue score ${item.issue_score.toFixed(2)}`}>

@@ -19,6 +19,7 @@ import { QueueColumn } from "./queue_column";
 import { ScoreTable } from "./score_table";
 import { Stage } from "./stage";
 import { STYLES } from "./styles";
+import { NameDialog, TeamBar } from "./team_bar";
 import { ToolSettings } from "./tool_settings";
 import { Toolbar } from "./toolbar";
 
@@ -83,10 +84,12 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     return (
         <div
             ref={root}
-            className={`dp-review ${session.isFullScreen ? "dp-full" : ""}`}
+            className={`dp-review ${session.isFullScreen ? "dp-full" : ""} ${session.team.readOnly ? "dp-read-only" : ""}`}
             tabIndex={0}
             data-testid="dp-review"
             onKeyDown={onKeyDown}
+            onKeyDownCapture={() => session.team.keep()}
+            onPointerDownCapture={() => session.team.keep()}
             onChange={(event) => {
                 // A list that keeps the focus would take the next key for itself.
                 if (event.target instanceof HTMLSelectElement) root.current?.focus();
@@ -111,6 +114,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                     <div className="dp-columns">
                         <QueueColumn session={session} />
                         <div className="dp-middle">
+                            <TeamBar session={session} />
                             <div className="dp-strip">
                                 <ToolSettings session={session} />
                                 <Hint session={session} />
@@ -123,6 +127,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                                 )}
                                 <Comparison session={session} viewport={viewport} />
                                 <Banners session={session} />
+                                <NameDialog session={session} />
                             </div>
                         </div>
                         <div className="dp-column dp-right">
@@ -176,9 +181,10 @@ function Hint({ session }: { session: Session }) {
 function Author({ session }: { session: Session }) {
     return (
         <input
-            className={`dp-input ${session.author ? "" : "dp-asked"}`}
+            className={`dp-input dp-writes ${session.author ? "" : "dp-asked"}`}
             placeholder="Your name, for the record"
             value={session.author}
+            disabled={!!session.setup?.user}
             data-testid="dp-author"
             onChange={(event) => session.setAuthor(event.target.value)}
         />

@@ -101,6 +101,14 @@ export const STYLES = `
 .dp-dialog label { display: flex; flex-direction: column; } .dp-review .dp-dialog input[type=range] { width: 100%; }
 .dp-help { position: absolute; inset: 0; z-index: 3; background: #101214f2; overflow: auto; padding: 24px; }
 .dp-help > div { columns: 340px; column-gap: 32px; } .dp-help table { table-layout: fixed; width: 100%; } .dp-help td:first-child { width: 124px; }
+.dp-team { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; padding: 4px 8px; background: #212427; overflow-wrap: anywhere; }
+.dp-team.dp-warning { background: #6b4a00; } .dp-team .dp-input { flex: 1; width: auto; min-width: 120px; } .dp-team-buttons { margin-left: auto; }
+.dp-stage-review { color: #6fb0ff; } .dp-stage-done { color: #63c587; } .dp-item > .dp-dim { max-width: 150px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.dp-name { position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); z-index: 2; width: min(320px, 90%); display: flex; flex-direction: column;
+    gap: 8px; padding: 16px; border-radius: 6px; background: #24282b; border: 1px solid #ff6d04; }
+/* What changes something. */
+.dp-read-only .dp-writes, .dp-read-only .dp-details > .dp-row, .dp-read-only .dp-people > .dp-button, .dp-read-only .dp-body > .dp-row,
+.dp-read-only .dp-banner > .dp-button { display: none; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
 .dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
 .dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td .dp-row { flex-wrap: nowrap; max-width: 220px; }

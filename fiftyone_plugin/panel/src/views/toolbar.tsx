@@ -30,7 +30,7 @@ export function Toolbar({ session }: { session: Session }) {
             </div>
             <div className="dp-group dp-end">
                 <button
-                    className="dp-button"
+                    className="dp-button dp-writes"
                     title={withKeys("Undo; take back the last corner ({Ctrl+z})")}
                     aria-label="Undo"
                     disabled={!canUndo}
@@ -39,7 +39,7 @@ export function Toolbar({ session }: { session: Session }) {
                     <Icon path="M4 1 1 4l3 3M1 4h6a3 3 0 0 1 0 6H4" />
                 </button>
                 <button
-                    className="dp-button"
+                    className="dp-button dp-writes"
                     title={withKeys("Do again ({Ctrl+Shift+Z})")}
                     aria-label="Redo"
                     disabled={!edits.can("redo")}
@@ -48,7 +48,7 @@ export function Toolbar({ session }: { session: Session }) {
                     <Icon path="m7 1 3 3-3 3M10 4H4a3 3 0 0 0 0 6h3" />
                 </button>
                 <span
-                    className={`dp-saving dp-${edits.saving}`}
+                    className={`dp-saving dp-writes dp-${edits.saving}`}
                     title="What is not saved yet is tried again until it is"
                     data-testid="dp-saving"
                 >
@@ -68,7 +68,7 @@ export function Toolbar({ session }: { session: Session }) {
                 </button>
             </div>
             <div className="dp-group">
-                {TOOL_NAMES.map((tool) => {
+                {TOOL_NAMES.filter((tool) => tool === "select" || !session.team.readOnly).map((tool) => {
                     const { name, hint } = TOOLS[tool];
                     const key = displayKey(currentKey(TOOLS[tool].key));
                     return (

@@ -1,0 +1,142 @@
+"""Two annotators and a reviewer at three browsers, and a customer who may only look."""
+
+import re
+
+from playwright.sync_api import expect
+
+from annotator.team.listing import photo_work
+from annotator.team.settings import TeamSettings, save_settings
+from tests.e2e.review.panel import FIELDS, Panel
+
+SCREENS = ((1400, 900), (1280, 720), (600, 800))
+
+
+def team_panel(new_page, url: str, samples: list, name: str) -> Panel:
+    """Of somebody who gives a name when asked for it, and is given a photo."""
+    panel = Panel(new_page(), url, samples)
+    panel.open("")
+    panel["name"].get_by_placeholder("Your name").fill(name)
+    panel.push("Begin")
+    expect(panel["name"]).to_have_count(0)
+    return panel
+
+
+def shown(panel: Panel) -> str:
+    """Id of the photo that is open."""
+    return panel["canvas"].get_attribute("data-sample")
+
+
+def wait_for(panel: Panel, sample: str) -> None:
+    expect(panel["canvas"]).to_have_attribute("data-sample", sample)
+
+
+def work(dataset, sample: str) -> dict:
+    return photo_work(dataset, FIELDS, sample)
+
+
+def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
+    dataset, samples, url, new_page, tmp_path
+):
+    save_settings(dataset, TeamSettings(team=True))
+    # The worst first.
+    worst, second = samples[1].id, samples[0].id
+
+    # Nobody edits before the panel knows who it is; whoever was looking goes on with the photo that is open.
+    ada = Panel(new_page(), url, samples)
+    ada.open("")
+    expect(ada["name"]).to_be_visible()
+    ada.push("Only look")
+    expect(ada["name"]).to_have_count(0)
+    ada.press("a")
+    expect(ada["name"]).to_be_visible()
+    assert {person.provenance.state for person in ada.people(1)} == {"predicted"}
+    ada.page.screenshot(path=tmp_path / "name.png")
+    ada["name"].get_by_placeholder("Your name").fill("Ada")
+    ada.push("Begin")
+    wait_for(ada, worst)
+    expect(ada["stage"]).to_contain_text("To label")
+    bob = team_panel(new_page, url, samples, "Bob")
+    wait_for(bob, second)  # the worst is Ada's
+    assert [work(dataset, key)["holder"] for key in (worst, second)] == ["Ada", "Bob"]
+
+    # Bob opens Ada's photo all the same, and is told.
+    expect(bob["item"].filter(has_text="photo1.")).to_contain_text("Ada", timeout=60_000)
+    bob.show(1)
+    expect(bob["other"]).to_contain_text("Ada works on this photo")
+    bob.page.screenshot(path=tmp_path / "other.png")
+    bob.show(0)
+    expect(bob["other"]).to_have_count(0)
+
+    # Whoever has decided everybody sends the photo on; that takes the next one.
+    ada.press("a")
+    expect(ada["message"]).to_contain_text("send it to review (Ctrl+Enter)")
+    ada.press("Control+Enter")
+    wait_for(ada, samples[2].id)
+    assert work(dataset, worst)["stage"] == "review"
+
+    # The reviewer hands it back.
+    eve = team_panel(new_page, url, samples, "Eve")
+    eve["work-filters"].get_by_role("button", name="to review 1").click()
+    eve.press("q")
+    wait_for(eve, worst)
+    expect(eve["stage"]).to_contain_text("To review")
+    expect(eve["stage"]).to_contain_text("labelled by Ada")
+    eve.push("Hand back…")
+    eve["hand-back"].fill("the left hand")
+    for width, height in SCREENS:
+        eve.page.set_viewport_size({"width": width, "height": height})
+        eve.page.screenshot(path=tmp_path / f"hand_back_{width}.png")
+    eve.page.set_viewport_size({"width": 1500, "height": 950})
+    eve.push("Hand back")
+    expect(eve["message"]).to_contain_text("Handed back.")
+
+    # Ada is given it before anything else.
+    returned = ada["work-filters"].get_by_role("button", name="returned to me")
+    returned.click()
+    expect(returned).to_have_text("returned to me 1")
+    ada.push("Next photo")
+    wait_for(ada, worst)
+    expect(ada["returned"]).to_contain_text("Eve handed this back to Ada: the left hand")
+    ada.page.screenshot(path=tmp_path / "returned.png")
+    returned.click()
+    ada.push("Send to review")
+    wait_for(ada, samples[2].id)
+    expect(ada["returned"]).to_have_count(0)
+    # Nobody says of a photo that is his own that it is done.
+    ada.show(1)
+    ada.push("Done")
+    expect(ada["message"]).to_contain_text("you have labelled this photo yourself")
+    ada.show(2)
+    eve.press("q")
+    wait_for(eve, worst)
+    eve.press("Control+Enter")
+    expect(eve["message"]).to_contain_text("Done.")
+    expect(eve["work-filters"]).to_contain_text("done 1")
+    assert [(entry["author"], entry["action"]) for entry in work(dataset, worst)["history"]] == [
+        ("Ada", "send"),
+        ("Eve", "hand_back"),
+        ("Ada", "send"),
+        ("Eve", "done"),
+    ]
+
+
+def test_a_customer_may_only_look(dataset, samples, url, new_page, tmp_path):
+    save_settings(dataset, TeamSettings(team=True))
+    bob = team_panel(new_page, url, samples, "Bob")
+    save_settings(dataset, TeamSettings(team=True, read_only=True))
+    customer = Panel(new_page(), url, samples)
+    customer.open("")
+    expect(customer["read-only"]).to_contain_text("Read-only: nothing can be changed")
+    customer.show(0)
+    customer.press("b", "a")
+    expect(customer["message"]).to_contain_text("read-only")
+    for name in ("Approve", "Approve all", "Approve the rest…", "Undo", "Next photo"):
+        expect(customer["review"].get_by_role("button", name=name, exact=True)).to_have_count(0)
+    expect(customer["tool-brush"]).to_have_count(0)
+    for width, height in SCREENS:
+        customer.page.set_viewport_size({"width": width, "height": height})
+        customer.page.screenshot(path=tmp_path / f"read_only_{width}.png")
+    # Who had the panel open is told, too.
+    bob.press("a")
+    expect(bob["review"].get_by_text(re.compile("nothing can be changed")).first).to_be_visible()
+    assert {person.provenance.state for person in bob.people(1)} == {"predicted"}
