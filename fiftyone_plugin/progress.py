@@ -17,19 +17,20 @@ from annotator.team.forecast import WINDOW, make_forecast
 from annotator.team.names import forget_name
 from annotator.team.report import Period, count_open, find_authors, find_days, make_report
 
+from .calls import Call, CallValues
 from .forms import refuse, show_error, show_notice, show_warning
-from .review import _Call, _Values
 from .running import FormOperator, sentence
 
 Context = foo.ExecutionContext
 
 
-class ReviewProgress(_Call):
+class ReviewProgress(Call):
     """See :func:`annotator.team.report.make_report`; of the whole dataset."""
 
     name = "review_progress"
+    writes = False
 
-    class Values(_Values):
+    class Values(CallValues):
         prefix: str = ""
         since: str | None = None
         until: str | None = None
@@ -62,6 +63,8 @@ class ReviewProgress(_Call):
 
 class ExportEditLog(FormOperator):
     """Write the log of edits to a file."""
+
+    writes = True
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -102,6 +105,8 @@ class ExportEditLog(FormOperator):
 
 class ForgetAnnotator(FormOperator):
     """Replace a name in the log of edits and in the labels."""
+
+    writes = True
 
     @property
     def config(self) -> foo.OperatorConfig:

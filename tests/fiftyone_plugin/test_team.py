@@ -13,14 +13,25 @@ from tests.fiftyone_plugin.test_operators import PLUGIN, execute, form
 READERS = {
     "review_open",
     "review_photo",
+    "review_progress",
     "review_queue",
     "review_scores",
+    "review_second",
     "review_setup",
     "review_spot_check",
     "team_take",
 }
 """The operators of the panel that change nothing."""
-RUNS = ("annotate_people", "export_coco_densepose", "import_coco_densepose", "retrain_model")
+FORMS = (
+    "annotate_people",
+    "export_edit_log",
+    "export_labels",
+    "forget_annotator",
+    "give_second_labels",
+    "import_labels",
+    "measure_agreement",
+    "retrain_model",
+)
 
 
 def call(name: str, dataset, user=None, /, **params) -> dict:
@@ -65,11 +76,17 @@ def test_where_all_is_read_only_each_operator_that_writes_is_refused(team, monke
     assert call("team_take", team, sample=key, author="Ada")["holder"] is None
     assert call("review_queue", team, author="Ada")["read_only"].startswith("read-only: ")
     assert len(call("review_open", team, sample=key)["people"]) == 1
-    for name in RUNS:
+    for name in FORMS:
         assert form(name, team)["refused"].error_message.startswith("read-only: ")
-    export = {"prefix": "dp", "path": str(tmp_path / "labels.json"), "rejected": False}
+    export = {
+        "prefix": "dp",
+        "path": str(tmp_path / "labels.json"),
+        "format": "coco",
+        "state": "all",
+        "rejected": False,
+    }
     with pytest.raises(ExecutionError, match="read-only: "):
-        execute("export_coco_densepose", team, **export)
+        execute("export_labels", team, **export)
     assert documents(team) == before
     if by == "dataset":
         execute("team_settings", team, read_only=False)
@@ -83,9 +100,15 @@ def test_a_run_that_was_scheduled_before_is_refused_too(team, tmp_path):  # noqa
     import fiftyone.operators as foo
     from fiftyone.operators.delegated import DelegatedOperationService
 
-    params = {"prefix": "dp", "path": str(tmp_path / "labels.json"), "rejected": False}
+    params = {
+        "prefix": "dp",
+        "path": str(tmp_path / "labels.json"),
+        "format": "coco",
+        "state": "all",
+        "rejected": False,
+    }
     context = {"dataset": team, "params": params, "request_delegation": True}
-    scheduled = foo.execute_operator(f"{PLUGIN}/export_coco_densepose", context)
+    scheduled = foo.execute_operator(f"{PLUGIN}/export_labels", context)
     save_settings(team, TeamSettings(read_only=True))
     service = DelegatedOperationService()
     service.execute_queued_operations(limit=1, log=False)
