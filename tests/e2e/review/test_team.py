@@ -77,7 +77,7 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
     # The reviewer hands it back.
     eve = team_panel(new_page, url, samples, "Eve")
     eve["work-filters"].get_by_role("button", name="to review 1").click()
-    eve.press("q")
+    eve.press("Shift+N")
     wait_for(eve, worst)
     expect(eve["stage"]).to_contain_text("To review")
     expect(eve["stage"]).to_contain_text("labelled by Ada")
@@ -107,7 +107,7 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
     ada.push("Done")
     expect(ada["message"]).to_contain_text("you have labelled this photo yourself")
     ada.show(2)
-    eve.press("q")
+    eve.press("Shift+N")
     wait_for(eve, worst)
     eve.press("Control+Enter")
     expect(eve["message"]).to_contain_text("Done.")

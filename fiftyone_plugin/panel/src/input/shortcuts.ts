@@ -92,7 +92,7 @@ export const SHORTCUTS: Shortcut[] = [
         focusSoon(event.target as Element, ".dp-chip");
     } },
     { keys: ["j"], description: "scores of all people: table and histograms", group: "Queue", run: ({ session }) => session.set({ scoresOpen: !session.scoresOpen, helpOpen: false }) },
-    { keys: ["q"], description: "where a team works: another photo that nobody works on", group: "Queue", run: ({ session }) => void session.team.next() },
+    { keys: ["Shift+N"], description: "where a team works: another photo that nobody works on", group: "Queue", run: ({ session }) => void session.team.next() },
     { keys: ["Ctrl+Enter"], description: "where a team works: send to review, or done", group: "Queue", run: ({ session: { team } }) => { if (team.mainAction) void team.change(team.mainAction); } },
     tool("select", "select and move"),
     tool("keypoints", "keypoints"),

@@ -43,7 +43,7 @@ export function TeamBar({ session }: { session: Session }) {
                             {mainAction === "send" ? "Send to review" : "Done"}
                         </button>
                     )}
-                    <button className="dp-button" disabled={team.isBusy} title="Another photo that nobody works on; this one is left (Q)" onClick={() => void team.next()}>
+                    <button className="dp-button" disabled={team.isBusy} title="Another photo that nobody works on; this one is left (Shift+N)" onClick={() => void team.next()}>
                         Next photo
                     </button>
                 </div>
