@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
 from annotator.dataset.store import write_values
 from annotator.team.edit_log import collection
+from annotator.team.expressions import list_at
+from annotator.team.fields import TeamFields
 from annotator.team.report import Period
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, int, int]:
-    """Replace the name of an annotator in the log of edits, and in the labels that they have edited, by one that says
-    nothing.
+    """Replace the name of an annotator in the log of edits, in the labels that they have edited, and in what a team has worked on
+    there, by one that says nothing.
 
     What is not in the database keeps the name: exported files, and for 14 days what undo needs
     (:data:`annotator.review.undo.KEPT_DAYS`).
@@ -52,6 +54,28 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
     dataset._sample_collection.update_many({said: name}, {"$set": {said: alias}})
     query = Period(authors=(name,)).query(dataset, fields)
     entries = collection().update_many(query, {"$set": {"author": alias}}).modified_count
-    if not entries and not labels:
+    photos = _forget_work(dataset, fields, name, alias)
+    if not entries and not labels and not photos:
         raise ValueError(f"{name!r}: nobody of that name has edited anything in {dataset.name!r}")
     return alias, entries, len(labels)
+
+
+def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> int:
+    """Replace a name in the history of stages and wherever a team's fields have it; the number of photos."""
+    work = TeamFields(fields).work
+    paths = [f"{work}.{path}" for path in ("sent_by", "returned_to", "annotators", "skipped", "lease.by")]
+
+    def replaced(value: str) -> dict[str, Any]:
+        return {"$cond": [{"$eq": [value, {"$literal": name}]}, alias, value]}
+
+    def each(path: str, change: dict[str, Any]) -> dict[str, Any]:
+        return {"$map": {"input": list_at(f"{work}.{path}"), "in": change}}
+
+    said = {"$mergeObjects": ["$$this", {"author": replaced("$$this.author")}]}
+    leased = {"$mergeObjects": [f"${work}.lease", {"by": replaced(f"${work}.lease.by")}]}
+    values = {f"{work}.{path}": replaced(f"${work}.{path}") for path in ("sent_by", "returned_to")}
+    values |= {f"{work}.{path}": each(path, replaced("$$this")) for path in ("annotators", "skipped")}
+    values |= {f"{work}.history": each("history", said)}
+    values |= {f"{work}.lease": {"$cond": [{"$gt": [f"${work}.lease.by", None]}, leased, None]}}
+    named = {"$or": [{path: name} for path in [*paths, f"{work}.history.author"]]}
+    return dataset._sample_collection.update_many(named, [{"$set": values}]).modified_count

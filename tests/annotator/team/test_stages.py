@@ -12,6 +12,7 @@ from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from annotator.team.assignments import take, take_next
 from annotator.team.listing import photo_work
+from annotator.team.names import forget_name
 from annotator.team.settings import TeamError, TeamSettings, save_settings
 from annotator.team.stages import change_stage
 from tests.annotator.people_samples import SIZE
@@ -150,6 +151,23 @@ def test_a_photo_that_was_replaced_and_labelled_anew_begins_anew(team, tiny_mode
     work = photo_work(team, FIELDS, sample.id)
     assert (work["stage"], work["annotators"]) == ("label", [])
     assert [(e["author"], e["action"]) for e in work["history"]] == [("Ada", "send"), ("", "relabel")]
+
+
+def test_a_name_is_forgotten_there_too(team):
+    ids = team.values("id")
+    take_next(team, FIELDS, "Ada", ids, leaving=take_next(team, FIELDS, "Ada", ids[1:]))
+    take(team, FIELDS, ids[3], "Bob")
+    change_stage(team, FIELDS, ids[0], "send", "Ada")
+    change_stage(team, FIELDS, ids[0], "hand_back", "Bob", "Ada's hand")
+    take(team, FIELDS, ids[0], "Ada")
+    before = photo_work(team, FIELDS, ids[0])
+    alias, _, _ = forget_name(team, FIELDS, "Ada")
+    assert [work for work in team.values("dp_work") if "'Ada'" in str(work)] == []
+    after = photo_work(team, FIELDS, ids[0])
+    assert (after["holder"], after["annotators"], after["returned_to"]) == (alias, [alias], alias)
+    assert [entry["author"] for entry in after["history"]] == [alias, "Bob"]
+    assert after["comment"] == before["comment"]
+    assert photo_work(team, FIELDS, ids[3])["holder"] == "Bob"
 
 
 def test_a_clone_has_the_stages_and_a_view_filters_by_them(team):
