@@ -1,5 +1,5 @@
-"""The commands ``dataset annotate``, ``dataset import``, ``dataset export`` and ``dataset stats``: what the plugin's
-operators do, for FiftyOne datasets by name."""
+"""The commands ``dataset annotate``, ``dataset import``, ``dataset export``, ``dataset stats`` and those of the log of
+edits: what the plugin's operators do, for FiftyOne datasets by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.cli.edit_log import add_forget_options, add_log_options, run_forget, run_log
 from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
 from annotator.dataset.review_state import CHOICES
 from annotator.formats.registry import COCO, FORMATS
@@ -105,6 +106,11 @@ def add_command(commands) -> None:
         group, "stats", run_stats, "count people and photos by review state, issue and model", view=True
     )
     stats.add_argument("--json", action="store_true", help="print one JSON object")
+
+    add_log_options(_add(group, "log", run_log, "write the log of edits to a file"))
+    add_forget_options(
+        _add(group, "forget", run_forget, "replace a name in the log of edits and in the labels")
+    )
 
 
 def _add(group, name: str, run, help: str, *, view: bool = False) -> argparse.ArgumentParser:

@@ -45,6 +45,7 @@ KINDS = {
     "correct_surface": "surface corrected",
     "swap_sides": "left and right swapped",
     "swap_depth": "front and back swapped",
+    "take_second": "taken from the second annotator",
     "approve": "approved",
     "reject": "rejected",
     "reopen": "decision taken back",
@@ -125,7 +126,7 @@ class EditLog:
         done = {key: _done(before, edited.after.get(key)) for key, before in edited.before.items()}
         entries = []
         for single in singles:
-            keys = single.get("people") or [single[name] for name in ("person",) if name in single]
+            keys = single.get("people") or [key for key in [single.get("person")] if key]
             kind = _kind(single, edited.before.get(keys[0]) if keys else None)
             what = {"kind": kind, "targets": _targets(single), "corrects": int(kind not in NO_CORRECTIONS)}
             count = sum(done.pop(key, 0) for key in keys) + (kind == "dismiss_possible")

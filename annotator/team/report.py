@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import MIN_ISSUE_SCORE, Fields
+from annotator.dataset.fields import MIN_ISSUE_SCORE, TASKS, Fields
+from annotator.dataset.second_labels import is_second, second_fields
 from annotator.dataset.views import list_at
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import ISSUES
@@ -58,6 +59,8 @@ class Row:
     """People whose labels were changed, or who were rejected."""
     seconds: float = 0.0
     """Of active work."""
+    agreement: dict[str, float] = field(default_factory=dict)
+    """Of an annotator: the mean agreement with others on the same photos, 0..1, by task; empty where it was not measured."""
 
     @property
     def people_an_hour(self) -> float | None:
@@ -113,8 +116,9 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
     photos = _aggregate(query, _PHOTOS)[0]
     targets = _aggregate(query | {"targets.0": {"$exists": True}, "corrects": 1}, _TARGETS)
     of_author = {row["_id"]: row["photos"] for row in photos["authors"]}
+    agreement = _agreement(dataset, fields)
     authors = [
-        Row(author, photos=of_author.get(author, 0), **_sums(rows))
+        Row(author, photos=of_author.get(author, 0), agreement=agreement.get(author, {}), **_sums(rows))
         for author, rows in _grouped(cube, "author").items()
     ]
     kinds = [Row(KINDS.get(kind, kind), **_sums(rows)) for kind, rows in _grouped(cube, "kind").items()]
@@ -180,6 +184,23 @@ def count_open(dataset: fo.Dataset, fields: Fields) -> int:
 def find_authors(dataset: fo.Dataset, fields: Fields) -> list[str]:
     """The names of those who have edited, in alphabetical order."""
     return sorted(collection().distinct("author", Period().query(dataset, fields)))
+
+
+def _agreement(dataset: fo.Dataset, fields: Fields) -> dict[str, dict[str, float]]:
+    """By annotator, the mean of each task over all people whom another one has labelled, too."""
+    if is_second(fields.prefix) or not dataset.has_sample_field(second_fields(fields).source):
+        return {}
+    record = f"${second_fields(fields).source}.agreement"
+    pipeline = [
+        {"$project": {"who": f"{record}.annotators", "people": f"{record}.people"}},
+        {"$unwind": "$who"},
+        {"$unwind": "$people"},
+        {"$group": {"_id": "$who", **{task: {"$avg": f"$people.{task}"} for task in TASKS}}},
+    ]
+    return {
+        row["_id"]: {task: row[task] for task in TASKS if row[task] is not None}
+        for row in dataset._sample_collection.aggregate(pipeline)
+    }
 
 
 def _aggregate(query: dict[str, Any], pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ export interface Row {
     photos: number;
     corrected: number;
     seconds: number;
+    /** Of an annotator, by task, 0..1: empty where it was not measured. */
+    agreement: Record<string, number>;
 }
 
 export interface Day {

@@ -9,6 +9,8 @@ const EDITS: Column = ["edits", ({ edits }) => number(edits)];
 const PEOPLE: Column = ["people", ({ people }) => number(people)];
 const TIME: Column = ["time", ({ seconds }) => duration(seconds)];
 const A_PERSON: Column = ["s a person", ({ seconds, people }) => ratio(seconds, people)];
+/** How far an annotator agrees with others on the same photos. */
+const AGREEMENT = [["masks, IoU", "mask"], ["keypoints, OKS", "keypoints"]];
 const SHOWN = 10;
 
 export function Tables({ report }: { report: Report }) {
@@ -25,6 +27,9 @@ export function Tables({ report }: { report: Report }) {
                     ["min a photo", ({ seconds, photos }) => ratio(seconds / 60, photos, 1)],
                     EDITS,
                     TIME,
+                    ...AGREEMENT.filter(([, task]) => report.authors.some(({ agreement }) => task in agreement)).map(
+                        ([title, task]): Column => [title, ({ agreement }) => agreement[task]?.toFixed(2) ?? "–"],
+                    ),
                 ]}
             />
             <Table
