@@ -1,6 +1,6 @@
 """Facts about a whole dataset, by the prefix of its fields: the folder of its maps and, in FiftyOne's ``info``, the model
-that labelled it last with its settings, all models that labelled it, and the sections of the COCO file that was imported
-last."""
+that labelled it last with its settings, all models that labelled it, the times of bulk approvals, and the sections of the
+COCO file that was imported last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
 MODELS, SETTINGS, RUNS, SECTIONS = "densepose_models", "densepose_settings", "densepose_runs", "densepose"
+BULK_APPROVALS = "densepose_bulk_approvals"
 """Keys of ``info``; each holds a dict by prefix."""
 MAX_INFO = 15 << 20
 """Bytes of ``info``: MongoDB's 16 MB are for the dataset's fields and views, too."""
@@ -77,6 +78,16 @@ def past_runs(dataset: fo.Dataset, prefix: str) -> list[dict[str, Any]]:
 def remember_run(dataset: fo.Dataset, prefix: str, run: dict[str, Any]) -> None:
     """Store a run for :func:`past_runs`, in place of one of the same model, finder and settings."""
     _remember(dataset, RUNS, prefix, [other for other in past_runs(dataset, prefix) if other != run] + [run])
+
+
+def bulk_approval_times(dataset: fo.Dataset, prefix: str) -> list[str]:
+    """The ``time`` of the decisions that were made about many people unseen."""
+    return _recall(dataset, BULK_APPROVALS, prefix) or []
+
+
+def remember_bulk_approval(dataset: fo.Dataset, prefix: str, time: str) -> None:
+    """Store a time for :func:`bulk_approval_times`."""
+    _remember(dataset, BULK_APPROVALS, prefix, [*bulk_approval_times(dataset, prefix), time])
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:

@@ -307,6 +307,7 @@ _RECORD: Values = {
         _or_none(_list_of(_is_place)),
         f"rows of a keypoint's number 0..{len(KEYPOINTS) - 1}, x and y",
     ),
+    "issue_score": _NUMBER,
 }
 _PHOTO: Values = {
     "hash": (lambda value: isinstance(value, str), "a digest"),

@@ -167,6 +167,9 @@ def write_person(
         "corrections": None if person.corrections is None else person.corrections.tolist(),
         "quality": {task: float(value) for task, value in person.quality.items()},
         "hand_made": list(person.hand_made),
+        "issue_score": attributes.get("issue_score")
+        if provenance.model and provenance.state == "predicted"
+        else None,
     }
     if unsure.size:
         places = person.keypoints[unsure, :2].astype(float) / size

@@ -7,7 +7,8 @@ written, and what FiftyOne's labels cannot hold (the source annotation with its 
      "extra": …, "edits": [request ids of the last edits],
      "nobody": {"author": …, "time": …, "dismissed": …} of the reviewer who has seen that nobody is there,
      "possible": what was decided about possible people (:mod:`annotator.dataset.possible_people`),
-     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "unsure": …, "added": …}}}
+     "people": {label id: {"digest": …, "box": …, "known": […], "extra": …, "points": …, "unsure": …, "added": …,
+                                 "issue_score": of the prediction, null if it was none}}}
 
 A person whose labels are not as they were written was edited, one who was never written was added, and one who was
 written but is not there any more was deleted, by whatever tool. The exception is a person whom an edit had ``added``:
@@ -281,7 +282,11 @@ def change_people(
         set_maps(sample, maps, fields, folder)
     records = source.get("people") or {}
     written = {
-        key: kept[key].record | {"added": key not in records or records[key].get("added", False)}
+        key: kept[key].record
+        | {
+            "added": key not in records or records[key].get("added", False),
+            "issue_score": records.get(key, {}).get("issue_score"),
+        }
         for key, person in changes.items()
         if person is not None
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotator.dataset.fields import Fields, require_fields
+from annotator.dataset.info import remember_bulk_approval
 from annotator.dataset.label_checks import LabelError, check_document, readable
 from annotator.dataset.photo_file import find_change
 from annotator.dataset.store import (
@@ -93,6 +94,7 @@ def approve_below(
     if undo.find_token(folder, request_id) is None:
         approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
         before = _predictions_below(samples, fields, issue_score)
+        remember_bulk_approval(samples._dataset, fields.prefix, approved[-1])
         undo.save_values(folder, {"approved": approved, "before": before}, request_id)
     approved, before = _approval(folder, request_id)
     for sample_id, old in before.items():

@@ -48,6 +48,10 @@ class LoadedImage:
         """What the panel gets of the open possible people."""
         return [possible_data(key, person) for key, person in self.open_possible.items()]
 
+    def said_empty(self, fields: Fields) -> bool:
+        """Whether a reviewer has said that nobody is on the photo."""
+        return bool((self.stored.sample[fields.source] or {}).get("nobody"))
+
     def photo_change(self, fields: Fields) -> PhotoChange | None:
         """How the photo differs from the one that was labelled, or that it is gone; ``None`` if it is the same."""
         sample = self.stored.sample

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from annotator.dataset.fields import MIN_ISSUE_SCORE
 from annotator.labels.people import BOX_ARRAYS, Person, PossiblePerson
+from annotator.labels.quality import ISSUES, combined_score
 from annotator.surface.body import Body
 
 MASK_BIT = 128
@@ -63,6 +65,8 @@ def person_data(key: str, person: Person) -> dict[str, Any]:
         "corrections": [] if person.corrections is None else person.corrections.astype(float).tolist(),
         "quality": {name: round(float(value), 4) for name, value in person.quality.items()},
         "issues": {name: round(float(value), 4) for name, value in person.issues.items()},
+        "issue_score": round(combined_score(person.issues.values()), 6),
+        "reasons": [words for name, words in ISSUES.items() if person.issues.get(name, 0) >= MIN_ISSUE_SCORE],
         "state": provenance.state,
         "model": provenance.model,
         "author": provenance.author,

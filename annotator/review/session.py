@@ -86,7 +86,8 @@ class Review:
     def open(self, sample_id: str) -> dict[str, Any]:
         """The people of a sample, and its possible people whom nobody has decided about, for the panel.
 
-        ``agreement`` is as of :func:`annotator.dataset.second_labels.read_agreement`.
+        ``nobody`` is whether a reviewer has said that nobody is there, ``agreement`` is as of
+        :func:`annotator.dataset.second_labels.read_agreement`.
         ``changed`` is ``None``, or why the photo is not the one that was labelled (``reason``) and whether its size is the
         same (``fits``): then nothing can be saved, see :meth:`keep_labels`.
 
@@ -103,6 +104,7 @@ class Review:
             "size": list(image.size),
             "people": list(image.data.values()),
             "possible": image.possible_data(),
+            "nobody": image.said_empty(self.fields),
             "changed": change and asdict(change),
             "agreement": read_agreement(self.dataset, self.fields, sample_id),
         }
