@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PLUGIN_LINK = "densepose-annotator"
 """Name under which FiftyOne's plugins folder links to the plugin."""
+REVIEW_PANEL = "densepose_review"
+"""Name of the plugin's panel *Review people*."""
 
 
 class AppError(ValueError):
@@ -43,7 +45,7 @@ def open_app(
     quality: str = "normal",
     read_only: bool = False,
 ) -> int:
-    """Annotate the photos of a folder and show them in the App until the user presses Ctrl-C.
+    """Annotate the photos of a folder and show them in the App, in the review panel, until the user presses Ctrl-C.
 
     The labels stay in the dataset; a later run adds and annotates the photos that are new in the folder.
 
@@ -92,7 +94,9 @@ def open_app(
             _annotate(dataset, Settings.of_quality(quality))
         with _delegated_runs():
             remote = not (browser and _has_display())
-            session = fo.launch_app(dataset, port=port, address=address, remote=remote)
+            session = fo.launch_app(
+                dataset, spaces=review_layout(), port=port, address=address, remote=remote
+            )
             print(f"\nThe App is at {session.url} (Ctrl-C stops it; the labels stay)", flush=True)
             session.wait(-1)
     except KeyboardInterrupt:
@@ -176,6 +180,15 @@ def _photos_in(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     if not paths:
         raise AppError(f"{folder}: no photos in this folder ({', '.join(FORMATS)})")
     return paths, left_out
+
+
+def review_layout() -> fo.Space:
+    """The App's panels as the command opens it: the review in front of the grid. Of this session only: saved workspaces
+    stay, and can be loaded as ever."""
+    import fiftyone as fo
+
+    grid, review = fo.Panel(type="Samples", pinned=True), fo.Panel(type=REVIEW_PANEL)
+    return fo.Space(children=[grid, review], active_child=review.component_id)
 
 
 def _why_no_sample(photo: Path) -> str | None:

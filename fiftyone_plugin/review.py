@@ -10,17 +10,19 @@ import fiftyone.operators as foo
 from pydantic import Field
 
 from annotator.dataset.fields import Fields, find_prefixes
-from annotator.dataset.info import maps_folder
+from annotator.dataset.info import bulk_approval_times, maps_folder
 from annotator.labels.quality import ISSUES, MISSING_PEOPLE
 from annotator.review.approvals import approve_below, spot_check, take_back
+from annotator.review.error_rate import error_rate
 from annotator.review.panel_data import body_data
 from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
+from annotator.review.thumbnails import thumbnails
 from annotator.surface.body import load_body
 from annotator.team.edit_log import EditLog, Work
 
-from .calls import Call, CallValues, OfImage, OfLabels, RequestId, Share, user_name
+from .calls import Call, CallValues, OfImage, OfLabels, RequestId, SampleId, Share, user_name
 
 MAX_FAILURES = 3
 """Images that were left out and are named in the panel."""
@@ -105,6 +107,20 @@ class ReviewSecond(Call):
         return _review(ctx, values).second(values["sample"])
 
 
+class ReviewThumbnails(Call):
+    """See :func:`annotator.review.thumbnails.thumbnails`; the bytes in base64."""
+
+    name = "review_thumbnails"
+    writes = False
+
+    class Values(OfLabels):
+        samples: list[SampleId]
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        jpegs = thumbnails(ctx.dataset, Fields(values["prefix"]), values["samples"])
+        return {"jpegs": {key: jpeg and b64encode(jpeg).decode() for key, jpeg in jpegs.items()}}
+
+
 class ReviewKeepLabels(Call):
     """See :meth:`annotator.review.session.Review.keep_labels`."""
 
@@ -175,6 +191,17 @@ class ReviewSpotCheck(Call):
         return spot_check(ctx.view, fields, values["issue_score"], values["share"], values["seed"])
 
 
+class ReviewErrorRate(Call):
+    """See :func:`annotator.review.error_rate.error_rate`; of the view that the App shows."""
+
+    name = "review_error_rate"
+    writes = False
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        times = bulk_approval_times(ctx.dataset, values["prefix"])
+        return error_rate(ctx.view, Fields(values["prefix"]), times)
+
+
 class ReviewApproveBelow(Call):
     """See :func:`annotator.review.approvals.approve_below`; of the view that the App shows."""
 
@@ -216,11 +243,13 @@ OPERATORS = (
     ReviewOpen,
     ReviewPhoto,
     ReviewSecond,
+    ReviewThumbnails,
     ReviewKeepLabels,
     ReviewEdit,
     ReviewRestore,
     ReviewLogTime,
     ReviewSpotCheck,
+    ReviewErrorRate,
     ReviewApproveBelow,
     ReviewTakeBack,
 )

@@ -57,6 +57,8 @@ def new_page(browser: Browser, dataset) -> Iterator[Callable[[], Page]]:
         page = contexts[-1].new_page()
         # The App's own switch: without its advertisement, which comes at any time and swallows the clicks.
         page.add_init_script("window.IS_PLAYWRIGHT = true")
+        # The panel's tour would lie over the photo.
+        page.add_init_script("window.localStorage?.setItem('densepose-tour', 'seen')")
         return page
 
     yield open_page

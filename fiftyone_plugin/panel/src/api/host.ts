@@ -64,5 +64,11 @@ export const promptOperator = (uri: string) =>
 
 export const openPanel = (name: string) => host.__foo__.executeOperator("open_panel", { name, isActive: true, layout: "horizontal" });
 
-/** Let the App show what was saved meanwhile. */
+/** Whether the App's grid is on the screen, beside this panel, and no photo is open over it. */
+export function isGridShown(): boolean {
+    const isModal = document.querySelector("[data-cy=modal]") !== null;
+    return !isModal && !!document.querySelector("[data-cy=fo-grid]")?.checkVisibility();
+}
+
+/** Let the App show what was saved meanwhile; its filters, selection and place in the grid stay. */
 export const reloadSamples = () => host.__foo__.executeOperator("reload_samples", {});

@@ -2,7 +2,8 @@
 
 import { RefusedError, runOperator } from "./host";
 import type {
-    ApprovalResult, Edit, EditHeader, EditResult, OpenedImage, PersonData, QueueQuery, QueueResult, ScoreTable, Setup, SpotCheckResult,
+    ApprovalResult, Edit, EditHeader, EditResult, ErrorRate, OpenedImage, PersonData, QueueQuery, QueueResult, ScoreTable,
+    Setup, SpotCheckResult,
 } from "./types";
 
 /** The labels that the operators work on. */
@@ -41,6 +42,10 @@ export const fetchPhoto = (scope: Scope, sample: string) => call<{ jpeg: string 
 /** The people as the second annotator has labelled them. */
 export const fetchSecond = (scope: Scope, sample: string) => call<{ people: PersonData[] }>(scope, "second", { sample });
 
+/** Small JPEGs in base64 by sample, null for a photo that cannot be read. */
+export const fetchThumbnails = (scope: Scope, samples: string[]) =>
+    call<{ jpegs: Record<string, string | null> }>(scope, "thumbnails", { samples });
+
 /** Say that the labels of a photo that has changed fit it. */
 export const keepLabels = (scope: Scope, sample: string) => call<OpenedImage>(scope, "keep_labels", { sample });
 
@@ -57,6 +62,8 @@ export const logTime = (scope: Scope, sample: string, author: string, seconds: n
 
 export const spotCheck = (scope: Scope, issueScore: number, share: number, seed: number) =>
     call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
+
+export const fetchErrorRate = (scope: Scope) => call<ErrorRate>(scope, "error_rate", {});
 
 export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string) =>
     call<ApprovalResult>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId });

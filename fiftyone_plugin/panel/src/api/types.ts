@@ -22,6 +22,10 @@ export interface PersonData {
     corrections: SurfaceCorrection[];
     quality: Record<string, number>;
     issues: Record<string, number>;
+    /** All issues together, 0..1. */
+    issue_score: number;
+    /** Words of the issues that are large enough to count. */
+    reasons: string[];
     state: PersonState;
     model: string;
     author: string;
@@ -45,6 +49,8 @@ export interface OpenedImage {
     people: PersonData[];
     /** To be decided, most probable first. */
     possible: PossiblePerson[];
+    /** Whether a reviewer has said that nobody is there. */
+    nobody: boolean;
     changed: PhotoChange | null;
     agreement: Agreement | null;
 }
@@ -168,6 +174,24 @@ export interface SpotCheckResult {
     people: number;
     /** Ids of the samples to look at. */
     check: string[];
+}
+
+/** Of the people with issue scores up to a threshold, see annotator/review/error_rate.py. */
+export interface ErrorRateStep {
+    people: number;
+    decided: number;
+    wrong: number;
+    at_most: number;
+    more: number;
+}
+
+export interface ErrorRate {
+    /** The highest issue score up to which few enough are wrong; null if that is not known of any. */
+    proposed: number | null;
+    max_wrong: number;
+    confidence: number;
+    /** For the issue scores 0, 0.01, … 1. */
+    steps: ErrorRateStep[];
 }
 
 /** Version of each person, and state of each possible one, by key. */

@@ -67,6 +67,7 @@ function erase({ session }: ShortcutContext) {
 /** What covers the panel goes first, then what is being drawn. */
 function escape({ session }: ShortcutContext) {
     if (session.helpOpen || session.scoresOpen) return session.set({ helpOpen: false, scoresOpen: false });
+    if (session.tourStep !== null) return session.endTour();
     if (session.drawing.isActive) session.drawing.abandon();
     else session.set({ keypoint: null });
     session.edits.setRefusal("");

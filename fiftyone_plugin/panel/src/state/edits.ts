@@ -7,7 +7,7 @@ import { type Conflict, Conflicts } from "./conflicts";
 import { History, type HistoryAction } from "./history";
 import { byKey, type Image, type ImageLoader } from "./image_loader";
 import type { ImageQueue } from "./image_queue";
-import { applyPending } from "./optimistic_updates";
+import { addsPerson, applyPending } from "./optimistic_updates";
 import { unpackPerson } from "./people";
 import type { ReviewState } from "./review_state";
 import { type Job, Saver } from "./saver";
@@ -21,6 +21,7 @@ const MIN_LOOK = 1;
 /** What the queue has to show otherwise. */
 interface QueueUpdates {
     onSaved(): void;
+    /** What was shown of an image that is not open any more was not saved. */
     onRefused(): void;
 }
 
@@ -28,8 +29,6 @@ export class Edits {
     /** What the server refused to save last: stays until somebody has seen it. */
     refusal = "";
     previews: { job: Job; draw: Preview }[] = [];
-    /** Whether anything was edited. */
-    any = false;
     readonly conflicts: Conflicts;
 
     /** Of the open image. */
@@ -73,8 +72,7 @@ export class Edits {
 
     /** Whether somebody is being labelled on the open image, who will be selected. */
     get isAdding(): boolean {
-        const { image } = this.state;
-        return image !== null && this.pendingOf(image).some(({ edit }) => typeof edit !== "string" && addsPerson(edit));
+        return !!this.state.image?.adding;
     }
 
     /** Begin with an image, null if none is open. */
@@ -89,7 +87,6 @@ export class Edits {
         if (!state.image || !state.mayEdit()) return;
         const job = this.newJob(state.image, edit, this.versionsFor(edit));
         if (draw) this.previews.push({ job, draw });
-        this.any = true;
         state.cameFrom = null;
         this.saver.add(job);
         this.applyPending(state.image);
@@ -113,7 +110,9 @@ export class Edits {
     /** Show an image's people as they will be once all pending edits are saved. */
     applyPending(image: Image) {
         const { state } = this;
+        this.queue.expect(image);
         applyPending(image, this.pendingOf(image));
+        this.queue.count(image);
         if (image === state.image && !state.person && !state.possiblePerson) state.select(null);
     }
 
@@ -268,7 +267,7 @@ export class Edits {
         await this.showResult(job, result);
         const conflict: Conflict = { jobs, text: this.describe(job, result), isGone: isGone(result) };
         this.conflicts.add(conflict);
-        if (!this.isShown(job)) return;
+        if (!this.isShown(job)) return this.updates.onRefused();
         await this.reload(this.state.image!);
         // People who were shown as deleted have a number again.
         this.conflicts.setText(conflict, this.describe(job, result));
@@ -327,8 +326,6 @@ const isGone = ({ conflict, removed, decided }: EditResult) =>
 
 /** Kinds of edits for which the server asks the network. */
 const ASKING: Edit["kind"][] = ["add", "accept_possible", "split_by_line", "split_by_heads", "merge"];
-
-const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
 
 /** Whether an edit is made on the photo, with the tool that is in use, and not by a key or a button. */
 const isDrawn = (edit: Job["edit"]) =>

@@ -3,7 +3,6 @@
 import { RefusedError } from "../api/host";
 import { fetchImage, fetchPhoto, type Scope } from "../api/operators";
 import type { Agreement, PhotoChange, PossiblePerson } from "../api/types";
-import type { ImageQueue } from "./image_queue";
 import { type Person, unpackPerson } from "./people";
 import { closePhoto, decodePhoto, loadPhoto, type Photo } from "./photo";
 
@@ -15,6 +14,10 @@ export interface Image {
     people: Map<string, Person>;
     /** Whom the labels may lack, most probable first. */
     possible: Map<string, PossiblePerson>;
+    /** Whether a reviewer has said that nobody is there. */
+    nobody: boolean;
+    /** How many people are being labelled on it. */
+    adding: number;
     changed: PhotoChange | null;
     agreement: Agreement | null;
     photo: Photo;
@@ -22,12 +25,17 @@ export interface Image {
     answeredEdits: number;
 }
 
+/** Where the queue says that images lie. */
+interface Files {
+    find(sample: string): { filepath: string } | undefined;
+}
+
 export class ImageLoader {
     private prefetched: { sample: string; image: Promise<Image> } | null = null;
     /** By sample: how many edits were answered. People who were asked for before may be as they were before the edit. */
     private readonly answeredEdits = new Map<string, number>();
 
-    constructor(private readonly scope: Scope, private readonly queue: ImageQueue) {}
+    constructor(private readonly scope: Scope, private readonly queue: Files) {}
 
     /** An image; if it was prefetched, somebody may have changed it since. */
     get(sample: string): { image: Promise<Image>; isPrefetched: boolean } {
@@ -64,15 +72,16 @@ export class ImageLoader {
 
     /** Replace the people of an image by those of the server. */
     async reloadPeople(image: Image) {
-        let count: number, people: Person[], possible: PossiblePerson[], changed: PhotoChange | null;
+        let count: number, people: Person[], possible: PossiblePerson[], nobody: boolean, changed: PhotoChange | null;
         do {
             count = this.countOf(image.sample);
             const opened = await fetchImage({ ...this.scope, prefix: image.prefix }, image.sample);
-            ({ possible, changed } = opened);
+            ({ possible, nobody, changed } = opened);
             people = await Promise.all(opened.people.map((data) => unpackPerson(data, image.people.get(data.key))));
         } while (count !== this.countOf(image.sample));
         image.people = byKey(people);
         image.possible = byKey(possible);
+        image.nobody = nobody;
         const mayBeReplaced = changed || image.changed;
         image.changed = changed;
         if (mayBeReplaced) {
@@ -90,12 +99,14 @@ export class ImageLoader {
         const known = this.queue.find(sample)?.filepath;
         const early = known === undefined ? null : loadPhoto(known);
         early?.catch(() => undefined); // awaited below
-        const { filepath, size, people: data, possible, changed, agreement } = await fetchImage(this.scope, sample);
+        const opened = await fetchImage(this.scope, sample);
+        const { filepath, size, people: data, possible, nobody, changed, agreement } = opened;
         const [photo, people] = await Promise.all([
             this.photoOfSize(early ?? loadPhoto(filepath), sample, size, changed),
             Promise.all(data.map((person) => unpackPerson(person))),
         ]);
-        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), changed, agreement, photo, answeredEdits };
+        const state = { nobody, adding: 0, changed, agreement, photo, answeredEdits };
+        return { sample, prefix, filepath, size, people: byKey(people), possible: byKey(possible), ...state };
     }
 
     /** The photo that the browser has read; if it could not, or has turned it otherwise than the labels, the server's. */

@@ -3,8 +3,9 @@
 import { fetchQueue, type Scope } from "../api/operators";
 import type { WorkKind } from "../api/team_types";
 import type { PersonState, QueueItem, QueueResult } from "../api/types";
-import { MIN_ISSUE_SCORE } from "./labels";
-import type { Person } from "./people";
+import type { Image } from "./image_loader";
+import { isDecided, type Person } from "./people";
+import { addDifference, countsOf, type ImageCounts, updatedItem } from "./queue_counts";
 
 export interface Filters {
     states: PersonState[];
@@ -24,7 +25,14 @@ export class ImageQueue {
     current = "";
     /** Images that could not be shown. */
     readonly failed = new Set<string>();
+    /** The reason of an image that has possible people. */
+    missingPeople = "";
     private requests = 0;
+    /** What each image that was opened adds to the counts of `result`. */
+    private readonly counted = new Map<string, ImageCounts>();
+    private edits = 0;
+    /** Whether `result` is about labels of another prefix or view. */
+    private isOutdated = false;
 
     constructor(private readonly scope: Scope, private readonly author: () => string) {}
 
@@ -36,13 +44,21 @@ export class ImageQueue {
         return this.items.find(({ id }) => id === sample);
     }
 
-    /** Ask the server; `keepOrder` leaves the images where they were, decided ones among the others. */
-    async refresh(keepOrder = false) {
+    /**
+     * Ask the server; `keepOrder` leaves the images where they were, decided ones among the others. False if the answer
+     * may lack an edit that is shown, because of `isPending` when it was asked for, or made since: what is shown stays.
+     */
+    async refresh(keepOrder = false, isPending = false): Promise<boolean> {
         const request = ++this.requests;
+        const { edits } = this;
         const { check, ...filters } = this.filters;
         const result = await fetchQueue(this.scope, { ...filters, samples: check ?? [], author: this.author() });
         // The answer to a later request may come first.
-        if (request !== this.requests) return;
+        if (request !== this.requests) return true;
+        const isExact = !isPending && edits === this.edits;
+        if (isExact) this.counted.clear();
+        else if (this.result && !this.isOutdated) this.keepShown(result, this.result);
+        this.isOutdated = false;
         if (keepOrder) {
             // The open image stays in the queue even if the filters no longer match it: the next one is found from there.
             const here = this.find(this.current);
@@ -52,6 +68,33 @@ export class ImageQueue {
             result.items.sort((a, b) => positionOf(a) - positionOf(b));
         }
         this.result = result;
+        return isExact;
+    }
+
+    /** Labels of another prefix, or of another view, are counted anew. */
+    forgetCounts() {
+        this.counted.clear();
+        this.isOutdated = true;
+    }
+
+    /** Remember what an image adds to the counts, before it is shown otherwise than the server has it. */
+    expect(image: Image) {
+        if (!this.counted.has(image.sample)) this.counted.set(image.sample, this.countsOf(image));
+    }
+
+    /** Count an image as it is shown now. */
+    count(image: Image) {
+        const { result } = this;
+        const before = this.counted.get(image.sample);
+        if (!result || !before || image.prefix !== this.scope.prefix) return;
+        const now = this.countsOf(image);
+        if (JSON.stringify(now) === JSON.stringify(before)) return;
+        this.edits++;
+        this.counted.set(image.sample, now);
+        addDifference(result, before, now);
+        const scores = this.issueScores(image);
+        // New rows: the list is rendered only if it has changed.
+        result.items = result.items.map((item) => (item.id === image.sample ? updatedItem(item, image, now.open, scores) : item));
     }
 
     /** Id of the image so many steps on, null at the end. */
@@ -68,12 +111,32 @@ export class ImageQueue {
         return after ?? before.find((item) => works(item) && item.open) ?? before.find((item) => item.open);
     }
 
-    /** Whether a person matches the filters; `descriptions` are those of the issues, by name. */
-    matches({ state, issues }: Person, descriptions: Record<string, string>): boolean {
+    /** Whether a person matches the filters. */
+    matches(person: Pick<Person, "state" | "reasons">): boolean {
         const { states, reasons } = this.filters;
-        const isReason = ([name, value]: [string, number]) =>
-            value >= MIN_ISSUE_SCORE && reasons.includes(descriptions[name] ?? name);
-        return (!states.length || states.includes(state)) && (!reasons.length || Object.entries(issues).some(isReason));
+        const isReason = !reasons.length || person.reasons.some((reason) => reasons.includes(reason));
+        return isReason && (!states.length || states.includes(person.state));
+    }
+
+    private countsOf(image: Image): ImageCounts {
+        return countsOf(image, this.missingPeople, this.result?.histogram.length ?? 1);
+    }
+
+    /** Of the people whom the filters are about; of those who are decided only if they are asked for. */
+    private issueScores({ people, possible }: Image): number[] {
+        const counts = (person: Person) => this.matches(person) && (this.filters.states.length > 0 || !isDecided(person));
+        const countsPossible = this.matches({ state: "predicted", reasons: [this.missingPeople] });
+        return [
+            ...[...people.values()].filter(counts).map(({ issue_score }) => issue_score),
+            ...[...possible.values()].filter(() => countsPossible).map(({ score }) => score),
+        ];
+    }
+
+    /** Of an answer that may be older than what is shown, the counts are those that are shown. */
+    private keepShown(result: QueueResult, shown: QueueResult) {
+        const { states, reasons, histogram, done, images } = shown;
+        Object.assign(result, { states, reasons, histogram, done, images });
+        result.items = result.items.map((item) => (this.counted.has(item.id) && shown.items.find(({ id }) => id === item.id)) || item);
     }
 
     private get position(): number {

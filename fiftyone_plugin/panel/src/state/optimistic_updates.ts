@@ -1,15 +1,22 @@
 // People as they will be once the pending edits are saved, as far as the panel can tell.
 
-import { personKeys, possibleKey, singleEdits } from "../api/types";
+import { type Edit, personKeys, possibleKey, singleEdits } from "../api/types";
 import type { Image } from "./image_loader";
 import { KEYPOINTS } from "./labels";
 import type { Job } from "./saver";
 
+export const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
+
 /** Change the people of one image as the jobs on it will. */
-export function applyPending({ people, possible }: Image, jobs: Job[]) {
+export function applyPending(image: Image, jobs: Job[]) {
+    const { people, possible } = image;
+    image.adding = jobs.filter(({ edit }) => typeof edit !== "string" && addsPerson(edit)).length;
     for (const edit of jobs.flatMap(({ edit }) => (typeof edit === "string" ? [] : singleEdits(edit)))) {
         possible.delete(possibleKey(edit) ?? "");
-        if (edit.kind === "nobody" && edit.nobody) possible.clear();
+        if (edit.kind === "nobody") {
+            image.nobody = edit.nobody;
+            if (edit.nobody) possible.clear();
+        }
         const [key, ...merged] = personKeys(edit);
         for (const gone of edit.kind === "delete" ? [key] : merged) people.delete(gone);
         const person = people.get(key);

@@ -7,6 +7,7 @@ import type { Image } from "./image_loader";
 import type { OverlaySettings } from "./overlay";
 import { type Person, surfaceAt, type SurfacePoint } from "./people";
 import { readStored, store } from "./storage";
+import { firstTourStep, rememberTour } from "./tour";
 import { WorkClock } from "./work_clock";
 
 export type ToolName =
@@ -70,6 +71,8 @@ export class ReviewState {
     labelsHidden = false;
     isFullScreen = false;
     helpOpen = false;
+    /** Step of the tour, from 0; null if it is over. */
+    tourStep = firstTourStep();
     /** Whether the table of all people's scores is shown. */
     scoresOpen = false;
     /** Whether a narrow panel shows its queue. */
@@ -178,6 +181,11 @@ export class ReviewState {
         this.drawing.abandon();
         const keypoint = tool === "keypoints" ? this.keypoint : null;
         this.set({ tool, keypoint, wrongPixel: null, erase: false, message: "", ...more });
+    }
+
+    endTour() {
+        rememberTour();
+        this.set({ tourStep: null });
     }
 
     setRadius(radius: number) {

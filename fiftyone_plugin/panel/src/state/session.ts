@@ -1,9 +1,10 @@
 // One review of a dataset: its state, its queue and edits, and the way through its images.
 
 import { fetchSetup } from "../api/operators";
-import { RefusedError, reloadSamples } from "../api/host";
+import { RefusedError } from "../api/host";
 import { focusedCommentField } from "./comment_field";
 import { Edits } from "./edits";
+import { GridReload } from "./grid_reload";
 import type { HistoryAction } from "./history";
 import { type Image, ImageLoader } from "./image_loader";
 import { type Filters, ImageQueue } from "./image_queue";
@@ -13,6 +14,7 @@ import { ReviewState } from "./review_state";
 import { RETRY_MS } from "./saver";
 import { readStored, store } from "./storage";
 import { Team } from "./team";
+import { Thumbnails } from "./thumbnails";
 
 /** People on a photo, possible ones among them, from which on it opens with one of them in focus. */
 const CROWD = 6;
@@ -24,6 +26,8 @@ export class Session extends ReviewState {
     readonly queue: ImageQueue;
     readonly edits: Edits;
     readonly team: Team;
+    readonly grid = new GridReload();
+    readonly thumbnails = new Thumbnails(this.scope);
 
     private readonly loader: ImageLoader;
     private readonly prefixKey: string;
@@ -38,7 +42,10 @@ export class Session extends ReviewState {
         this.queue = new ImageQueue(this.scope, () => this.author);
         this.loader = new ImageLoader(this.scope, this.queue);
         this.edits = new Edits(this, this.queue, this.loader, {
-            onSaved: () => this.refreshQueueSoon(),
+            onSaved: () => {
+                this.refreshQueueSoon();
+                this.grid.edited();
+            },
             onRefused: () => void this.reportErrors(() => this.refreshQueue(true)),
         });
         this.team = new Team(this, this.queue, () => this.edits, {
@@ -67,9 +74,11 @@ export class Session extends ReviewState {
                 this.scope.prefix = prefixes.find((prefix) => prefix === last) ?? prefixes[0] ?? "";
             }
             if (!this.scope.prefix) return;
+            this.queue.missingPeople = this.setup?.missing_people ?? "";
             // Another view of the dataset is no reason to leave the image that is open.
             const first = sample ?? this.image?.sample;
             const isOpen = first === this.image?.sample;
+            this.queue.forgetCounts();
             await Promise.all([
                 this.refreshQueue(),
                 first && (isOpen ? this.edits.reload(this.image!) : this.openImage(first)),
@@ -97,6 +106,8 @@ export class Session extends ReviewState {
         localStorage.setItem(this.prefixKey, prefix);
         this.scope.prefix = prefix;
         this.loader.dropPrefetched();
+        this.queue.forgetCounts();
+        this.thumbnails.forget();
         Object.assign(this.queue.filters, { states: [], reasons: [], check: null, work: "" });
         this.set({ cameFrom: null, loading: null });
         await this.reportErrors(async () => {
@@ -109,8 +120,7 @@ export class Session extends ReviewState {
 
     /** The panel is closed. */
     close() {
-        if (this.edits.any) reloadSamples();
-        this.edits.any = false;
+        this.grid.flush();
         this.logTime();
     }
 
@@ -120,7 +130,7 @@ export class Session extends ReviewState {
     }
 
     async refreshQueue(keepOrder = false) {
-        await this.queue.refresh(keepOrder);
+        if (!(await this.queue.refresh(keepOrder, this.edits.isPending))) this.refreshQueueSoon();
         this.team.refreshed();
         this.notify();
     }
@@ -191,8 +201,6 @@ export class Session extends ReviewState {
             return;
         }
         if (this.possible.length) return this.select(this.possible[0].key);
-        const here = this.image && this.queue.find(this.image.sample);
-        if (here && isDone) here.open = 0;
         if (this.team.isToBeSent()) return;
         const next = this.queue.nextOpen();
         if (next) await this.openImage(next.id, (isDone && this.image?.sample) || null);
@@ -215,8 +223,7 @@ export class Session extends ReviewState {
         if (this.image) closePhoto(this.image.photo);
         this.drawing.abandon(); // what was begun on the other image
         this.edits.applyPending(image);
-        const descriptions = this.setup?.issues ?? {};
-        const rank = (person: Person) => (this.queue.matches(person, descriptions) ? 2 : 0) + worstIssue(person);
+        const rank = (person: Person) => (this.queue.matches(person) ? 2 : 0) + worstIssue(person);
         const people = [...image.people.values()];
         const worst = people.toSorted((a, b) => rank(b) - rank(a)).at(0);
         const [possible] = image.possible.values();

@@ -1,15 +1,19 @@
 // "Approve the rest": everybody up to an issue score at once, after a check of some of the images.
 
 import { RefusedError } from "../api/host";
-import { approveBelow, newRequestId, spotCheck, takeBack } from "../api/operators";
-import type { SpotCheckResult } from "../api/types";
+import { approveBelow, fetchErrorRate, newRequestId, spotCheck, takeBack } from "../api/operators";
+import type { ErrorRate, SpotCheckResult } from "../api/types";
 import { focusPanel } from "../input/panel_element";
 import type { Session } from "../state/session";
 import { countedPeople } from "./counted";
+import { ErrorRateNote } from "./error_rate";
 
 export function BulkApproval({ session }: { session: Session }) {
     const [isOpen, setOpen] = React.useState(false);
-    const [issueScore, setIssueScore] = React.useState(0.1);
+    /** Null until somebody has chosen: then it is what is proposed. */
+    const [chosen, setIssueScore] = React.useState<number | null>(null);
+    const [rate, setRate] = React.useState<ErrorRate | null>(null);
+    const issueScore = chosen ?? rate?.proposed ?? 0.1;
     const [share, setShare] = React.useState(10);
     /** What the sliders stand for; null until the server has counted. */
     const [counts, setCounts] = React.useState<SpotCheckResult | null>(null);
@@ -33,9 +37,28 @@ export function BulkApproval({ session }: { session: Session }) {
         };
     }, [session, isOpen, issueScore, share, seed]);
 
+    // Anew whenever somebody was decided.
+    const { isPending } = session.edits;
+    const { done, states } = session.queue.result!;
+    const decisions = `${done} ${Object.values(states).join(" ")}`;
+    React.useEffect(() => {
+        if (!isOpen || isPending) return;
+        let isWanted = true;
+        const timer = setTimeout(() => {
+            fetchErrorRate(session.scope).then(
+                (result) => isWanted && setRate(result),
+                (error) => session.set({ message: error.message }),
+            );
+        }, 200);
+        return () => {
+            isWanted = false;
+            clearTimeout(timer);
+        };
+    }, [session, isOpen, decisions, isPending]);
+
     if (!isOpen) {
         return (
-            <div className="dp-row">
+            <div className="dp-row" data-testid="dp-bulk">
                 <button className="dp-button" onClick={() => setOpen(true)}>
                     Approve the rest…
                 </button>
@@ -59,6 +82,7 @@ export function BulkApproval({ session }: { session: Session }) {
                 await approveBelow(session.scope, issueScore, session.author, approval.requestId);
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
+            session.grid.edited();
             close();
             if (session.image) await session.openImage(session.image.sample);
             const leftOut = failed ? ` Images left out: ${failed}, such as ${failures[0]}` : "";
@@ -76,6 +100,14 @@ export function BulkApproval({ session }: { session: Session }) {
                 Issue score up to {issueScore.toFixed(2)}
                 <input autoFocus type="range" min="0" max="1" step="0.01" value={issueScore} onChange={(e) => setIssueScore(+e.target.value)} />
             </label>
+            {rate && (
+                <ErrorRateNote
+                    rate={rate}
+                    issueScore={issueScore}
+                    use={setIssueScore}
+                    check={(part) => setShare(Math.min(Math.ceil(100 * part), 100))}
+                />
+            )}
             <label>
                 Check {share} % first
                 <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
@@ -113,6 +145,7 @@ function TakeBack({ session }: { session: Session }) {
         session.setBulkApproval(null);
         try {
             const { predicted } = await takeBack(session.scope, bulkApproval.requestId);
+            session.grid.edited();
             await session.filter({});
             if (session.image) await session.openImage(session.image.sample);
             session.set({

@@ -88,6 +88,12 @@ export function Help({ session }: { session: Session }) {
                         wheel, with the brush: its size.
                     </p>
                 </section>
+                <section>
+                    <h3>New here?</h3>
+                    <button className="dp-button" onClick={() => session.set({ helpOpen: false, tourStep: 0 })}>
+                        Show the tour
+                    </button>
+                </section>
             </div>
         </div>
     );

@@ -3,10 +3,13 @@
 import type { PersonState, QueueItem } from "../api/types";
 import { withKeys } from "../input/keymap";
 import type { Session } from "../state/session";
+import type { Thumbnails } from "../state/thumbnails";
 import { BulkApproval } from "./bulk_approval";
 import { counted } from "./counted";
 import { FileName } from "./file_name";
+import { AllDone, EmptyQueue } from "./empty_states";
 import { Histogram } from "./histogram";
+import { Thumbnail } from "./thumbnail";
 import { workMark, WorkFilters } from "./work_filters";
 
 const STATES: PersonState[] = ["predicted", "edited", "approved", "rejected"];
@@ -14,6 +17,9 @@ const STATES: PersonState[] = ["predicted", "edited", "approved", "rejected"];
 function toggled<T>(list: T[], value: T): T[] {
     return list.includes(value) ? list.filter((other) => other !== value) : [...list, value];
 }
+
+/** A filter can be switched off also when nobody is left whom it is about. */
+const zeros = (reasons: string[]) => Object.fromEntries(reasons.map((reason) => [reason, 0]));
 
 export function QueueColumn({ session }: { session: Session }) {
     const { result, filters, items } = session.queue;
@@ -50,7 +56,7 @@ export function QueueColumn({ session }: { session: Session }) {
                         {state} {result.states[state]}
                     </button>
                 ))}
-                {Object.entries(result.reasons).map(([reason, count]) => (
+                {Object.entries({ ...zeros(filters.reasons), ...result.reasons }).map(([reason, count]) => (
                     <button
                         key={reason}
                         className={`dp-chip ${filters.reasons.includes(reason) ? "dp-on" : ""}`}
@@ -76,7 +82,12 @@ export function QueueColumn({ session }: { session: Session }) {
                 </button>
                 <span className="dp-dim">{filters.check ? `${items.length} to check` : counted(result.found, "image", "images")}</span>
             </div>
-            <ImageList items={items} open={session.image?.sample} show={show} />
+            <AllDone session={session} />
+            {items.length ? (
+                <ImageList items={items} open={session.image?.sample} show={show} thumbnails={session.thumbnails} />
+            ) : (
+                <EmptyQueue session={session} />
+            )}
             {!session.team.readOnly && <BulkApproval session={session} />}
         </div>
     );
@@ -92,9 +103,18 @@ function progressOf({ open, people, possible }: QueueItem): string {
 /** Height of a row with the gap to the next one, as in styles.ts. */
 const ROW_HEIGHT = 44;
 
+interface ImageListProps {
+    items: QueueItem[];
+    open?: string;
+    show(sample: string): void;
+    thumbnails: Thumbnails;
+}
+
 /** A queue may have thousands of images: only those in sight are rendered, and only if the queue has changed. */
-const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; open?: string; show(sample: string): void }) {
-    const { items, open, show } = props;
+const ImageList = React.memo(function ImageList(props: ImageListProps) {
+    const { items, open, show, thumbnails } = props;
+    const [, rerender] = React.useReducer((count: number) => count + 1, 0);
+    React.useEffect(() => thumbnails.subscribe(rerender), [thumbnails]);
     const list = React.useRef<HTMLDivElement>(null);
     const [scrollTop, setScrollTop] = React.useState(0);
     const [height, setHeight] = React.useState(600);
@@ -113,6 +133,8 @@ const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; ope
     }, [openIndex]);
     const first = Math.max(Math.floor(scrollTop / ROW_HEIGHT) - 3, 0);
     const shown = items.slice(first, first + Math.ceil(height / ROW_HEIGHT) + 6);
+    const ids = shown.map(({ id }) => id).join();
+    React.useEffect(() => thumbnails.want(ids ? ids.split(",") : []), [thumbnails, ids]);
     return (
         <div className="dp-list" ref={list} onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}>
             <div style={{ height: items.length * ROW_HEIGHT, position: "relative", flex: "none" }}>
@@ -126,6 +148,7 @@ const ImageList = React.memo(function ImageList(props: { items: QueueItem[]; ope
                         title={item.filepath}
                         data-testid="dp-item"
                     >
+                        <Thumbnail url={thumbnails.get(item.id)} />
                         <FileName path={item.filepath} />
                         <span className="dp-dim" title="people to decide / people, and possible people to decide">
                             {workMark(item)}

@@ -1,6 +1,6 @@
 // The panel as a whole.
 
-import { promptOperator, useDatasetName, useModalSample, useView } from "../api/host";
+import { useDatasetName, useModalSample, useView } from "../api/host";
 import { Viewport } from "../canvas/viewport";
 import { watchActivity } from "../input/activity";
 import { wasFullScreen, watchFullScreen } from "../input/full_screen";
@@ -11,9 +11,11 @@ import { KEYPOINTS } from "../state/labels";
 import { nextMissing } from "../tools/keypoints";
 import { TOOLS } from "../tools/tools";
 import { Banners } from "./banners";
+import { EmptyDataset, EmptyQueue, NoDataset } from "./empty_states";
 import { BodyMap } from "./body_map";
 import { Comparison } from "./comparison";
 import { Help } from "./help";
+import { ONBOARDING_STYLES } from "./onboarding_styles";
 import { PeopleList } from "./people_list";
 import { QueueColumn } from "./queue_column";
 import { ScoreTable } from "./score_table";
@@ -22,12 +24,19 @@ import { STYLES } from "./styles";
 import { NameDialog, TeamBar } from "./team_bar";
 import { ToolSettings } from "./tool_settings";
 import { Toolbar } from "./toolbar";
+import { Tour } from "./tour";
 
 export function Review() {
     const dataset = useDatasetName();
     const sample = useModalSample();
     // Another dataset is another review.
-    return dataset ? <DatasetReview key={dataset} dataset={dataset} sample={sample} /> : <p className="dp-dim">Open a dataset first.</p>;
+    if (dataset) return <DatasetReview key={dataset} dataset={dataset} sample={sample} />;
+    return (
+        <div className="dp-review">
+            <style>{STYLES + ONBOARDING_STYLES}</style>
+            <NoDataset />
+        </div>
+    );
 }
 
 function DatasetReview({ dataset, sample }: { dataset: string; sample: string | null }) {
@@ -105,7 +114,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                 if (!isTyping && !root.current?.contains(activeElement)) root.current?.focus();
             }}
         >
-            <style>{STYLES}</style>
+            <style>{STYLES + ONBOARDING_STYLES}</style>
             {setup && !session.scope.prefix ? (
                 <EmptyDataset retry={() => void session.start(JSON.parse(stages), sample)} />
             ) : (
@@ -123,7 +132,9 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                                 <Stage session={session} viewport={viewport} />
                                 {(loading || !setup) && <div className="dp-loading">Loading…</div>}
                                 {setup && !image && !loading && !session.message && (
-                                    <div className="dp-loading">No image in the queue. Change the filters.</div>
+                                    <div className="dp-loading">
+                                        <EmptyQueue session={session} />
+                                    </div>
                                 )}
                                 <Comparison session={session} viewport={viewport} />
                                 <Banners session={session} />
@@ -138,22 +149,9 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                     </div>
                     {session.scoresOpen && <ScoreTable session={session} />}
                     {session.helpOpen && <Help session={session} />}
+                    <Tour session={session} />
                 </>
             )}
-        </div>
-    );
-}
-
-function EmptyDataset({ retry }: { retry(): void }) {
-    return (
-        <div className="dp-loading">
-            <p>This dataset has no labelled people yet.</p>
-            <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/annotate_people")}>
-                Annotate people
-            </button>
-            <button className="dp-button" onClick={retry}>
-                Check again
-            </button>
         </div>
     );
 }

@@ -5,6 +5,7 @@ import { toggleFullScreen } from "../input/full_screen";
 import { type Fill, FILLS } from "../state/overlay";
 import type { Session } from "../state/session";
 import { TOOL_NAMES, TOOLS, undo } from "../tools/tools";
+import { Drawing } from "./icons";
 import { Toggle } from "./toggle";
 
 const SAVING_TEXTS = { saved: "saved", saving: "saving…", asking: "asking the network…", failing: "not saved yet" };
@@ -67,7 +68,7 @@ export function Toolbar({ session }: { session: Session }) {
                     ?
                 </button>
             </div>
-            <div className="dp-group">
+            <div className="dp-group" data-testid="dp-tools">
                 {TOOL_NAMES.filter((tool) => tool === "select" || !session.team.readOnly).map((tool) => {
                     const { name, hint } = TOOLS[tool];
                     const key = displayKey(currentKey(TOOLS[tool].key));
@@ -76,11 +77,12 @@ export function Toolbar({ session }: { session: Session }) {
                             key={tool}
                             className={`dp-button ${session.tool === tool ? "dp-on" : ""}`}
                             title={`${withKeys(hint)} (${key})`}
+                            aria-label={name}
                             data-testid={`dp-tool-${tool}`}
                             aria-pressed={session.tool === tool}
                             onClick={() => session.useTool(tool)}
                         >
-                            {name} <kbd>{key}</kbd>
+                            <Drawing name={tool} /> <span className="dp-tool-name">{name}</span> <kbd>{key}</kbd>
                         </button>
                     );
                 })}
