@@ -78,13 +78,13 @@ def test_counts_after_what_was_not_saved(panel, new_page):
     other.open("Bob")
     other.show(1)
     panel.show(1)
-    other.press("r")
-    other.wait_for_image(0)
-    assert [person.provenance.state for person in other.people(1)] == ["rejected"]
     with edits_held(panel):
         panel.press("a")
         panel.wait_for_image(0)
         assert "approved 1" in counts(panel)
+        other.press("r")
+        other.wait_for_image(0)
+        assert [person.provenance.state for person in other.people(1)] == ["rejected"]
     panel["conflict"].wait_for(timeout=MINUTE)
     expect(panel["done"]).to_have_text("1 of 3 images done")
     expect(panel["queue"].locator(".dp-chip")).to_have_text(
