@@ -7,11 +7,16 @@ interface OperatorResponse {
 }
 
 interface Host {
-    recoil: { useRecoilValue<T>(state: unknown): T };
+    recoil: {
+        useRecoilValue<T>(state: unknown): T;
+        useSetRecoilState<T>(state: unknown): (change: (value: T) => T) => void;
+    };
     __fos__: {
         datasetName: unknown;
         view: unknown;
         nullableModalSampleId: unknown;
+        /** A number; a change has the grid read its samples anew. */
+        refresher: unknown;
         getSampleSrc(path: string): string;
     };
     __foo__: {
@@ -70,5 +75,12 @@ export function isGridShown(): boolean {
     return !isModal && !!document.querySelector("[data-cy=fo-grid]")?.checkVisibility();
 }
 
-/** Let the App show what was saved meanwhile; its filters, selection and place in the grid stay. */
-export const reloadSamples = () => host.__foo__.executeOperator("reload_samples", {});
+/**
+ * What has the App show what was saved meanwhile; its filters, selection and place in the grid stay.
+ *
+ * Not the App's operator that does the same: it breaks the whole page as long as the App has not loaded its operators.
+ */
+export function useReloadSamples(): () => void {
+    const set = host.recoil.useSetRecoilState<number>(host.__fos__.refresher);
+    return React.useCallback(() => set((count) => count + 1), [set]);
+}

@@ -1,6 +1,6 @@
 // Shows in the App's grid what was edited: a while after the last edit, as the App reads all photos in sight anew.
 
-import { isGridShown, reloadSamples } from "../api/host";
+import { isGridShown } from "../api/host";
 
 const DELAY_MS = 1500;
 /** Of somebody who edits without a pause the grid shows the edits at last after this time. */
@@ -10,6 +10,8 @@ export class GridReload {
     /** When the first edit was saved that the grid does not show yet; null if it shows all. */
     private since: number | null = null;
     private timer = 0;
+    /** The App's, once the panel is on its page. */
+    reload = () => {};
 
     /** Something was saved. */
     edited() {
@@ -25,7 +27,7 @@ export class GridReload {
     /** Have the grid show all edits now. */
     flush() {
         clearTimeout(this.timer);
-        if (this.since !== null) reloadSamples();
+        if (this.since !== null) this.reload();
         this.since = null;
     }
 }

@@ -1,6 +1,6 @@
 // The panel as a whole.
 
-import { useDatasetName, useModalSample, useView } from "../api/host";
+import { useDatasetName, useModalSample, useReloadSamples, useView } from "../api/host";
 import { Viewport } from "../canvas/viewport";
 import { watchActivity } from "../input/activity";
 import { wasFullScreen, watchFullScreen } from "../input/full_screen";
@@ -46,6 +46,8 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     const [viewport] = React.useState(() => new Viewport());
     const [, rerender] = React.useReducer((count: number) => count + 1, 0);
     const root = React.useRef<HTMLDivElement>(null);
+
+    session.grid.reload = useReloadSamples();
 
     React.useEffect(() => session.subscribe(rerender), [session]);
     React.useEffect(() => watchActivity(root.current!, session.clock), [session]);
