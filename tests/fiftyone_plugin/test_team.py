@@ -11,6 +11,7 @@ from tests.annotator.team.team_photos import FIELDS, team  # noqa: F401
 from tests.fiftyone_plugin.test_operators import PLUGIN, execute, form
 
 READERS = {
+    "review_error_rate",
     "review_open",
     "review_photo",
     "review_progress",
@@ -19,6 +20,7 @@ READERS = {
     "review_second",
     "review_setup",
     "review_spot_check",
+    "review_thumbnails",
     "team_take",
 }
 """The operators of the panel that change nothing."""

@@ -25,7 +25,7 @@ export function EmptyDataset({ retry }: { retry(): void }) {
                 <button className="dp-button dp-primary" onClick={annotate}>
                     Annotate people
                 </button>
-                <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/import_coco_densepose")}>
+                <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/import_labels")}>
                     Import a file
                 </button>
                 <button className="dp-button" onClick={retry}>
@@ -66,7 +66,7 @@ export function AllDone({ session }: { session: Session }) {
     return (
         <Empty name="done" title="Everybody is decided">
             <div className="dp-row">
-                <button className="dp-button dp-primary" onClick={() => promptOperator("@densepose/annotator/export_coco_densepose")}>
+                <button className="dp-button dp-primary" onClick={() => promptOperator("@densepose/annotator/export_labels")}>
                     Export
                 </button>
                 <button className="dp-button" onClick={() => promptOperator("@densepose/annotator/retrain_model")}>
