@@ -23,6 +23,7 @@ from annotator.formats.class_names import (
     find_keypoint,
     is_person,
 )
+from annotator.formats.photo_names import Photos
 from annotator.formats.shapes import ImageShapes, facts
 from annotator.formats.values import FormatError, naming, number, refuse, text, whole
 from annotator.formats.writer import FileWriter
@@ -38,13 +39,13 @@ MAX_ATTRIBUTE = 1 << 20
 
 
 def read_cvat(
-    path: str | Path, images_dir: str | Path = "", failures: dict[str, str] | None = None
+    path: str | Path, images_dir: str | Path | None = None, failures: dict[str, str] | None = None
 ) -> Iterator[People]:
     """The people of each image of a file of the format *CVAT for images 1.1*.
 
     Args:
         path: of the XML file.
-        images_dir: not needed; as other readers have it.
+        images_dir: the folder of the photos, which are found there by the ends of their names; default: names stay as they are.
         failures: why the labels of images cannot be read, by the image's name, is noted here; without it the first such
             error is raised.
 
@@ -52,12 +53,13 @@ def read_cvat(
         FormatError: no XML, XML with a DTD, or another format.
         OSError: no such file.
     """
-    path = Path(path)
+    path, photos = Path(path), None if images_dir is None else Photos(images_dir)
     for place, element in enumerate(_images(path)):
         name = element.get("name") or f"image {place}"
         try:
             with naming(f"{path}: image {short(name)}"):
                 people = _people(element)
+                people.file_name = (photos and photos.find(people.file_name)) or people.file_name
         except FormatError as error:
             refuse(failures, name, error)
             continue
