@@ -10,7 +10,6 @@ from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.second_labels import agreement_field, is_second, second_fields
-from annotator.evaluation.agreement import TASKS
 from annotator.runs.agreement import Agreement, write_rows
 from annotator.runs.second_labels import SHARE, SecondLabels
 
@@ -24,7 +23,6 @@ BLIND = (
 )
 DISAGREEMENT = 0.8
 """Photos with a lower agreement are shown after measuring: as IoU and as OKS it stands for labels that differ visibly."""
-WORDS = {"mask": "masks, IoU", "parts": "parts, IoU", "charts": "surface, GPS", "keypoints": "keypoints, OKS"}
 
 
 class GiveSecondLabels(RunOperator):
@@ -104,7 +102,7 @@ class MeasureAgreement(RunOperator):
             if values.get("path"):
                 write_rows(run.rows, folder_at(values["path"]))
             failures = "\n".join(run.summary.to_dict()["failures"])
-            return {"report": describe(run), "failures": failures}
+            return {"report": run.describe(), "failures": failures}
 
         name = ctx.dataset.name
 
@@ -120,23 +118,6 @@ class MeasureAgreement(RunOperator):
 
     def resolve_output(self, ctx: Context) -> types.Property:
         return _agreement_output(ctx.results or {})
-
-
-def describe(run: Agreement) -> str:
-    """The agreement of every two annotators, in Markdown."""
-    waiting = f"{run.summary.skipped} photos wait for one of the two." if run.summary.skipped else ""
-    if not run.rows:
-        return f"No photo was reviewed by both annotators yet. {waiting}"
-    lines = [
-        "| annotators | photos | people | of one only | " + " | ".join(WORDS[task] for task in TASKS) + " |",
-        "|---" * (4 + len(TASKS)) + "|",
-    ]
-    for pair in run.pairs():
-        values = [getattr(pair, task) for task in TASKS]
-        cells = [*pair.annotators, pair.photos, pair.people, pair.alone]
-        numbers = ["–" if value is None else f"{value:.3f}" for value in values]
-        lines.append(f"| {cells[0]}, {cells[1]} | " + " | ".join(map(str, [*cells[2:], *numbers])) + " |")
-    return "\n".join([*lines, "", waiting])
 
 
 def _prefix_input(ctx: Context, inputs: types.Object) -> str | None:

@@ -1,5 +1,5 @@
-"""The commands ``dataset annotate``, ``dataset import``, ``dataset export``, ``dataset stats`` and those of the log of
-edits: what the plugin's operators do, for FiftyOne datasets by name."""
+"""The commands ``dataset annotate``, ``dataset import``, ``dataset export``, ``dataset stats``, those of labels of
+two annotators and of the log of edits: what the plugin's operators do, for FiftyOne datasets by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.cli.agreement import (
+    add_agreement_options,
+    add_second_options,
+    run_agreement,
+    run_label_twice,
+)
 from annotator.cli.edit_log import add_forget_options, add_log_options, run_forget, run_log
 from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
 from annotator.dataset.review_state import CHOICES
@@ -107,6 +113,10 @@ def add_command(commands) -> None:
     )
     stats.add_argument("--json", action="store_true", help="print one JSON object")
 
+    add_second_options(
+        _add(group, "label-twice", run_label_twice, "give a share of the photos to a second annotator")
+    )
+    add_agreement_options(_add(group, "agreement", run_agreement, "measure how far two annotators agree"))
     add_log_options(_add(group, "log", run_log, "write the log of edits to a file"))
     add_forget_options(
         _add(group, "forget", run_forget, "replace a name in the log of edits and in the labels")

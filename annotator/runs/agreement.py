@@ -70,6 +70,14 @@ class PairAgreement:
     keypoints: float | None
 
 
+MEASURES = {
+    "mask": "masks, IoU",
+    "parts": "parts, IoU",
+    "charts": "surface, GPS",
+    "keypoints": "keypoints, OKS",
+}
+
+
 class Agreement(DatasetRun):
     """A run that compares the labels of photos that two annotators have reviewed.
 
@@ -171,6 +179,29 @@ class Agreement(DatasetRun):
             for name in {row.first, row.second}:
                 of[name].append(row)
         return {name: {task: _mean(rows, task) for task in TASKS} for name, rows in sorted(of.items())}
+
+    def describe(self) -> str:
+        """The agreement of every two annotators, in Markdown."""
+        skipped = self.summary.skipped
+        waiting = f"{skipped} {'photo waits' if skipped == 1 else 'photos wait'} for one of the two."
+        if not self.rows:
+            return f"No photo was reviewed by both annotators yet. {waiting if skipped else ''}".strip()
+        lines = [
+            f"| annotators | photos | people | of one only | {' | '.join(MEASURES.values())} |",
+            "|---" * (4 + len(MEASURES)) + "|",
+        ]
+        for pair in self.pairs():
+            values = [getattr(pair, task) for task in MEASURES]
+            numbers = ["–" if value is None else f"{value:.3f}" for value in values]
+            cells = [
+                ", ".join(pair.annotators),
+                str(pair.photos),
+                str(pair.people),
+                str(pair.alone),
+                *numbers,
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join([*lines, "", waiting] if skipped else lines)
 
 
 @dataclass(frozen=True)

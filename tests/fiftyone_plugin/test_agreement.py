@@ -64,5 +64,5 @@ def test_photos_are_given_and_the_agreement_is_reported(labelled, tmp_path):
     path = tmp_path / "rows.csv"
     found = scheduled("measure_agreement", labelled, prefix="dp", path=str(path))
     assert "| Ada, Bob | 2 | 2 | 0 | 1.000 |" in found["report"]
-    assert "1 photos wait for one of the two" in found["report"]
+    assert "1 photo waits for one of the two" in found["report"]
     assert len(path.read_text().splitlines()) == 3

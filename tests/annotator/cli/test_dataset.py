@@ -186,3 +186,25 @@ def test_labels_go_out_in_another_format_and_come_back(dataset, labelled, tmp_pa
     dataset.reload()
     assert dataset.values("dp_people.detections.review", unwind=True) == ["predicted"] * 3
     assert dataset.count("dp_charts") == 2
+
+
+def test_photos_of_two_annotators(dataset, labelled, tmp_path, capsys):
+    from annotator.review.session import Review
+
+    assert main(["dataset", "label-twice", dataset.name, "--share", "1"]) == 0
+    assert "3 people on 2 photos for a second annotator: prefix dp_second" in capsys.readouterr().out
+    dataset.reload()
+    for prefix, author in (("dp", "Ada"), ("dp_second", "Bob")):
+        review = Review(dataset, prefix, author, maps_dir=tmp_path / "maps")
+        for person in review.open(dataset.first().id)["people"]:
+            review.edit(
+                dataset.first().id, {"kind": "decide", "person": person["key"], "state": "approved"}, {}
+            )
+    rows = tmp_path / "rows.csv"
+    assert main(["dataset", "agreement", dataset.name, "--out", str(rows)]) == 0
+    out = capsys.readouterr().out
+    assert "| Ada, Bob | 1 | 1 | 0 | 1.000 |" in out
+    assert "1 photo waits for one of the two." in out
+    assert len(rows.read_text().splitlines()) == 2
+    assert main(["dataset", "agreement", dataset.name, "--surface", str(tmp_path / "none.npz")]) == 1
+    assert "no such surface file" in capsys.readouterr().err
