@@ -43,4 +43,5 @@ def test_pictures_and_what_to_do_where_nothing_is_shown(panel):
     panel.wait_for_image(1)
     panel.press("a")
     expect(panel["done"]).to_have_text("3 of 3 images done")
-    expect(panel["queue"].get_by_role("button", name="Export")).to_have_count(1)
+    panel.page.get_by_role("button", name="Queue", exact=True).click()
+    expect(panel["queue"].get_by_role("button", name="Export")).to_be_visible()
