@@ -1,6 +1,7 @@
 // Above the photo where a team works: its stage, what can be done with it, and what others say of it.
 
 import type { PhotoWork } from "../api/team_types";
+import { withKeys } from "../input/keymap";
 import type { Session } from "../state/session";
 
 const ACTIONS: Record<string, string> = {
@@ -39,11 +40,11 @@ export function TeamBar({ session }: { session: Session }) {
                         </button>
                     )}
                     {mainAction && (
-                        <button className="dp-button dp-approved" disabled={isBusy} title="Ctrl+Enter" onClick={() => void team.change(mainAction)}>
+                        <button className="dp-button dp-approved" disabled={isBusy} title={withKeys("{Ctrl+Enter}")} onClick={() => void team.change(mainAction)}>
                             {mainAction === "send" ? "Send to review" : "Done"}
                         </button>
                     )}
-                    <button className="dp-button" disabled={team.isBusy} title="Another photo that nobody works on; this one is left (Shift+N)" onClick={() => void team.next()}>
+                    <button className="dp-button" disabled={team.isBusy} title={withKeys("Another photo that nobody works on; this one is left ({Shift+N})")} onClick={() => void team.next()}>
                         Next photo
                     </button>
                 </div>
@@ -106,7 +107,8 @@ function HandBack({ session }: { session: Session }) {
 /** Asks who works, before the first edit. */
 export function NameDialog({ session }: { session: Session }) {
     const [name, setName] = React.useState("");
-    if (!session.team.asksName) return null;
+    // The tour comes first.
+    if (!session.team.asksName || session.tourStep !== null) return null;
     return (
         <form
             className="dp-name"
