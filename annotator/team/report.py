@@ -6,6 +6,7 @@ The database groups the entries; what comes here has a row per annotator, day, t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ class Row:
     edits: int = 0
     """Entries of the log that are not only time."""
     people: int = 0
-    """Who were approved, rejected or deleted, and possible people who were dismissed; of tools: who were edited."""
+    """Who were approved, rejected or deleted, and possible people who were dismissed."""
     photos: int = 0
     corrected: int = 0
     """People whose labels were changed, or who were rejected."""
@@ -111,10 +112,16 @@ class Report:
 def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = None) -> Report:
     """The report of a dataset's log."""
     query = (period or Period()).query(dataset, fields)
-    cube = _aggregate(query, _CUBE)
-    people = _aggregate(query | {"person": {"$ne": ""}}, _PEOPLE)[0]
-    photos = _aggregate(query, _PHOTOS)[0]
-    targets = _aggregate(query | {"targets.0": {"$exists": True}, "corrects": 1}, _TARGETS)
+    about_parts = query | {"targets.0": {"$exists": True}, "corrects": 1}
+    pipelines = [
+        (query, _CUBE),
+        (query | {"person": {"$ne": ""}}, _ISSUES),
+        (query, _PHOTOS),
+        (about_parts, _TARGETS),
+    ]
+    # Each keeps the database busy on one core.
+    with ThreadPoolExecutor() as pool:
+        cube, people, (photos,), targets = pool.map(lambda job: _aggregate(*job), pipelines)
     of_author = {row["_id"]: row["photos"] for row in photos["authors"]}
     agreement = _agreement(dataset, fields)
     authors = [
@@ -122,10 +129,7 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
         for author, rows in _grouped(cube, "author").items()
     ]
     kinds = [Row(KINDS.get(kind, kind), **_sums(rows)) for kind, rows in _grouped(cube, "kind").items()]
-    tools = [
-        Row(row["_id"] or BY_KEYS, row["edits"], row["people"], seconds=row["seconds"])
-        for row in people["tools"]
-    ]
+    tools = [Row(tool or BY_KEYS, **_sums(rows)) for tool, rows in _grouped(cube, "tool").items()]
     issues = [
         Row(
             ISSUES.get(row["_id"], row["_id"] or NO_ISSUE),
@@ -133,7 +137,7 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
             corrected=row["corrected"],
             seconds=row["seconds"],
         )
-        for row in people["issues"]
+        for row in people
     ]
     needed = [
         Row(name, photos=row["photos"], seconds=row["seconds"])
@@ -146,9 +150,9 @@ def make_report(dataset: fo.Dataset, fields: Fields, period: Period | None = Non
         Row("all", photos=touched, corrected=corrected, **_sums(cube)),
         sorted(authors, key=lambda row: (-row.seconds, row.name)),
         sorted((row for row in kinds if row.edits), key=lambda row: (-row.edits, row.name)),
-        sorted(tools, key=lambda row: (-row.seconds, row.name)),
+        sorted((row for row in tools if row.edits), key=lambda row: (-row.seconds, row.name)),
         sorted(issues, key=lambda row: (-row.people, row.name)),
-        [Row(row["_id"], row["edits"], row["people"]) for row in targets],
+        [Row(row["_id"], row["edits"]) for row in targets],
         sorted(needed, key=lambda row: row.name),
         _days(cube),
     )
@@ -239,6 +243,7 @@ _CUBE = [
                 "day": {"$dateTrunc": {"date": "$time", "unit": "day"}},
                 "author": "$author",
                 "kind": "$kind",
+                "tool": "$tool",
             },
             "edits": {"$sum": 1},
             "done": {"$sum": "$done"},
@@ -254,47 +259,22 @@ _FIRST_ISSUE = {
         None,
     ]
 }
-_PEOPLE = [
+_ISSUES = [
     {
         "$group": {
-            "_id": {"person": "$person", "tool": "$tool"},
-            "edits": {"$sum": 1},
-            "corrects": {"$sum": "$corrects"},
+            "_id": "$person",
             "issue": {"$max": _FIRST_ISSUE},
+            "corrects": {"$sum": "$corrects"},
             "seconds": _SECONDS,
         }
     },
+    {"$match": {"issue": {"$ne": None}}},
     {
-        "$facet": {
-            "tools": [
-                {
-                    "$group": {
-                        "_id": "$_id.tool",
-                        "people": {"$sum": 1},
-                        "edits": {"$sum": "$edits"},
-                        "seconds": _SECONDS,
-                    }
-                }
-            ],
-            "issues": [
-                {
-                    "$group": {
-                        "_id": "$_id.person",
-                        "issue": {"$max": "$issue"},
-                        "corrects": {"$sum": "$corrects"},
-                        "seconds": _SECONDS,
-                    }
-                },
-                {"$match": {"issue": {"$ne": None}}},
-                {
-                    "$group": {
-                        "_id": "$issue",
-                        "people": {"$sum": 1},
-                        "corrected": {"$sum": {"$cond": [{"$gt": ["$corrects", 0]}, 1, 0]}},
-                        "seconds": _SECONDS,
-                    }
-                },
-            ],
+        "$group": {
+            "_id": "$issue",
+            "people": {"$sum": 1},
+            "corrected": {"$sum": {"$cond": [{"$gt": ["$corrects", 0]}, 1, 0]}},
+            "seconds": _SECONDS,
         }
     },
 ]
@@ -330,7 +310,6 @@ _PHOTOS = [
 ]
 _TARGETS = [
     {"$unwind": "$targets"},
-    {"$group": {"_id": {"target": "$targets", "person": "$person"}, "edits": {"$sum": 1}}},
-    {"$group": {"_id": "$_id.target", "edits": {"$sum": "$edits"}, "people": {"$sum": 1}}},
+    {"$group": {"_id": "$targets", "edits": {"$sum": 1}}},
     {"$sort": {"edits": -1, "_id": 1}},
 ]

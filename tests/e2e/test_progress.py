@@ -79,7 +79,7 @@ def test_the_numbers_are_shown_filtered_and_brought_up_to_date(dataset, panel, t
     people = panel.get_by_test_id("dp-tile-people")
     expect(people).to_contain_text("300")
     expect(people).to_contain_text("2 still open")
-    expect(panel.get_by_test_id("dp-tile-rate")).to_contain_text("156")
+    expect(panel.get_by_test_id("dp-tile-rate")).to_contain_text("155")
     expect(panel.get_by_test_id("dp-tile-forecast")).to_contain_text("95 %")
     expect(panel.locator(".dp-day")).to_have_count(6)
     expect(panel.get_by_test_id("dp-table-annotators").locator("tbody tr")).to_have_count(2)

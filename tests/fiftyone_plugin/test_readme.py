@@ -15,6 +15,7 @@ SECTIONS = {
     "Retrain model": "retrain_model",
     "Model info": "model_info",
     "Team settings": "team_settings",
+    "Export log of edits": "export_edit_log",
 }
 
 

@@ -71,15 +71,15 @@ def test_the_numbers_of_a_report(dataset, log):
         ("keypoint moved", 2),
         ("rejected", 1),
     ]
-    assert [(row.name, row.edits, row.people, row.seconds) for row in report.tools] == [
-        ("keypoints", 2, 1, 30),
-        (BY_KEYS, 3, 3, 20),
+    assert [(row.name, row.edits, row.seconds) for row in report.tools] == [
+        ("keypoints", 2, 30),
+        (BY_KEYS, 3, 30),
     ]
     assert {row.name: (row.people, row.corrected, row.seconds) for row in report.issues} == {
         "keypoint outside its part": (2, 1, 40),
         NO_ISSUE: (1, 1, 10),
     }
-    assert [(row.name, row.edits, row.people) for row in report.targets] == [("left wrist", 2, 1)]
+    assert [(row.name, row.edits) for row in report.targets] == [("left wrist", 2)]
     assert {row.name: (row.photos, row.seconds) for row in report.photos} == {
         "corrected": (2, 50),
         "nothing to correct": (1, 10),

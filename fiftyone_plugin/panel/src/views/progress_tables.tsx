@@ -8,6 +8,7 @@ type Column = [title: string, value: (row: Row) => string];
 const EDITS: Column = ["edits", ({ edits }) => number(edits)];
 const PEOPLE: Column = ["people", ({ people }) => number(people)];
 const TIME: Column = ["time", ({ seconds }) => duration(seconds)];
+const AN_EDIT: Column = ["s an edit", ({ seconds, edits }) => ratio(seconds, edits)];
 const A_PERSON: Column = ["s a person", ({ seconds, people }) => ratio(seconds, people)];
 /** How far an annotator agrees with others on the same photos. */
 const AGREEMENT = [["masks, IoU", "mask"], ["keypoints, OKS", "keypoints"]];
@@ -38,9 +39,9 @@ export function Tables({ report }: { report: Report }) {
                 rows={report.issues}
                 columns={[PEOPLE, ["right", ({ corrected, people }) => percent(corrected, people)], A_PERSON, TIME]}
             />
-            <Table title="Most often corrected" help="Keypoints, parts and charts." rows={report.targets} columns={[EDITS, PEOPLE]} />
-            <Table title="Tools" rows={report.tools} columns={[EDITS, PEOPLE, A_PERSON, TIME]} />
-            <Table title="Edits" rows={report.kinds} columns={[EDITS, TIME]} />
+            <Table title="Most often corrected" help="Keypoints, parts and charts." rows={report.targets} columns={[EDITS]} />
+            <Table title="Tools" rows={report.tools} columns={[EDITS, AN_EDIT, TIME]} />
+            <Table title="Edits" rows={report.kinds} columns={[EDITS, AN_EDIT, TIME]} />
             <Table
                 title="Photos"
                 help="Where nothing was to correct, the time is from opening a photo to the decision."
@@ -60,8 +61,7 @@ function Table({ title, help, rows, columns }: { title: string; help?: string; r
                 <thead>
                     <tr>
                         <th title={help}>
-                            {title}
-                            {help && <span className="dp-dim"> ⓘ</span>}
+                            <span className={help && "dp-explained"}>{title}</span>
                         </th>
                         {columns.map(([name]) => (
                             <th key={name} className="dp-number">

@@ -31,7 +31,7 @@ function ForecastTile({ forecast: { open, hours, dates } }: { forecast: Forecast
     }
     const [expected, least, most] = dates;
     const range = `95 %: ${dayOf(least)} to ${most ? dayOf(most) : "no end in sight"}`;
-    return <Tile name="forecast" value={dayOf(expected)} words="done at the rate of the last two weeks" more={left ? `${range}; ${left}` : range} />;
+    return <Tile name="forecast" value={dayOf(expected)} words="is the end at the rate of the last two weeks" more={left ? `${range}; ${left}` : range} />;
 }
 
 const work = (hours: number) => duration(hours * 3600);
