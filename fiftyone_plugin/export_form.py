@@ -40,7 +40,6 @@ def state_input(ctx: Context, inputs: types.Object, photos: Any, prefix: str) ->
     if not counts.labelled:
         reason = f"None of the {counts.photos} photos has labels with the prefix {prefix}."
         show_error(inputs, "no_labels", "Nothing to export", reason)
-        return
     people = ", ".join(f"{counts.people[state]} {state} on {counts.photos_with(state)}" for state in STATES)
     text = f"{counts.labelled} of {counts.photos} photos have labels. People and their photos: {people}"
     show_notice(inputs, "count", f"{text}. Photos that somebody has seen to be empty: {counts.empty}.")
@@ -48,8 +47,8 @@ def state_input(ctx: Context, inputs: types.Object, photos: Any, prefix: str) ->
     for state, (label, description) in EXPORTED.items():
         photos_to_write, people_to_write = counts.written(state, rejected)
         options[state] = (label, f"{description} {people_to_write} people on {photos_to_write} photos.")
-    choice_input(inputs, "state", options, "all", "People to write")
-    if not counts.written(ctx.params.get("state") or "all", rejected)[0]:
+    choice_input(inputs, "state", options, "all", "People to write", required=False)
+    if counts.labelled and not counts.written(ctx.params.get("state") or "all", rejected)[0]:
         text = "Nobody is in the chosen state on a photo that is reviewed as a whole."
         show_warning(inputs, "nothing", "No photo would be written", text)
 

@@ -23,7 +23,7 @@ def format_input(ctx: foo.ExecutionContext, inputs: types.Object) -> str:
     choices = types.Dropdown()
     for name, kind in FORMATS.items():
         choices.add_choice(name, label=kind.label)
-    inputs.enum("format", choices.values(), default=COCO, required=True, label="Format", view=choices)
+    inputs.enum("format", choices.values(), default=COCO, label="Format", view=choices)
     chosen = ctx.params.get("format") or COCO
     return chosen if chosen in FORMATS else COCO
 

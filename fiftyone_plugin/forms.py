@@ -141,13 +141,19 @@ def show_notice(inputs: types.Object, name: str, text: str) -> None:
 
 
 def choice_input(
-    inputs: types.Object, name: str, options: dict[str, tuple[str, str]], default: str, label: str
+    inputs: types.Object,
+    name: str,
+    options: dict[str, tuple[str, str]],
+    default: str,
+    label: str,
+    *,
+    required: bool = True,
 ) -> None:
     """One of some options, each with a label and a description."""
     choices = types.RadioGroup()
     for value, (title, description) in options.items():
         choices.add_choice(value, label=title, description=description)
-    inputs.enum(name, choices.values(), default=default, required=True, label=label, view=choices)
+    inputs.enum(name, choices.values(), default=default, required=required, label=label, view=choices)
 
 
 def folder_at(path: str | None) -> Path | None:

@@ -46,10 +46,18 @@ def anchors(page: Path) -> set[str]:
 
 
 def help_text(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The help of a command, of a group such as ``dataset`` with that of its commands."""
     with pytest.raises(SystemExit) as stop:
         main([*arguments, "--help"])
     assert stop.value.code == 0
-    return capsys.readouterr().out
+    text = capsys.readouterr().out
+    return "\n".join(
+        [text, *(help_text(capsys, *arguments, name) for name in subcommands(text) if arguments)]
+    )
+
+
+def subcommands(text: str) -> list[str]:
+    return re.findall(r"^    ([a-z-]+)(?:  |$)", text, re.MULTILINE)
 
 
 def test_there_are_pages():
@@ -93,10 +101,9 @@ def test_the_command_line_page_has_every_command_and_only_options_that_exist(
     capsys: pytest.CaptureFixture[str],
 ):
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    heads = re.split(r"^## (\w+)$", page, flags=re.MULTILINE)[1:]
+    heads = re.split(r"^## ([\w-]+)$", page, flags=re.MULTILINE)[1:]
     sections = dict(zip(heads[::2], heads[1::2], strict=True))
-    known = re.findall(r"^    ([a-z]+)  ", help_text(capsys), re.MULTILINE)
-    assert sorted(sections) == sorted(known)
+    assert sorted(sections) == sorted(subcommands(help_text(capsys)))
     for name, section in sections.items():
         text = help_text(capsys, name)
         for option in re.findall(r"`(--[a-z0-9-]+)", section):
@@ -104,8 +111,8 @@ def test_the_command_line_page_has_every_command_and_only_options_that_exist(
 
 
 def test_the_readme_has_every_command(capsys: pytest.CaptureFixture[str]):
-    known = re.findall(r"^    ([a-z]+)  ", help_text(capsys), re.MULTILINE)
-    named = re.findall(r"^\| `densepose-annotator ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    known = subcommands(help_text(capsys))
+    named = re.findall(r"^\| `densepose-annotator ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(known)
 
 

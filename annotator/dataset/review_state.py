@@ -131,6 +131,9 @@ def count_reviews(samples: Samples, fields: Fields) -> Counts:
     pipeline = [
         {"$project": review},
         {"$project": {"labelled": True, "possible": True, "nobody": True} | people},
+        # A view may have a photo twice.
+        {"$group": {"_id": "$_id", "photo": {"$first": "$$ROOT"}}},
+        {"$replaceWith": "$photo"},
         {
             "$group": {
                 "_id": {name: f"${name}" for name in ("labelled", "possible", "nobody")}

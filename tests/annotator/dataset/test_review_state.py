@@ -79,6 +79,7 @@ def test_the_database_counts_people_and_photos_by_state(dataset):
     assert counts.written("all") == (6, 7)
     assert counts.written("all", rejected=True) == (7, 9)
     assert count_reviews(dataset[:2], FIELDS).people["approved"] == 3
+    assert count_reviews(dataset[:2].concat(dataset[:1]), FIELDS).photos == 2
     assert count_reviews(dataset.select_fields(), FIELDS).people == counts.people
 
 
