@@ -110,8 +110,9 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
     ada.push("Done")
     expect(ada["message"]).to_contain_text("you have labelled this photo yourself")
     ada.show(2)
+    expect(ada["stage"]).to_contain_text("To label")  # the other one is left
     eve.press("Shift+N")
-    wait_for(eve, worst)
+    expect(eve["stage"]).to_contain_text("To review")
     eve.press("Control+Enter")
     expect(eve["message"]).to_contain_text("Done.")
     expect(eve["work-filters"]).to_contain_text("done 1")

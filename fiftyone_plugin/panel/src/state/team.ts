@@ -98,7 +98,11 @@ export class Team {
             this.work = await changeStage({ ...scope, prefix: image.prefix }, author, image.sample, action, comment);
             this.handsBack = false;
             this.taken = null;
-            await this.callbacks.refreshQueue();
+            const { holder, returned_to } = this.work;
+            const item = this.queue.find(image.sample);
+            if (item) Object.assign(item, { stage: this.work.stage, holder, returned_to });
+            // The counts come later: nobody waits for them.
+            this.callbacks.refreshQueueSoon();
             if (await this.openNext(false, stage === "label" ? "label" : "review")) return;
             this.state.set({ message: `${SAID[action]} Nothing is left for you here.` });
         });

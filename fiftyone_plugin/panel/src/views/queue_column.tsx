@@ -10,7 +10,7 @@ import { FileName } from "./file_name";
 import { AllDone, EmptyQueue } from "./empty_states";
 import { Histogram } from "./histogram";
 import { Thumbnail } from "./thumbnail";
-import { workMark, WorkFilters } from "./work_filters";
+import { WorkFilters, WorkMark } from "./work_filters";
 
 const STATES: PersonState[] = ["predicted", "edited", "approved", "rejected"];
 
@@ -151,12 +151,12 @@ const ImageList = React.memo(function ImageList(props: ImageListProps) {
                         <Thumbnail url={thumbnails.get(item.id)} />
                         <FileName path={item.filepath} />
                         <span className="dp-dim" title="people to decide / people, and possible people to decide">
-                            {workMark(item)}
                             {progressOf(item)}
                         </span>
                         <div className="dp-bar dp-issue" title={`issue score ${item.issue_score.toFixed(2)}`}>
                             <div style={{ width: `${100 * item.issue_score}%` }} />
                         </div>
+                        <WorkMark item={item} />
                     </button>
                 ))}
             </div>

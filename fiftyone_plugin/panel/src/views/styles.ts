@@ -103,7 +103,9 @@ export const STYLES = `
 .dp-help > div { columns: 340px; column-gap: 32px; } .dp-help table { table-layout: fixed; width: 100%; } .dp-help td:first-child { width: 124px; }
 .dp-team { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; padding: 4px 8px; background: #212427; overflow-wrap: anywhere; }
 .dp-team.dp-warning { background: #6b4a00; } .dp-team .dp-input { flex: 1; width: auto; min-width: 120px; } .dp-team-buttons { margin-left: auto; }
-.dp-stage-review { color: #6fb0ff; } .dp-stage-done { color: #63c587; } .dp-item > .dp-dim { max-width: 150px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.dp-stage-review { color: #6fb0ff; } .dp-stage-done { color: #63c587; }
+.dp-item:has(.dp-work) > .dp-bar { grid-column: 2 / 3; } .dp-work { grid-column: 3; max-width: 80px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+    font-size: 11px; line-height: 1; color: #ffb27d; text-align: right; }
 .dp-name { position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); z-index: 2; width: min(320px, 90%); display: flex; flex-direction: column;
     gap: 8px; padding: 16px; border-radius: 6px; background: #24282b; border: 1px solid #ff6d04; }
 /* What changes something. */

@@ -32,9 +32,12 @@ export function WorkFilters({ session }: { session: Session }) {
 }
 
 /** Who works on a photo, else its stage if that is not the first. */
-export function workMark({ stage, holder, returned_to }: QueueItem): string {
-    if (holder) return `${holder} · `;
-    if (stage === "review") return "to review · ";
-    if (stage === "done") return "done · ";
-    return returned_to ? `back to ${returned_to} · ` : "";
+export function WorkMark({ item: { stage, holder, returned_to } }: { item: QueueItem }) {
+    const back = returned_to ? `↩ ${returned_to}` : null;
+    const mark = holder ?? (stage === "review" ? "to review" : stage === "done" ? "done" : back);
+    return mark ? (
+        <span className="dp-work" title={holder ? `${holder} works on it` : (returned_to && `handed back to ${returned_to}`) || undefined}>
+            {mark}
+        </span>
+    ) : null;
 }
