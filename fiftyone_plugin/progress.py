@@ -12,6 +12,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import FieldError, Fields, find_prefixes
+from annotator.labels.messages import short
 from annotator.team.export import check_path, write_log
 from annotator.team.forecast import WINDOW, make_forecast
 from annotator.team.names import forget_name
@@ -171,9 +172,12 @@ def _start(day: str | None, later: int = 0) -> datetime | None:
     """The beginning of a day, or of one so many days later.
 
     Raises:
-        ValueError: not a date.
+        FieldError: not a date.
     """
-    return datetime.combine(date.fromisoformat(day) + timedelta(later), time()) if day else None
+    try:
+        return datetime.combine(date.fromisoformat(day) + timedelta(later), time()) if day else None
+    except (ValueError, OverflowError):
+        raise FieldError(f"{short(day)} is no date: write it as 2026-03-31") from None
 
 
 def _plain(values: Any) -> Any:
