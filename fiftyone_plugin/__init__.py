@@ -26,6 +26,7 @@ from .forms import (
     delegation_notice,
     execution_options,
     folder_at,
+    home,
     model_facts,
     model_input,
     operator_config,
@@ -37,7 +38,8 @@ from .forms import (
     target_photos,
 )
 from .progress import OPERATORS as PROGRESS_OPERATORS
-from .retrain import RetrainingPanel, RetrainModel
+from .retrain import RetrainModel
+from .retraining_panel import RetrainingPanel
 from .review import OPERATORS as REVIEW_OPERATORS
 from .running import FormOperator, Job, RunOperator, sentence
 from .runs_panel import RunsPanel, ShowRuns
@@ -156,7 +158,7 @@ class ExportLabels(RunOperator):
             if prefix in prefixes:
                 state_input(ctx, inputs, photos, prefix)
         format_name = format_input(ctx, inputs)
-        path_input(ctx, inputs, format_name, Path.home() / fo.core.utils.to_slug(ctx.dataset.name))
+        path_input(ctx, inputs, format_name, home() / fo.core.utils.to_slug(ctx.dataset.name))
         folder = inputs.str(
             "images_dir",
             label="Folder of the photos",

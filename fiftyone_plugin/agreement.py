@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone.operators as foo
+from bson import json_util
 from fiftyone import ViewField as F
 from fiftyone.operators import types
 
@@ -111,7 +112,7 @@ class MeasureAgreement(RunOperator):
             if run.dataset.has_sample_field(field):
                 low = run.dataset.match(F(field) < DISAGREEMENT).sort_by(field)
                 if len(low):
-                    return {"name": name, "view": low._serialize()}
+                    return {"name": name, "view": json_util.dumps(low._serialize())}
             return {"name": name}
 
         return Job(run, len(run), results, _agreement_output, lambda values: values["report"], refresh)

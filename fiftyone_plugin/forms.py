@@ -156,6 +156,14 @@ def choice_input(
     inputs.enum(name, choices.values(), default=default, required=required, label=label, view=choices)
 
 
+def home() -> Path:
+    """The user's home folder; where the system does not know it, as in some containers, the current one."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path.cwd()
+
+
 def folder_at(path: str | None) -> Path | None:
     return Path(path).expanduser() if path else None
 

@@ -19,7 +19,7 @@ from annotator.team.names import forget_name
 from annotator.team.report import Period, count_open, find_authors, find_days, make_report
 
 from .calls import Call, CallValues
-from .forms import refuse, show_error, show_notice, show_warning
+from .forms import home, refuse, show_error, show_notice, show_warning
 from .running import FormOperator, sentence
 
 Context = foo.ExecutionContext
@@ -78,7 +78,7 @@ class ExportEditLog(FormOperator):
 
     def fill(self, ctx: Context, inputs: types.Object) -> None:
         _prefix_input(ctx, inputs)
-        default = Path.home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}-edits.csv"
+        default = home() / f"{fo.core.utils.to_slug(ctx.dataset.name)}-edits.csv"
         field = inputs.str(
             "path", default=str(default), required=True, label="File to write", description=".csv or .parquet"
         )

@@ -1,7 +1,8 @@
-"""The operator *Retrain model* and the panel that shows its progress: forms for :mod:`annotator.retraining`."""
+"""The operator *Retrain model*: a form for :mod:`annotator.retraining`."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
-from annotator.retraining.corrections import MIN_PHOTOS, reviewed_samples
+from annotator.retraining.corrections import MIN_PHOTOS, REVIEWED
 from annotator.retraining.fine_tuning import FineTuning, Retraining, check_packages, find_weights
-from annotator.retraining.progress import Progress, last_run
+from annotator.retraining.progress import Progress
 
+from .export_form import review_counts
 from .forms import (
     folder_at,
+    home,
     model_input,
     operator_config,
     refuse,
@@ -24,7 +27,8 @@ from .forms import (
     target_input,
     target_photos,
 )
-from .running import Job, Results, RunOperator
+from .retraining_panel import output, retraining_job
+from .running import Job, RunOperator
 
 Context = foo.ExecutionContext
 PLAN = FineTuning()
@@ -33,20 +37,8 @@ LONG = (
     "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`. Either way the "
     "panel *Retraining* shows how it learns."
 )
-ACCEPT = (
-    "All labels are as they were. To accept the new model, run this again on the same folder with *Label again …* "
-    "ticked; to reject it, do nothing."
-)
-REFRESH_EVERY = 3000
-"""Milliseconds after which the panel reads the run's progress again."""
-LAYOUT = {
-    "xaxis": {"title": {"text": "epoch"}, "type": "category", "nticks": 10},
-    "yaxis": {"title": {"text": "loss"}},
-    "legend": {"orientation": "h", "x": 0, "y": 1.15},
-    "showlegend": True,
-    "margin": {"l": 60, "b": 45, "t": 30, "r": 10},
-    "height": 260,
-}
+MIN_DISK = 2 << 30
+"""Bytes that must be free for the weights, checkpoints and dense labels of a run."""
 
 
 class RetrainModel(RunOperator):
@@ -90,48 +82,10 @@ class RetrainModel(RunOperator):
             plan=FineTuning(**numbers, base=folder_at(values.get("base"))),
             relabel=values["relabel"],
         )
-
-        def refresh() -> dict[str, Any] | None:
-            return {"name": ctx.dataset.name, "prefix": run.prefix} if run.relabel else None
-
-        return Job(
-            run,
-            len(run),
-            lambda: _results(run),
-            _output,
-            refresh=refresh,
-            describe=run.describe,
-            panel="retraining",
-        )
+        return retraining_job(run)
 
     def resolve_output(self, ctx: Context) -> types.Property:
-        return _output(ctx.results or {})
-
-
-class RetrainingPanel(foo.Panel):
-    """The progress of the dataset's last retraining, wherever it runs."""
-
-    @property
-    def config(self) -> foo.PanelConfig:
-        return foo.PanelConfig(name="retraining", label="Retraining", icon="show_chart")
-
-    def refresh(self, ctx: Context) -> None:
-        """Nothing is kept: after any event of a panel it is rendered anew."""
-
-    def render(self, ctx: Context) -> types.Property:
-        panel = types.Object()
-        progress = last_run(ctx.dataset)
-        if progress is None:
-            panel.md("No model learns from this dataset yet: run *Retrain model*.", name="state")
-        else:
-            panel.md(progress.describe(), name="state")
-            if progress.losses:
-                panel.plot("losses", data=_plot(progress), layout=LAYOUT)
-            if progress.finished:
-                # The heading of the file is too large for a panel.
-                panel.md(f"#####{progress.report_file.read_text(encoding='utf-8')}", name="report")
-        panel.view("timer", types.TimerView(interval=REFRESH_EVERY, on_interval=self.refresh))
-        return types.Property(panel)
+        return output(ctx.results or {})
 
 
 def _path(text: str) -> Path:
@@ -147,7 +101,8 @@ def _check_weights(ctx: Context, inputs: types.Object) -> None:
 
 
 def _show_count(inputs: types.Object, photos: Any, prefix: str) -> None:
-    count = len(reviewed_samples(photos, Fields(prefix)))
+    reviews = review_counts(photos, Fields(prefix)).reviews
+    count = sum(number for review, number in reviews.items() if review.states & set(REVIEWED))
     if count < MIN_PHOTOS:
         reason = f"Photos with people who were edited or approved: {count}; {MIN_PHOTOS} are needed"
         show_error(inputs, "too_few", "Nothing to learn from", reason)
@@ -166,12 +121,24 @@ def _folder_input(ctx: Context, inputs: types.Object) -> None:
     progress = Progress(_folder(ctx))
     if not progress.is_free:
         refuse(field, f"{progress.folder} holds something else: choose a new folder")
+    elif progress.is_running:
+        refuse(field, f"{progress.folder}: a retraining is at work there, see the panel Retraining")
     elif progress.begun and not progress.finished:
         show_notice(inputs, "begun", "A run was begun there: it goes on, with the corrections of then.")
+    if not progress.finished:
+        _check_disk(inputs, progress.folder)
+
+
+def _check_disk(inputs: types.Object, folder: Path) -> None:
+    place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(place).free
+    if free < MIN_DISK:
+        needed = f"{MIN_DISK / 2**30:.0f} GB must be free for a retraining; {place} has {free / 2**30:.1f} GB"
+        show_error(inputs, "disk", "Disk is full", f"{needed}: choose a folder on another disk")
 
 
 def _default_folder(ctx: Context) -> Path:
-    return Path.home() / "densepose" / f"{fo.core.utils.to_slug(ctx.dataset.name)}-retrained"
+    return home() / "densepose" / f"{fo.core.utils.to_slug(ctx.dataset.name)}-retrained"
 
 
 def _folder(ctx: Context) -> Path:
@@ -211,29 +178,3 @@ def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
     if (ctx.params.get("size") or PLAN.size) % 32:
         refuse(size, "must be a multiple of 32")
     inputs.float("learning_rate", default=PLAN.learning_rate, required=True, label="Learning rate")
-
-
-def _results(run: Retraining) -> Results:
-    return {
-        "model": str(run.outcome.model),
-        "comparison": run.outcome.to_markdown(),
-        "losses": _plot(run.progress),
-        "relabelled": run.outcome.relabelled_text() or ACCEPT,
-    }
-
-
-def _plot(progress: Progress) -> list[dict[str, Any]]:
-    """The curves as lines of a plot over the epochs."""
-    return [
-        {"type": "scatter", "name": name, "x": list(range(1, len(values) + 1)), "y": values}
-        for name, values in progress.curves.items()
-    ]
-
-
-def _output(results: Results) -> types.Property:
-    outputs = types.Object()
-    outputs.str("model", label="New model")
-    outputs.str("comparison", label="Comparison", view=types.MarkdownView())
-    outputs.plot("losses", label="Loss", layout=LAYOUT)
-    outputs.str("relabelled", label="Labels")
-    return types.Property(outputs, view=types.View(label="Retrained"))

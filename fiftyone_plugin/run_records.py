@@ -139,7 +139,7 @@ class Recorder:
     ):
         now = time.time()
         self.record = Record(uuid4().hex, label, total, unit, began=now, updated=now, panel=panel)
-        self.cancelled = False
+        self.cancelled = self.stopped = False
         self._records = Records(dataset_id) if dataset_id is not None else None
         self._lock, self._ended = Lock(), Event()
         if self._records:

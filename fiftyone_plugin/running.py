@@ -15,6 +15,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 from pymongo.errors import ConnectionFailure
 
+from annotator.retraining.status import Stopped
 from annotator.team.settings import check_writable
 
 from .forms import execution_options, show_error, target_photos
@@ -70,23 +71,25 @@ class Job:
     def steps(self, recorder: Recorder) -> Iterator[tuple[float | None, str]]:
         """Do the run, until it is cancelled; yields the progress, 0..1 or ``None``, and its description."""
         with closing(iter(self.run)) as steps:
-            for done in steps:
-                total = self._total()
-                recorder.show(done, total, self.describe(done) if self.describe else "")
-                yield recorder.record.share, recorder.record.describe()
-                if recorder.cancelled and done != total:
-                    recorder.record.state = "stopped"
-                    return
+            try:
+                for done in steps:
+                    total = self._total()
+                    recorder.show(done, total, self.describe(done) if self.describe else "")
+                    yield recorder.record.share, recorder.record.describe()
+                    if recorder.cancelled and done != total:
+                        recorder.stopped = True
+                        return
+            except Stopped:
+                recorder.stopped = True
 
     def end(self, recorder: Recorder) -> Results:
         """End the record; the results."""
         values = self.results()
         said = self.sentence(values)
-        is_stopped = recorder.record.state == "stopped"
-        if is_stopped:
+        if recorder.stopped:
             said = f"Stopped. {self.stopped} {said}"
         details = [] if self.panel else _details(self.output(values), values)
-        recorder.end("stopped" if is_stopped else "done", said, details, self.refresh())
+        recorder.end("stopped" if recorder.stopped else "done", said, details, self.refresh())
         return values
 
     def _total(self) -> int | None:
@@ -173,7 +176,7 @@ def stream(ctx: Context, begin: Callable[[], Job], label: str) -> Iterator[Any]:
         job = begin()
         recorder = job.record(ctx, label)
         if ONLY_FROM_THE_APP in ctx.request_params:
-            Thread(target=_do_in_background, args=(job, recorder), daemon=True).start()
+            _start(job, recorder)
             yield open_panel(ctx, job.panel or PANEL)
             return
         for progress, text in job.steps(recorder):
@@ -194,6 +197,15 @@ def stream(ctx: Context, begin: Callable[[], Job], label: str) -> Iterator[Any]:
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         return
     yield ctx.ops.show_output(job.output(values).to_json(), values)
+
+
+def start(ctx: Context, label: str, job: Job) -> None:
+    """Do a run in the background, which its panel shows."""
+    _start(job, job.record(ctx, label))
+
+
+def _start(job: Job, recorder: Recorder) -> None:
+    Thread(target=_do_in_background, args=(job, recorder), daemon=True).start()
 
 
 def _do_in_background(job: Job, recorder: Recorder) -> None:

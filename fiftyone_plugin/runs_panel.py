@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,6 +10,8 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 from fiftyone.operators.delegated import DelegatedOperationService
+
+from annotator.retraining.progress import last_run
 
 from .run_records import Record, Records
 
@@ -49,7 +52,8 @@ class RunsPanel(foo.Panel):
                 is_new = known.get(record.key, "running") == "running"
             if record.state != "running" and is_new and record.refresh:
                 refresh_app(ctx, **record.refresh)
-            records.mark_seen(record)
+            if record.panel is None:
+                records.mark_seen(record)
         if known != states:
             ctx.panel.set_state("states", states)
 
@@ -62,7 +66,7 @@ class RunsPanel(foo.Panel):
     def render(self, ctx: Context) -> types.Property:
         panel = types.Object()
         records = Records(ctx.dataset._doc.id) if ctx.dataset is not None else None
-        listed = records.list() if records else []
+        listed = [record for record in records.list() if record.panel is None] if records else []
         waiting = _scheduled(ctx.dataset._doc.id) if records else []
         for i, label in enumerate(waiting):
             panel.md(f"**{label}** is scheduled and waits. {WHO_DOES_IT}", name=f"waiting_{i}")
@@ -116,6 +120,9 @@ class ShowRuns(foo.Operator):
             if record.is_running or not record.seen:
                 open_panel(ctx, record.panel or PANEL)
                 return
+        retraining = last_run(ctx.dataset)
+        if retraining is not None and retraining.is_running:
+            open_panel(ctx, "retraining")
 
 
 def _scheduled(dataset_id: Any) -> list[str]:
@@ -128,24 +135,24 @@ def open_panel(ctx: Context, name: str) -> Any:
     return ctx.ops.open_panel(name, layout="horizontal")
 
 
-def refresh_app(
-    ctx: Context, name: str, prefix: str | None = None, view: list[Any] | None = None
-) -> list[Any]:
+def refresh_app(ctx: Context, name: str, prefix: str | None = None, view: str | None = None) -> list[Any]:
     """Messages that make an open App show what is new in a dataset.
 
     Args:
         prefix: of the fields that have other labels, which are shown in the dataset's colours.
-        view: serialized, to show from now on.
+        view: to show from now on, serialized, as JSON.
     """
     if ctx.dataset is None or ctx.dataset.name != name:
         return [ctx.ops.open_dataset(name)]
     messages = [ctx.ops.reload_dataset()] if prefix is None else _show_labels(ctx, name, prefix)
     if view is not None:
-        messages.append(ctx.ops.set_view(view))
+        messages.append(ctx.trigger("set_view", {"view": json.loads(view)}))
     return messages
 
 
 def _show_labels(ctx: Context, name: str, prefix: str) -> list[Any]:
+    if f"{prefix}_people" in ctx.active_fields:
+        return [ctx.ops.reload_samples()]  # the sidebar keeps its filters
     config = fo.load_dataset(name).app_config
     scheme = config.color_scheme
     if scheme is None or config.active_fields is None:
@@ -157,10 +164,12 @@ def _show_labels(ctx: Context, name: str, prefix: str) -> list[Any]:
         "fields": scheme.fields,
         "colorscales": scheme.colorscales,
     }
-    messages = [ctx.ops.reload_dataset(), ctx.trigger("set_color_scheme", colours)]
-    if f"{prefix}_people" not in ctx.active_fields:
-        messages.append(ctx.trigger("set_active_fields", {"fields": config.active_fields.paths}))
-    return messages
+    fields = {"fields": config.active_fields.paths}
+    return [
+        ctx.ops.reload_dataset(),
+        ctx.trigger("set_color_scheme", colours),
+        ctx.trigger("set_active_fields", fields),
+    ]
 
 
 def _item(label: str, text: str) -> str:

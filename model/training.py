@@ -75,6 +75,8 @@ class Run:
     def __init__(self, config: RunConfig, out: str | Path, data: list[list[Record]] | None = None):
         self.config = config
         self.out = Path(out)
+        self.callbacks: list[keras.callbacks.Callback] = []
+        """Of the calls of ``fit``, besides the schedule's."""
         self.out.mkdir(parents=True, exist_ok=True)
         self.progress = TrainingProgress(self.out)
         written = self.out / "config.json"
@@ -160,7 +162,9 @@ class Run:
             )
             with errors_of(self.batches(stage, plan, epoch)) as batches:
                 schedule = LearningRate(partial(learning_rate, plan), epoch)
-                fitted = learner.fit(batches, callbacks=[schedule], shuffle=False, verbose=VERBOSITY)
+                fitted = learner.fit(
+                    batches, callbacks=[schedule, *self.callbacks], shuffle=False, verbose=VERBOSITY
+                )
             row = {name: float(values[-1]) for name, values in fitted.history.items()}
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")

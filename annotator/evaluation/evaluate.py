@@ -24,6 +24,7 @@ import numpy as np
 
 from annotator import __version__
 from annotator.evaluation.ground_truth import DataSet, GroundTruth, is_ignored, read_ground_truth
+from annotator.evaluation.photo_scores import photo_scores
 from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
 from annotator.inference.box_prompt import label_boxes
@@ -50,6 +51,7 @@ def evaluate(
     views: tuple[str, ...] = VIEWS,
     limit: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    scores: dict[str, dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Measure a model on one data set.
 
@@ -61,6 +63,8 @@ def evaluate(
         views: some of :data:`VIEWS`.
         limit: number of images to evaluate, in the file's order; ``None`` for all.
         progress: called with the number of images done after each.
+        scores: gets those of each photo that is labelled as a whole, by its ``file_name``, as of
+            :func:`annotator.evaluation.photo_scores.photo_scores`.
 
     Returns:
         The report: ``annotations`` and ``photos`` (paths), ``images``, ``people`` (without crowds), ``other_classes``
@@ -73,7 +77,7 @@ def evaluate(
         ModelError: the model fails, on a blank image, too.
     """
     run_blank(network)  # the first call is slower
-    evaluation = _Evaluation(network, settings, surface, views)
+    evaluation = _Evaluation(network, settings, surface, views, scores)
     ground_truths = read_ground_truth(source, limit)
     while chunk := list(islice(ground_truths, CHUNK)):
         for _ in evaluation.measure(chunk):
@@ -84,8 +88,15 @@ def evaluate(
 class _Evaluation:
     """The evaluation of one data set."""
 
-    def __init__(self, network: Network, settings: Settings, surface: Surface | None, views: tuple[str, ...]):
-        self.settings = settings
+    def __init__(
+        self,
+        network: Network,
+        settings: Settings,
+        surface: Surface | None,
+        views: tuple[str, ...],
+        scores: dict[str, dict[str, float]] | None = None,
+    ):
+        self.settings, self.scores = settings, scores
         self.views = {
             name: kind(surface)
             for name, kind in zip(VIEWS, (SceneView, PersonView), strict=True)
@@ -135,6 +146,8 @@ class _Evaluation:
         if scene is not None:
             self.counts["scene"] += 1
             self.views["scene"].add(ground_truth, maps, scene)
+            if self.scores is not None:
+                self.scores[ground_truth.image.file_name] = photo_scores(ground_truth, maps, scene)
         for target, prediction in pairs:
             self.views["person"].add(ground_truth, maps, target, prediction)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from annotator.evaluation.report import comparison
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.retraining.corrections import BY_HUMANS, Subset
+from annotator.retraining.verdict import Scores, Verdict, judge
 
+SCORES = "photo_scores"
+"""In a report: of each photo, see :mod:`annotator.evaluation.photo_scores`."""
 REPORT, REPORT_BY_HUMANS = "report.json", "report-by-humans.json"
 """Files in a run's folder."""
 
@@ -27,13 +31,41 @@ class Comparison:
     reports_by_humans: dict[str, dict[str, Any]] = field(default_factory=dict)
     """On those whose labels a human made or changed; empty if there are none."""
 
-    def measure(self, network: Network, held_out: Subset) -> None:
-        """Add the reports of a model."""
-        everybody, by_humans = find_data_sets([held_out.folder, held_out.folder / BY_HUMANS])
-        name = network.info.model_id
-        self.reports[name] = evaluate(everybody, network, Settings())
-        if held_out.by_humans:
-            self.reports_by_humans[name] = evaluate(by_humans, network, Settings())
+    def measure(
+        self, network: Network, held_out: Subset, progress: Callable[[float], None] = lambda share: None
+    ) -> None:
+        """Add the reports of a model; ``progress`` is called with the share of the photos that are measured."""
+        data_sets = find_data_sets([held_out.folder, held_out.folder / BY_HUMANS])
+        todo = list(zip((self.reports, self.reports_by_humans), data_sets, strict=True))
+        todo = todo if held_out.by_humans else todo[:1]
+        count = max(held_out.photos, 1) * len(todo)
+        for i, (reports, data) in enumerate(todo):
+            scores: Scores = {}
+            before = i * count // len(todo)
+
+            def report(done: int, before: int = before) -> None:
+                progress((before + done) / count)
+
+            measured = evaluate(data, network, Settings(), progress=report, scores=scores)
+            reports[network.info.model_id] = measured | {SCORES: scores}
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the people whose labels a human made or changed; where there are none, on everybody."""
+        reports = list((self.reports_by_humans or self.reports).values())
+        return judge(*(report.get(SCORES, {}) for report in reports)) if len(reports) == 2 else judge({}, {})
+
+    def describe_verdict(self) -> str:
+        """The verdict in a paragraph of its own, and what it rests on, in Markdown."""
+        verdict = self.verdict
+        whom = (
+            "people whose labels a human made or changed"
+            if self.reports_by_humans
+            else "all people: a human has changed none of them, so that the old model's labels count as right"
+        )
+        rests_on = f"Mean scores of the held-out photos, 0 to 1, of {whom}. Intervals: photos drawn again."
+        table = f"\n\n{rests_on}\n\n{verdict.table()}" if verdict.changes else ""
+        return f"**{verdict.sentence()}**{table}"
 
     def tables(self, held_out: Subset) -> str:
         """Both models side by side, in Markdown."""

@@ -5,6 +5,7 @@ Everything lies in one folder:
 - ``train/``, ``validation/``, ``held_out/`` and ``corrections.json``: see :mod:`annotator.retraining.corrections`,
 - ``run/`` and ``finder/``: the trainings of both, the first with plots,
 - ``model.onnx``, ``model.npz``, ``finder.onnx`` and ``finder.npz``: the new model and finder, and their weights,
+- ``status.json``: what it is doing, see :mod:`annotator.retraining.status`,
 - ``report.json``, ``report-by-humans.json`` and ``report.md``: see :mod:`annotator.retraining.comparison`.
 
 The old model stays as it is; labels change only when somebody annotates with the new one.
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.info import last_settings
@@ -25,7 +26,6 @@ from annotator.dataset.views import photos_of
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
-from annotator.labels.messages import MAX_LISTED
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
@@ -36,14 +36,22 @@ from annotator.retraining.corrections import (
     write_corrections,
 )
 from annotator.retraining.lock import only_run_in
-from annotator.retraining.progress import Progress, remember_run
+from annotator.retraining.outcome import Outcome
+from annotator.retraining.progress import Progress, last_run, remember_run
+from annotator.retraining.status import STATUS, StatusWriter, read_status
 from model.pretrained import weights_of
 
 if TYPE_CHECKING:
+    import keras
+
     from annotator.dataset.store import Samples
-    from annotator.runs.dataset_run import Summary
+    from annotator.runs.dataset_annotation import Annotation
     from model.finder.training import FinderRun
     from model.training import Run
+
+
+MODEL = "model.onnx"
+"""In a run's folder the new model."""
 
 
 @dataclass(frozen=True)
@@ -79,49 +87,6 @@ class FineTuning:
                 raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
         if self.size < 32 or self.size % 32:
             raise ValueError(f"size must be a multiple of 32, not {self.size}")
-
-
-@dataclass
-class Outcome:
-    """The result of a retraining."""
-
-    model: Path
-    """The new ONNX file."""
-    model_id: str
-    trained_on: Subset
-    validation: Subset
-    """What says which epoch is best."""
-    held_out: Subset
-    comparison: Comparison
-    left_out: dict[str, str] = field(default_factory=dict)
-    """Why photos could not be used, by their paths."""
-    relabelled: Summary | None = None
-    """Of annotating the samples again, where that was asked for."""
-
-    def to_markdown(self) -> str:
-        """On what was trained and compared, and both models side by side."""
-        left_out = _listed(self.left_out)
-        left_out = left_out and f"\nPhotos that could not be used: {len(self.left_out)}\n{left_out}\n"
-        return (
-            f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
-            f"{self.held_out.people} people of {self.held_out.photos} other photos. "
-            f"{self.comparison.tables(self.held_out)}{left_out}"
-        )
-
-    def relabelled_text(self) -> str | None:
-        """What annotating again did; ``None`` where it was not asked for."""
-        again = self.relabelled
-        return again and (
-            f"{again.people} people labelled again, {again.kept} reviewed people kept"
-            + _listed(again.failures)
-        )
-
-
-def _listed(reasons: dict[str, str]) -> str:
-    """Why photos failed, by their paths, as a list in Markdown of the first :data:`MAX_LISTED` of them."""
-    lines = [f"\n- {path}: {reason}" for path, reason in islice(reasons.items(), MAX_LISTED)]
-    more = len(reasons) - len(lines)
-    return "".join(lines) + (f"\n- and {more} more" if more else "")
 
 
 class Retraining:
@@ -227,28 +192,74 @@ class Retraining:
             yield from self._relabel()
 
     def _retrain(self) -> Iterator[int]:
-        training, of_finder, subsets = self._begin()
-        remember_run(self.samples._dataset, self.out)
-        yield from training.epochs()
+        status = StatusWriter(self.out, self._stages(), self._arguments())
+        try:
+            yield from self._do_stages(status)
+        finally:
+            status.forget_stop()
+
+    def _do_stages(self, status: StatusWriter) -> Iterator[int]:
+        training, of_finder, subsets = self._begin(status)
+        learned = len(self.progress.losses)
+        before = learned + (len(self.progress.finder_losses) if learned >= self.plan.epochs else 0)
+        status.begin_stage(1 + before, first=True)
+        callback = _show_batches(status, self.plan.steps)
+        training.callbacks, of_finder.callbacks = [callback], [callback]
+        for epoch in training.epochs():
+            status.begin_stage(1 + epoch)
+            yield epoch
         for epoch in of_finder.epochs():
+            status.begin_stage(1 + self.plan.epochs + epoch)
             yield self.plan.epochs + epoch
+        status.begin_stage(1 + self._epochs)
         outcome = self._outcome(subsets, Comparison())
         self._export(outcome)
         yield self._epochs + 1
         for done, network in enumerate((self.old, Network(outcome.model)), self._epochs + 2):
-            outcome.comparison.measure(network, outcome.held_out)
+            status.begin_stage(done)
+            outcome.comparison.measure(network, outcome.held_out, partial(status.show, ""))
             yield done
         self._write_report(outcome)
         self.outcome = outcome
 
-    def _begin(self) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
+    def _stages(self) -> list[tuple[str, float]]:
+        """Names of the stages, and about how long each takes, of 100."""
+        plan = self.plan
+        model = [(f"epoch {i} of {plan.epochs}", 60 / plan.epochs) for i in range(1, plan.epochs + 1)]
+        count = plan.finder_epochs
+        finder = [(f"person finder, epoch {i} of {count}", 25 / count) for i in range(1, count + 1)]
+        rest = [
+            ("exporting the new model", 3.0),
+            ("measuring the old model", 5.0),
+            ("measuring the new model", 5.0),
+        ]
+        return [("reading the corrected photos", 2.0), *model, *finder, *rest]
+
+    def _arguments(self) -> dict[str, Any]:
+        """To make this retraining again, as JSON."""
+        plan = asdict(self.plan) | {"base": self.plan.base and str(self.plan.base)}
+        paths = {"model": str(self.old.path), "weights": str(self.weights)}
+        return {"prefix": self.prefix, **paths, "model_id": self.model_id, "plan": plan}
+
+    def _begin(self, status: StatusWriter) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
         """The trainings of model and finder, and their data; if that fails, nothing that was written for it stays."""
+        dataset, begun = self.samples._dataset, self.progress.begun
+        last = last_run(dataset)
+        remember_run(dataset, self.out)
+        try:
+            return self._read_data(begun)
+        except BaseException:
+            if not begun:
+                status.remove()
+                remember_run(dataset, last and last.folder)
+            raise
+
+    def _read_data(self, begun: bool) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
         from model.commands import prepare_keras
 
         check_packages()
         prepare_keras("tensorflow")
 
-        begun = self.progress.begun
         if not begun:
             write_corrections(self.samples, self.out, self.prefix, self.plan.held_out)
         try:
@@ -291,7 +302,7 @@ class Retraining:
             )
 
     def _outcome(self, subsets: tuple[Subset, Subset, Subset], comparison: Comparison) -> Outcome:
-        return Outcome(self.out / "model.onnx", self.model_id, *subsets, comparison, read_left_out(self.out))
+        return Outcome(self.out / MODEL, self.model_id, *subsets, comparison, read_left_out(self.out))
 
     def _write_report(self, outcome: Outcome) -> None:
         outcome.comparison.write(self.out)
@@ -301,21 +312,61 @@ class Retraining:
             temporary.write_text(f"{title}\n\n{outcome.to_markdown()}", encoding="utf-8")
 
     def _relabel(self) -> Iterator[int]:
-        from annotator.runs.dataset_annotation import Annotation
-
-        require_fields(self.samples._dataset, [Fields(self.prefix).people])
-        settings, maps_dir = last_settings(self.samples._dataset, self.prefix)
-        run = Annotation(
-            self.samples,
-            self.outcome.model,
-            prefix=self.prefix,
-            settings=Settings.from_dict(settings),
-            overwrite="replace",
-            maps_dir=maps_dir,
-        )
+        run = relabelling(self.samples, self.prefix, self.outcome.model)
         for done in run:
             yield self._epochs + 3 + done
         self.outcome.relabelled = run.summary
+
+
+def relabelling(samples: Samples, prefix: str, model: Path) -> Annotation:
+    """The run that labels everybody again whom nobody reviewed, with a new model and as they were labelled last.
+
+    Raises:
+        FieldError: there are no people of that prefix.
+    """
+    from annotator.runs.dataset_annotation import Annotation
+
+    require_fields(samples._dataset, [Fields(prefix).people])
+    settings, maps_dir = last_settings(samples._dataset, prefix)
+    return Annotation(
+        samples,
+        model,
+        prefix=prefix,
+        settings=Settings.from_dict(settings),
+        overwrite="replace",
+        maps_dir=maps_dir,
+    )
+
+
+def resume(samples: Samples, folder: Path) -> Retraining:
+    """The retraining that was begun in a folder, to go on.
+
+    Raises:
+        ValueError: the folder does not say how it was begun, or as :class:`Retraining`.
+    """
+    status = read_status(folder)
+    if status is None:
+        raise ValueError(
+            f"{folder / STATUS}: cannot be read: start the retraining again with the same values"
+        )
+    arguments = dict(status.arguments)
+    plan = arguments.pop("plan")
+    base = plan.pop("base")
+    return Retraining(samples, folder, plan=FineTuning(**plan, base=base and Path(base)), **arguments)
+
+
+def _show_batches(status: StatusWriter, steps: int) -> keras.callbacks.Callback:
+    """Keeps the status while epochs go on."""
+    import keras
+
+    def show(batch: int, logs: dict[str, float] | None) -> None:
+        is_last = batch + 1 == steps
+        text = "choosing the best epoch" if is_last else f"batch {batch + 1} of {steps}"
+        status.show(text, 0.9 * (batch + 1) / steps, now=is_last)
+
+    return keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: status.show("preparing the network", now=True), on_train_batch_end=show
+    )
 
 
 def check_packages() -> None:

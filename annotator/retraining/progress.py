@@ -8,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotator.dataset.fields import require_fields
 from annotator.retraining.corrections import CORRECTIONS
+from annotator.retraining.lock import is_at_work
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -17,6 +19,9 @@ REPORT = "report.md"
 """In a run's folder the comparison of the models, in Markdown; it is written last."""
 LAST_RUN = "densepose_retraining"
 """Key of a dataset's ``info``: the folder of its last retraining."""
+
+DECISION = "densepose_retraining_decision"
+"""Key of a dataset's ``info``: what was decided about that."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class Progress:
     def finished(self) -> bool:
         """Whether the new model is trained, exported and compared."""
         return self.report_file.is_file()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process is at work on it."""
+        return is_at_work(self.folder)
 
     @property
     def is_free(self) -> bool:
@@ -103,7 +113,22 @@ def last_run(dataset: fo.Dataset) -> Progress | None:
     return Progress(Path(folder)) if folder else None
 
 
-def remember_run(dataset: fo.Dataset, folder: Path) -> None:
-    """For :func:`last_run`."""
-    dataset.info[LAST_RUN] = str(folder)
+def remember_run(dataset: fo.Dataset, folder: Path | None) -> None:
+    """For :func:`last_run`; ``None`` for there being none."""
+    require_fields(dataset)  # FiftyOne would save one that was deleted meanwhile
+    dataset.info.pop(LAST_RUN, None)
+    if folder is not None:
+        dataset.info[LAST_RUN] = str(folder)
+    dataset.save()
+
+
+def decision(dataset: fo.Dataset, folder: Path) -> str | None:
+    """What was decided about the model of a finished retraining: ``accepted`` or ``kept``, the old one; ``None`` so far."""
+    stored = dataset.info.get(DECISION) or {}
+    return stored.get("decision") if stored.get("folder") == str(folder) else None
+
+
+def decide(dataset: fo.Dataset, folder: Path, decided: str) -> None:
+    """For :func:`decision`."""
+    dataset.info[DECISION] = {"folder": str(folder), "decision": decided}
     dataset.save()

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from annotator.coco.file_names import no_such_photo, shared_photos
 from annotator.coco.reader import CocoError, read_file_names, read_sections
 from annotator.dataset.fields import FieldError, Fields, check_fields, declare_fields, require_fields
-from annotator.dataset.info import check_sections, maps_folder, remember_sections
+from annotator.dataset.info import (
+    check_sections,
+    last_settings,
+    maps_folder,
+    remember_sections,
+    remember_settings,
+)
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.store import StoredSample
@@ -190,6 +196,9 @@ class Import(DatasetRun):
             self.dataset = fo.Dataset(self._new_name, persistent=True)
         if not self._declared:
             declare_fields(self.dataset, self.fields)
+            if self.maps_dir is not None:
+                settings, _ = last_settings(self.dataset, self.fields.prefix)
+                remember_settings(self.dataset, self.fields.prefix, settings, self.maps_dir)
             self._declared = True
         return self.dataset
 

@@ -172,6 +172,8 @@ class FinderRun:
 
     def __init__(self, config: FinderRunConfig, out: str | Path, data: list[list[Record]] | None = None):
         self.config, self.out = config, Path(out)
+        self.callbacks: list[keras.callbacks.Callback] = []
+        """Of the calls of ``fit``, besides the schedule's."""
         self.out.mkdir(parents=True, exist_ok=True)
         self.progress = TrainingProgress(self.out, COLUMNS)
         written = self.out / "config.json"
@@ -243,7 +245,8 @@ class FinderRun:
         rate = partial(cosine, config.learning_rate, epochs=config.epochs)
         with errors_of(FinderBatches(config, self.data, epoch, self.copy_paste_sources)) as batches:
             # At the end of `fit` the running mean becomes the weights.
-            fitted = learner.fit(batches, callbacks=[LearningRate(rate, epoch)], shuffle=False, verbose=2)
+            callbacks = [LearningRate(rate, epoch), *self.callbacks]
+            fitted = learner.fit(batches, callbacks=callbacks, shuffle=False, verbose=2)
         row = {name: float(values[-1]) for name, values in fitted.history.items()}
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"epoch {epoch + 1}: the loss is {row['loss']}")

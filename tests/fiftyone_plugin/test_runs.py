@@ -20,7 +20,7 @@ def records(dataset):
 
 def wait_for_the_end(dataset):
     """The record of the newest run, once it has ended."""
-    for _ in range(1200):
+    for _ in range(9000):
         record = records(dataset).list()[0]
         if record.state != "running":
             return record

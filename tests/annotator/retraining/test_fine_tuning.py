@@ -20,8 +20,9 @@ from annotator.labels.messages import MAX_LISTED
 from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
 from annotator.retraining.corrections import Subset
-from annotator.retraining.fine_tuning import FineTuning, Outcome, Retraining
+from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.retraining.lock import only_run_in
+from annotator.retraining.outcome import Outcome
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_run import Summary
 from tests.annotator.full_disk import full_disk

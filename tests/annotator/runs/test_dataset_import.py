@@ -12,6 +12,7 @@ from pycocotools.coco import COCO
 from annotator.coco.parsing import MAX_ID
 from annotator.coco.reader import CocoError, read_coco
 from annotator.dataset.fields import FieldError
+from annotator.dataset.info import last_settings
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import Import, import_labels
@@ -49,6 +50,11 @@ def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
     was, now = (json.loads(path.read_text()) for path in (labels, tmp_path / "again.json"))
     del was["images"][2:]
     assert now == was
+
+
+def test_the_folder_of_maps_is_remembered_for_the_next_model(dataset, labels, tmp_path):
+    import_labels(dataset, labels, tmp_path, maps_dir=tmp_path / "maps")
+    assert last_settings(dataset, "dp") == ({}, tmp_path / "maps")
 
 
 def test_imported_people_have_issues(dataset, labels, tmp_path):
