@@ -121,6 +121,17 @@ class ReviewThumbnails(Call):
         return {"jpegs": {key: jpeg and b64encode(jpeg).decode() for key, jpeg in jpegs.items()}}
 
 
+class ReviewPhotoBefore(Call):
+    """See :meth:`annotator.review.session.Review.photo_before`."""
+
+    name = "review_photo_before"
+    writes = False
+    Values = OfImage
+
+    def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
+        return _review(ctx, values).photo_before(values["sample"])
+
+
 class ReviewKeepLabels(Call):
     """See :meth:`annotator.review.session.Review.keep_labels`."""
 
@@ -244,6 +255,7 @@ OPERATORS = (
     ReviewPhoto,
     ReviewSecond,
     ReviewThumbnails,
+    ReviewPhotoBefore,
     ReviewKeepLabels,
     ReviewEdit,
     ReviewRestore,

@@ -49,7 +49,7 @@ def label_prompts(
         prompts: photos, each with a box, as of :func:`label_boxes`; a batch may hold boxes of several photos.
         flip_augment: in place of the settings'.
     """
-    views = _predict_views(prompts, network, settings, flip_augment)
+    views = predict_boxes(prompts, network, settings, flip_augment)
     return [
         decode_box(maps, view, photo.shape[1::-1], network.info, settings, box)
         for (photo, box), (maps, view) in zip(prompts, views, strict=True)
@@ -69,14 +69,14 @@ def label_masks(
         For each one a person with the same box and mask; see :func:`~annotator.inference.decoding.decode_mask`.
     """
     prompts = [(photo, person.box) for person in people]
-    views = _predict_views(prompts, network, settings, flip_augment=True)
+    views = predict_boxes(prompts, network, settings, flip_augment=True)
     return [
         decode_mask(maps, view, photo.shape[1::-1], network.info, settings, person.box, person.mask)
         for person, (maps, view) in zip(people, views, strict=True)
     ]
 
 
-def _predict_views(
+def predict_boxes(
     prompts: Sequence[tuple[np.ndarray, FloatBox]], network: Network, settings: Settings, flip_augment: bool
 ) -> Iterator[tuple[Maps, Letterbox]]:
     """The maps of each box's view, upright, in the orientation of the photo."""

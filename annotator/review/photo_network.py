@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,13 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from annotator.geometry.boxes import Box
+from annotator.geometry.boxes import (
+    Box,
+    bounding_box,
+    clip_box,
+    crop,
+    intersection_area,
+    overlap_slices,
+    union_box,
+)
+from annotator.geometry.crops import recrop
 from annotator.inference.box_prompt import label_boxes, label_masks
+from annotator.inference.click_prompt import Click, ClickView, choose_box, click_mask, click_view
+from annotator.inference.decoding import decode_mask
+from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
-from annotator.labels.people import Person
+from annotator.labels.people import Person, PossiblePerson, Provenance
 from annotator.photos.reading import read_photo
 
+_VIEWS: deque[tuple[tuple, ClickView]] = deque(maxlen=8)
+"""The last views of clicks, by what they are of: a further click takes no call of the network."""
+LEAST_SCORE = 0.05
+"""Of a box of the finder that a click may mean."""
 logger = logging.getLogger(__name__)
 
 
@@ -49,6 +66,63 @@ class PhotoNetwork:
             )
             return [None] * len(people)
 
+    def label_click(self, person: Person | None, clicks: Sequence[Click]) -> Person | None:
+        """A person with the mask that clicks make, and the network's labels inside of it.
+
+        Args:
+            person: as before the last click; ``None`` for one who begins with it.
+            clicks: in image pixels, the new one last.
+
+        Returns:
+            ``None`` where nobody is left.
+        """
+        photo, network = self._photo, self._network
+        size = photo.shape[1::-1]
+        view = self._view(person, clicks, photo, network)
+        window = view.window
+        before = None if person is None else recrop(person, window).mask
+        mask = click_mask(view, clicks, before, network.info, self.settings)
+        box, whole = window, mask
+        if person is not None:
+            box = union_box(window, person.box)
+            whole = recrop(person, box).mask.copy()
+            here, _ = overlap_slices(box, window)
+            whole[here] = mask
+        tight = bounding_box(whole)
+        if tight is None:
+            return None
+        whole = np.ascontiguousarray(crop(whole, tight))
+        box = (box[0] + tight[0], box[1] + tight[1], *tight[2:])
+        found = decode_mask(view.maps, view.letterbox, size, network.info, self.settings, box, whole)
+        return found or Person(box, mask=whole, provenance=Provenance(model=network.info.model_id))
+
+    def _view(
+        self, person: Person | None, clicks: Sequence[Click], photo: np.ndarray, network: Network
+    ) -> ClickView:
+        """One of the last views of this photo if it shows what is clicked, else a new one."""
+        key = (
+            self.filepath,
+            _modified(Path(self.filepath)),
+            self.model,
+            _modified(self.model),
+            self.settings,
+        )
+        last = clicks[-1]
+        if person is not None:
+            for known, view in reversed(list(_VIEWS)):
+                if known == key and view.fits(person.box, [last]):
+                    return view
+            reach = 0.15 * max(person.box[2:])
+            around = (last.x - reach, last.y - reach, 2 * reach, 2 * reach)
+            inside = intersection_area(around, person.box) > 0.5 * 4 * reach**2
+            box = person.box if inside else union_box(person.box, clip_box(around, photo.shape[1::-1]))
+        else:
+            finder = _finder(network.path, _modified(network.path))
+            box = choose_box(_proposals(finder, *key[:2]), last, photo.shape[1::-1])
+        view = click_view(photo, box, network, self.settings)
+        _VIEWS.append((key, view))
+        return view
+
     @property
     def _network(self) -> Network:
         return _network(self.model, _modified(self.model))
@@ -79,3 +153,13 @@ def settings_of_run(values: Mapping[str, Any]) -> Settings:
         return Settings.from_dict(dict(values))
     except ValueError:
         return Settings()
+
+
+@lru_cache(maxsize=1)
+def _finder(model: Path, modified: int) -> Finder:
+    return Finder(finder_beside(model))
+
+
+@lru_cache(maxsize=2)
+def _proposals(finder: Finder, filepath: str, modified: int) -> list[PossiblePerson]:
+    return finder.find([_photo(filepath, modified)], LEAST_SCORE)[0]

@@ -27,11 +27,13 @@ from annotator.dataset.second_labels import read_agreement, second_fields
 from annotator.dataset.store import find_document
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.labels.messages import short
+from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
 from annotator.review import undo
 from annotator.review.edits import Changes, Scene, apply_edit, decisions, parse_edit
 from annotator.review.edits.models import Nobody
 from annotator.review.loaded_image import ImageCache, LoadedImage, ReviewError
+from annotator.review.photo_before import sample_before
 from annotator.review.photo_network import PhotoNetwork, settings_of_run
 from annotator.team.assignments import record_work
 from annotator.team.edit_log import NO_WORK, Edited, EditLog, Work
@@ -208,6 +210,8 @@ class Review:
                 network.label_masks,
                 image.open_possible,
                 lambda: self._second_image(sample_id).people,
+                network.label_click,
+                self._people_of,
             )
 
         def change(image: LoadedImage) -> Changes:
@@ -382,6 +386,22 @@ class Review:
     def _load(self, sample_id: str) -> LoadedImage:
         require_fields(self.dataset, self.fields.names)
         return IMAGES.load(self.dataset, self.fields, sample_id)
+
+    def photo_before(self, sample_id: str) -> dict[str, Any]:
+        """The photo before a sample's, in the order of file names of its folder, with its people, to copy them.
+
+        Returns:
+            The same as :meth:`open`; ``sample`` is ``None`` where there is no photo before that has people.
+
+        Raises:
+            ReviewError: no such sample.
+        """
+        before = sample_before(self.dataset, self.fields, sample_id)
+        return {"sample": None, "people": []} if before is None else self.open(before)
+
+    def _people_of(self, sample_id: str) -> tuple[tuple[int, int], str, Mapping[str, Person]]:
+        image = self._load(sample_id)
+        return image.size, Path(image.stored.sample.filepath).name, image.people
 
     def _second_image(self, sample_id: str) -> LoadedImage:
         fields = second_fields(self.fields)

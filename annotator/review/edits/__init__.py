@@ -1,7 +1,7 @@
 """Edits: what a reviewer does to the people of an image.
 
 :mod:`.models` lists the edits with their fields, :mod:`.apply` applies one. How each kind is applied: :mod:`.paint`,
-:mod:`.split_merge`, :mod:`.keypoints`, :mod:`.surface`, :mod:`.add_delete`, :mod:`.decide`. :mod:`.possible` says what an
+:mod:`.click`, :mod:`.move`, :mod:`.split_merge`, :mod:`.keypoints`, :mod:`.surface`, :mod:`.add_delete`, :mod:`.decide`. :mod:`.possible` says what an
 edit decides about possible people.
 """
 

@@ -8,7 +8,17 @@ from typing import Any
 
 from annotator.labels.people import HAND_MADE, Person
 from annotator.labels.quality import find_issues
-from annotator.review.edits import add_delete, keypoints, models, paint, second, split_merge, surface
+from annotator.review.edits import (
+    add_delete,
+    click,
+    keypoints,
+    models,
+    move,
+    paint,
+    second,
+    split_merge,
+    surface,
+)
 from annotator.review.edits.decide import decide
 from annotator.review.edits.models import Edit, EditError
 from annotator.review.edits.scene import Changes, Scene
@@ -82,6 +92,9 @@ _APPLY: dict[type, Callable[[Scene, Any], Changes]] = {
     models.AddEmpty: add_delete.add_empty,
     models.AcceptPossible: add_delete.accept_possible,
     models.DismissPossible: add_delete.dismiss_possible,
+    models.ClickOnPerson: click.click,
+    models.Move: move.move,
+    models.Paste: move.paste,
     models.CorrectSurface: surface.correct_surface,
     models.SwapSides: surface.swap_sides,
     models.SwapDepth: surface.swap_depth,

@@ -60,6 +60,14 @@ class Box(NamedTuple):
     height: Coordinate
 
 
+class Click(NamedTuple):
+    """In image pixels; whether it is on the person, or says what is not."""
+
+    x: Coordinate
+    y: Coordinate
+    positive: bool
+
+
 class SurfaceCorrection(NamedTuple):
     """A pixel, in image pixels, and its place on the body: chart 1..24, U and V 0..1."""
 
@@ -207,6 +215,41 @@ class DismissPossible(_Edit):
     possible: str
 
 
+class ClickOnPerson(_Edit):
+    """Say by clicks what is a person and what is not, the new one last; without a person somebody begins with it."""
+
+    kind: Literal["click"]
+    person: str | None = None
+    clicks: Annotated[list[Click], Field(min_length=1)]
+
+    @field_validator("clicks")
+    @classmethod
+    def _begins_on_somebody(cls, value: list[Click], info: ValidationInfo) -> list[Click]:
+        if info.data.get("person") is None and not (len(value) == 1 and value[0].positive):
+            raise ValueError("must be one positive click where nobody is named")
+        return value
+
+    @property
+    def keys(self) -> list[str]:
+        return [] if self.person is None else [self.person]
+
+
+class Move(_PersonEdit):
+    """Move a person with all labels by whole pixels."""
+
+    kind: Literal["move"]
+    dx: Annotated[int, Field(ge=-FARTHEST, le=FARTHEST)]
+    dy: Annotated[int, Field(ge=-FARTHEST, le=FARTHEST)]
+
+
+class Paste(_Edit):
+    """Add copies of people of another image, at the same place."""
+
+    kind: Literal["paste"]
+    source: str
+    copied: Annotated[list[str], Field(min_length=1)]
+
+
 class CorrectSurface(_PersonEdit):
     """Say where on the body pixels lie. Corrections of other pixels, made before, still hold."""
 
@@ -276,6 +319,9 @@ Edit = Annotated[
     | AddEmpty
     | AcceptPossible
     | DismissPossible
+    | ClickOnPerson
+    | Move
+    | Paste
     | CorrectSurface
     | SwapSides
     | SwapDepth

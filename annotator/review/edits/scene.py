@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from annotator.geometry.boxes import Box
 from annotator.labels.messages import short
 from annotator.labels.people import Person, PossiblePerson
-from annotator.review.edits.models import EditError
+from annotator.review.edits.models import Click, EditError
 
 Changes = dict[str, Person | None]
 """By key: the person after the edit; None for a person who was removed. Nobody is changed in place."""
@@ -29,6 +29,10 @@ class Scene:
     """The possible people whom nobody has decided about."""
     second_people: Callable[[], Mapping[str, Person]] = dict
     """Gives the people of the image as a second annotator has labelled them."""
+    label_click: Callable[[Person | None, Sequence[Click]], Person | None] | None = None
+    """The person, ``None`` for a new one, as clicks change the mask, labelled by the network; ``None`` if nothing is left."""
+    copied_people: Callable[[str], tuple[tuple[int, int], str, Mapping[str, Person]]] | None = None
+    """Gives the size, the file name and the people of another image of the dataset by its id."""
 
     def person(self, kind: str, key: str, field: str = "person") -> Person:
         """The person whom an edit of this kind names in this field.

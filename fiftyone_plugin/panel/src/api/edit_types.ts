@@ -13,6 +13,9 @@ export type Edit =
     | AddEmpty
     | AcceptPossible
     | DismissPossible
+    | ClickOnPerson
+    | Move
+    | Paste
     | CorrectSurface
     | SwapSides
     | SwapDepth
@@ -41,6 +44,16 @@ export interface AddEmpty {
 
 /** In image pixels. */
 export type Box = [x: number, y: number, width: number, height: number];
+
+/** In image pixels; whether it is on the person, or says what is not. */
+export type Click = [x: number, y: number, positive: boolean];
+
+/** Say by clicks what is a person and what is not, the new one last; without a person somebody begins with it. */
+export interface ClickOnPerson {
+    kind: "click";
+    person?: string;
+    clicks: Click[];
+}
 
 /** Say where on the body pixels lie. Corrections of other pixels, made before, still hold. */
 export interface CorrectSurface {
@@ -94,6 +107,14 @@ export interface Merge {
     people: string[];
 }
 
+/** Move a person with all labels by whole pixels. */
+export interface Move {
+    person: string;
+    kind: "move";
+    dx: number;
+    dy: number;
+}
+
 /** Of an image without people: whether the reviewer has seen that nobody is there, no possible person either. */
 export interface Nobody {
     kind: "nobody";
@@ -109,6 +130,13 @@ export interface Paint {
     kind: "paint";
     points: Point[];
     radius: number;
+}
+
+/** Add copies of people of another image, at the same place. */
+export interface Paste {
+    kind: "paste";
+    source: string;
+    copied: string[];
 }
 
 /** In image pixels. */

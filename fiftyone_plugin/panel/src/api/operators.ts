@@ -46,6 +46,10 @@ export const fetchSecond = (scope: Scope, sample: string) => call<{ people: Pers
 export const fetchThumbnails = (scope: Scope, samples: string[]) =>
     call<{ jpegs: Record<string, string | null> }>(scope, "thumbnails", { samples });
 
+/** The photo before, of the same folder, with its people; `sample` is null where there is none with people. */
+export const fetchPhotoBefore = (scope: Scope, sample: string) =>
+    call<OpenedImage | { sample: null; people: [] }>(scope, "photo_before", { sample });
+
 /** Say that the labels of a photo that has changed fit it. */
 export const keepLabels = (scope: Scope, sample: string) => call<OpenedImage>(scope, "keep_labels", { sample });
 

@@ -1,10 +1,10 @@
 // What the plugin's operators take and return, see fiftyone_plugin/review.py.
 
-import type { Box, Edit, SurfaceCorrection } from "./edit_types";
+import type { Box, Click, Edit, SurfaceCorrection } from "./edit_types";
 
 import type { StageName, WorkKind } from "./team_types";
 
-export type { Box, Edit, SurfaceCorrection };
+export type { Box, Click, Edit, SurfaceCorrection };
 
 export type PersonState = "predicted" | "edited" | "approved" | "rejected";
 

@@ -37,6 +37,7 @@ export class PointerInput {
         element.addEventListener("pointercancel", (event) => this.onUp(event), { signal });
         element.addEventListener("pointerleave", () => this.onLeave(), { signal });
         element.addEventListener("dblclick", () => this.onDouble(), { signal });
+        element.addEventListener("contextmenu", (event) => TOOLS[session.tool].usesRightButton && event.preventDefault(), { signal });
         element.addEventListener("wheel", (event) => this.onWheel(event), { signal, passive: false });
         for (const type of ["keydown", "keyup"] as const) {
             window.addEventListener(type, (event) => this.onSpace(event), { signal, capture: true });
@@ -53,7 +54,7 @@ export class PointerInput {
     private pointer(event: MouseEvent): Pointer {
         const bounds = this.element.getBoundingClientRect();
         const at = this.viewport.toImage(event.clientX - bounds.left, event.clientY - bounds.top);
-        return { at, pixel: 1 / this.viewport.scale, alt: event.altKey, still: this.still };
+        return { at, pixel: 1 / this.viewport.scale, alt: event.altKey || event.button === 2, still: this.still };
     }
 
     private isOther({ pointerId }: PointerEvent): boolean {
@@ -62,7 +63,8 @@ export class PointerInput {
 
     private onDown(event: PointerEvent) {
         const { session } = this;
-        if (this.isOther(event) || event.button > 1) return;
+        const isRight = event.button === 2 && TOOLS[session.tool].usesRightButton;
+        if (this.isOther(event) || (event.button > 1 && !isRight)) return;
         this.active = event.pointerId;
         this.start = this.last = { x: event.clientX, y: event.clientY };
         this.still = true;

@@ -4,9 +4,11 @@ import type { Viewport } from "../canvas/viewport";
 import { COMMENT_FIELD } from "../state/comment_field";
 import { PARTS } from "../state/labels";
 import { FILLS } from "../state/overlay";
+import { loadPhotoBefore } from "../state/photo_before";
 import type { ToolName } from "../state/review_state";
 import type { Session } from "../state/session";
 import { cycleKeypoint, setNextMissing } from "../tools/keypoints";
+import { movePerson } from "../tools/move";
 import { decide, decideAll, remove, reopen, setKeypoint, setVisibility, swap, swapKeypoint } from "../tools/person_edits";
 import { TOOLS, undo } from "../tools/tools";
 import { toggleFullScreen } from "./full_screen";
@@ -40,10 +42,11 @@ const ARROWS: Record<string, [number, number]> = {
 };
 
 function nudge({ session }: ShortcutContext, event: KeyboardEvent) {
-    const { point } = session;
-    if (!point) return;
+    const { point, person } = session;
+    if (!point && session.tool !== "move") return;
     const [dx, dy] = ARROWS[event.key].map((value) => value * (event.shiftKey ? 10 : 1));
-    setKeypoint(session, session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
+    if (point) setKeypoint(session, session.keypoint!, point[0] + dx, point[1] + dy, point[3]);
+    else if (person) movePerson(session, person, dx, dy);
 }
 
 /** All but background, which is painted by erasing. */
@@ -109,6 +112,12 @@ export const SHORTCUTS: Shortcut[] = [
     } },
     tool("add", "add a person by a box"),
     tool("surface", "correct the place on the body"),
+    tool("click", "make or mend a mask by clicks"),
+    tool("move", "move a person as a whole"),
+    { keys: [TOOLS.paste.key], description: "copy people from the photo before", group: "Tools", run({ session }) {
+        session.useTool("paste");
+        void loadPhotoBefore(session);
+    } },
     { keys: ["l"], description: "paint the mask, or parts", group: "Painting", run: ({ session }) => session.set({ layer: session.layer === "mask" ? "part" : "mask" }) },
     { keys: ["{", "}"], description: "previous, next part", group: "Painting", run: ({ session }, _, name) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, name === "{" ? -1 : 1) }) },
     { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
@@ -120,7 +129,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["Shift+K"], description: "set the next missing keypoint where the pointer is, or in the middle of the person", group: "Keypoints", run: ({ session }) => setNextMissing(session, session.drawing.pointer) },
     { keys: ["v"], description: "visible, hidden", group: "Keypoints", run: ({ session }) => session.point && setVisibility(session, session.point[3] === 2 ? 1 : 2) },
     { keys: ["s"], description: "swap the selected keypoint with that of the other side", group: "Keypoints", run: ({ session }) => session.keypoint !== null && swapKeypoint(session, session.keypoint) },
-    { keys: Object.keys(ARROWS), description: "move the selected keypoint by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
+    { keys: Object.keys(ARROWS), description: "move the selected keypoint, or with the move tool the person, by 1 pixel", group: "Keypoints", repeats: true, run: nudge },
     { keys: Object.keys(ARROWS).map((key) => `Shift+${key}`), description: "… by 10 pixels", group: "Keypoints", repeats: true, run: nudge },
     { keys: ["Delete"], description: "remove the selected keypoint; with other tools, the person", group: "Keypoints", run({ session }) {
         if (session.tool !== "keypoints") remove(session);

@@ -103,6 +103,7 @@ export class Edits {
         const { image } = this.state;
         if (!image || !this.state.mayEdit()) return;
         const target = this.nextStep(action);
+        this.state.clicks = null; // they are not those of the mask any more
         if (target) this.saver.add({ ...this.newJob(image, action, {}), target });
         this.state.set({ message: target ? "" : `There is nothing to ${action}.`, comparison: null });
     }
@@ -159,6 +160,15 @@ export class Edits {
         const giveBack = () => this.state.clock.add(sample, seconds);
         if (seconds < MIN_LOOK) return giveBack();
         await logTime({ ...this.state.scope, prefix }, sample, this.state.author, seconds).catch(giveBack);
+    }
+
+    /** By how many pixels moves that are not saved yet move a person. */
+    pendingMove(key: string): [number, number] {
+        const { image } = this.state;
+        const moves = (image ? this.pendingOf(image) : []).flatMap(({ edit }) =>
+            typeof edit !== "string" && edit.kind === "move" && edit.person === key ? [edit] : [],
+        );
+        return [moves.reduce((sum, { dx }) => sum + dx, 0), moves.reduce((sum, { dy }) => sum + dy, 0)];
     }
 
     setRefusal(refusal: string) {
@@ -312,6 +322,10 @@ export class Edits {
             if (possible && !state.selected) state.select(possible.key);
             return state.set({ message: reason, emptyBox: possible?.box ?? null });
         }
+        if (typeof edit !== "string" && (edit.kind === "click" || edit.kind === "paste") && isLabelled) {
+            if (edit.kind === "click") state.clicks = null;
+            return state.set({ message: reason });
+        }
         this.setRefusal(`${this.fileOf(job)}: not saved: ${reason}`);
         this.updates.onRefused();
     }
@@ -325,7 +339,7 @@ const isGone = ({ conflict, removed, decided }: EditResult) =>
     !!conflict?.some((key) => removed.includes(key) || key in decided);
 
 /** Kinds of edits for which the server asks the network. */
-const ASKING: Edit["kind"][] = ["add", "accept_possible", "split_by_line", "split_by_heads", "merge"];
+const ASKING: Edit["kind"][] = ["add", "accept_possible", "split_by_line", "split_by_heads", "merge", "click"];
 
 /** Whether an edit is made on the photo, with the tool that is in use, and not by a key or a button. */
 const isDrawn = (edit: Job["edit"]) =>

@@ -5,7 +5,8 @@ import type { Image } from "./image_loader";
 import { KEYPOINTS } from "./labels";
 import type { Job } from "./saver";
 
-export const addsPerson = ({ kind }: Edit) => kind.startsWith("add") || kind === "accept_possible";
+export const addsPerson = (edit: Edit) =>
+    edit.kind.startsWith("add") || ["accept_possible", "paste"].includes(edit.kind) || (edit.kind === "click" && !edit.person);
 
 /** Change the people of one image as the jobs on it will. */
 export function applyPending(image: Image, jobs: Job[]) {

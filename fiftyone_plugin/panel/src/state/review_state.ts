@@ -1,7 +1,7 @@
 // What is open, selected and shown in a review, and who is told of its changes.
 
 import type { Scope } from "../api/operators";
-import type { Box, Keypoint, PossiblePerson, Setup } from "../api/types";
+import type { Box, Click, Keypoint, PossiblePerson, Setup } from "../api/types";
 import { Drawing } from "./drawing";
 import type { Image } from "./image_loader";
 import type { OverlaySettings } from "./overlay";
@@ -11,12 +11,23 @@ import { firstTourStep, rememberTour } from "./tour";
 import { WorkClock } from "./work_clock";
 
 export type ToolName =
-    | "select" | "keypoints" | "brush" | "polygon" | "bucket" | "split" | "heads" | "merge" | "add" | "surface";
+    | "select" | "keypoints" | "brush" | "polygon" | "bucket" | "split" | "heads" | "merge" | "add" | "surface"
+    | "click" | "move" | "paste";
 
 /** Smallest and largest radius of the brush, in image pixels. */
 export const BRUSH_RADII: [number, number] = [0.5, 500];
 
 const AUTHOR_KEY = "densepose-author";
+
+/** The photo before the open one. */
+export interface PhotoBefore {
+    /** The open image that it comes before. */
+    of: string;
+    /** Null where no photo with people comes before. */
+    sample: string | null;
+    fileName: string;
+    people: Person[];
+}
 
 /** An "approve the rest". */
 export interface BulkApproval {
@@ -54,6 +65,10 @@ export class ReviewState {
     part = 1;
     radius = 12;
     readonly drawing = new Drawing();
+    /** Clicks that say what is a person, the last one last, and the key of that person. */
+    clicks: { person: string | null; list: Click[] } | null = null;
+    /** The photo before the open one, whose people can be copied. */
+    before: PhotoBefore | null = null;
     /** A pixel that was clicked to be given another place on the body. */
     wrongPixel: [number, number] | null = null;
     /** The place on the body under the pointer, where that is on the photo, or on the drawing of the body. */
@@ -180,7 +195,7 @@ export class ReviewState {
         if (tool !== "select" && !this.mayEdit()) return;
         this.drawing.abandon();
         const keypoint = tool === "keypoints" ? this.keypoint : null;
-        this.set({ tool, keypoint, wrongPixel: null, erase: false, message: "", ...more });
+        this.set({ tool, keypoint, wrongPixel: null, clicks: null, erase: false, message: "", ...more });
     }
 
     endTour() {

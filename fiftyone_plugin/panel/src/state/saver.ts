@@ -53,9 +53,10 @@ export class Saver {
 
     add(job: Job) {
         const last = this.jobs[this.jobs.length - 1];
-        // Of a keypoint that is moved faster than the server answers only the last place counts.
-        if (this.jobs.length > 1 && moveSameKeypoint(last, job)) {
-            last.edit = job.edit;
+        // Of a keypoint, or a person, that is moved faster than the server answers only the last place counts.
+        const moved = this.jobs.length > 1 ? joinedMove(last, job) : null;
+        if (moved) {
+            last.edit = moved;
             last.seconds = (last.seconds ?? 0) + (job.seconds ?? 0);
         } else this.jobs.push(job);
         this.persist();
@@ -128,9 +129,13 @@ export class Saver {
     }
 }
 
-function moveSameKeypoint(a: Job, b: Job): boolean {
+/** The edit that moves what both move, the same keypoint or person, as far as both; null if they do something else. */
+function joinedMove(a: Job, b: Job): Edit | null {
     const [first, second] = [a.edit, b.edit];
-    if (typeof first === "string" || typeof second === "string" || a.sample !== b.sample) return false;
+    if (typeof first === "string" || typeof second === "string" || a.sample !== b.sample) return null;
+    if (first.kind === "move" && second.kind === "move" && first.person === second.person) {
+        return { ...first, dx: first.dx + second.dx, dy: first.dy + second.dy };
+    }
     const isMove = first.kind === "set_keypoint" && second.kind === "set_keypoint";
-    return isMove && first.person === second.person && first.keypoint === second.keypoint;
+    return isMove && first.person === second.person && first.keypoint === second.keypoint ? second : null;
 }

@@ -20,6 +20,8 @@ export interface Tool {
     /** With keys as in keymap.ts. */
     hint: string;
     cursor: string;
+    /** Whether the right button clicks, too: as with Alt. */
+    usesRightButton?: boolean;
     down?(session: Session, pointer: Pointer): void;
     drag?(session: Session, pointer: Pointer): void;
     up?(session: Session, pointer: Pointer): unknown;

@@ -2,8 +2,10 @@
 
 import type { ToolName } from "../state/review_state";
 import type { Session } from "../state/session";
+import { clickTool } from "./click";
 import { addTool, headsTool, mergeTool, splitTool } from "./instances";
 import { keypointTool } from "./keypoints";
+import { moveTool, pasteTool } from "./move";
 import { brushTool, bucketTool, polygonTool } from "./paint";
 import { selectTool } from "./select";
 import { surfaceTool } from "./surface";
@@ -21,6 +23,9 @@ export const TOOLS: Record<ToolName, Tool> = {
     merge: mergeTool,
     add: addTool,
     surface: surfaceTool,
+    click: clickTool,
+    move: moveTool,
+    paste: pasteTool,
 };
 
 export const TOOL_NAMES = Object.keys(TOOLS) as ToolName[];

@@ -5,6 +5,7 @@ import { KEYPOINT_MIRROR, KEYPOINTS, PART_COLOURS, PARTS } from "../state/labels
 import { BRUSH_RADII } from "../state/review_state";
 import type { Session } from "../state/session";
 import { nextMissing } from "../tools/keypoints";
+import { pastePeople } from "../tools/move";
 import { setVisibility, swapKeypoint } from "../tools/person_edits";
 import { Toggle } from "./toggle";
 
@@ -14,6 +15,7 @@ const VISIBILITIES = ["missing", "hidden", "visible"];
 export function ToolSettings({ session }: { session: Session }) {
     const { tool } = session;
     if (tool === "keypoints") return <KeypointSettings session={session} />;
+    if (tool === "paste") return <PasteSettings session={session} />;
     const paints = tool === "brush" || tool === "polygon";
     if (!paints && tool !== "bucket" && tool !== "surface") return null;
     const onParts = session.layer === "part" || !paints;
@@ -122,6 +124,25 @@ function KeypointSettings({ session }: { session: Session }) {
                     swap
                 </button>
             )}
+        </div>
+    );
+}
+
+/** Which photo people are copied from. */
+function PasteSettings({ session }: { session: Session }) {
+    const { before, image } = session;
+    if (!before?.sample || before.of !== image?.sample) return null;
+    return (
+        <div className="dp-group dp-settings">
+            <span className="dp-dim">from {before.fileName}</span>
+            <button
+                className="dp-button"
+                title="Copy everybody who is not labelled here (Enter)"
+                data-testid="dp-paste-all"
+                onClick={() => pastePeople(session, before.people)}
+            >
+                all {before.people.length}
+            </button>
         </div>
     );
 }

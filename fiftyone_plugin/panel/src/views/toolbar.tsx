@@ -4,6 +4,7 @@ import { currentKey, displayKey, withKeys } from "../input/keymap";
 import { toggleFullScreen } from "../input/full_screen";
 import { type Fill, FILLS } from "../state/overlay";
 import type { Session } from "../state/session";
+import { loadPhotoBefore } from "../state/photo_before";
 import { TOOL_NAMES, TOOLS, undo } from "../tools/tools";
 import { Drawing } from "./icons";
 import { Toggle } from "./toggle";
@@ -80,7 +81,10 @@ export function Toolbar({ session }: { session: Session }) {
                             aria-label={name}
                             data-testid={`dp-tool-${tool}`}
                             aria-pressed={session.tool === tool}
-                            onClick={() => session.useTool(tool)}
+                            onClick={() => {
+                                session.useTool(tool);
+                                if (tool === "paste") void loadPhotoBefore(session);
+                            }}
                         >
                             <Drawing name={tool} /> <span className="dp-tool-name">{name}</span> <kbd>{key}</kbd>
                         </button>
