@@ -10,6 +10,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.registry import OperatorRegistry
 
 from annotator.retraining.progress import last_run
 
@@ -128,7 +129,9 @@ class ShowRuns(foo.Operator):
 def _scheduled(dataset_id: Any) -> list[str]:
     """Labels of the runs on the dataset that were scheduled and that no process has begun yet."""
     waiting = DelegatedOperationService().list_operations(dataset_id=dataset_id, run_state="queued")
-    return [found.label or found.operator for found in waiting if found.operator.startswith(PLUGIN)]
+    known = OperatorRegistry()
+    operators = [known.get_operator(found.operator) for found in waiting if found.operator.startswith(PLUGIN)]
+    return [operator.config.label for operator in operators if operator is not None]
 
 
 def open_panel(ctx: Context, name: str) -> Any:

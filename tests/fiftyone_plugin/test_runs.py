@@ -50,7 +50,7 @@ def test_a_run_of_the_app_goes_on_after_its_request(dataset, photos):  # noqa: F
 
 
 def test_a_run_that_fails_says_why(dataset, photos):  # noqa: F811
-    run_in_app("export_coco_densepose", dataset, **labelled(dataset))
+    run_in_app("export_labels", dataset, **labelled(dataset))
     record = wait_for_the_end(dataset)
     assert (record.state, record.sentence) == ("failed", f"{UNWRITABLE}: No such file or directory")
 
@@ -83,9 +83,9 @@ def test_scheduled_runs_and_those_of_python_have_records_too(dataset, photos, tm
     run_scheduled("annotate_people", dataset, ANNOTATE)
     (record,) = records(dataset).list()
     assert (record.state, record.done) == ("done", 3)
-    execute("export_coco_densepose", dataset, prefix="dp", path=str(tmp_path / "a.json"), rejected=False)
+    execute("export_labels", dataset, prefix="dp", path=str(tmp_path / "a.json"), rejected=False)
     assert [record.label for record in records(dataset).list()] == [
-        "Export COCO-DensePose",
+        "Export labels",
         "Annotate people",
     ]
     assert ["File", str(tmp_path / "a.json")] in records(dataset).list()[0].details
