@@ -14,6 +14,7 @@ READERS = {
     "review_error_rate",
     "review_open",
     "review_photo",
+    "review_photo_before",
     "review_progress",
     "review_queue",
     "review_scores",
