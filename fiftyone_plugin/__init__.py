@@ -11,7 +11,8 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import find_prefixes
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.inference.settings import Settings
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export

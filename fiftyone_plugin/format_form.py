@@ -7,7 +7,8 @@ from pathlib import Path
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.formats.writer import KINDS
 
 from .forms import refuse, show_notice, show_warning

@@ -18,7 +18,7 @@ from annotator.cli.agreement import (
 from annotator.cli.edit_log import add_forget_options, add_log_options, run_forget, run_log
 from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
 from annotator.dataset.review_state import CHOICES
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO, LABELS
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -134,8 +134,8 @@ def _add(group, name: str, run, help: str, *, view: bool = False) -> argparse.Ar
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
-    words = ", ".join(f"{name} ({kind.label})" for name, kind in FORMATS.items())
-    parser.add_argument("--format", choices=tuple(FORMATS), default=COCO, help=f"{words}; default: {COCO}")
+    words = ", ".join(f"{name} ({label})" for name, label in LABELS.items())
+    parser.add_argument("--format", choices=tuple(LABELS), default=COCO, help=f"{words}; default: {COCO}")
 
 
 def _add_maps_dir(parser: argparse.ArgumentParser) -> None:
@@ -184,10 +184,11 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
+    from annotator.formats.registry import find_format
     from annotator.runs.dataset_export import Export
 
     out = arguments.out
-    is_folder = FORMATS[arguments.format].is_folder
+    is_folder = find_format(arguments.format).is_folder
     if out.is_dir() and not is_folder:
         raise IsADirectoryError(f"{out}: is a folder; name a file to write")
     if not out.parent.is_dir():

@@ -12,21 +12,19 @@ from annotator.formats.cvat import CvatWriter, read_cvat
 from annotator.formats.densepose_dump import DensePoseDumpWriter, read_densepose_dump
 from annotator.formats.label_studio import LabelStudioWriter, read_label_studio
 from annotator.formats.labelme import LabelmeWriter, read_labelme
+from annotator.formats.names import COCO, LABELS
 from annotator.formats.values import FormatError
 from annotator.formats.writer import KINDS, Writer
 from annotator.formats.yolo import YoloPoseWriter, YoloSegWriter, read_yolo
 from annotator.labels.people import People
-
-COCO = "coco"
-"""COCO-DensePose, the format that holds everything; its reader and writer take other arguments."""
 
 
 @dataclass(frozen=True)
 class Format:
     """A format."""
 
-    label: str
-    """Its name for humans."""
+    name: str
+    """As options have it."""
     reads: str
     """What there is to read, for humans."""
     suffix: str
@@ -34,6 +32,11 @@ class Format:
     read: Callable[[Path, Path, dict[str, str]], Iterator[People]]
     """Of a path, the folder of the photos, and a dict for failures by the photo's name."""
     writer: type[Writer] | type[CocoWriter]
+
+    @property
+    def label(self) -> str:
+        """Its name for humans."""
+        return LABELS[self.name]
 
     @property
     def is_folder(self) -> bool:
@@ -56,15 +59,23 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    COCO: Format("COCO-DensePose", "JSON file", ".json", lambda path, *_: read_coco(path), CocoWriter),
-    "cvat": Format("CVAT for images 1.1", "XML file", ".xml", read_cvat, CvatWriter),
-    "label-studio": Format("Label Studio", "JSON file", ".json", read_label_studio, LabelStudioWriter),
-    "labelme": Format("labelme", "JSON file, or folder with one per photo", "", read_labelme, LabelmeWriter),
-    "yolo-pose": Format("YOLO pose", "data.yaml, or its folder", "", read_yolo, YoloPoseWriter),
-    "yolo-seg": Format("YOLO segmentation", "data.yaml, or its folder", "", read_yolo, YoloSegWriter),
-    "densepose-dump": Format(
-        "DensePose results", "dump of apply_net.py, or JSON", ".pkl", read_densepose_dump, DensePoseDumpWriter
-    ),
+    kind.name: kind
+    for kind in (
+        # Its reader and writer take other arguments.
+        Format(COCO, "JSON file", ".json", lambda path, *_: read_coco(path), CocoWriter),
+        Format("cvat", "XML file", ".xml", read_cvat, CvatWriter),
+        Format("label-studio", "JSON file", ".json", read_label_studio, LabelStudioWriter),
+        Format("labelme", "JSON file, or folder with one per photo", "", read_labelme, LabelmeWriter),
+        Format("yolo-pose", "data.yaml, or its folder", "", read_yolo, YoloPoseWriter),
+        Format("yolo-seg", "data.yaml, or its folder", "", read_yolo, YoloSegWriter),
+        Format(
+            "densepose-dump",
+            "dump of apply_net.py, or JSON",
+            ".pkl",
+            read_densepose_dump,
+            DensePoseDumpWriter,
+        ),
+    )
 }
 """By the names that options have for them."""
 

@@ -18,7 +18,8 @@ from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_stat
 from annotator.dataset.sample_people import read_people, review_of
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of, with_all_fields, with_lists
-from annotator.formats.registry import COCO, find_format
+from annotator.formats.names import COCO
+from annotator.formats.registry import find_format
 from annotator.formats.values import FormatError
 from annotator.labels.messages import listed
 from annotator.photos.reading import PhotoError

@@ -20,7 +20,8 @@ from annotator.dataset.info import (
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.store import StoredSample
-from annotator.formats.registry import COCO, find_format
+from annotator.formats.names import COCO
+from annotator.formats.registry import find_format
 from annotator.formats.values import FormatError
 from annotator.labels.messages import short
 from annotator.labels.quality import find_issues

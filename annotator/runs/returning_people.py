@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.formats.writer import KINDS
 from annotator.geometry.boxes import box_iou
 from annotator.geometry.crops import person_iou, recrop

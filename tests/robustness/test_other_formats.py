@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.formats.values import FormatError
 from annotator.labels.people import People
 from tests.annotator.formats.test_round_trips import SIZE, blob, photos

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.geometry.crops import person_iou
 from annotator.labels.people import People, Person, Provenance
 from tests.annotator.people_samples import dense_person

@@ -12,7 +12,8 @@ from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.info import maps_folder
 from annotator.dataset.sample_people import read_people
 from annotator.formats.cvat import decode_rle, encode_rle
-from annotator.formats.registry import COCO, FORMATS
+from annotator.formats.names import COCO
+from annotator.formats.registry import FORMATS
 from annotator.formats.values import FormatError
 from annotator.labels.people import People, Provenance
 from annotator.runs.dataset_export import export_samples
