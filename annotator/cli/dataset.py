@@ -17,8 +17,8 @@ from annotator.cli.agreement import (
 )
 from annotator.cli.edit_log import add_forget_options, add_log_options, run_forget, run_log
 from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
-from annotator.dataset.review_state import CHOICES
 from annotator.formats.names import COCO, LABELS
+from annotator.labels.people import EXPORT_CHOICES
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -89,7 +89,7 @@ def add_command(commands) -> None:
     export.add_argument("--overwrite", action="store_true", help="replace FILE, whatever it holds")
     export.add_argument(
         "--state",
-        choices=tuple(CHOICES),
+        choices=tuple(EXPORT_CHOICES),
         default="all",
         help="write approved people, approved and edited ones (reviewed), or all (default); a photo with others on it is "
         "left out",

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from annotator.dataset.fields import Fields, check_people
 from annotator.dataset.views import list_at, photos_of, with_all_fields
-from annotator.labels.people import DECIDED, STATES
+from annotator.labels.people import DECIDED, EXPORT_CHOICES, STATES
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
 
 Choice = Literal["approved", "reviewed", "all"]
-CHOICES: dict[Choice, tuple[str, ...]] = {
-    "approved": ("approved",),
-    "reviewed": ("approved", "edited"),
-    "all": ("approved", "edited", "predicted"),
-}
-"""The states of the people whom an export writes. Rejected people are chosen separately."""
 UNFINISHED, ALL_LEFT_OUT = "unfinished", "all left out"
 """Why an export leaves out a photo: somebody on it has not been reviewed yet; all its people are left out, so that it would
 seem to show nobody."""
@@ -62,11 +56,11 @@ def chosen_states(choice: Choice, rejected: bool = False) -> tuple[str, ...]:
     """The states of the people whom an export writes.
 
     Raises:
-        ValueError: it is none of :data:`CHOICES`.
+        ValueError: it is none of :data:`~annotator.labels.people.EXPORT_CHOICES`.
     """
-    if choice not in CHOICES:
-        raise ValueError(f"state: {choice!r} is none of {', '.join(CHOICES)}")
-    return (*CHOICES[choice], "rejected") if rejected else CHOICES[choice]
+    if choice not in EXPORT_CHOICES:
+        raise ValueError(f"state: {choice!r} is none of {', '.join(EXPORT_CHOICES)}")
+    return (*EXPORT_CHOICES[choice], "rejected") if rejected else EXPORT_CHOICES[choice]
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
 from annotator.dataset.info import past_runs
-from annotator.dataset.review_state import CHOICES, count_reviews
+from annotator.dataset.review_state import count_reviews
 from annotator.dataset.views import photos_of, with_all_fields, with_lists
 from annotator.labels.people import STATES
 from annotator.labels.quality import MISSING_PEOPLE
@@ -53,7 +53,7 @@ def dataset_stats(samples: Samples, prefix: str = "dp") -> dict[str, Any]:
         },
         "people": {"all": sum(counts.people.values())} | counts.people,
         "photos_with": {state: counts.photos_with(state) for state in STATES},
-        "exported_photos": {choice: counts.written(choice)[0] for choice in CHOICES},
+        "exported_photos": {choice: counts.written(choice)[0] for choice in EXPORT_CHOICES},
         "issues": _most_first(reasons) | ({MISSING_PEOPLE: possible} if possible else {}),
         "models": _most_first({model or NO_MODEL: count for model, count in models.items()}),
         "runs": past_runs(dataset, prefix),

@@ -15,6 +15,12 @@ from annotator.labels.label_space import KEYPOINTS
 
 STATES = ("predicted", "edited", "approved", "rejected")
 """What a human has done with a person. All but ``predicted`` are human work and are never overwritten."""
+EXPORT_CHOICES: dict[str, tuple[str, ...]] = {
+    "approved": ("approved",),
+    "reviewed": ("approved", "edited"),
+    "all": ("approved", "edited", "predicted"),
+}
+"""The states of the people whom an export writes. Rejected people are chosen separately."""
 DECIDED = ("approved", "rejected")
 """The states that end the review of a person; its issues no longer count."""
 HAND_MADE = ("surface", "keypoints")
