@@ -9,7 +9,7 @@ from annotator.dataset.fields import Fields
 from annotator.dataset.info import past_runs
 from annotator.dataset.review_state import count_reviews
 from annotator.dataset.views import photos_of, with_all_fields, with_lists
-from annotator.labels.people import STATES
+from annotator.labels.people import EXPORT_CHOICES, STATES
 from annotator.labels.quality import MISSING_PEOPLE
 
 if TYPE_CHECKING:
