@@ -1,12 +1,16 @@
 """Two annotators and a reviewer at three browsers, and a customer who may only look."""
 
+import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
+from annotator.runs.dataset_export import export_samples
 from annotator.team.listing import photo_work
 from annotator.team.settings import TeamSettings, save_settings
 from tests.e2e.review.panel import FIELDS, Panel
+from tests.e2e.review.test_edit_log import entries
 
 SCREENS = ((1400, 900), (1280, 720), (600, 800))
 
@@ -102,6 +106,10 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
     expect(ada["returned"]).to_contain_text("Eve handed this back to Ada: the left hand")
     ada.page.screenshot(path=tmp_path / "returned.png")
     returned.click()
+    nose = ada.people(1)[0].keypoints[0, :2]
+    ada.press("k")
+    ada.drag(tuple(nose), (nose[0] + 20, nose[1]))
+    ada.press("a")
     ada.push("Send to review")
     wait_for(ada, samples[2].id)
     expect(ada["returned"]).to_have_count(0)
@@ -122,6 +130,23 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
         ("Ada", "send"),
         ("Eve", "done"),
     ]
+
+    # The database, the log and the export say the same.
+    (person,) = eve.people(1)
+    assert person.keypoints[0, 0] == pytest.approx(nose[0] + 20, abs=2)
+    assert (person.provenance.state, person.provenance.author) == ("approved", "Ada")
+    logged = [entry for entry in entries(samples) if entry["kind"] != "view"]
+    assert [(entry["author"], entry["kind"], entry["sample"]) for entry in logged] == [
+        ("Ada", "approve", worst),
+        ("Ada", "set_keypoint", worst),
+        ("Ada", "approve", worst),
+    ]
+    path = tmp_path / "labels.json"
+    export_samples(dataset, path, state="approved")
+    exported = json.loads(path.read_text())
+    assert [image["file_name"] for image in exported["images"]] == ["photo1.png"]
+    (annotation,) = exported["annotations"]
+    assert annotation["keypoints"][0] == pytest.approx(nose[0] + 20, abs=2)
 
 
 def test_a_customer_may_only_look(dataset, samples, url, new_page, tmp_path):
