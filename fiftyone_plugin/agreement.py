@@ -110,7 +110,8 @@ class MeasureAgreement(RunOperator):
         def refresh() -> dict[str, Any]:
             field = agreement_field(run.fields)
             if run.dataset.has_sample_field(field):
-                low = run.dataset.match(F(field) < DISAGREEMENT).sort_by(field)
+                # For the database what is missing is less than any number.
+                low = run.dataset.exists(field).match(F(field) < DISAGREEMENT).sort_by(field)
                 if len(low):
                     return {"name": name, "view": json_util.dumps(low._serialize())}
             return {"name": name}

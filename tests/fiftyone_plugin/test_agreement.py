@@ -66,3 +66,21 @@ def test_photos_are_given_and_the_agreement_is_reported(labelled, tmp_path):
     assert "| Ada, Bob | 2 | 2 | 0 | 1.000 |" in found["report"]
     assert "1 photo waits for one of the two" in found["report"]
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_only_measured_photos_are_shown_as_disagreements(labelled):
+    from bson import json_util
+    from fiftyone.operators.executor import ExecutionContext
+
+    from annotator.dataset.fields import Fields
+    from annotator.dataset.second_labels import save_agreement
+    from fiftyone_plugin.agreement import MeasureAgreement
+
+    scheduled("give_second_labels", labelled, prefix="dp", percent=100)
+    labelled.reload()
+    low, high, _ = labelled.values("id")
+    for key, lowest in ((low, 0.3), (high, 0.9)):
+        save_agreement(labelled, Fields(), key, {"annotators": ["Ada", "Bob"], "people": []}, lowest)
+    context = ExecutionContext({"dataset_name": labelled.name, "params": {"prefix": "dp"}})
+    stages = json_util.loads(MeasureAgreement().begin(context).refresh()["view"])
+    assert type(labelled.view())._build(labelled, stages).values("id") == [low]
