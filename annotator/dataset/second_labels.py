@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import FieldError, Fields
@@ -26,6 +27,14 @@ def second_fields(fields: Fields) -> Fields:
     return Fields(fields.prefix + SUFFIX)
 
 
+def find_second_fields(dataset: fo.Dataset, fields: Fields) -> Fields | None:
+    """The fields of the second annotator's labels; ``None`` where a dataset has none, or these are they."""
+    with suppress(FieldError):  # the prefix is too long to have second ones, or that of second ones
+        second = second_fields(fields)
+        return second if dataset.has_sample_field(second.source) else None
+    return None
+
+
 def is_second(prefix: str) -> bool:
     """Whether the labels of a prefix are a second annotator's."""
     return prefix.endswith(SUFFIX)
@@ -43,11 +52,11 @@ def read_agreement(dataset: fo.Dataset, fields: Fields, sample_id: str) -> dict[
         ``annotators``, the names of the first and the second, and ``people``, for each the ids of the two labels (``first``
         and ``second``, ``None`` where only one annotator has that person) and the agreement by task, 0..1 or ``None``.
     """
-    if is_second(fields.prefix) or not dataset.has_sample_field(second_fields(fields).source):
+    second = find_second_fields(dataset, fields)
+    if second is None:
         return None
-    source = second_fields(fields).source
-    document = find_document(dataset, sample_id, [f"{source}.agreement"])
-    return ((document or {}).get(source) or {}).get("agreement")
+    document = find_document(dataset, sample_id, [f"{second.source}.agreement"])
+    return ((document or {}).get(second.source) or {}).get("agreement")
 
 
 def save_agreement(

@@ -6,6 +6,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.second_labels import find_second_fields, is_second
 from annotator.dataset.store import write_values
 from annotator.team.edit_log import collection
 from annotator.team.expressions import list_at
@@ -39,7 +40,10 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
                     "keys": {
                         "$map": {
                             "input": {
-                                "$filter": {"input": f"${people}", "cond": {"$eq": ["$$this.author", name]}}
+                                "$filter": {
+                                    "input": f"${people}",
+                                    "cond": {"$eq": ["$$this.author", {"$literal": name}]},
+                                }
                             },
                             "in": "$$this._id",
                         }
@@ -52,12 +56,22 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
     write_values(dataset, labels, f"{people}.author")
     said = f"{fields.source}.nobody.author"
     dataset._sample_collection.update_many({said: name}, {"$set": {said: alias}})
+    _forget_agreement(dataset, fields, name, alias)
     query = Period(authors=(name,)).query(dataset, fields)
     entries = collection().update_many(query, {"$set": {"author": alias}}).modified_count
     photos = _forget_work(dataset, fields, name, alias)
     if not entries and not labels and not photos:
         raise ValueError(f"{name!r}: nobody of that name has edited anything in {dataset.name!r}")
     return alias, entries, len(labels)
+
+
+def _forget_agreement(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> None:
+    """Replace a name in the measured agreements, where it stands for the labels of this prefix."""
+    second, place = (fields, 1) if is_second(fields.prefix) else (find_second_fields(dataset, fields), 0)
+    if second is None:
+        return
+    said = f"{second.source}.agreement.annotators.{place}"
+    dataset._sample_collection.update_many({said: name}, {"$set": {said: alias}})
 
 
 def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> int:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import MIN_ISSUE_SCORE, TASKS, Fields
-from annotator.dataset.second_labels import is_second, second_fields
+from annotator.dataset.second_labels import find_second_fields
 from annotator.dataset.views import list_at
 from annotator.labels.people import DECIDED
 from annotator.labels.quality import ISSUES
@@ -192,9 +192,10 @@ def find_authors(dataset: fo.Dataset, fields: Fields) -> list[str]:
 
 def _agreement(dataset: fo.Dataset, fields: Fields) -> dict[str, dict[str, float]]:
     """By annotator, the mean of each task over all people whom another one has labelled, too."""
-    if is_second(fields.prefix) or not dataset.has_sample_field(second_fields(fields).source):
+    second = find_second_fields(dataset, fields)
+    if second is None:
         return {}
-    record = f"${second_fields(fields).source}.agreement"
+    record = f"${second.source}.agreement"
     pipeline = [
         {"$project": {"who": f"{record}.annotators", "people": f"{record}.people"}},
         {"$unwind": "$who"},

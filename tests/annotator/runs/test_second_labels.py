@@ -8,6 +8,7 @@ import pytest
 
 from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.sample_people import read_people, replace_predictions
+from annotator.dataset.second_labels import find_second_fields, read_agreement, second_fields
 from annotator.labels.people import People
 from annotator.review.edits import EditError
 from annotator.review.session import Review
@@ -193,3 +194,11 @@ def test_there_must_be_two(labelled):
     with pytest.raises(FieldError, match="has no field 'dp_second_people'"):
         Agreement(labelled)
     assert Review(labelled).open(labelled.first().id)["agreement"] is None
+
+
+def test_a_prefix_that_is_too_long_for_second_labels_has_none(dataset):
+    fields = Fields("a" * 40)
+    with pytest.raises(FieldError):
+        second_fields(fields)
+    assert find_second_fields(dataset, fields) is None
+    assert read_agreement(dataset, fields, "0" * 24) is None

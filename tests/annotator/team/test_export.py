@@ -7,7 +7,9 @@ from importlib.util import find_spec
 import pytest
 
 from annotator.cli import main
-from annotator.dataset.fields import Fields
+from annotator.dataset.fields import Fields, declare_fields
+from annotator.dataset.second_labels import read_agreement, save_agreement
+from annotator.team.edit_log import NO_WORK, EditLog
 from annotator.team.export import COLUMNS, write_log
 from annotator.team.names import forget_name
 from annotator.team.report import find_authors
@@ -93,3 +95,13 @@ def test_a_forgotten_name_is_nowhere_in_the_database(edited, review, sample, cap
     assert "Bob" not in str(edited._sample_collection.find_one())
     with pytest.raises(ValueError, match="nobody of that name"):
         forget_name(edited, FIELDS, 'Bob "B", é')
+
+
+@pytest.mark.parametrize(("prefix", "place"), [("dp", 0), ("dp_second", 1)])
+def test_a_name_is_forgotten_in_agreements_where_it_stands_for_these_labels(dataset, sample, prefix, place):
+    declare_fields(dataset, Fields("dp_second"))
+    save_agreement(dataset, FIELDS, sample.id, {"annotators": ["$Ada", "$Ada"], "people": []}, 1.0)
+    EditLog(dataset, prefix).record_view(sample.id, "$Ada", "1" * 16, NO_WORK)
+    alias, entries, _ = forget_name(dataset, Fields(prefix), "$Ada")
+    names = read_agreement(dataset, FIELDS, sample.id)["annotators"]
+    assert (entries, names[place], names[1 - place]) == (1, alias, "$Ada")
