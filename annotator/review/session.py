@@ -7,6 +7,7 @@ change by the App's own tools or by a script counts, too.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -48,6 +49,7 @@ MAX_ATTEMPTS = 5
 BUSY = "the image is being saved by somebody else again and again: try once more"
 
 IMAGES = ImageCache(capacity=6)
+logger = logging.getLogger(__name__)
 
 
 class Review:
@@ -271,7 +273,8 @@ class Review:
                 if saved is not None:
                     changed = [key for key in saved.possible if saved.possible[key] != image.possible[key]]
                     done = (int(nobody) - int(was_said)) * max(len(changed), 1)
-                    self.log.record(self._edited(saved, work, request_id or token_hex(8)), "nobody", done)
+                    edited = self._edited(saved, work, request_id or token_hex(8))
+                    self._record(partial(self.log.record, kind="nobody", done=done), edited)
                     return _answer(saved, changed) | {"undo": None}
         raise ReviewError(BUSY)
 
@@ -299,8 +302,15 @@ class Review:
     def _keep(self, image: LoadedImage) -> LoadedImage:
         """Keep an image that was saved in memory."""
         IMAGES.put(self.dataset, self.fields, image)
-        record_work(self.dataset, self.fields, image.stored.sample.id, self.author)
         return image
+
+    def _record(self, record: Callable[[Edited], None], edited: Edited) -> None:
+        """Write an edit that was saved to the log and to the team's fields. Only a database that does not answer makes it fail."""
+        record(edited)
+        try:
+            record_work(self.dataset, self.fields, edited.sample, edited.author)
+        except FieldError:
+            logger.exception("%s: the team's fields cannot be written", edited.filepath)
 
     def _change(
         self,
@@ -322,7 +332,7 @@ class Review:
                 if request_id and (done := self._answer_again(image, request_id)):
                     # The process may have been killed before it could.
                     before = undo.load_people(history, done["undo"]) if done["undo"] else {}
-                    record(self._edited(image, work, request_id, before))
+                    self._record(record, self._edited(image, work, request_id, before))
                     return done
                 image.refuse_changed(self.fields)
                 conflict = [key for key, version in versions.items() if image.version(key) != version]
@@ -346,7 +356,7 @@ class Review:
                     undo.remove(history, token)
                     raise
                 if saved is not None:
-                    record(self._edited(saved, work, undo.request_of(token), before))
+                    self._record(record, self._edited(saved, work, undo.request_of(token), before))
                     others = [key for key in saved.data if saved.data[key] is not image.data.get(key)]
                     return _answer(saved, list(dict.fromkeys([*changes, *others, *states]))) | {"undo": token}
                 undo.remove(history, token)

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from annotator.dataset.fields import FieldError
+from annotator.review.session import Review
+from annotator.team.edit_log import EditLog
 from annotator.team.settings import (
     READ_ONLY_VARIABLE,
     TeamError,
@@ -57,3 +59,16 @@ def test_a_field_of_another_type_is_named(team):
     team.add_sample_field("dp_stage", fo.IntField)
     with pytest.raises(FieldError, match="'dp_stage' of another type"):
         save_settings(team, TeamSettings(team=True))
+
+
+def test_where_the_fields_cannot_be_written_edits_are_saved_and_undone_all_the_same(team, tmp_path, caplog):
+    import fiftyone as fo
+
+    team.delete_sample_field("dp_stage")
+    team.add_sample_field("dp_stage", fo.IntField)
+    review, key = Review(team, author="Ada", maps_dir=tmp_path / "maps"), team.first().id
+    (person,) = (person["key"] for person in review.open(key)["people"])
+    done = review.edit(key, {"kind": "decide", "person": person, "state": "approved"}, {}, "1" * 16)
+    assert "the team's fields cannot be written" in caplog.text
+    assert EditLog(team, "dp").has("1" * 16)
+    assert review.restore(key, done["undo"], {})["people"][0]["state"] == "predicted"
