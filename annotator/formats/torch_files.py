@@ -1,7 +1,7 @@
 """Files of ``torch.save`` and pickles of tensors, read and written without PyTorch, and without running anything in them.
 
-A pickle is a program that may call any function by its name. Here only the names in :func:`_find` mean anything: they become
-arrays and plain records; a file with any other name is refused. Storages are read from the file when an array is asked for,
+A pickle is a program that may call any function by its name. Here only the names in :meth:`_Unpickler.find_class` mean
+anything: they become arrays and plain records; a file with any other name is refused. Storages are read from the file when an array is asked for,
 so that memory does not grow with the file.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ MAX_PICKLE = 1 << 30
 """Bytes of a pickle without the storages."""
 _DAMAGED = (
     pickle.UnpicklingError, zipfile.BadZipFile, ArithmeticError, AttributeError, EOFError, LookupError, MemoryError,
-    NotImplementedError, TypeError, ValueError, struct.error,
+    RuntimeError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
 
@@ -183,6 +183,11 @@ def _load_legacy(file: IO[bytes], classes: Callable[[str, str], type | None]) ->
     return root
 
 
+def _rebuild_tensor(*values: Any) -> Tensor:
+    # A pickle can make an object of a class without calling its constructor.
+    return Tensor(*values)
+
+
 # The one written in Python: that in C makes room for as many objects as a damaged file says that there are.
 class _Unpickler(pickle._Unpickler):
     """An unpickler that knows only the names in :meth:`find_class`."""
@@ -200,7 +205,7 @@ class _Unpickler(pickle._Unpickler):
         if module == "torch" and name in DTYPES:
             return StorageType(DTYPES[name])
         if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
-            return Tensor
+            return _rebuild_tensor
         if (module, name) == ("torch.storage", "_load_from_bytes"):
             return self._load_from_bytes
         if (module, name) == ("collections", "OrderedDict"):
@@ -224,6 +229,14 @@ class _Unpickler(pickle._Unpickler):
         ):
             raise FormatError("refers to something outside, other than a tensor's numbers")
         return self._storage(storage_type.dtype, key, count)
+
+    def load_build(self) -> None:
+        """Give an object its attributes: only records, not the classes and functions of this module."""
+        if not isinstance(self.stack[-2], Record):
+            raise FormatError("sets attributes of something other than a result: refused")
+        super().load_build()
+
+    dispatch: ClassVar = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
 
     def _load_from_bytes(self, data: bytes) -> Storage:
         """A storage inside of a plain pickle: a whole file of ``torch.save``, of the old kind."""

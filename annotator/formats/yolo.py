@@ -52,13 +52,12 @@ def read_yolo(
     """
     file = _yaml_file(Path(path))
     data = _read_yaml(file)
-    root = file.parent / str(data.get("path") or "")
-    root = root if root.is_dir() else file.parent
+    root = _root(file, data)
     names, width = _classes(file, data), _keypoint_width(file, data)
     photos = Photos(root if images_dir is None else images_dir)
     for photo in _photos(file, data, root):
         labels = label_path(photo)
-        if not labels.is_file():
+        if not os.path.isfile(labels):  # nor a name that is too long
             continue
         name = photos.find(photo.as_posix()) or os.path.relpath(photo, photos.images_dir)
         try:
@@ -144,6 +143,8 @@ class YoloSegWriter(YoloWriter):
 def label_path(photo: Path) -> Path:
     """The label file of a photo, as ultralytics finds it: the last folder ``images`` in its path becomes ``labels``."""
     parts = list(photo.parts)
+    if not photo.name:
+        return photo  # a line that names no file
     for place in range(len(parts) - 2, -1, -1):
         if parts[place] == "images":
             parts[place] = "labels"
@@ -182,13 +183,24 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return data
 
 
+def _root(file: Path, data: dict[str, Any]) -> Path:
+    path = data.get("path")
+    root = file.parent / path if isinstance(path, str) else file.parent
+    return root if root.is_dir() else file.parent
+
+
 def _classes(file: Path, data: dict[str, Any]) -> dict[int, str]:
     names = data.get("names")
     if isinstance(names, list):
         names = dict(enumerate(names))
-    numbers = [str(key) for key in names] if isinstance(names, dict) else [""]
+    numbers = (
+        [str(key) if isinstance(key, str | int) else "" for key in names] if isinstance(names, dict) else [""]
+    )
     if not all(key.isascii() and key.isdigit() and len(key) < 10 for key in numbers):
         raise FormatError(f"{file}: names: {short(names)} are no names of classes by their numbers")
+    # Not lists: a YAML file can say a list of lists in a few bytes that is larger than any memory as text.
+    if not all(isinstance(name, str | int | float) for name in names.values()):
+        raise FormatError(f"{file}: names: {short(names)} hold something that is no name of a class")
     names = {int(key): str(name) for key, name in zip(numbers, names.values(), strict=True)}
     if not any(map(is_person, names.values())):
         raise FormatError(f"{file}: names: none of {short(list(names.values()))} is person")

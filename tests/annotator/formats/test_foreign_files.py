@@ -237,6 +237,13 @@ def test_a_photo_of_yolo_without_a_label_file_says_nothing(tmp_path):
     assert people.people == []
 
 
+def test_lines_of_a_list_of_yolo_that_name_no_photo_are_passed_over(tmp_path):
+    path = yolo(tmp_path, "")
+    (tmp_path / "list.txt").write_text(f"/\n{'a' * 300}.jpg\n./images/train/a.jpg\n")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"train": "list.txt"}))
+    assert len(list(read_yolo(path))) == 1
+
+
 def test_labels_of_yolo_lie_beside_the_last_folder_of_images():
     assert label_path(Path("/images/x/images/a/b.jpg")) == Path("/images/x/labels/a/b.txt")
 
@@ -288,6 +295,15 @@ def test_chart_results_are_cut_at_the_border_of_the_photo(tmp_path):
 CHARTS = {"labels": [[1]], "uv": [[[0]], [[0]]]}
 POSE = " ".join(["0.5 0.5 2"] * 17)
 PERSON = 'points="1,1;9,1;9,9" label="person"'
+BOMB = (
+    "a: &a [x, x, x]\n"
+    + "".join(
+        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefghij", "bcdefghijk", strict=True)
+    )
+    + "names: {0: *k}\n"
+)
+"""A gigabyte, were it written as text."""
+
 BAD = {
     "cvat, no XML": (
         read_cvat,
@@ -392,6 +408,11 @@ BAD = {
         read_yolo,
         lambda p: yolo(p, "", names=["dog"]),
         "names: none of \\['dog'\\] is person",
+    ),
+    "yolo, list of lists": (
+        read_yolo,
+        lambda p: _write(p / "data.yaml", BOMB),
+        "names: .* hold something that is no name of a class",
     ),
     "yolo, python": (
         read_yolo,

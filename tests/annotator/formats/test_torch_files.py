@@ -134,6 +134,42 @@ def test_a_pickle_that_says_it_is_huge_takes_no_memory(tmp_path):
     assert load(path) == []
 
 
+def nested(depth: int) -> bytes:
+    data = b"N."
+    for _ in range(depth):
+        data = (
+            b"\x80\x02ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(data)) + data + b"\x85R."
+        )
+    return data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)\x81.",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x05\x00\x00\x00arrayNs\x86b.",
+        nested(1000),
+    ],
+    ids=["a tensor without its constructor", "attributes of a class", "file in file in file"],
+)
+def test_what_no_program_writes_is_refused(tmp_path, data):
+    (tmp_path / "a.pkl").write_bytes(data)
+    with pytest.raises(FormatError, match=r"a\.pkl: "):
+        load(tmp_path / "a.pkl")
+
+
+def test_an_encrypted_file_is_refused(tmp_path):
+    path = saved(tmp_path / "a.pkl", 1)
+    data = bytearray(path.read_bytes())
+    for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = -1
+        while (place := data.find(start, place + 1)) >= 0:
+            data[place + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="encrypted"):
+        load(path)
+
+
 def test_noise_is_refused(tmp_path):
     path = tmp_path / "a.pkl"
     path.write_bytes(b"\x00\x01noise")
