@@ -152,15 +152,16 @@ def _keypoints(record: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | 
     if record.get("keypoints") in (None, []):
         return None, None
     values = _triples(record, "keypoints")
-    if record.get("dp_unsure_keypoints") is not None:
-        # Whatever another tool has labelled since counts.
-        unlabelled = values[:, 2:] == 0
-        values = np.where(unlabelled, _triples(record, "dp_unsure_keypoints"), values)
-    visibility = values[:, 2]
-    seen = visibility > 0
     confidence = np.ones(len(KEYPOINTS))
     if record.get("dp_keypoint_scores") is not None:
         confidence = _numbers(record, "dp_keypoint_scores", len(KEYPOINTS), 0, 1)
+    if record.get("dp_unsure_keypoints") is not None:
+        # Whatever another tool has labelled since counts.
+        unsure, labelled = _triples(record, "dp_unsure_keypoints"), values[:, 2] > 0
+        confidence = np.where(labelled & (unsure[:, 2] > 0), 1, confidence)
+        values = np.where(labelled[:, None], values, unsure)
+    visibility = values[:, 2]
+    seen = visibility > 0
     points = np.column_stack([values[:, :2], confidence])
     return np.where(seen[:, None], points, 0).astype(np.float32), visibility.astype(np.uint8)
 

@@ -266,14 +266,17 @@ def _read_keypoints(
     count = len(KEYPOINTS)
     keypoints = np.zeros((count, 3), np.float32)
     xy = np.array(label.points, np.float64).reshape(-1, 2)[:count]
-    for index, *place in unsure:
-        if index < len(xy) and not np.isfinite(xy[int(index)]).all():
-            xy[int(index)] = place
-    xy *= size
-    seen = np.isfinite(xy).all(axis=1)
     confidence = (
         np.ones(len(xy)) if label.confidence is None else np.array(label.confidence, np.float64)[:count]
     )
+    for index, *place in unsure:
+        row = int(index)
+        if row < len(xy) and np.isfinite(xy[row]).all():
+            confidence[row] = 1  # somebody has placed it since
+        elif row < len(xy):
+            xy[row] = place
+    xy *= size
+    seen = np.isfinite(xy).all(axis=1)
     keypoints[: len(xy)][seen] = np.column_stack([xy, np.nan_to_num(confidence)])[seen]
     visibility = attribute(label, "visibility")
     if visibility is None:

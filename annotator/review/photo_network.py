@@ -80,7 +80,9 @@ class PhotoNetwork:
         size = photo.shape[1::-1]
         view = self._view(person, clicks, photo, network)
         window = view.window
-        before = None if person is None else recrop(person, window).mask
+        # A click on somebody without pixels, of whom a file had only a box, say, begins the mask.
+        begins = person is None or (clicks[-1].positive and not person.mask.any())
+        before = None if begins else recrop(person, window).mask
         mask = click_mask(view, clicks, before, network.info, self.settings)
         box, whole = window, mask
         if person is not None:

@@ -43,13 +43,14 @@ def click(scene: Scene, edit: ClickOnPerson) -> Changes:
 
 
 def _without_others(scene: Scene, edit: ClickOnPerson, found: Person, before: Person | None) -> Person:
-    """What was found, without pixels that are somebody else's, unless the new click lies on that person."""
+    """What was found, without pixels that are somebody else's, unless the new click says that this person is there."""
     taken = np.zeros_like(found.mask)
-    last = np.array([edit.clicks[-1][:2]])
+    x, y, positive = edit.clicks[-1]
+    last = np.array([[x, y]])
     for key, other in scene.people.items():
         if key == edit.person or other.mask is None or other.crowd or key in scene.rejected:
             continue
-        if not on_mask(other, last)[0]:
+        if not (positive and on_mask(other, last)[0]):
             taken |= recrop(other, found.box).mask
     if before is not None:
         taken &= ~recrop(before, found.box).mask

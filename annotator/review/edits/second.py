@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from secrets import token_hex
 
-from annotator.labels.people import BOX_ARRAYS
+from annotator.labels.people import BOX_ARRAYS, HAND_MADE
 from annotator.review.edits.layers import SURFACE_ROWS, take_pixels
 from annotator.review.edits.models import TakeSecond
 from annotator.review.edits.scene import Changes, Scene
 
 LAYERS = {"mask": ("box", *BOX_ARRAYS, *SURFACE_ROWS), "keypoints": ("keypoints", "visibility")}
-"""Attributes of a person, by what the edit calls them: parts and surface go with the mask."""
+"""Attributes of a person, by what the edit calls them: parts and surface go with the mask. In the order of
+:data:`~annotator.labels.people.HAND_MADE`."""
 
 
 def take_second(scene: Scene, edit: TakeSecond) -> Changes:
@@ -21,7 +22,13 @@ def take_second(scene: Scene, edit: TakeSecond) -> Changes:
     else:
         key = edit.person
         names = [name for layer in edit.layers for name in LAYERS[layer]]
-        taken = replace(scene.person(edit.kind, key), **{name: getattr(theirs, name) for name in names})
+        ours = scene.person(edit.kind, key)
+        hand_made = tuple(
+            kind
+            for kind, layer in zip(HAND_MADE, LAYERS, strict=True)
+            if kind in (theirs if layer in edit.layers else ours).hand_made
+        )
+        taken = replace(ours, hand_made=hand_made, **{name: getattr(theirs, name) for name in names})
     if taken.mask is None or "mask" not in edit.layers:
         return {key: taken}
     others = {other: person for other, person in scene.people.items() if other != key}

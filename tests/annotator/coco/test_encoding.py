@@ -128,7 +128,7 @@ def test_an_unsure_keypoint_is_unlabelled_for_other_tools_and_comes_back():
     assert back.labelled().nonzero()[0].tolist() == [3]
     # What another tool has labelled since counts; what a human has moved is sure.
     fields["keypoints"][15:18] = 10, 11, 2
-    assert read(fields).keypoints[5, :2].tolist() == [10, 11]
+    assert read(fields).keypoints[5].tolist() == [10, 11, 1]
     back.keypoints[5] = 34, 15, 1
     assert "dp_unsure_keypoints" not in annotation(back, SIZE)
 

@@ -154,7 +154,8 @@ def test_an_unsure_keypoint_is_missing_for_fiftyone_and_kept_for_everything_else
     # A place that another tool sets counts.
     label.points[5] = [0.5, 0.5]
     (person,) = read_people(sample, FIELDS).people
-    np.testing.assert_allclose(person.keypoints[5], [SIZE[0] / 2, SIZE[1] / 2, 0.1])
+    np.testing.assert_allclose(person.keypoints[5], [SIZE[0] / 2, SIZE[1] / 2, 1])
+    assert person.labelled().nonzero()[0].tolist() == [3, 5, 7]
     assert person.provenance.state == "edited"
 
 

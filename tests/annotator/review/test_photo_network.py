@@ -9,8 +9,11 @@ import pytest
 from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.info import maps_folder, remember_model, remember_settings
 from annotator.dataset.sample_people import replace_predictions
+from annotator.geometry.boxes import box_iou
+from annotator.inference.click_prompt import Click
 from annotator.inference.settings import Settings
-from annotator.labels.people import People
+from annotator.labels.people import People, Person
+from annotator.review.photo_network import PhotoNetwork
 from annotator.review.session import Review
 from tests.annotator.conftest import draw_photo
 from tests.annotator.people_samples import block
@@ -101,3 +104,12 @@ def test_the_settings_are_those_of_the_run(dataset, two_in_one, tiny_model, tmp_
     # Of a version that knows more.
     remember_settings(dataset, "dp", {"clairvoyance": 1}, None)
     assert Review(dataset).settings == Settings()
+
+
+def test_a_click_begins_the_mask_of_somebody_who_has_only_a_box(tiny_model, tmp_path):
+    photo = draw_photo(tmp_path / "photo.png", [LEFT, RIGHT], SIZE)
+    network = PhotoNetwork(str(photo), tiny_model, Settings())
+    nobody = np.zeros((70, 30), bool)
+    found = network.label_click(Person(LEFT[:4], mask=nobody), [Click(20, 60, True)])
+    assert box_iou(found.box, LEFT[:4]) > 0.7
+    assert found.mask.mean() > 0.8

@@ -58,6 +58,8 @@ def test_others_keep_their_pixels_unless_they_are_clicked_on(scene):
     changes = edit(scene, "click", person="a", clicks=[[45, 20, True]])
     assert changes["a"].box == (10, 10, 40, 40)
     assert not (full_mask(changes["a"]) & full_mask(changes["b"])).any()
+    # A click that says that b is somebody else takes nothing from b.
+    assert "b" not in edit(scene, "click", person="a", clicks=[[45, 20, False]])
 
 
 @pytest.mark.parametrize(
