@@ -100,7 +100,7 @@ class AnnotatePeople(RunOperator):
 
     def fill(self, ctx: Context, inputs: types.Object) -> None:
         photos = target_input(ctx, inputs, "Annotate")
-        model_input(ctx, inputs)
+        model_input(ctx, inputs, ctx.params.get("prefix") or "dp")
         prefix_input(ctx, inputs, photos)
         choice_input(inputs, "quality", QUALITY, "normal", "Quality")
         choice_input(inputs, "proposals", PROPOSAL, AS_QUALITY, "Who says where people are")

@@ -11,6 +11,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import constants, types
 
 from annotator.dataset.fields import FieldError, Fields, check_fields, check_photos
+from annotator.dataset.info import last_model
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 
@@ -91,12 +92,13 @@ def delegation_notice(inputs: types.Object, samples: Any) -> None:
         show_notice(inputs, "long", text)
 
 
-def model_input(ctx: Context, inputs: types.Object) -> None:
-    field = inputs.str(
-        "model", default=str(DEFAULT_MODEL), required=True, label="Model", description="An ONNX file"
-    )
+def model_input(ctx: Context, inputs: types.Object, prefix: str = "dp") -> None:
+    """Ask for a model; the one that last labelled the dataset, or was accepted since, is proposed."""
+    last = last_model(ctx.dataset, prefix) if ctx.dataset is not None else None
+    default = str(last or DEFAULT_MODEL)
+    field = inputs.str("model", default=default, required=True, label="Model", description="An ONNX file")
     try:
-        facts = model_facts(ctx.params.get("model") or str(DEFAULT_MODEL))
+        facts = model_facts(ctx.params.get("model") or default)
     except ModelError as error:
         refuse(field, str(error))
     except ImportError as error:

@@ -64,7 +64,7 @@ class RetrainModel(RunOperator):
         else:
             inputs.enum("prefix", prefixes, default=prefixes[0], required=True, label="Fields with prefix")
             _show_count(inputs, photos, ctx.params.get("prefix") or prefixes[0])
-        model_input(ctx, inputs)
+        model_input(ctx, inputs, ctx.params.get("prefix") or next(iter(prefixes), "dp"))
         _check_weights(ctx, inputs)
         _folder_input(ctx, inputs)
         _plan_inputs(ctx, inputs)

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from annotator.dataset.fields import Fields, declare_fields
+from annotator.dataset.info import remember_model
 from annotator.examples import EXAMPLES
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.finding import find_photos
@@ -331,6 +333,18 @@ def test_wrong_inputs_of_retraining(dataset, photos, params, field, message):
     found = form("retrain_model", dataset, **params)[field]
     assert found.invalid
     assert message in found.error_message
+
+
+def test_the_model_that_was_accepted_is_proposed(dataset, photos, tmp_path):
+    declare_fields(dataset, Fields())
+    operators = ("annotate_people", "retrain_model", "model_info")
+    assert {form(name, dataset)["model"].default for name in operators} == {str(DEFAULT_MODEL)}
+    model = Path(shutil.copy(DEFAULT_MODEL, tmp_path / "model.onnx"))
+    remember_model(dataset, "dp", model)
+    assert {form(name, dataset)["model"].default for name in operators} == {str(model)}
+    assert form("annotate_people", dataset, prefix="other")["model"].default == str(DEFAULT_MODEL)
+    model.unlink()
+    assert form("annotate_people", dataset)["model"].default == str(DEFAULT_MODEL)
 
 
 def test_a_model_whose_weights_are_not_there(dataset, photos, tmp_path):

@@ -122,7 +122,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["{", "}"], description: "previous, next part", group: "Painting", run: ({ session }, _, name) => session.set({ layer: "part", part: cycle(PAINTED_PARTS, session.part, name === "{" ? -1 : 1) }) },
     { keys: ["["], description: "smaller brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius / 1.25) },
     { keys: ["]"], description: "larger brush", group: "Painting", repeats: true, run: ({ session }) => session.setRadius(session.radius * 1.25) },
-    { keys: ["Enter"], description: "close the polygon, split at the heads", group: "Painting", run: ({ session, viewport }) => { TOOLS[session.tool].finish?.(session, 1 / viewport.scale); session.notify(); } },
+    { keys: ["Enter"], description: "close the polygon, split at the heads, begin clicks for somebody else, copy all of the photo before", group: "Painting", run: ({ session, viewport }) => { TOOLS[session.tool].finish?.(session, 1 / viewport.scale); session.notify(); } },
     { keys: ["Backspace"], description: "take back the last corner", group: "Painting", run: ({ session }) => { TOOLS[session.tool].back?.(session); session.notify(); } },
     { keys: ["Escape"], description: "cancel what is being drawn; select no keypoint", group: "Painting", run: escape },
     { keys: ["Tab", "Shift+Tab"], description: "next, previous keypoint, also a missing one: the next click sets it", group: "Keypoints", repeats: true, run: ({ session }, _, name) => cycleKeypoint(session, name === "Tab" ? 1 : -1) },

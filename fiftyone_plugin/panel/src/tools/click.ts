@@ -38,7 +38,7 @@ function click(session: Session, [x, y]: Point, positive: boolean) {
 export const clickTool: Tool = {
     name: "Click",
     key: "2",
-    hint: "Click what is the person; right click, or Alt + click, what is not. Enter begins with somebody else.",
+    hint: "Click what is the person; right click or Alt-click what is not. Enter begins with somebody else.",
     cursor: "crosshair",
     usesRightButton: true,
     down: (session, { at, alt }) => click(session, at, !alt),
