@@ -139,10 +139,14 @@ class RetrainingPanel(foo.Panel):
             )
         if decided == "kept":
             panel.md("The old model was **kept**; all labels are as they were.", name="decided")
-        if decided != "accepted":
-            count = review_counts(ctx.dataset, Fields(_prefix(ctx, progress))).people["predicted"]
-            label = f"Accept the new model, and label {count:,} people again whom nobody reviewed"
-            panel.btn("accept", label, on_click=self.accept, variant="contained")
+        count = review_counts(ctx.dataset, Fields(_prefix(ctx, progress))).people["predicted"]
+        again = f"abel {count:,} people again whom nobody reviewed"
+        if decided == "accepted":  # labelling again may have been stopped
+            panel.btn("accept", f"L{again}", on_click=self.accept, variant="outlined")
+        else:
+            panel.btn(
+                "accept", f"Accept the new model, and l{again}", on_click=self.accept, variant="contained"
+            )
         if decided is None:
             panel.btn("keep", "Keep the old one", on_click=self.keep, variant="outlined")
 
@@ -217,7 +221,7 @@ def _relabelling_job(run: Any) -> Job:
         show,
         said,
         lambda: {"name": run.dataset.name, "prefix": run.fields.prefix},
-        stopped="Whom it had labelled again stays so; to go on, accept the model again.",
+        stopped="Whom it had labelled again stays so; to go on, press *Label … people again* in the panel *Retraining*.",
     )
 
 

@@ -18,6 +18,7 @@ def add_second_options(parser: argparse.ArgumentParser) -> None:
 
 def add_agreement_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="CSV", help="a line for each person")
+    parser.add_argument("--overwrite", action="store_true", help="replace CSV, whatever it holds")
     parser.add_argument(
         "--surface", type=Path, metavar="NPZ", help="body surface for GPS; default: the one that comes along"
     )
@@ -42,12 +43,17 @@ def run_agreement(arguments: argparse.Namespace) -> int:
     from annotator.runs.agreement import Agreement, write_rows
     from annotator.surface.geodesic import Surface
 
+    out = arguments.out
+    if out and not out.parent.is_dir():
+        raise FileNotFoundError(f"{out.parent}: no such folder")
+    if out and out.exists() and not arguments.overwrite:
+        raise FileExistsError(f"{out}: is there: choose another --out, or --overwrite it")
     surface = Surface(arguments.surface) if arguments.surface else None
     run = Agreement(load_dataset(arguments.dataset), prefix=arguments.prefix, surface=surface)
     _print_failures(run.run().failures)
     print(run.describe())
-    if arguments.out:
-        write_rows(run.rows, arguments.out)
+    if out:
+        write_rows(run.rows, out)
     return 0 if run.rows or not run.summary.failures else 1
 
 

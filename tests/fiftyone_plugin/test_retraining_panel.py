@@ -1,6 +1,7 @@
 """The panel *Retraining*, without the App: what it shows and offers at each stage of a real run."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,7 @@ def test_the_new_model_is_accepted_and_labels_again(dataset, finished):
     before = {person.id for people in dataset.values("dp_people.detections") for person in people}
     text = shown(dataset, "accept")
     assert "The new model was **accepted**" in text
+    assert re.search(r"Label \d+ people again whom nobody reviewed", text)
     assert "densepose_runs" in text
     record = wait_for_the_end(dataset)
     assert (record.state, record.label) == ("done", "Label again with the new model")

@@ -206,5 +206,7 @@ def test_photos_of_two_annotators(dataset, labelled, tmp_path, capsys):
     assert "| Ada, Bob | 1 | 1 | 0 | 1.000 |" in out
     assert "1 photo waits for one of the two." in out
     assert len(rows.read_text().splitlines()) == 2
+    assert main(["dataset", "agreement", dataset.name, "--out", str(rows)]) == 1
+    assert "rows.csv: is there: choose another --out" in capsys.readouterr().err
     assert main(["dataset", "agreement", dataset.name, "--surface", str(tmp_path / "none.npz")]) == 1
     assert "no such surface file" in capsys.readouterr().err
