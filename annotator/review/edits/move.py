@@ -7,7 +7,7 @@ from secrets import token_hex
 
 import numpy as np
 
-from annotator.geometry.boxes import clip_box
+from annotator.geometry.boxes import box_iou, clip_box
 from annotator.geometry.crops import crop_to_mask, recrop
 from annotator.labels.people import Person, Provenance
 from annotator.review.edits.layers import SURFACE_ROWS, take_pixels, without_pixels
@@ -15,7 +15,7 @@ from annotator.review.edits.models import EditError, Move, Paste
 from annotator.review.edits.scene import Changes, Scene
 
 MOST_TAKEN = 0.5
-"""Share of a copy's pixels that other people have, from which it is left out: that is who is labelled already."""
+"""Share of a copy's pixels that other people have, or IoU of its box with theirs, from which it is left out: that is who is labelled already."""
 
 
 def move(scene: Scene, edit: Move) -> Changes:
@@ -48,9 +48,11 @@ def paste(scene: Scene, edit: Paste) -> Changes:
 
 
 def _free_copy(scene: Scene, person: Person) -> Person | None:
-    """The person without the pixels that others have; ``None`` if those are most of them."""
+    """The person without the pixels that others have; ``None`` if those are most of them, or of one who is only a box if
+    somebody has about the same."""
     if person.mask is None or not person.mask.any():
-        return person
+        others = [other.box for key, other in scene.people.items() if key not in scene.rejected]
+        return None if any(box_iou(person.box, box) > MOST_TAKEN for box in others) else person
     taken = np.zeros_like(person.mask)
     for key, other in scene.people.items():
         if key not in scene.rejected and other.mask is not None and not other.crowd:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from annotator.labels.people import Person
 from annotator.review.edits import EditError, Scene
 from tests.annotator.people_samples import SIZE, block
 from tests.annotator.review.conftest import assert_whole, edit, full_mask
@@ -67,6 +68,14 @@ def test_who_is_labelled_already_is_not_copied(scene):
     assert copy.box[0] == 60
     with pytest.raises(EditError, match="paste: copied: everybody who was copied is labelled here already"):
         edit(with_photo_before(scene), "paste", source="s", copied=["x"])
+
+
+def test_who_is_only_a_box_is_not_copied_twice(scene):
+    scene = replace(scene, copied_people=lambda sample: (SIZE, "frame_1.png", {"x": Person((62, 5, 10, 20))}))
+    copies = edit(scene, "paste", source="s", copied=["x"])
+    assert [copy.box for copy in copies.values()] == [(62, 5, 10, 20)]
+    with pytest.raises(EditError, match="everybody who was copied is labelled here already"):
+        edit(replace(scene, people=scene.people | copies), "paste", source="s", copied=["x"])
 
 
 @pytest.mark.parametrize(
