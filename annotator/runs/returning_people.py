@@ -71,7 +71,8 @@ def _merged(new: Person, old: Person, format_name: str) -> tuple[Person, list[st
     lost: list[str] = []
     same_keypoints = _same_keypoints(new, old) or ("keypoints" not in holds and new.keypoints is None)
     if not is_coco:
-        new = _with_old_keypoints(new, old, same_keypoints)
+        # Most formats cannot say that somebody is a crowd.
+        new = replace(_with_old_keypoints(new, old, same_keypoints), crowd=new.crowd or old.crowd)
     if "mask" not in holds and new.mask is None and old.mask is not None:
         same_mask = box_iou(new.box, old.box) >= SAME_BOX
         if not same_mask:

@@ -42,3 +42,10 @@ def test_unsure_keypoints_are_kept_where_others_were_moved_unless_they_were_labe
     assert back.keypoints[0].tolist() == [25, 17, 1]
     expected = ([24, 31, 1], 2) if added else (known.keypoints[1].tolist(), 1)
     assert (back.keypoints[1].tolist(), back.visibility[1]) == expected
+
+
+@pytest.mark.parametrize("format_name", ["label-studio", "yolo-seg", "densepose-dump"])
+def test_a_crowd_stays_one_where_the_format_cannot_say_so(known, format_name):
+    crowd = replace(known, crowd=True)
+    (back,), _ = with_known_labels([replace(written(known), crowd=False)], [crowd], format_name)
+    assert back.crowd
