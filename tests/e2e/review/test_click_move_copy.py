@@ -61,8 +61,8 @@ def test_click_move_and_copy(panel: Panel):
     assert panel.people()[0].box == (x - 22, y, w, h)
     # Copied to the next photo of the folder.
     before = panel.people()
-    panel.show(1)
     panel.press("4")
+    panel.show(1)  # the tool stays
     panel["paste-all"].wait_for(timeout=MINUTE)
     panel.click(nose[0] - 22, nose[1] + 40)
     panel["person"].first.wait_for(timeout=MINUTE)

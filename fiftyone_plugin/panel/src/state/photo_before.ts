@@ -10,9 +10,11 @@ export async function loadPhotoBefore(state: ReviewState) {
     if (!image || state.before?.of === image.sample) return;
     const of = image.sample;
     state.before = { of, sample: null, fileName: "", people: [] };
+    let isKnown = false;
     await state.reportErrors(async () => {
         const found = await fetchPhotoBefore({ ...state.scope, prefix: image.prefix }, of);
         const people = await Promise.all(found.people.map((person) => unpackPerson(person)));
+        isKnown = true;
         if (state.image?.sample !== of) return;
         const fileName = found.sample ? found.filepath.split("/").pop()! : "";
         state.set({
@@ -20,4 +22,6 @@ export async function loadPhotoBefore(state: ReviewState) {
             message: found.sample ? "" : "No photo of this folder that comes before has people.",
         });
     });
+    // The next time it is asked for again.
+    if (!isKnown && state.before?.of === of) state.before = null;
 }

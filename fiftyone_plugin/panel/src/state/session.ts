@@ -10,6 +10,7 @@ import { type Image, ImageLoader } from "./image_loader";
 import { type Filters, ImageQueue } from "./image_queue";
 import { isDecided, type Person, worstIssue } from "./people";
 import { closePhoto } from "./photo";
+import { loadPhotoBefore } from "./photo_before";
 import { ReviewState } from "./review_state";
 import { RETRY_MS } from "./saver";
 import { readStored, store } from "./storage";
@@ -238,11 +239,13 @@ export class Session extends ReviewState {
             wrongPixel: null,
             emptyBox: null,
             comparison: null,
+            clicks: null, // on the image before
             inCrowd: people.length + image.possible.size >= CROWD && people.some((person) => !isDecided(person)),
             keypoint: null,
             lastKeypoint: null,
         });
         void this.team.opened(image.sample);
+        if (this.tool === "paste") void loadPhotoBefore(this);
     }
 
     /** The image before must not stay, or what is meant for this one would be done to it. */
