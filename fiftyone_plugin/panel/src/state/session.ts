@@ -109,6 +109,7 @@ export class Session extends ReviewState {
         this.loader.dropPrefetched();
         this.queue.forgetCounts();
         this.thumbnails.forget();
+        this.team.forget();
         Object.assign(this.queue.filters, { states: [], reasons: [], check: null, work: "" });
         this.set({ cameFrom: null, loading: null });
         await this.reportErrors(async () => {

@@ -159,6 +159,11 @@ export class Team {
         if (isNews) void this.take(image.sample).catch(() => undefined); // at the next refresh
     }
 
+    /** Labels of another prefix are handed out by themselves; the lease of the photo that is left ends by time. */
+    forget() {
+        this.taken = null;
+    }
+
     askName(asksName: boolean) {
         this.asksName = asksName;
         this.state.notify();

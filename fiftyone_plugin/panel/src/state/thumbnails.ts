@@ -2,7 +2,7 @@
 
 import { fetchThumbnails, type Scope } from "../api/operators";
 
-/** Of one request: as many as the server makes. */
+/** Of one request; the server makes no more than 24. */
 const BATCH = 12;
 /** An image that is scrolled past in less than this is not asked for. */
 const DELAY_MS = 200;

@@ -120,7 +120,7 @@ export function BulkApproval({ session }: { session: Session }) {
                     className="dp-button"
                     disabled={!counts?.check.length}
                     onClick={async () => {
-                        await session.filter({ check: counts!.check, states: [], reasons: [] });
+                        await session.filter({ check: counts!.check, states: [], reasons: [], work: "" });
                         if (session.queue.items[0]) await session.openImage(session.queue.items[0].id);
                     }}
                 >

@@ -39,10 +39,10 @@ export function EmptyDataset({ retry }: { retry(): void }) {
 /** In place of the list of images. */
 export function EmptyQueue({ session }: { session: Session }) {
     const { filters, result } = session.queue;
-    if (filters.check || filters.states.length || filters.reasons.length) {
+    if (filters.check || filters.states.length || filters.reasons.length || filters.work) {
         return (
             <Empty name="filters" title={filters.check ? "Nobody to check" : "Nobody matches the filters"}>
-                <button className="dp-button" onClick={() => void session.filter({ states: [], reasons: [], check: null })}>
+                <button className="dp-button" onClick={() => void session.filter({ states: [], reasons: [], check: null, work: "" })}>
                     Show all images
                 </button>
             </Empty>

@@ -47,7 +47,8 @@ export const STYLES = `
 .dp-item { display: grid; grid-template-columns: 1fr auto; gap: 2px 6px; text-align: left; background: #24282b; color: inherit;
     border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; position: absolute; left: 0; right: 0; height: 41px; }
 .dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
-.dp-file { display: flex; min-width: 0; white-space: pre; } .dp-file > span { overflow: hidden; text-overflow: ellipsis; }
+/* Where there is no room for the end of a name, its beginning is cut off. */
+.dp-file { display: flex; justify-content: flex-end; min-width: 0; overflow: hidden; white-space: pre; } .dp-file::after { content: ""; flex: 1; } .dp-file > span { overflow: hidden; text-overflow: ellipsis; }
 .dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
 .dp-possible { border: 1px dashed #5f676e; } .dp-possible .dp-dot { background: #e4e6e8; }
 .dp-dot { min-width: 20px; height: 20px; border-radius: 10px; color: #16181a; font-weight: 700; font-size: 12px;
