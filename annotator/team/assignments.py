@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.second_labels import SUFFIX, is_second, second_fields
+from annotator.dataset.views import list_at
 from annotator.labels.messages import short
 from annotator.team.expressions import (
     Expression,
@@ -20,7 +21,6 @@ from annotator.team.expressions import (
     event,
     is_free,
     is_held_by,
-    list_at,
     new_lease,
     object_ids,
     with_name,

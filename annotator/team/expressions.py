@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from annotator.dataset.views import list_at
+
 LEASE_MINUTES = 10
 """After which a photo that nobody works on is handed out again."""
 Expression = dict[str, Any]
@@ -44,11 +46,6 @@ def appended(path: str, entry: Expression) -> Expression:
 def with_name(path: str, name: str) -> Expression:
     """A set of names, which may be missing, with this one among them."""
     return {"$setUnion": [list_at(path), [{"$literal": name}]]}
-
-
-def list_at(path: str) -> Expression:
-    """A list, empty if it is missing."""
-    return {"$ifNull": [f"${path}", []]}
 
 
 def event(author: str, action: str, comment: str = "") -> Expression:

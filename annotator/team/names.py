@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from annotator.dataset.fields import Fields
 from annotator.dataset.second_labels import find_second_fields, is_second
 from annotator.dataset.store import write_values
+from annotator.dataset.views import list_at
 from annotator.team.edit_log import collection
-from annotator.team.expressions import list_at
 from annotator.team.fields import TeamFields
 from annotator.team.report import Period
 
@@ -54,8 +54,7 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
     )
     labels = {(str(row["_id"]), str(key)): alias for row in found for key in row["keys"]}
     write_values(dataset, labels, f"{people}.author")
-    said = f"{fields.source}.nobody.author"
-    dataset._sample_collection.update_many({said: name}, {"$set": {said: alias}})
+    _replace(dataset, f"{fields.source}.nobody.author", name, alias)
     _forget_agreement(dataset, fields, name, alias)
     query = Period(authors=(name,)).query(dataset, fields)
     entries = collection().update_many(query, {"$set": {"author": alias}}).modified_count
@@ -70,8 +69,13 @@ def _forget_agreement(dataset: fo.Dataset, fields: Fields, name: str, alias: str
     second, place = (fields, 1) if is_second(fields.prefix) else (find_second_fields(dataset, fields), 0)
     if second is None:
         return
-    said = f"{second.source}.agreement.annotators.{place}"
-    dataset._sample_collection.update_many({said: name}, {"$set": {said: alias}})
+    _replace(dataset, f"{second.source}.agreement.annotators.{place}", name, alias)
+
+
+def _replace(dataset: fo.Dataset, path: str, name: str, alias: str) -> None:
+    """As a change of the labels: whoever has the sample in memory would write the name back."""
+    change = {"$set": {path: alias}, "$currentDate": {"last_modified_at": True}}
+    dataset._sample_collection.update_many({path: name}, change)
 
 
 def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KEY = "densepose_team"
 """Of the dataset's ``info``."""
 READ_ONLY_VARIABLE = "DENSEPOSE_READ_ONLY"
-"""Environment variable with which an App's server, or a script, changes nothing."""
+"""Environment variable with which the operators of an App's server change nothing."""
 
 
 class TeamError(ValueError):

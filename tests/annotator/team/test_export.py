@@ -9,6 +9,7 @@ import pytest
 from annotator.cli import main
 from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.second_labels import read_agreement, save_agreement
+from annotator.dataset.store import saved_at
 from annotator.team.edit_log import NO_WORK, EditLog
 from annotator.team.export import COLUMNS, write_log
 from annotator.team.names import forget_name
@@ -105,3 +106,13 @@ def test_a_name_is_forgotten_in_agreements_where_it_stands_for_these_labels(data
     alias, entries, _ = forget_name(dataset, Fields(prefix), "$Ada")
     names = read_agreement(dataset, FIELDS, sample.id)["annotators"]
     assert (entries, names[place], names[1 - place]) == (1, alias, "$Ada")
+
+
+def test_a_name_that_was_forgotten_is_not_written_back_by_who_has_the_photo_in_memory(review, sample):
+    for person in review.open(sample.id)["people"]:
+        review.edit(sample.id, {"kind": "delete", "person": person["key"]}, {})
+    review.edit(sample.id, {"kind": "nobody", "nobody": True}, {})
+    before = saved_at(review.dataset, sample.id)
+    forget_name(review.dataset, FIELDS, "Ada")
+    assert "Ada" not in str(review.dataset._sample_collection.find_one()["dp_source"]["nobody"])
+    assert saved_at(review.dataset, sample.id) != before
