@@ -17,6 +17,7 @@ from annotator.team.export import check_path, write_log
 from annotator.team.forecast import WINDOW, make_forecast
 from annotator.team.names import forget_name
 from annotator.team.report import Period, count_open, find_authors, find_days, make_report
+from annotator.team.settings import check_writable
 
 from .calls import Call, CallValues
 from .forms import home, refuse, show_error, show_notice, show_warning
@@ -96,6 +97,7 @@ class ExportEditLog(FormOperator):
         values = ctx.params
         path = Path(values["path"]).expanduser()
         try:
+            check_writable(ctx.dataset)
             return {"file": str(path), "rows": write_log(ctx.dataset, Fields(values["prefix"]), path)}
         except Exception as error:
             return {"error": sentence(error)}
@@ -131,6 +133,7 @@ class ForgetAnnotator(FormOperator):
     def execute(self, ctx: Context) -> dict[str, Any]:
         values = ctx.params
         try:
+            check_writable(ctx.dataset)
             alias, entries, people = forget_name(ctx.dataset, Fields(values["prefix"]), values["name"])
         except Exception as error:
             return {"error": sentence(error)}

@@ -13,12 +13,11 @@ from annotator.dataset.info import remember_model
 from annotator.retraining.fine_tuning import MODEL, Retraining, relabelling, resume
 from annotator.retraining.progress import Progress, decide, decision, last_run
 from annotator.retraining.status import Status, is_stopping, read_status, request_stop
-from annotator.team.settings import check_writable
 
 from .export_form import review_counts
 from .run_records import Record, Records, duration
 from .running import Job, Results, sentence, start
-from .runs_panel import MARGIN, PANEL, open_panel
+from .runs_panel import MARGIN, PANEL, is_refused, open_panel
 
 NAME = "retraining"
 REFRESH_EVERY = 2000
@@ -52,11 +51,17 @@ class RetrainingPanel(foo.Panel):
         """Nothing is kept: after any event of a panel it is rendered anew."""
 
     def cancel(self, ctx: Context) -> None:
-        request_stop(_last_run(ctx).folder)
+        if is_refused(ctx):
+            return
+        try:
+            request_stop(_last_run(ctx).folder)
+        except Exception as error:
+            ctx.ops.notify(sentence(error), variant="error")
 
     def go_on(self, ctx: Context) -> None:
+        if is_refused(ctx):
+            return
         try:
-            check_writable(ctx.dataset)
             run = resume(ctx.dataset, _last_run(ctx).folder)
             start(ctx, "Retrain model", retraining_job(run))
         except Exception as error:
@@ -64,10 +69,13 @@ class RetrainingPanel(foo.Panel):
 
     def accept(self, ctx: Context) -> None:
         """Take the new model from now on, and label again whoever nobody reviewed."""
+        if is_refused(ctx):
+            return
         progress = _last_run(ctx)
+        if decision(ctx.dataset, progress.folder) == "accepted":
+            return  # by a second click, or in another browser
         prefix, model = _prefix(ctx, progress), progress.folder / MODEL
         try:
-            check_writable(ctx.dataset)
             run = relabelling(ctx.dataset, prefix, model)
             remember_model(ctx.dataset, prefix, model)
             decide(ctx.dataset, progress.folder, "accepted")
@@ -77,6 +85,10 @@ class RetrainingPanel(foo.Panel):
             ctx.ops.notify(sentence(error), variant="error")
 
     def keep(self, ctx: Context) -> None:
+        if is_refused(ctx):
+            return
+        if decision(ctx.dataset, _last_run(ctx).folder) == "accepted":
+            return  # in another browser
         decide(ctx.dataset, _last_run(ctx).folder, "kept")
 
     def render(self, ctx: Context) -> types.Property:

@@ -150,8 +150,9 @@ class Recorder:
 
     def show(self, done: int, total: int | None, text: str = "") -> None:
         record = self.record
-        record.done, record.total, record.text = done, total, text
+        # In this order: the other thread may write the record at any time.
         record.first = record.first or (done, time.time())
+        record.done, record.total, record.text = done, total, text
 
     def end(
         self,
@@ -161,12 +162,9 @@ class Recorder:
         refresh: dict[str, Any] | None = None,
     ) -> None:
         record = self.record
-        record.state, record.sentence, record.details, record.refresh = (
-            state,
-            sentence,
-            details or [],
-            refresh,
-        )
+        # The state last: who sees that it has ended must see the rest, too.
+        record.sentence, record.details, record.refresh = sentence, details or [], refresh
+        record.state = state
         self._ended.set()
         self._write()
 

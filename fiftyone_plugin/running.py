@@ -169,13 +169,13 @@ def stream(ctx: Context, begin: Callable[[], Job], label: str) -> Iterator[Any]:
     """The messages of a run for the App.
 
     A form's run goes on by itself, whatever becomes of the form and its page: the messages only open the panel that shows it.
-    Elsewhere, as in Python, the last message comes when all is done.
+    Elsewhere, as in Python, or where no dataset is open that a panel could be about, the last message comes when all is done.
     """
     recorder = None
     try:
         job = begin()
         recorder = job.record(ctx, label)
-        if ONLY_FROM_THE_APP in ctx.request_params:
+        if ONLY_FROM_THE_APP in ctx.request_params and ctx.dataset is not None:
             _start(job, recorder)
             yield open_panel(ctx, job.panel or PANEL)
             return

@@ -13,6 +13,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.registry import OperatorRegistry
 
 from annotator.retraining.progress import last_run
+from annotator.team.settings import read_only_reason
 
 from .run_records import Record, Records
 
@@ -59,9 +60,13 @@ class RunsPanel(foo.Panel):
             ctx.panel.set_state("states", states)
 
     def cancel(self, ctx: Context) -> None:
+        if is_refused(ctx):
+            return
         Records(ctx.dataset._doc.id).request_cancel(ctx.params["run"])
 
     def remove(self, ctx: Context) -> None:
+        if is_refused(ctx):
+            return
         Records(ctx.dataset._doc.id).remove(ctx.params["run"])
 
     def render(self, ctx: Context) -> types.Property:
@@ -132,6 +137,14 @@ def _scheduled(dataset_id: Any) -> list[str]:
     known = OperatorRegistry()
     operators = [known.get_operator(found.operator) for found in waiting if found.operator.startswith(PLUGIN)]
     return [operator.config.label for operator in operators if operator is not None]
+
+
+def is_refused(ctx: Context) -> bool:
+    """Whether a panel may change nothing in the open dataset; then the App says why."""
+    reason = read_only_reason(ctx.dataset)
+    if reason is not None:
+        ctx.ops.notify(reason, variant="error")
+    return reason is not None
 
 
 def open_panel(ctx: Context, name: str) -> Any:

@@ -11,6 +11,7 @@ from annotator.retraining.fine_tuning import MODEL
 from annotator.retraining.lock import only_run_in
 from annotator.retraining.progress import decision, remember_run
 from annotator.retraining.status import StatusWriter, is_stopping, read_status
+from annotator.team.settings import TeamSettings, save_settings
 
 from .test_operators import ANNOTATE, PLUGIN, execute, photos  # noqa: F401
 from .test_runs import opened, records, wait_for_the_end
@@ -83,6 +84,17 @@ def test_the_verdict_is_on_top_and_the_old_model_is_kept(dataset, finished):
     assert last_model(dataset, "dp") != finished / MODEL
 
 
+def test_where_all_is_read_only_nothing_is_decided(dataset, tmp_path):
+    folder = tmp_path / "spring"
+    remember_run(dataset, folder)
+    save_settings(dataset, TeamSettings(read_only=True))
+    for method in ("accept", "keep", "cancel", "go_on"):
+        assert "read-only: " in shown(dataset, method)
+    dataset.reload()
+    assert decision(dataset, folder) is None
+    assert not is_stopping(folder)
+
+
 def test_the_new_model_is_accepted_and_labels_again(dataset, finished):
     before = {person.id for people in dataset.values("dp_people.detections") for person in people}
     text = shown(dataset, "accept")
@@ -92,6 +104,8 @@ def test_the_new_model_is_accepted_and_labels_again(dataset, finished):
     record = wait_for_the_end(dataset)
     assert (record.state, record.label) == ("done", "Label again with the new model")
     assert "people labelled again, 0 reviewed people kept" in record.sentence
+    shown(dataset, "keep")  # in another browser
+    shown(dataset, "accept")
     dataset.reload()
     assert last_model(dataset, "dp") == finished / MODEL
     assert not before & {p.id for people in dataset.values("dp_people.detections") for p in people or ()}

@@ -193,3 +193,37 @@ def opened(dataset) -> list[str]:
 
     done = foo.execute_operator(f"{PLUGIN}/show_runs", {"dataset": dataset})
     return [request.params["name"] for request in done.executor._requests]
+
+
+def test_where_no_dataset_is_open_the_form_waits_for_the_run(database):
+    from fiftyone.operators import types
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    from fiftyone_plugin.running import Job, stream
+
+    def steps() -> Iterator[int]:
+        yield 1
+        raise OSError(2, "No such file or directory", "/photos")
+
+    context = ExecutionContext(dict(FROM_THE_APP), executor=Executor())
+    job = Job(steps(), 2, dict, lambda values: types.Property(types.Object()))
+    told = [message.to_json()["body"] for message in stream(context, lambda: job, "Import labels")]
+    assert [message["operator_uri"].split("/")[-1] for message in told] == [
+        "set_progress",
+        "notify",
+        "show_output",
+    ]
+    assert "/photos: No such file or directory" in json.dumps(told)
+
+
+def test_where_all_is_read_only_nobody_cancels_or_dismisses_a_run(dataset):
+    from annotator.team.settings import TeamSettings, save_settings
+    from fiftyone_plugin.run_records import Recorder
+
+    recorder = Recorder(dataset._doc.id, "Annotate people", 4)
+    save_settings(dataset, TeamSettings(read_only=True))
+    for method in ("cancel", "remove"):
+        assert "read-only: " in shown(dataset, method, run=recorder.record.key)[0]
+    assert [record.key for record in records(dataset).list()] == [recorder.record.key]
+    assert not records(dataset).is_cancelled(recorder.record.key)
+    recorder.end("done", "Nobody.")

@@ -81,6 +81,9 @@ def test_where_all_is_read_only_each_operator_that_writes_is_refused(team, monke
     assert len(call("review_open", team, sample=key)["people"]) == 1
     for name in FORMS:
         assert form(name, team)["refused"].error_message.startswith("read-only: ")
+    for name in ("export_edit_log", "forget_annotator"):
+        answer = call(name, team, name="Ada", path=str(tmp_path / "log.csv"))
+        assert answer["error"].startswith("read-only: "), name
     export = {
         "prefix": "dp",
         "path": str(tmp_path / "labels.json"),
