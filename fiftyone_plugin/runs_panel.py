@@ -41,7 +41,8 @@ class RunsPanel(foo.Panel):
         self.refresh(ctx)
 
     def refresh(self, ctx: Context) -> None:
-        """Make the App show the labels of each run that has ended since the last time."""
+        """Make the App show the labels of each run that has ended since the last time. What would lead elsewhere, another view
+        or dataset, waits for :meth:`show`: whoever else has the panel open is at work."""
         if ctx.dataset is None:
             return
         records = Records(ctx.dataset._doc.id)
@@ -52,8 +53,8 @@ class RunsPanel(foo.Panel):
                 is_new = time.time() - record.updated < JUST_NOW
             else:
                 is_new = known.get(record.key, "running") == "running"
-            if record.state != "running" and is_new and record.refresh:
-                refresh_app(ctx, **record.refresh)
+            if record.state != "running" and is_new and _is_of(ctx, record):
+                refresh_app(ctx, record.refresh["name"], record.refresh.get("prefix"))
             if record.panel is None:
                 records.mark_seen(record)
         if known != states:
@@ -63,6 +64,12 @@ class RunsPanel(foo.Panel):
         if is_refused(ctx):
             return
         Records(ctx.dataset._doc.id).request_cancel(ctx.params["run"])
+
+    def show(self, ctx: Context) -> None:
+        """Show what a run has led to."""
+        for record in Records(ctx.dataset._doc.id).list():
+            if record.key == ctx.params["run"] and record.refresh:
+                refresh_app(ctx, **record.refresh)
 
     def remove(self, ctx: Context) -> None:
         if is_refused(ctx):
@@ -84,7 +91,7 @@ class RunsPanel(foo.Panel):
             if record.is_running:
                 self._show_running(box, record, records.is_cancelled(record.key))
             else:
-                self._show_ended(box, record)
+                self._show_ended(ctx, box, record)
         panel.view("timer", types.TimerView(interval=REFRESH_EVERY, on_interval=self.refresh))
         return types.Property(panel, view=types.View(componentsProps=MARGIN))
 
@@ -97,7 +104,7 @@ class RunsPanel(foo.Panel):
         else:
             box.btn("cancel", "Cancel", on_click=self.cancel, params={"run": record.key}, variant="outlined")
 
-    def _show_ended(self, box: types.Object, record: Record) -> None:
+    def _show_ended(self, ctx: Context, box: types.Object, record: Record) -> None:
         ended = time.strftime("%H:%M", time.localtime(record.updated))
         heads = {"done": "done", "stopped": "stopped", "failed": "failed"}
         sentence = record.sentence
@@ -109,6 +116,8 @@ class RunsPanel(foo.Panel):
         box.md(sentence, name="sentence")
         if record.details:
             box.md("\n".join(_item(*pair) for pair in record.details), name="details")
+        if record.refresh and ("view" in record.refresh or not _is_of(ctx, record)):
+            box.btn("show", "Show", on_click=self.show, params={"run": record.key}, variant="contained")
         box.btn("remove", "Dismiss", on_click=self.remove, params={"run": record.key}, variant="outlined")
 
 
@@ -129,6 +138,11 @@ class ShowRuns(foo.Operator):
         retraining = last_run(ctx.dataset)
         if retraining is not None and retraining.is_running:
             open_panel(ctx, "retraining")
+
+
+def _is_of(ctx: Context, record: Record) -> bool:
+    """Whether what a run has made is in the dataset that is open."""
+    return bool(record.refresh) and record.refresh["name"] == ctx.dataset.name
 
 
 def _scheduled(dataset_id: Any) -> list[str]:

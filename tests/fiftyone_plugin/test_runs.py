@@ -174,6 +174,19 @@ def test_the_panel_shows_a_run_and_then_its_labels(dataset):
     assert "reload_dataset" not in shown(dataset, "refresh", panel_state=states)[1]
     shown(dataset, "remove", run=record.key)
     assert records(dataset).list() == []
+    # Another view or dataset is shown to whoever asks for it, not to everybody who has the panel open.
+    for refresh, message in (
+        ({"name": dataset.name, "view": "[]"}, "set_view"),
+        ({"name": "a new one"}, "open_dataset"),
+    ):
+        recorder = Recorder(dataset._doc.id, "Measure agreement", 1)
+        recorder.end("done", "Done.", [], refresh)
+        text, asked = shown(dataset)
+        assert "Show" in text
+        assert message not in asked
+        (record,) = records(dataset).list()
+        assert message in shown(dataset, "show", run=record.key)[1]
+        shown(dataset, "remove", run=record.key)
 
 
 def test_the_panel_opens_with_the_dataset_while_something_runs_or_ended_unseen(dataset):
