@@ -408,15 +408,16 @@ def test_what_nobody_expected_is_said_and_logged(dataset, caplog):
 def test_the_panel_is_told_to_ask_again_while_the_database_is_away(database):
     from pymongo import MongoClient
 
-    from fiftyone_plugin.review import _Call
+    from fiftyone_plugin.calls import Call
 
-    class Ask(_Call):
+    class Ask(Call):
         name = "ask"
+        writes = False
 
         def answer(self, ctx, values):
             MongoClient("127.0.0.1:9", serverSelectionTimeoutMS=10).admin.command("ping")
 
-    assert Ask().execute(SimpleNamespace(params={"prefix": "dp"}, request_params={})) == {
+    assert Ask().execute(SimpleNamespace(params={"prefix": "dp"}, request_params={}, user=None)) == {
         "unavailable": "the database does not answer"
     }
 
