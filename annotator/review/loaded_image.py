@@ -161,3 +161,6 @@ class ImageCache:
 
 def _cache_key(dataset: fo.Dataset, fields: Fields, sample_id: str) -> tuple:
     return dataset._doc.id, fields.prefix, sample_id
+
+
+IMAGES = ImageCache(capacity=6)

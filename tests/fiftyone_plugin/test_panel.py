@@ -21,7 +21,8 @@ SOURCES = PLUGIN / "panel" / "src"
 # A folder imports from itself and from those after it; panel/.oxlintrc.json says the same.
 FOLDERS = ("views", "input", "tools", "canvas", "state", "api")
 IMPORT = re.compile(
-    r"""^\s*(?:import|export)\b[^;"']*?["'](\.{1,2}/[^"']+)["']|import\(["'](\.{1,2}/[^"']+)["']\)""", re.MULTILINE
+    r"""^\s*(?:import|export)\b[^;"']*?["'](\.{1,2}/[^"']+)["']|import\(["'](\.{1,2}/[^"']+)["']\)""",
+    re.MULTILINE,
 )
 
 

@@ -12,8 +12,9 @@ from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.store import StoredSample
 from annotator.labels.people import People, Person
 from annotator.review.edits import Scene, apply_edit, parse_edit
+from annotator.review.loaded_image import IMAGES
 from annotator.review.panel_data import person_data, version_of
-from annotator.review.session import IMAGES, Review
+from annotator.review.session import Review
 from tests.annotator.people_samples import SIZE, block
 
 FIELDS = Fields()

@@ -5,7 +5,7 @@ import pytest
 
 from annotator.dataset.store import StoreError
 from annotator.review import undo
-from annotator.review.session import IMAGES
+from annotator.review.loaded_image import IMAGES
 from tests.annotator.people_samples import SIZE
 from tests.annotator.review.conftest import EDITS, FIELDS, assert_kept_is_saved, named, saved, versions
 

@@ -11,8 +11,9 @@ from annotator.photos.finding import find_photos
 from annotator.photos.reading import photo_size
 from annotator.review.approvals import approve_below
 from annotator.review.edits import EditError
+from annotator.review.loaded_image import IMAGES
 from annotator.review.queue import Filter, queue
-from annotator.review.session import IMAGES, Review
+from annotator.review.session import Review
 from annotator.runs.dataset_annotation import annotate_samples
 from tests.annotator.people_samples import SIZE, block
 from tests.annotator.review.conftest import (

@@ -4,8 +4,10 @@ import base64
 import json
 import threading
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from annotator.review.queue import Filter, queue
 from annotator.review.session import Review, ReviewError
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
+from annotator.team.edit_log import NO_WORK, Edited
 from tests.annotator.inference.failing import write_failing
 from tests.annotator.people_samples import SIZE
 from tests.annotator.review.conftest import (
@@ -152,6 +155,10 @@ def test_an_edit_that_was_never_saved_is_not_taken_for_done(review, sample, data
     assert saved(sample)[0].keypoints[0, 0] == pytest.approx(21, abs=0.01)
 
 
+def logged_as_decision(review: Review) -> Callable[[Edited], None]:
+    return partial(review.saving.log.record_edit, {"kind": "decide", "person": "", "crowd": True})
+
+
 def test_a_save_by_somebody_else_in_between_is_not_lost(review, sample):
     key = review.open(sample.id)["people"][0]["key"]
     tries = []
@@ -164,7 +171,7 @@ def test_a_save_by_somebody_else_in_between_is_not_lost(review, sample):
         tries.append(known)
         return {key: replace(known.people[key], crowd=True)}
 
-    review._change(sample.id, {}, change)
+    review.saving.change(sample.id, {}, change, logged_as_decision(review), NO_WORK)
     assert len(tries) == 2
     first, second = saved(sample)
     assert (first.crowd, second.provenance.state, sample.tags) == (True, "approved", ["seen"])
@@ -180,7 +187,9 @@ def test_a_named_edit_is_not_done_where_somebody_else_was_faster(review, sample)
         return {key: replace(known.people[key], crowd=True)}
 
     for _ in range(2):
-        assert review._change(sample.id, opened, change, NAME)["conflict"] == [key]
+        assert review.saving.change(sample.id, opened, change, logged_as_decision(review), NO_WORK, NAME)[
+            "conflict"
+        ] == [key]
     person = saved(sample)[0]
     assert (person.crowd, person.provenance.state) == (False, "approved")
 

@@ -7,7 +7,7 @@ from annotator.dataset.sample_people import replace_predictions
 from annotator.dataset.store import StoredSample
 from annotator.labels.people import People
 from annotator.review import undo
-from annotator.review.session import IMAGES
+from annotator.review.loaded_image import IMAGES
 from annotator.runs.dataset_export import export_samples
 from tests.annotator.people_samples import SIZE, block
 from tests.annotator.review.conftest import (
