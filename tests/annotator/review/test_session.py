@@ -156,7 +156,7 @@ def test_an_edit_that_was_never_saved_is_not_taken_for_done(review, sample, data
 
 
 def logged_as_decision(review: Review) -> Callable[[Edited], None]:
-    return partial(review.saving.log.record_edit, {"kind": "decide", "person": "", "crowd": True})
+    return partial(review.saving.log.record_edit, {"kind": "decide", "person": "", "state": "edited"})
 
 
 def test_a_save_by_somebody_else_in_between_is_not_lost(review, sample):

@@ -17,6 +17,8 @@ interface Host {
         nullableModalSampleId: unknown;
         /** A number; a change has the grid read its samples anew. */
         refresher: unknown;
+        /** What the App has read from the server, which it does not read again as long as it is valid. */
+        getCurrentEnvironment(): { commitUpdate(update: (store: { invalidateStore(): void }) => void): void };
         getSampleSrc(path: string): string;
     };
     __foo__: {
@@ -78,9 +80,13 @@ export function isGridShown(): boolean {
 /**
  * What has the App show what was saved meanwhile; its filters, selection and place in the grid stay.
  *
- * Not the App's operator that does the same: it breaks the whole page as long as the App has not loaded its operators.
+ * Not the App's operator that does the same: it breaks the whole page as long as the App has not loaded its operators,
+ * and the grid then shows the photos that it keeps in memory.
  */
 export function useReloadSamples(): () => void {
     const set = host.recoil.useSetRecoilState<number>(host.__fos__.refresher);
-    return React.useCallback(() => set((count) => count + 1), [set]);
+    return React.useCallback(() => {
+        host.__fos__.getCurrentEnvironment().commitUpdate((store) => store.invalidateStore());
+        set((count) => count + 1);
+    }, [set]);
 }
