@@ -4,6 +4,7 @@ import fiftyone as fo
 from playwright.sync_api import expect
 
 from tests.e2e.review.panel import MINUTE, Panel
+from tests.e2e.test_app import App
 
 
 def test_the_grid_beside_the_panel_shows_edits_without_a_reload(dataset, samples, url, page):
@@ -30,3 +31,20 @@ def test_the_grid_beside_the_panel_shows_edits_without_a_reload(dataset, samples
     panel.wait_for_image(0)
     assert page.evaluate("window.isSamePage")
     assert panel["author"].input_value() == "Ada"
+
+
+def test_the_grid_shows_what_a_run_has_labelled(dataset, samples, url, page):
+    app = App(page, url)
+    app.open()
+    page.locator("[data-cy='checkbox-dp_issue_score']").click()
+    photos = page.locator("[data-cy=looker]")
+    photos.get_by_text("0.9", exact=True).wait_for()
+    # The first run opens the panel Runs, which changes the grid.
+    for score in (0.75, 0.6):
+        form = app.form("Annotate people")
+        samples[0]["dp_issue_score"] = score
+        samples[0].save()
+        form.get_by_role("button", name="Execute").click()
+        app.result("Annotate people")
+        photos.get_by_text(str(score), exact=True).wait_for(timeout=MINUTE)
+        page.get_by_role("button", name="Dismiss").click()
