@@ -63,7 +63,7 @@ class Review:
             raise FieldError(
                 f"{dataset.name!r} has no people with the prefix {short(prefix)}, or not any more: annotate it first"
             )
-        self.dataset, self.fields, self.author = dataset, Fields(prefix), author
+        self.dataset, self.fields = dataset, Fields(prefix)
         self.model = Path(model) if model else last_model(dataset, prefix) or DEFAULT_MODEL
         self.settings = settings_of_run(last_settings(dataset, prefix)[0])
         # A clone of a view has the fields that the view shows.
@@ -192,7 +192,9 @@ class Review:
             return {
                 key: None
                 if person is None
-                else replace(person, provenance=replace(person.provenance, author=self.author, time=time))
+                else replace(
+                    person, provenance=replace(person.provenance, author=self.saving.author, time=time)
+                )
                 for key, person in changes.items()
             }
 

@@ -25,7 +25,7 @@ def edited(dataset, edit, review):
     """Ada moves a wrist and approves; Bob merges."""
     edit("set_keypoint", 0, **KEYPOINT)
     edit("decide", 0, state="approved")
-    review.author = 'Bob "B", é'
+    review.saving.author = 'Bob "B", é'
     edit("merge", 0, 1)
     return dataset
 
