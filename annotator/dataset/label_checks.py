@@ -303,6 +303,10 @@ _RECORD: Values = {
     "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
     "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
     "hand_made": (_or_none(_list_of(lambda value: value in HAND_MADE)), f"a list of {', '.join(HAND_MADE)}"),
+    "removed_keypoints": (
+        _or_none(_list_of(lambda value: is_whole(value) and 0 <= value < len(KEYPOINTS))),
+        f"a list of keypoints' numbers 0..{len(KEYPOINTS) - 1}",
+    ),
     "unsure": (
         _or_none(_list_of(_is_place)),
         f"rows of a keypoint's number 0..{len(KEYPOINTS) - 1}, x and y",

@@ -167,6 +167,7 @@ def write_person(
         "corrections": None if person.corrections is None else person.corrections.tolist(),
         "quality": {task: float(value) for task, value in person.quality.items()},
         "hand_made": list(person.hand_made),
+        "removed_keypoints": list(person.removed_keypoints),
         "issue_score": attributes.get("issue_score")
         if provenance.model and provenance.state == "predicted"
         else None,
@@ -249,6 +250,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
             or (state != "predicted" and labels.is_changed),
         ),
         hand_made=tuple(record.get("hand_made") or ()),
+        removed_keypoints=tuple(map(int, record.get("removed_keypoints") or ())),
         crowd=bool(attribute(detection, "crowd", False)),
         id=whole_or_none(attribute(detection, "annotation_id")),
         extra=json.loads(record.get("extra") or "{}"),

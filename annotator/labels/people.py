@@ -85,6 +85,8 @@ class Person:
     provenance: Provenance = field(default_factory=Provenance)
     hand_made: tuple[str, ...] = ()
     """What a human has painted or swapped, of :data:`HAND_MADE`: no model labels it anew."""
+    removed_keypoints: tuple[int, ...] = ()
+    """Indices of the keypoints that a human has removed: no model brings them back."""
     crowd: bool = False
     """COCO's ``iscrowd``: the mask covers a group."""
     id: int | None = None

@@ -174,6 +174,7 @@ def _described(person: Person) -> dict:
         "issues": {name: float(value) for name, value in person.issues.items()},
         "provenance": asdict(person.provenance),
         "hand_made": person.hand_made,
+        "removed_keypoints": person.removed_keypoints,
         "crowd": person.crowd,
         "id": person.id,
         "extra": person.extra,
@@ -186,6 +187,7 @@ def _person(values: dict, file: Mapping[str, np.ndarray], number: int) -> Person
         "box": tuple(values["box"]),
         "provenance": Provenance(**values["provenance"]),
         "hand_made": tuple(values.get("hand_made", ())),
+        "removed_keypoints": tuple(values.get("removed_keypoints", ())),
     }
     return Person(**(values | changes | arrays))
 

@@ -114,6 +114,7 @@ def swap_sides(person: Person, parts: tuple[int, ...] | None = None) -> Person:
     for name in ("keypoints", "visibility"):
         if getattr(person, name) is not None:
             changes[name] = getattr(person, name)[order]
+    changes["removed_keypoints"] = tuple(sorted(order[list(person.removed_keypoints)].tolist()))
     return replace(person, **changes)
 
 

@@ -20,7 +20,24 @@ def set_keypoint(scene: Scene, edit: SetKeypoint) -> Changes:
     keypoints, visibility = copied_keypoints(person)
     keypoints[edit.keypoint] = (edit.x, edit.y, 1.0) if edit.visibility else 0.0
     visibility[edit.keypoint] = edit.visibility
-    return {edit.person: replace(person, keypoints=keypoints, visibility=visibility)}
+    removed = set(person.removed_keypoints) - {edit.keypoint} | (
+        set() if edit.visibility else {edit.keypoint}
+    )
+    return {
+        edit.person: replace(
+            person, keypoints=keypoints, visibility=visibility, removed_keypoints=tuple(sorted(removed))
+        )
+    }
+
+
+def without_removed(person: Person) -> Person:
+    """A person without the keypoints that a human has removed."""
+    if person.keypoints is None or not person.removed_keypoints:
+        return person
+    keypoints, visibility = copied_keypoints(person)
+    removed = list(person.removed_keypoints)
+    keypoints[removed], visibility[removed] = 0, 0
+    return replace(person, keypoints=keypoints, visibility=visibility)
 
 
 def copied_keypoints(person: Person) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from annotator.labels.people import Person
-from annotator.review.edits.keypoints import copied_keypoints
+from annotator.review.edits.keypoints import copied_keypoints, without_removed
 from annotator.review.edits.layers import extend_labels, on_mask
 from annotator.review.edits.scene import Scene
 from annotator.review.edits.surface import with_points_updated
@@ -22,7 +22,7 @@ BY_HAND = 1.0
 def relabel(scene: Scene, people: Sequence[Person]) -> list[Person]:
     """People with the network's parts, charts, U, V and keypoints inside of their masks.
 
-    Surface points and keypoints that a human has set hold; what was painted or swapped by hand, or comes from no model,
+    Surface points and keypoints that a human has set hold, and removed keypoints do not come back; what was painted or swapped by hand, or comes from no model,
     stays as it is. So do all labels of a person in whose mask the network sees nobody, or if it cannot be used.
     """
     if scene.label_masks is None:
@@ -42,18 +42,24 @@ def with_labels_of(person: Person, found: Person) -> Person:
         changes |= {name: getattr(surface, name) for name in ("parts", "charts", "u", "v")}
     if not has_keypoints(person) or not is_by_hand(person, "keypoints"):
         (keypoints, seen), (ours, our_seen) = copied_keypoints(found), copied_keypoints(person)
-        kept = (our_seen > 0) & (ours[:, 2] >= BY_HAND)
+        kept = set_by_hand(person)
         changes["keypoints"] = np.where(kept[:, None], ours, keypoints)
         changes["visibility"] = np.where(kept, our_seen, seen)
     if person.provenance.model or not (has_surface(person) or has_keypoints(person)):
         changes["provenance"] = replace(person.provenance, model=found.provenance.model)
-    person = replace(person, issues=person.issues | issues, **changes)
+    person = without_removed(replace(person, issues=person.issues | issues, **changes))
     if "charts" not in changes:
         return person
     if person.corrections is not None:
         rows = person.corrections[on_mask(person, person.corrections)]
         person = refit.refit(person, rows, load_body()) if len(rows) else person
     return with_points_updated(person)
+
+
+def set_by_hand(person: Person) -> np.ndarray:
+    """(17,) bool, the keypoints that a human has set, or of a layer that a human has made."""
+    keypoints, seen = copied_keypoints(person)
+    return (seen > 0) & (is_by_hand(person, "keypoints") | (keypoints[:, 2] >= BY_HAND))
 
 
 def is_by_hand(person: Person, layer: str) -> bool:

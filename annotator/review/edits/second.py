@@ -10,7 +10,10 @@ from annotator.review.edits.layers import SURFACE_ROWS, take_pixels
 from annotator.review.edits.models import TakeSecond
 from annotator.review.edits.scene import Changes, Scene
 
-LAYERS = {"mask": ("box", *BOX_ARRAYS, *SURFACE_ROWS), "keypoints": ("keypoints", "visibility")}
+LAYERS = {
+    "mask": ("box", *BOX_ARRAYS, *SURFACE_ROWS),
+    "keypoints": ("keypoints", "visibility", "removed_keypoints"),
+}
 """Attributes of a person, by what the edit calls them: parts and surface go with the mask. In the order of
 :data:`~annotator.labels.people.HAND_MADE`."""
 

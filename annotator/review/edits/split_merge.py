@@ -12,10 +12,10 @@ from annotator.geometry import regions
 from annotator.geometry.boxes import union_box
 from annotator.geometry.crops import recrop
 from annotator.labels.people import Person
-from annotator.review.edits.keypoints import copied_keypoints
+from annotator.review.edits.keypoints import copied_keypoints, without_removed
 from annotator.review.edits.layers import SURFACE_ROWS, extend_labels, pixels_of, with_mask, without_pixels
 from annotator.review.edits.models import EditError, Merge, SplitByHeads, SplitByLine
-from annotator.review.edits.relabel import has_keypoints, has_surface, is_by_hand, relabel
+from annotator.review.edits.relabel import has_keypoints, has_surface, is_by_hand, relabel, set_by_hand
 from annotator.review.edits.scene import Changes, Scene
 
 
@@ -100,24 +100,33 @@ def _merged(scene: Scene, person: Person, other: Person) -> Person:
             changes[name] = np.where(taken, theirs, theirs.dtype.type(0) if ours is None else ours)
     if other.keypoints is not None:
         (ours, seen), (theirs, theirs_seen) = copied_keypoints(person), copied_keypoints(other)
-        ranks = ((one[:, 2] + is_by_hand(of, "keypoints")) for one, of in ((ours, person), (theirs, other)))
-        our_rank, their_rank = ranks
+        our_rank, their_rank = ours[:, 2] + set_by_hand(person), theirs[:, 2] + set_by_hand(other)
         better = (theirs_seen > 0) & ((seen == 0) | (their_rank > our_rank))
         changes["keypoints"] = np.where(better[:, None], theirs, ours)
         changes["visibility"] = np.where(better, theirs_seen, seen)
+    changes["removed_keypoints"] = _removed(person, other)
     for name in SURFACE_ROWS:
         rows = [rows for rows in (getattr(person, name), getattr(other, name)) if rows is not None]
         changes[name] = np.concatenate(rows) if rows else None
     changes["hand_made"] = tuple({*person.hand_made, *other.hand_made})
     best = other if theirs_first else person
     changes["quality"] = person.quality | best.quality
-    return _completed(scene, replace(person, **changes), (person, other))
+    return _completed(scene, without_removed(replace(person, **changes)), (person, other))
+
+
+def _removed(*people: Person) -> tuple[int, ...]:
+    """The keypoints that a human has removed from one of these people, and that nobody has set on another."""
+    removed = {index for person in people for index in person.removed_keypoints}
+    by_hand = [set_by_hand(person) for person in people]
+    return tuple(sorted(index for index in removed if not any(found[index] for found in by_hand)))
 
 
 def _rank(person: Person) -> tuple[bool, bool, float]:
     """By which the surface labels of one person are better than those of another."""
     quality = person.quality.get("charts", person.quality.get("parts", 0.0))
-    return has_surface(person), is_by_hand(person, "surface"), quality
+    has_corrections = person.corrections is not None and len(person.corrections) > 0
+    by_hand = is_by_hand(person, "surface") or has_corrections
+    return has_surface(person), by_hand, quality
 
 
 def _completed(scene: Scene, merged: Person, pieces: tuple[Person, Person]) -> Person:
@@ -137,4 +146,4 @@ def _completed(scene: Scene, merged: Person, pieces: tuple[Person, Person]) -> P
             changes[name] = np.where(bare, theirs, theirs.dtype.type(0) if ours is None else ours)
     if not has_keypoints(merged):
         changes |= {"keypoints": found.keypoints, "visibility": found.visibility}
-    return replace(merged, quality=found.quality | merged.quality, **changes)
+    return without_removed(replace(merged, quality=found.quality | merged.quality, **changes))

@@ -95,6 +95,20 @@ def test_what_a_human_painted_survives_in_the_database(dataset, two_in_one, tiny
     assert {int(piece.charts.max()) for piece in saved(two_in_one)} == {int(swapped.charts.max())}
 
 
+def test_a_removed_keypoint_stays_removed_in_the_database(dataset, two_in_one, tiny_model, tmp_path):
+    review = Review(dataset, model=tiny_model, maps_dir=tmp_path / "maps")
+    opened = review.open(two_in_one.id)
+    (key,) = versions(opened)
+    edit = {"kind": "set_keypoint", "person": key, "keypoint": 0, "visibility": 0}
+    review.edit(two_in_one.id, edit, versions(opened))
+    _, done = cut(review, two_in_one)
+    assert [(piece.visibility[0], piece.removed_keypoints) for piece in saved(two_in_one)] == [(0, (0,))] * 2
+    review.restore(
+        two_in_one.id, done["undo"], {person["key"]: person["version"] for person in done["people"]}
+    )
+    assert [person.removed_keypoints for person in saved(two_in_one)] == [(0,)]
+
+
 def test_the_settings_are_those_of_the_run(dataset, two_in_one, tiny_model, tmp_path):
     assert Review(dataset).settings == Settings()
     remember_model(dataset, "dp", tiny_model)

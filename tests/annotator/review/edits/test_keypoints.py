@@ -21,6 +21,10 @@ def test_a_keypoint_goes(scene):
     (person,) = edit(scene, "set_keypoint", person="a", keypoint=0, visibility=0).values()
     assert person.keypoints[0].tolist() == [0, 0, 0]
     assert person.visibility[0] == 0
+    assert person.removed_keypoints == (0,)
+    again = Scene(SIZE, {"a": person})
+    (person,) = edit(again, "set_keypoint", person="a", keypoint=0, visibility=2, x=5, y=6).values()
+    assert person.removed_keypoints == ()
 
 
 def test_the_first_keypoint_of_a_person_without(scene):

@@ -83,6 +83,11 @@ def test_what_humans_said_stays_on_the_piece_where_it_lies(asked):
     assert lower.charts[18, 10] == 9
 
 
+def without_nose(scene: Scene, key: str = "a") -> Scene:
+    removed = edit(scene, "set_keypoint", person=key, keypoint=0, visibility=0)
+    return replace(scene, people={**scene.people, **removed})
+
+
 @pytest.mark.parametrize(
     ("kind", "how", "keeps_keypoints"),
     [
@@ -149,3 +154,48 @@ def test_a_merge_asks_only_where_neither_has_labels(asked):
         raise AssertionError("not asked")
 
     edit(replace(asked, label_masks=refuse), "merge", people=["a", "b"])
+
+
+@pytest.mark.parametrize(("kind", "how"), [("split_by_line", LINE), ("split_by_heads", HEADS)])
+def test_a_removed_keypoint_does_not_come_back_on_a_piece(asked, kind, how):
+    for piece in edit(without_nose(asked), kind, **how).values():
+        assert piece.visibility.nonzero()[0].tolist() == [1]
+        assert piece.keypoints[0].tolist() == [0, 0, 0]
+
+
+def test_the_other_side_of_a_removed_keypoint_stays_away_after_a_swap(asked):
+    removed = edit(asked, "set_keypoint", person="a", keypoint=2, visibility=0)["a"]
+    swapped = edit(replace(asked, people={"a": removed}), "swap_sides", person="a")["a"]
+    assert swapped.removed_keypoints == (1,)
+    bare = replace(swapped, keypoints=None, visibility=None)
+    for piece in edit(replace(asked, people={"a": bare}), "split_by_line", **LINE).values():
+        assert piece.visibility.nonzero()[0].tolist() == [0]
+
+
+def test_a_merge_does_not_bring_a_removed_keypoint_back(asked):
+    merged = edit(without_nose(asked), "merge", people=["a", "b"])["a"]
+    assert merged.visibility[0] == 0
+    assert merged.removed_keypoints == (0,)
+    # Nor does the network, asked because neither has keypoints.
+    bare = {
+        key: replace(person, keypoints=None, visibility=None, removed_keypoints=(0,))
+        for key, person in asked.people.items()
+    }
+    merged = edit(replace(asked, people=bare), "merge", people=["a", "b"])["a"]
+    assert merged.visibility.nonzero()[0].tolist() == [1]
+
+
+def test_a_keypoint_that_somebody_set_holds_though_it_was_removed_from_the_other(asked):
+    scene = without_nose(asked)
+    placed = edit(scene, "set_keypoint", person="b", keypoint=0, visibility=2, x=50, y=15)["b"]
+    merged = edit(replace(scene, people={**scene.people, "b": placed}), "merge", people=["a", "b"])["a"]
+    assert merged.keypoints[0].tolist() == [50, 15, 1]
+    assert merged.removed_keypoints == ()
+
+
+def test_corrections_of_the_surface_hold_where_both_have_labels(scene):
+    corrected = edit(scene, "correct_surface", person="a", corrections=[[20, 27, 9, 0.25, 0.75]])["a"]
+    sure = replace(scene.people["a"], quality={"charts": 0.99})
+    merged = edit(Scene(SIZE, {"a": sure, "b": corrected}), "merge", people=["a", "b"])["a"]
+    x, y = merged.box[:2]
+    assert merged.charts[27 - y, 20 - x] == 9
