@@ -57,6 +57,11 @@ class Format:
         """As of :class:`annotator.formats.writer.Writer`."""
         return 1.0 if self.writer is CocoWriter else self.writer.mask_iou
 
+    @property
+    def keypoints_outside(self) -> bool:
+        """As of :class:`annotator.formats.writer.Writer`."""
+        return self.writer is CocoWriter or self.writer.keypoints_outside
+
 
 FORMATS: dict[str, Format] = {
     kind.name: kind

@@ -39,6 +39,9 @@ class Writer(ABC):
     mask_iou: ClassVar[float] = 1.0
     """IoU with themselves that masks have, at least, after they were written and read."""
 
+    keypoints_outside: ClassVar[bool] = True
+    """Whether it can hold keypoints outside of the photo."""
+
     def __init__(self, path: str | Path, images_dir: str | Path = "") -> None:
         self.path, self.images_dir = Path(os.path.realpath(path)), Path(images_dir).absolute()
         self.lost: Counter[str] = Counter()

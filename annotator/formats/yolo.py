@@ -106,14 +106,15 @@ class YoloPoseWriter(YoloWriter):
     """Boxes and keypoints. Keypoints outside the photo are left out: ultralytics would ignore the whole photo for them."""
 
     holds: ClassVar = frozenset({"keypoints"})
+    keypoints_outside: ClassVar = False
 
     def _line(self, person: Person, size: tuple[int, int]) -> str:
         x, y, w, h = person.box
         values = [(x + w / 2) / size[0], (y + h / 2) / size[1], w / size[0], h / size[1]]
         points = np.zeros((len(KEYPOINTS), 2)) if person.keypoints is None else person.keypoints[:, :2] / size
-        outside = (person.labelled() > 0) & ((points < 0) | (points > 1)).any(axis=1)
-        visibility = np.where(outside, 0, person.labelled())
-        self.lost.update({"keypoints outside the photo": 1} if outside.any() else {})
+        visibility = person.labelled_inside(size)
+        outside = (visibility < person.labelled()).any()
+        self.lost.update({"keypoints outside the photo": 1} if outside else {})
         line = "0 " + _shares(values)
         for point, seen in zip(points, visibility, strict=True):
             line += f" {_shares(point)} {seen}" if seen else " 0 0 0"

@@ -110,6 +110,14 @@ class Person:
             return np.zeros(len(KEYPOINTS), np.uint8)
         return np.where(self.keypoints[:, 2] >= np.float32(UNSURE_KEYPOINT), self.seen(), np.uint8(0))
 
+    def labelled_inside(self, size: tuple[int, int]) -> np.ndarray:
+        """(17,) uint8, as :meth:`labelled`, but 0 outside of an image of ``size`` (width, height)."""
+        labelled = self.labelled()
+        if self.keypoints is None:
+            return labelled
+        xy = self.keypoints[:, :2]
+        return np.where(((xy >= 0) & (xy <= size)).all(axis=1), labelled, np.uint8(0))
+
 
 @dataclass(frozen=True, slots=True)
 class PossiblePerson:

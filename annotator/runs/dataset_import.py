@@ -177,7 +177,7 @@ class Import(DatasetRun):
             return
         labels, _ = find_labels(stored.sample, self.fields)
         replaced = [person for person, label in zip(known.people, labels, strict=True) if not label.is_kept]
-        people.people, lost = with_known_labels(people.people, replaced, self._format_name)
+        people.people, lost = with_known_labels(people.people, replaced, self._format_name, people.size)
         for words, count in lost.items():
             self.summary.lost[words] = self.summary.lost.get(words, 0) + count
 

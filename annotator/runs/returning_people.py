@@ -27,7 +27,7 @@ SURFACE = ("parts", "charts", "u", "v", "points", "corrections")
 
 
 def with_known_labels(
-    new: list[Person], old: list[Person], format_name: str
+    new: list[Person], old: list[Person], format_name: str, size: tuple[int, int]
 ) -> tuple[list[Person], Counter[str]]:
     """The people of a file with what is known of them and the format cannot hold.
 
@@ -38,6 +38,7 @@ def with_known_labels(
         new: the people that the file has for a photo.
         old: those of the photo whom they replace.
         format_name: of :data:`annotator.formats.registry.FORMATS`.
+        size: width, height of the photo in pixels.
 
     Returns:
         The people, in the order of ``new``, and of how many of ``old`` a label is lost, by words for it.
@@ -45,7 +46,7 @@ def with_known_labels(
     lost: Counter[str] = Counter()
     found = list(new)
     for index, known in _pairs(new, old):
-        found[index], gone = _merged(new[index], known, format_name)
+        found[index], gone = _merged(new[index], known, format_name, size)
         lost.update(KINDS[kind] for kind in gone)
     return found, lost
 
@@ -66,13 +67,15 @@ def _iou(a: Person, b: Person) -> float:
     return box_iou(a.box, b.box) if a.mask is None or b.mask is None else person_iou(a, b)
 
 
-def _merged(new: Person, old: Person, format_name: str) -> tuple[Person, list[str]]:
+def _merged(new: Person, old: Person, format_name: str, size: tuple[int, int]) -> tuple[Person, list[str]]:
     holds, is_coco = FORMATS[format_name].holds, format_name == COCO
     lost: list[str] = []
-    same_keypoints = _same_keypoints(new, old) or ("keypoints" not in holds and new.keypoints is None)
+    # What the file could say of the old keypoints.
+    said = old.labelled() if FORMATS[format_name].keypoints_outside else old.labelled_inside(size)
+    same_keypoints = _same_keypoints(new, old, said) or ("keypoints" not in holds and new.keypoints is None)
     if not is_coco:
         # Most formats cannot say that somebody is a crowd.
-        new = replace(_with_old_keypoints(new, old, same_keypoints), crowd=new.crowd or old.crowd)
+        new = replace(_with_old_keypoints(new, old, said, same_keypoints), crowd=new.crowd or old.crowd)
     if "mask" not in holds and new.mask is None and old.mask is not None:
         same_mask = box_iou(new.box, old.box) >= SAME_BOX
         if not same_mask:
@@ -89,36 +92,36 @@ def _merged(new: Person, old: Person, format_name: str) -> tuple[Person, list[st
             lost.append("charts")
     if is_coco:
         return new, lost
-    known, said = old.provenance, new.provenance
-    if said.model:  # another network's results
+    known, given = old.provenance, new.provenance
+    if given.model:  # another network's results
         return new, lost
     if same_mask and same_keypoints:
-        provenance = replace(known, state=said.state if "review" in holds else known.state)
+        provenance = replace(known, state=given.state if "review" in holds else known.state)
         provenance = replace(
-            provenance, comment=said.comment or known.comment, author=said.author or known.author
+            provenance, comment=given.comment or known.comment, author=given.author or known.author
         )
         new = replace(
             new, provenance=provenance, score=old.score, quality=old.quality, id=old.id, extra=old.extra
         )
     else:
-        state = "edited" if said.state == "predicted" else said.state
+        state = "edited" if given.state == "predicted" else given.state
         new = replace(
-            new, provenance=replace(said, model=known.model, time=known.time, state=state, edited=True)
+            new, provenance=replace(given, model=known.model, time=known.time, state=state, edited=True)
         )
     return new, lost
 
 
-def _with_old_keypoints(new: Person, old: Person, are_same: bool) -> Person:
-    """A person whose format has no confidences of keypoints, and no unsure ones."""
+def _with_old_keypoints(new: Person, old: Person, said: np.ndarray, are_same: bool) -> Person:
+    """A person whose format has no confidences of keypoints, and can say of the old ones only ``said``."""
     if are_same:
         return replace(new, keypoints=old.keypoints, visibility=old.visibility)
     if new.keypoints is None or old.keypoints is None:
         return new
-    unsure = (new.seen() == 0) & (old.seen() > old.labelled())
+    unsaid = (new.seen() == 0) & (old.seen() > said)
     return replace(
         new,
-        keypoints=np.where(unsure[:, None], old.keypoints, new.keypoints),
-        visibility=np.where(unsure, old.seen(), new.seen()),
+        keypoints=np.where(unsaid[:, None], old.keypoints, new.keypoints),
+        visibility=np.where(unsaid, old.seen(), new.seen()),
     )
 
 
@@ -128,8 +131,8 @@ def _same_masks(new: Person, old: Person, iou: float) -> bool:
     return person_iou(new, old) >= iou
 
 
-def _same_keypoints(new: Person, old: Person) -> bool:
-    if not np.array_equal(new.labelled(), old.labelled()):
+def _same_keypoints(new: Person, old: Person, said: np.ndarray) -> bool:
+    if not np.array_equal(new.labelled(), said):
         return False
     seen = new.labelled() > 0
     return not seen.any() or bool(

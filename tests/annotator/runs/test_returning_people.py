@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annotator.runs.returning_people import with_known_labels
-from tests.annotator.people_samples import dense_person
+from tests.annotator.people_samples import SIZE, dense_person
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def written(person):
 
 
 def test_unsure_keypoints_of_an_unchanged_person_are_kept(known):
-    (back,), _ = with_known_labels([written(known)], [known], "cvat")
+    (back,), _ = with_known_labels([written(known)], [known], "cvat", SIZE)
     np.testing.assert_array_equal(back.keypoints, known.keypoints)
     np.testing.assert_array_equal(back.visibility, known.visibility)
 
@@ -38,7 +38,7 @@ def test_unsure_keypoints_are_kept_where_others_were_moved_unless_they_were_labe
     moved.keypoints[0, :2] += 5
     if added:
         moved.keypoints[1], moved.visibility[1] = (24, 31, 1), 2
-    (back,), _ = with_known_labels([moved], [known], "cvat")
+    (back,), _ = with_known_labels([moved], [known], "cvat", SIZE)
     assert back.keypoints[0].tolist() == [25, 17, 1]
     expected = ([24, 31, 1], 2) if added else (known.keypoints[1].tolist(), 1)
     assert (back.keypoints[1].tolist(), back.visibility[1]) == expected
@@ -47,5 +47,21 @@ def test_unsure_keypoints_are_kept_where_others_were_moved_unless_they_were_labe
 @pytest.mark.parametrize("format_name", ["label-studio", "yolo-seg", "densepose-dump"])
 def test_a_crowd_stays_one_where_the_format_cannot_say_so(known, format_name):
     crowd = replace(known, crowd=True)
-    (back,), _ = with_known_labels([replace(written(known), crowd=False)], [crowd], format_name)
+    (back,), _ = with_known_labels([replace(written(known), crowd=False)], [crowd], format_name, SIZE)
     assert back.crowd
+
+
+def test_a_keypoint_outside_of_the_photo_is_kept_where_the_format_cannot_say_it(known):
+    known.keypoints[2], known.visibility[2] = (-5, 12, 0.9), 1
+    seen = written(known)
+    seen.keypoints[2], seen.visibility[2] = 0, 0
+    (back,), _ = with_known_labels([seen], [known], "yolo-pose", SIZE)
+    np.testing.assert_array_equal(back.keypoints, known.keypoints)
+    assert back.provenance == known.provenance
+    seen.keypoints[0, :2] += 5
+    (moved,), _ = with_known_labels([seen], [known], "yolo-pose", SIZE)
+    np.testing.assert_array_equal(moved.keypoints[1:], known.keypoints[1:])
+    # Other formats can: there somebody has removed it.
+    seen.keypoints[0, :2] -= 5
+    (removed,), _ = with_known_labels([seen], [known], "cvat", SIZE)
+    assert (removed.visibility[2], removed.provenance.state) == (0, "edited")
