@@ -77,7 +77,7 @@ def past_runs(dataset: fo.Dataset, prefix: str) -> list[dict[str, Any]]:
 
 def remember_run(dataset: fo.Dataset, prefix: str, run: dict[str, Any]) -> None:
     """Store a run for :func:`past_runs`, in place of one of the same model, finder and settings."""
-    _remember(dataset, RUNS, prefix, [other for other in past_runs(dataset, prefix) if other != run] + [run])
+    _append(dataset, RUNS, prefix, run)
 
 
 def bulk_approval_times(dataset: fo.Dataset, prefix: str) -> list[str]:
@@ -87,7 +87,7 @@ def bulk_approval_times(dataset: fo.Dataset, prefix: str) -> list[str]:
 
 def remember_bulk_approval(dataset: fo.Dataset, prefix: str, time: str) -> None:
     """Store a time for :func:`bulk_approval_times`."""
-    _remember(dataset, BULK_APPROVALS, prefix, [*bulk_approval_times(dataset, prefix), time])
+    _append(dataset, BULK_APPROVALS, prefix, time)
 
 
 def imported_sections(dataset: fo.Dataset, prefix: str) -> dict[str, Any] | None:
@@ -127,10 +127,32 @@ def check_sections(path: Path, sections: dict[str, Any], dataset: fo.Dataset | N
 
 
 def _recall(dataset: fo.Dataset, key: str, prefix: str) -> Any:
-    return dataset.info.get(key, {}).get(prefix)
+    """As it is in the database: what FiftyOne has in memory may be older."""
+    from fiftyone.core.odm import get_db_conn
+
+    found = get_db_conn().datasets.find_one({"_id": dataset._doc.id}, [f"info.{key}.{prefix}"]) or {}
+    return ((found.get("info") or {}).get(key) or {}).get(prefix)
 
 
 def _remember(dataset: fo.Dataset, key: str, prefix: str, value: Any) -> None:
-    require_fields(dataset)  # FiftyOne would save one that was deleted meanwhile
-    dataset.info[key] = dataset.info.get(key, {}) | {prefix: value}
-    dataset.save()
+    _update(dataset, key, prefix, {"$literal": value})
+
+
+def _append(dataset: fo.Dataset, key: str, prefix: str, value: Any) -> None:
+    """Add a value to a list, in which it is once, at the end."""
+    value = {"$literal": value}
+    known = {"$ifNull": [f"$info.{key}.{prefix}", []]}
+    others = {"$filter": {"input": known, "cond": {"$ne": ["$$this", value]}}}
+    _update(dataset, key, prefix, {"$concatArrays": [others, [value]]})
+
+
+def _update(dataset: fo.Dataset, key: str, prefix: str, value: dict[str, Any]) -> None:
+    """Set a value by one command of the database: others may write there at the same time."""
+    from fiftyone.core.odm import get_db_conn
+
+    require_fields(dataset)
+    change = {"$set": {f"info.{key}.{prefix}": value, "last_modified_at": "$$NOW"}}
+    get_db_conn().datasets.update_one({"_id": dataset._doc.id}, [change])
+    # In memory, too, of which FiftyOne makes clones; not as a change, which it would save again.
+    info = dataset.info
+    dict.__setitem__(info, key, info.get(key, {}) | {prefix: _recall(dataset, key, prefix)})

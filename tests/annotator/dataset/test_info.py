@@ -4,7 +4,16 @@ from dataclasses import asdict
 
 import pytest
 
-from annotator.dataset.info import imported_sections, last_settings, remember_sections
+from annotator.dataset.info import (
+    BULK_APPROVALS,
+    bulk_approval_times,
+    imported_sections,
+    last_settings,
+    past_runs,
+    remember_bulk_approval,
+    remember_run,
+    remember_sections,
+)
 from annotator.inference.settings import DbscanSettings, Settings, VoteSettings
 from annotator.runs.dataset_annotation import annotate_samples
 from tests.annotator.conftest import draw_photo
@@ -48,3 +57,27 @@ def test_the_sections_of_an_imported_file_come_back(dataset):
     remember_sections(dataset, "dp", sections)
     assert imported_sections(dataset, "dp") == sections
     assert imported_sections(dataset, "none") is None
+
+
+def test_what_another_process_has_noted_meanwhile_is_kept(dataset):
+    from fiftyone.core.odm import get_db_conn
+
+    remember_bulk_approval(dataset, "dp", "10:00")
+    theirs = {"$push": {f"info.{BULK_APPROVALS}.dp": "10:01"}}
+    get_db_conn().datasets.update_one({"_id": dataset._doc.id}, theirs)
+    assert bulk_approval_times(dataset, "dp") == ["10:00", "10:01"]
+    remember_bulk_approval(dataset, "dp", "10:02")
+    assert bulk_approval_times(dataset, "dp") == ["10:00", "10:01", "10:02"]
+    dataset.info["mine"] = True
+    dataset.save()
+    assert len(bulk_approval_times(dataset, "dp")) == 3
+    clone = dataset.clone()
+    assert len(bulk_approval_times(clone, "dp")) == 3
+    clone.delete()
+
+
+def test_a_run_is_noted_once_the_last_one_last(dataset):
+    one, other = {"id": "$one", "settings": {"threshold": 0.5}}, {"id": "two", "finder": None}
+    for run in (one, other, one):
+        remember_run(dataset, "dp", run)
+    assert past_runs(dataset, "dp") == [other, one]
