@@ -1,7 +1,7 @@
 """The review panel in a page, and what the database has of what is done in it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,18 +186,23 @@ def in_conflict(panel: Panel, new_page) -> tuple[Panel, np.ndarray]:
 
 
 @contextmanager
-def edits_held(panel: Panel) -> Iterator[None]:
-    """The server gets edits only after the block."""
-    held, is_over = [], False
+def held(panel: Panel, operator: str) -> Iterator[None]:
+    """The server gets the panel's calls of an operator only after the block."""
+    routes, is_over = [], False
 
     def hold(route):
-        if "review_edit" in (route.request.post_data or "") and not is_over:
-            held.append(route)
+        if operator in (route.request.post_data or "") and not is_over:
+            routes.append(route)
         else:
             route.continue_()
 
     panel.page.route("**/operators/execute", hold)
     yield
     is_over = True
-    for route in held:
+    for route in routes:
         route.continue_()
+
+
+def edits_held(panel: Panel) -> AbstractContextManager[None]:
+    """The server gets edits only after the block."""
+    return held(panel, "review_edit")

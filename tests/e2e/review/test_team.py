@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from annotator.runs.dataset_export import export_samples
 from annotator.team.listing import photo_work
 from annotator.team.settings import TeamSettings, save_settings
-from tests.e2e.review.panel import FIELDS, Panel
+from tests.e2e.review.panel import FIELDS, Panel, held
 from tests.e2e.review.test_edit_log import entries
 
 SCREENS = ((1400, 900), (1280, 720), (600, 800))
@@ -147,6 +147,42 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
     assert [image["file_name"] for image in exported["images"]] == ["photo1.png"]
     (annotation,) = exported["annotations"]
     assert annotation["keypoints"][0] == pytest.approx(nose[0] + 20, abs=2)
+
+
+def test_a_photo_is_sent_on_only_as_it_is_seen(dataset, samples, url, new_page):
+    save_settings(dataset, TeamSettings(team=True))
+    ada, bob = (team_panel(new_page, url, samples, name) for name in ("Ada", "Bob"))
+    for panel in (ada, bob):
+        panel.show(0)
+    nose = ada.people()[0].keypoints[0, :2]
+    for panel, shift in ((ada, 20), (bob, -20)):
+        panel.click(nose[0], nose[1] + 30)
+        panel.press("k")
+        panel.drag(tuple(nose), (nose[0] + shift, nose[1]))
+        panel.saved()
+    send = bob["team"].get_by_role("button", name="Send to review")
+
+    # Not before it is decided what becomes of the edit that came too late.
+    expect(bob["conflict"]).to_be_visible()
+    expect(send).to_be_disabled()
+    bob.press("Control+Enter")
+    expect(bob["message"]).to_contain_text("First decide what becomes of the edit that is not saved")
+    bob.push("Keep theirs")
+    expect(send).to_be_enabled()
+
+    # Not while another one is coming, nor before it is known at which stage that one is.
+    with held(bob, "review_open"):
+        for number in (2, 1, 0):  # one of them may have been loaded before
+            bob["item"].filter(has_text=f"photo{number}.").click()
+        expect(send).to_be_disabled()
+        bob.press("Control+Enter")
+    expect(send).to_be_enabled()
+    with held(bob, "team_take"):
+        bob.show(2)
+        expect(send).to_have_count(0)
+        bob.press("Control+Enter")
+    expect(send).to_be_enabled()
+    assert [work(dataset, sample.id)["stage"] for sample in samples] == ["label"] * 3
 
 
 def test_a_customer_may_only_look(dataset, samples, url, new_page, tmp_path):

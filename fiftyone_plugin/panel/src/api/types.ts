@@ -115,6 +115,7 @@ export interface QueueItem {
     /** Where a team works: see annotator/team/listing.py. */
     stage?: StageName;
     holder?: string | null;
+    annotators?: string[];
     returned_to?: string | null;
 }
 

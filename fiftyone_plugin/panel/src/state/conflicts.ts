@@ -28,6 +28,11 @@ export class Conflicts {
         return this.list[0];
     }
 
+    /** Whether any of them is about labels of an image. */
+    isAbout({ sample, prefix }: { sample: string; prefix: string }): boolean {
+        return this.list.some(({ jobs }) => jobs.some((job) => job.sample === sample && job.prefix === prefix));
+    }
+
     add(conflict: Conflict) {
         this.set([...this.list, conflict]);
     }

@@ -1,7 +1,7 @@
 // Which images are to be reviewed, in which order, and at which of them the review is.
 
 import { fetchQueue, type Scope } from "../api/operators";
-import type { WorkKind } from "../api/team_types";
+import type { StageName, WorkKind } from "../api/team_types";
 import type { PersonState, QueueItem, QueueResult } from "../api/types";
 import type { Image } from "./image_loader";
 import { isDecided, type Person } from "./people";
@@ -69,6 +69,12 @@ export class ImageQueue {
         }
         this.result = result;
         return isExact;
+    }
+
+    /** What matches the filters and is at a stage, at which the author can work on it. */
+    async fetchAt(work: StageName): Promise<QueueItem[]> {
+        const { check, ...filters } = this.filters;
+        return (await fetchQueue(this.scope, { ...filters, work, samples: check ?? [], author: this.author() })).items;
     }
 
     /** Labels of another prefix, or of another view, are counted anew. */

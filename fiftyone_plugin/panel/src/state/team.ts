@@ -80,21 +80,24 @@ export class Team {
         await this.busy(async () => {
             if (await this.openNext(false)) return;
             const what = this.nextStage === "review" ? "to be reviewed by you" : "to be labelled";
-            this.state.set({ message: `Nothing is left ${what} here that nobody else works on.` });
+            this.state.set({ message: `Nothing is left ${what} here that nobody else works on.${this.waiting()}` });
         });
     }
 
     /** Send the open image on, or hand it back, and take the next one. */
     async change(action: StageAction, comment = "") {
         const { image, scope, author } = this.state;
-        if (!image || !this.isOn || this.isBusy || !this.mayEdit()) return;
+        if (this.isOn && this.unsettled) this.state.set({ message: this.unsettled });
+        if (!image || !this.mayChange || !this.mayEdit()) return;
+        const stage = this.work?.stage;
         await this.busy(async () => {
             // What is not saved yet belongs to this stage.
             while (this.edits().isPending && this.state.image === image) {
                 if (this.edits().saving === "failing") throw new Error("Not sent: the last edits are not saved yet.");
                 await new Promise((resolve) => setTimeout(resolve, SAVED_MS));
             }
-            const stage = this.work?.stage;
+            // Another photo was opened meanwhile, or somebody else was faster with one of the last edits.
+            if (this.state.image !== image || this.unsettled) return;
             this.work = await changeStage({ ...scope, prefix: image.prefix }, author, image.sample, action, comment);
             this.handsBack = false;
             this.taken = null;
@@ -104,8 +107,24 @@ export class Team {
             // The counts come later: nobody waits for them.
             this.callbacks.refreshQueueSoon();
             if (await this.openNext(false, stage === "label" ? "label" : "review")) return;
-            this.state.set({ message: `${SAID[action]} Nothing is left for you here.` });
+            // Who has nothing more to review goes on with what is to be labelled.
+            if (stage !== "label" && (await this.openNext(false, "label"))) {
+                return this.state.set({ message: `${SAID[action]} Nothing is left for you to review: this one is to be labelled.` });
+            }
+            this.state.set({ message: `${SAID[action]} Nothing is left for you here.${this.waiting()}` });
         });
+    }
+
+    /** Why the stage of the open image cannot be changed now, null if it can. */
+    get unsettled(): string | null {
+        const { image } = this.state;
+        return image && this.edits().conflicts.isAbout(image) ? "First decide what becomes of the edit that is not saved." : null;
+    }
+
+    /** Whether the stage of the image that is seen is known and can be changed now. */
+    get mayChange(): boolean {
+        const { image, loading } = this.state;
+        return this.isOn && image !== null && !loading && this.work !== null && !this.isBusy && !this.unsettled;
     }
 
     /** What the stage's main button does; null if there is nothing to do but to hand it back. */
@@ -141,7 +160,7 @@ export class Team {
 
     /** The first photo that is likely to be free, to be loaded ahead of time. */
     get likelyNext(): string | undefined {
-        return this.candidates(this.nextStage, false)[0];
+        return this.candidates(this.queue.items, this.nextStage, false)[0];
     }
 
     /** Why the open image is handed back. */
@@ -196,9 +215,10 @@ export class Team {
     private async openNext(resume: boolean, stage = this.nextStage): Promise<boolean> {
         const { scope, author } = this.state;
         for (const isFresh of [false, true]) {
-            // Others may have taken all that this queue shows as free.
+            // Others may have taken all that this queue shows as free, and it may be too long to list what is at a later stage.
             if (isFresh) await this.callbacks.refreshQueue();
-            const candidates = this.candidates(stage, resume);
+            const items = isFresh && !this.queue.filters.work ? await this.queue.fetchAt(stage) : this.queue.items;
+            const candidates = this.candidates(items, stage, resume);
             if (!candidates.length) continue;
             const { sample } = await takeNext(scope, author, candidates, stage, this.taken, resume);
             if (!sample) continue;
@@ -209,19 +229,27 @@ export class Team {
         return false;
     }
 
-    private candidates(stage: StageName, resume: boolean): string[] {
+    /** What this queue has for reviewers, if it has anything. */
+    private waiting(): string {
+        const { result, filters } = this.queue;
+        const count = filters.work ? 0 : (result?.team?.review ?? 0);
+        return count ? ` To be reviewed: ${count} (choose “to review” in the queue).` : "";
+    }
+
+    private candidates(items: QueueItem[], stage: StageName, resume: boolean): string[] {
         const { author } = this.state;
         const isWanted = (item: QueueItem) =>
             item.stage === stage &&
             (!item.holder || (resume && item.holder === author)) &&
             (item.id !== this.taken || resume) &&
             (stage === "review" || (item.returned_to ? item.returned_to === author : item.open > 0));
-        const wanted = this.queue.items.filter(isWanted);
+        const wanted = items.filter(isWanted);
         // The server prefers these, too.
         const isFirst = (item: QueueItem) => item.returned_to === author || item.holder === author;
-        const first = wanted.filter(isFirst);
-        const others = wanted.filter((item) => !isFirst(item));
-        return [...first, ...others].slice(0, MAX_CANDIDATES).map(({ id }) => id);
+        // May be reviewed by whoever has labelled them only where the settings allow it.
+        const isLast = (item: QueueItem) => stage === "review" && !!item.annotators?.includes(author);
+        const rank = (item: QueueItem) => (isFirst(item) ? 0 : isLast(item) ? 2 : 1);
+        return wanted.toSorted((a, b) => rank(a) - rank(b)).slice(0, MAX_CANDIDATES).map(({ id }) => id);
     }
 
     private async take(sample: string) {

@@ -23,7 +23,6 @@ export function TeamBar({ session }: { session: Session }) {
     }
     if (!team.isOn) return null;
     const { work, mainAction } = team;
-    const isBusy = team.isBusy || !session.image;
     return (
         <>
             <div className="dp-team" data-testid="dp-team">
@@ -35,12 +34,12 @@ export function TeamBar({ session }: { session: Session }) {
                 )}
                 <div className="dp-group dp-team-buttons">
                     {work && work.stage !== "label" && !team.handsBack && (
-                        <button className="dp-button" disabled={isBusy} onClick={() => team.writeComment(true)}>
+                        <button className="dp-button" disabled={!team.mayChange} title={team.unsettled ?? undefined} onClick={() => team.writeComment(true)}>
                             Hand back…
                         </button>
                     )}
                     {mainAction && (
-                        <button className="dp-button dp-approved" disabled={isBusy} title={withKeys("{Ctrl+Enter}")} onClick={() => void team.change(mainAction)}>
+                        <button className="dp-button dp-approved" disabled={!team.mayChange} title={team.unsettled ?? withKeys("{Ctrl+Enter}")} onClick={() => void team.change(mainAction)}>
                             {mainAction === "send" ? "Send to review" : "Done"}
                         </button>
                     )}
@@ -94,7 +93,7 @@ function HandBack({ session }: { session: Session }) {
                 data-testid="dp-hand-back"
                 onChange={(event) => setComment(event.target.value)}
             />
-            <button className="dp-button dp-rejected" disabled={!comment.trim() || team.isBusy}>
+            <button className="dp-button dp-rejected" disabled={!comment.trim() || !team.mayChange}>
                 Hand back
             </button>
             <button className="dp-button" type="button" onClick={() => team.writeComment(false)}>
