@@ -32,6 +32,13 @@ def test_pictures_and_what_to_do_where_nothing_is_shown(panel):
     panel.page.get_by_role("button", name="Queue", exact=True).click()
     expect(panel["thumbnail"]).to_have_count(3)
     assert panel["thumbnail"].evaluate_all("all => all.map(image => image.naturalWidth)") == [72, 72, 72]
+    # Who is the worst of those to be decided is another one once the worst is decided.
+    picture = panel["item"].filter(has_text="photo0.").locator("img")
+    before = picture.get_attribute("src")
+    panel.press("a")
+    expect(picture).not_to_have_attribute("src", before)
+    panel.press("Control+z")
+    expect(picture).to_have_attribute("src", before)
     panel["queue"].get_by_role("button", name="rejected 0").click()
     expect(panel["queue"].get_by_text("Nobody matches the filters")).to_be_visible()
     expect(panel["item"]).to_have_count(0)

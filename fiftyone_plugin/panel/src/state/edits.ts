@@ -20,7 +20,7 @@ const MIN_LOOK = 1;
 
 /** What the queue has to show otherwise. */
 interface QueueUpdates {
-    onSaved(): void;
+    onSaved(sample: string): void;
     /** What was shown of an image that is not open any more was not saved. */
     onRefused(): void;
 }
@@ -229,7 +229,7 @@ export class Edits {
             return;
         }
         this.loader.countAnswer(job.sample);
-        this.updates.onSaved();
+        this.updates.onSaved(job.sample);
         if (result.conflict) return this.onConflict(job, result);
         await this.showResult(job, result);
         this.saver.updateVersions(result.people);

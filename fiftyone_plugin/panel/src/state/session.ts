@@ -43,7 +43,8 @@ export class Session extends ReviewState {
         this.queue = new ImageQueue(this.scope, () => this.author);
         this.loader = new ImageLoader(this.scope, this.queue);
         this.edits = new Edits(this, this.queue, this.loader, {
-            onSaved: () => {
+            onSaved: (sample) => {
+                this.thumbnails.edited(sample);
                 this.refreshQueueSoon();
                 this.grid.edited();
             },
@@ -133,6 +134,7 @@ export class Session extends ReviewState {
 
     async refreshQueue(keepOrder = false) {
         if (!(await this.queue.refresh(keepOrder, this.edits.isPending))) this.refreshQueueSoon();
+        else this.thumbnails.renew(this.queue.items);
         this.team.refreshed();
         this.notify();
     }
