@@ -7,6 +7,7 @@ from annotator.dataset.sample_people import read_people
 from annotator.review.session import Review
 from annotator.runs.agreement import Agreement
 from annotator.runs.second_labels import give_second_labels
+from annotator.team.settings import TeamSettings, save_settings
 from tests.e2e.review.panel import MINUTE, Panel
 
 
@@ -48,3 +49,14 @@ def test_whoever_settles_chooses_and_mixes(dataset, samples, page, url, tmp_path
     assert (ours.provenance.author, ours.provenance.state) == ("Eve", "edited")
     panel.press("Control+z")
     assert np.count_nonzero(panel.people()[0].mask) < np.count_nonzero(theirs.mask)
+
+    # A customer may compare, too, and change nothing.
+    save_settings(dataset, TeamSettings(read_only=True))
+    page.reload()
+    panel.open("")
+    panel.show(0)
+    panel.push("Compare")
+    panel["disagreements"].get_by_text("1 person left to compare").wait_for(timeout=MINUTE)
+    assert panel["disagreements"].get_by_role("button").all_inner_texts() == ["Next"]
+    panel.push("Next")
+    page.get_by_text("These were all.").wait_for(timeout=MINUTE)

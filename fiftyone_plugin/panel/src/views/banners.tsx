@@ -14,7 +14,7 @@ export function Banners({ session }: { session: Session }) {
                 <div className="dp-banner dp-warning" data-testid="dp-changed">
                     {describeChange(image.changed)}
                     {image.changed.fits && (
-                        <button className="dp-button" onClick={() => void edits.keepLabels()}>
+                        <button className="dp-button dp-writes" onClick={() => void edits.keepLabels()}>
                             The labels fit
                         </button>
                     )}
@@ -25,7 +25,7 @@ export function Banners({ session }: { session: Session }) {
                 <div className="dp-banner dp-warning" data-testid="dp-conflict">
                     {conflict.text}
                     {!conflict.isGone && (
-                        <button className="dp-button" onClick={() => edits.overwrite()}>
+                        <button className="dp-button dp-writes" onClick={() => edits.overwrite()}>
                             Do mine on top
                         </button>
                     )}
@@ -46,7 +46,7 @@ export function Banners({ session }: { session: Session }) {
                 <div className="dp-banner" data-testid="dp-message">
                     {message}
                     {emptyBox && (
-                        <button className="dp-button" onClick={() => edits.make({ kind: "add_empty", box: emptyBox })}>
+                        <button className="dp-button dp-writes" onClick={() => edits.make({ kind: "add_empty", box: emptyBox })}>
                             Add an empty person
                         </button>
                     )}

@@ -70,7 +70,10 @@ function Settling({ session, image, annotators: [first, second], open, onSettled
             isWanted = false;
         };
     }, [session, image]);
-    if (!open.length) return <div className="dp-disagreements">Everything is settled: approve who is right.</div>;
+    const { readOnly } = session.team;
+    if (!open.length) {
+        return <div className="dp-disagreements">{readOnly ? "These were all." : "Everything is settled: approve who is right."}</div>;
+    }
     if (!theirs) return <div className="dp-disagreements dp-dim">Loading…</div>;
     const [{ person, number }] = open;
     const our = person.first === null ? undefined : image.people.get(person.first);
@@ -84,7 +87,7 @@ function Settling({ session, image, annotators: [first, second], open, onSettled
     return (
         <div className="dp-disagreements" data-testid="dp-disagreements">
             <div className="dp-row">
-                <strong>{counted(open.length, "person", "people")} to settle</strong>
+                <strong>{counted(open.length, "person", "people")} {readOnly ? "left to compare" : "to settle"}</strong>
                 <span className="dp-dim">{describe(person, first, second)}</span>
             </div>
             <div className="dp-sides">
@@ -93,24 +96,24 @@ function Settling({ session, image, annotators: [first, second], open, onSettled
             </div>
             <div className="dp-row">
                 <button className="dp-button" onClick={() => settle()}>
-                    {our ? `Keep ${first}’s` : "Nobody is there"}
+                    {readOnly ? "Next" : our ? `Keep ${first}’s` : "Nobody is there"}
                 </button>
                 {our && !their && (
-                    <button className="dp-button" onClick={() => settle(() => session.edits.make({ kind: "delete", person: our.key }))}>
+                    <button className="dp-button dp-writes" onClick={() => settle(() => session.edits.make({ kind: "delete", person: our.key }))}>
                         Nobody is there
                     </button>
                 )}
                 {their && (
-                    <button className="dp-button" onClick={() => settle(take(["mask", "keypoints"]))}>
+                    <button className="dp-button dp-writes" onClick={() => settle(take(["mask", "keypoints"]))}>
                         Take {second}’s
                     </button>
                 )}
                 {our && their && (
                     <>
-                        <button className="dp-button" onClick={() => settle(take(["mask"]))} title="Mask, parts and surface; the keypoints stay">
+                        <button className="dp-button dp-writes" onClick={() => settle(take(["mask"]))} title="Mask, parts and surface; the keypoints stay">
                             {second}’s mask
                         </button>
-                        <button className="dp-button" onClick={() => settle(take(["keypoints"]))} title="Mask, parts and surface stay">
+                        <button className="dp-button dp-writes" onClick={() => settle(take(["keypoints"]))} title="Mask, parts and surface stay">
                             {second}’s keypoints
                         </button>
                     </>
@@ -144,5 +147,5 @@ function describe(person: PersonAgreement, first: string, second: string): strin
         const value = person[task as keyof typeof TASKS];
         return typeof value === "number" ? [`${word} ${value.toFixed(2)}`] : [];
     });
-    return words.join(", ");
+    return `agreement, 0 to 1: ${words.join(", ")}`;
 }

@@ -52,7 +52,7 @@ export function EmptyQueue({ session }: { session: Session }) {
     return (
         <Empty name="person" title="No labelled photo here">
             <p>The App’s filters or view leave none. Take them back, or have these photos labelled.</p>
-            <button className="dp-button" onClick={annotate}>
+            <button className="dp-button dp-writes" onClick={annotate}>
                 Annotate people
             </button>
         </Empty>
@@ -65,7 +65,7 @@ export function AllDone({ session }: { session: Session }) {
     if (!result?.images || result.done < result.images) return null;
     return (
         <Empty name="done" title="Everybody is decided">
-            <div className="dp-row">
+            <div className="dp-row dp-writes">
                 <button className="dp-button dp-primary" onClick={() => promptOperator("@densepose/annotator/export_labels")}>
                     Export
                 </button>

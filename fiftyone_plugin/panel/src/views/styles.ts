@@ -8,7 +8,7 @@ export const STYLES = `
 .dp-review * { box-sizing: border-box; }
 /* One row of a panel on all of a laptop's screen. */
 .dp-toolbar { display: flex; flex-wrap: wrap; gap: 6px 8px; padding: 6px 8px; background: #212427; align-items: center; }
-.dp-toolbar .dp-button { padding: 3px 6px; } .dp-review .dp-toolbar input[type=range] { width: 56px; }
+.dp-toolbar .dp-button { padding: 3px 5px; } .dp-review .dp-toolbar input[type=range] { width: 48px; } .dp-toolbar > select { width: 90px; }
 .dp-group, .dp-row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
 .dp-person > .dp-row { flex-wrap: nowrap; } .dp-person > .dp-row > .dp-dim { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dp-end { margin-left: auto; order: 1; }
@@ -47,8 +47,8 @@ export const STYLES = `
 .dp-item { display: grid; grid-template-columns: 1fr auto; gap: 2px 6px; text-align: left; background: #24282b; color: inherit;
     border: 1px solid transparent; border-radius: 4px; padding: 4px 7px; font: inherit; cursor: pointer; position: absolute; left: 0; right: 0; height: 41px; }
 .dp-item .dp-bar { grid-column: 1 / 3; } .dp-item.dp-on, .dp-person.dp-on { border-color: #ff6d04; }
-/* Where there is no room for the end of a name, its beginning is cut off. */
-.dp-file { display: flex; justify-content: flex-end; min-width: 0; overflow: hidden; white-space: pre; } .dp-file::after { content: ""; flex: 1; } .dp-file > span { overflow: hidden; text-overflow: ellipsis; }
+/* Written from the right, so that what has no room is the beginning. */
+.dp-file { direction: rtl; text-align: left; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: pre; }
 .dp-person { background: #24282b; border: 1px solid transparent; border-radius: 4px; padding: 5px 7px; cursor: pointer; flex: none; }
 .dp-possible { border: 1px dashed #5f676e; } .dp-possible .dp-dot { background: #e4e6e8; }
 .dp-dot { min-width: 20px; height: 20px; border-radius: 10px; color: #16181a; font-weight: 700; font-size: 12px;
@@ -62,6 +62,8 @@ export const STYLES = `
 .dp-quality .dp-score-bar { grid-template-columns: 54px minmax(0, 1fr) 26px; gap: 3px; font-size: 11px; color: #b4b9be; } .dp-quality .dp-bar { min-width: 0; }
 @container (max-width: 1000px) { .dp-quality { grid-template-columns: 1fr; } }
 .dp-settings { flex: none; flex-wrap: nowrap; }
+/* One of several. */
+.dp-choice { display: flex; } .dp-choice > .dp-button:not(:first-child) { border-radius: 0 4px 4px 0; margin-left: -1px; } .dp-choice > .dp-button:first-child { border-radius: 4px 0 0 4px; }
 .dp-settings .dp-dim { min-width: 4em; }
 /* The brush's size is seen at the pointer, too. */
 @container (max-width: 1000px) { .dp-settings select { width: 100px; } .dp-settings .dp-dim { display: none; } .dp-review .dp-settings input { width: 50px; } }
@@ -83,7 +85,7 @@ export const STYLES = `
 .dp-comparison { position: absolute; z-index: 1; background: #1c1f22f2; border: 1px solid #ffea00; border-radius: 6px; padding: 6px 8px; display: flex; flex-direction: column; gap: 6px; }
 .dp-comparison > .dp-row { flex-wrap: nowrap; align-items: stretch; gap: 8px; } .dp-comparison figure { margin: 0; width: min(120px, 17cqw); }
 .dp-comparison canvas { display: block; width: 100%; border-radius: 4px; } .dp-comparison figcaption { display: flex; flex-direction: column; font-size: 12px; }
-.dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; } .dp-right .dp-input { flex: none; }
+.dp-part { display: inline-flex; align-items: center; gap: 4px; } .dp-body .dp-button { font-size: 12px; padding: 2px 6px; flex: 1; } .dp-right .dp-input { flex: none; }
 .dp-banners { position: absolute; left: 0; right: 0; bottom: 12px; display: flex; flex-direction: column; gap: 6px; align-items: center;
     pointer-events: none; }
 .dp-banner { background: #000c; padding: 5px 12px; border-radius: 6px; display: flex; gap: 8px; align-items: center; max-width: 92%;
@@ -110,14 +112,15 @@ export const STYLES = `
 .dp-name { position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); z-index: 2; width: min(320px, 90%); display: flex; flex-direction: column;
     gap: 8px; padding: 16px; border-radius: 6px; background: #24282b; border: 1px solid #ff6d04; }
 /* What changes something. */
-.dp-read-only .dp-writes, .dp-read-only .dp-details > .dp-row, .dp-read-only .dp-people > .dp-button, .dp-read-only .dp-body > .dp-row,
-.dp-read-only .dp-banner > .dp-button { display: none; }
+.dp-read-only .dp-writes, .dp-read-only .dp-details > .dp-row, .dp-read-only .dp-people > .dp-button, .dp-read-only .dp-body > .dp-row { display: none; }
 .dp-help section { break-inside: avoid; margin-bottom: 18px; } .dp-help h3 { margin: 0 0 6px; color: #ff8f3d; font-size: 14px; }
 .dp-scores { position: absolute; inset: 0; background: #101214; overflow: auto; padding: 12px 16px; z-index: 3; }
 .dp-scores table { border-collapse: collapse; width: 100%; margin-top: 8px; } .dp-scores td .dp-row { flex-wrap: nowrap; max-width: 220px; }
 .dp-scores th { position: sticky; top: -12px; background: #16181a; padding: 4px; vertical-align: bottom; font-weight: 400; min-width: 76px; z-index: 1; }
 .dp-scores th .dp-button { white-space: normal; font-size: 12px; line-height: 1.2; width: 100%; margin-bottom: 4px; }
 .dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }
+/* In a narrow panel scores go by, and whose they are stays. */
+.dp-scores td:first-child, .dp-scores th:first-child { position: sticky; left: -16px; background: inherit; } .dp-scores thead th:first-child { z-index: 2; background: #16181a; } .dp-scores tbody tr { background: #101214; }
 .dp-scores tbody tr { cursor: pointer; } .dp-scores tbody tr:hover, .dp-scores tr.dp-on { background: #2c3034; } .dp-wrong { color: #ffb27d; }
 .dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd, .dp-key { color: inherit; border: 0; background: #34393e; border-radius: 3px;
     padding: 1px 5px; margin-right: 4px; font: 12px monospace; white-space: nowrap; }
