@@ -43,6 +43,9 @@ def test_keys_are_changed_in_the_help_and_remembered(panel):
     panel.press("F2")
     assert [person.provenance.state for person in panel.people()] == ["approved", "predicted"]
     panel.press("?")
+    panel.push("Show the tour", "Next", "Next")
+    expect(panel["tour"]).to_contain_text("Press F2 to approve. Nobody at all? R rejects.")
+    panel.press("Escape", "?")
     panel.push("Reset all keys")
     panel.press("Escape", "k")
     expect(panel["tool-keypoints"]).to_have_attribute("aria-pressed", "true")

@@ -134,7 +134,7 @@ export const SHORTCUTS: Shortcut[] = [
     { keys: ["Delete"], description: "remove the selected keypoint; with other tools, the person", group: "Keypoints", run({ session }) {
         if (session.tool !== "keypoints") remove(session);
         else if (session.keypoint !== null) setVisibility(session, 0);
-        else session.set({ message: "Choose a keypoint; with another tool, Delete removes the person." });
+        else session.set({ message: "Choose a keypoint; with another tool, this key removes the person." });
     } },
     { keys: ["Shift+S"], description: "swap left and right of the person", group: "Surface", run: ({ session }) => swap(session, ["swap_sides"]) },
     { keys: ["Shift+F"], description: "swap front and back", group: "Surface", run: ({ session }) => swap(session, ["swap_depth"]) },

@@ -1,5 +1,6 @@
 // The tour: five steps, each with a frame around what it is about. Everything under it can be used meanwhile.
 
+import { withKeys } from "../input/keymap";
 import type { Session } from "../state/session";
 
 const STEPS = [
@@ -16,17 +17,17 @@ const STEPS = [
     {
         target: ".dp-right",
         title: "3 · Decide",
-        text: "Everybody on the photo, and what looks wrong. Right? Press A to approve. Nobody at all? R rejects. You are taken to the next.",
+        text: "Everybody on the photo, and what looks wrong. Right? Press {a} to approve. Nobody at all? {r} rejects. You are taken to the next.",
     },
     {
         target: "[data-testid=dp-tools]",
         title: "4 · Correct",
-        text: "Otherwise mend it: a tool and its key each. Everything is saved at once, and Ctrl+Z takes back as much as you like.",
+        text: "Otherwise mend it: a tool and its key each. Everything is saved at once, and {Ctrl+z} takes back as much as you like.",
     },
     {
         target: "[data-testid=dp-bulk]",
         title: "5 · The rest",
-        text: "Once enough are decided, the panel says up to which issue score few are wrong, and approves them all. Keys and this tour: ?",
+        text: "Once enough are decided, the panel says up to which issue score few are wrong, and approves them all. Keys and this tour: {?}",
     },
 ];
 
@@ -56,7 +57,7 @@ export function Tour({ session }: { session: Session }) {
             {frame && <div className="dp-tour-frame" style={frame} />}
             <div className="dp-tour" ref={card} role="dialog" aria-label="Tour" data-testid="dp-tour">
                 <b>{title}</b>
-                <span>{text}</span>
+                <span>{withKeys(text)}</span>
                 <div className="dp-row">
                     <button className="dp-button" onClick={() => session.endTour()} title="Esc">
                         Skip the tour
