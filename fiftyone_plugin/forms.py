@@ -12,6 +12,7 @@ from fiftyone.operators import constants, types
 
 from annotator.dataset.fields import FieldError, Fields, check_fields, check_photos
 from annotator.dataset.info import last_model
+from annotator.dataset.second_labels import check_new_prefix
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 
@@ -120,6 +121,7 @@ def prefix_input(ctx: Context, inputs: types.Object, samples: Any) -> None:
         fields = Fields(ctx.params.get("prefix", "dp"))
         if samples is not None:
             check_fields(samples, fields)
+        check_new_prefix(None if samples is None else samples._dataset, fields)
     except FieldError as error:
         refuse(field, str(error))
 

@@ -15,7 +15,7 @@ from annotator.dataset.fields import FieldError, Fields, find_prefixes
 from annotator.labels.messages import short
 from annotator.team.export import check_path, write_log
 from annotator.team.forecast import WINDOW, make_forecast
-from annotator.team.names import forget_name
+from annotator.team.names import find_names, forget_name
 from annotator.team.report import Period, count_open, find_authors, find_days, make_report
 from annotator.team.settings import check_writable
 
@@ -122,9 +122,14 @@ class ForgetAnnotator(FormOperator):
 
     def fill(self, ctx: Context, inputs: types.Object) -> None:
         prefix = _prefix_input(ctx, inputs)
-        names = [name for name in find_authors(ctx.dataset, Fields(prefix)) if name]
+        names = find_names(ctx.dataset, Fields(prefix))
         if not names:
-            show_error(inputs, "nobody", "No names", "The log of edits of this dataset has no names.")
+            show_error(
+                inputs,
+                "nobody",
+                "No names",
+                "Nobody's name is in the log of edits, the labels or the team's work.",
+            )
             return
         inputs.enum("name", names, required=True, label="Name", view=types.DropdownView())
         text = "The edits stay, under a name that says nothing. Files that were exported keep the name."

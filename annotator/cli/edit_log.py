@@ -38,4 +38,4 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_forget_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="as it is in the log")
+    parser.add_argument("name", help="as it is in the log, the labels or the team's work")

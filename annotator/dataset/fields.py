@@ -11,6 +11,7 @@ import numpy as np
 
 from annotator.labels.label_space import CHART_COLOURS, CHARTS, KEYPOINTS, PART_COLOURS, PARTS, SKELETON
 from annotator.labels.messages import short
+from annotator.labels.people import TASKS
 from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ PERSON = "person"
 """Label of people and of their keypoints."""
 POSSIBLE_PERSON = "possible person"
 """Label of possible people."""
-TASKS = ("mask", "parts", "charts", "keypoints")
-"""Each has a quality score, the attribute ``quality_<task>`` of a person."""
 MIN_ISSUE_SCORE = 0.3
 """An issue score from here on is among a person's ``reasons``."""
 PERSON_COLOURS = ("#ff9f1c", "#2ec4b6", "#e71d36", "#7b61ff", "#9be564", "#ff66c4", "#3a86ff", "#ffd60a")

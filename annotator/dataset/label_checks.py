@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.dataset.fields import TASKS, Fields
+from annotator.dataset.fields import Fields
 from annotator.dataset.possible_people import ACCEPTED, DISMISSED
 from annotator.labels.label_space import KEYPOINTS
 from annotator.labels.messages import short
-from annotator.labels.people import HAND_MADE, STATES
+from annotator.labels.people import HAND_MADE, STATES, TASKS
 from annotator.labels.quality import ISSUES
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON, TASKS
+from annotator.dataset.fields import MIN_ISSUE_SCORE, PERSON
 from annotator.geometry.boxes import Box, bounding_box, clip_box, crop, overlap_slices
 from annotator.labels.label_space import KEYPOINTS, PARTS
-from annotator.labels.people import Person, Provenance
+from annotator.labels.people import TASKS, Person, Provenance
 from annotator.labels.quality import ISSUES, combined_score
 
 if TYPE_CHECKING:

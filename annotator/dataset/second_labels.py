@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
 SUFFIX = "_second"
+NOBODY = "somebody without a name"
+"""Who has reviewed labels without saying who it was."""
 
 
 def second_fields(fields: Fields) -> Fields:
@@ -33,6 +35,19 @@ def find_second_fields(dataset: fo.Dataset, fields: Fields) -> Fields | None:
         second = second_fields(fields)
         return second if dataset.has_sample_field(second.source) else None
     return None
+
+
+def check_new_prefix(dataset: fo.Dataset | None, fields: Fields) -> None:
+    """Check that labels which are new in a dataset, ``None`` for a new one, would not be taken for a second annotator's.
+
+    Raises:
+        FieldError: they would, by their prefix.
+    """
+    if is_second(fields.prefix) and (dataset is None or not dataset.has_sample_field(fields.people)):
+        raise FieldError(
+            f"field prefix {fields.prefix!r}: names that end in {SUFFIX} are for a second annotator's labels, which "
+            "“Label a share twice” makes: choose another"
+        )
 
 
 def is_second(prefix: str) -> bool:

@@ -11,10 +11,9 @@ from annotator.evaluation.similarity import gps, keypoint_similarities, mask_iou
 from annotator.geometry.boxes import union_box
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.label_space import PARTS
-from annotator.labels.people import People, Person
+from annotator.labels.people import TASKS, People, Person
 from annotator.surface.geodesic import Surface
 
-TASKS = ("mask", "parts", "charts", "keypoints")
 MAX_POINTS = 400
 """Pixels of a person at which the surface is compared: every n-th one in reading order."""
 

@@ -1,4 +1,4 @@
-"""Values in error messages."""
+"""Values in messages and tables."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def listed(words: Sequence[str]) -> str:
     """Words with commas, the first :data:`MAX_LISTED` of them."""
     more = f" and {len(words) - MAX_LISTED} more" if len(words) > MAX_LISTED else ""
     return ", ".join(words[:MAX_LISTED]) + more
+
+
+def table_cell(text: str) -> str:
+    """Text that somebody chose, for a cell of a table in Markdown."""
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())

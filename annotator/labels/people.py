@@ -23,6 +23,8 @@ EXPORT_CHOICES: dict[str, tuple[str, ...]] = {
 """The states of the people whom an export writes. Rejected people are chosen separately."""
 DECIDED = ("approved", "rejected")
 """The states that end the review of a person; its issues no longer count."""
+TASKS = ("mask", "parts", "charts", "keypoints")
+"""What is labelled of a person; each has a confidence in :attr:`Person.quality`."""
 HAND_MADE = ("surface", "keypoints")
 """What :attr:`Person.hand_made` can name: parts, charts, U and V together; which keypoint is which."""
 UNSURE_KEYPOINT = 0.2
@@ -79,7 +81,7 @@ class Person:
     score: float = 1.0
     """Confidence that this is one person, 0..1."""
     quality: dict[str, float] = field(default_factory=dict)
-    """Confidence per task, 0..1: ``mask``, ``parts``, ``charts``, ``keypoints``."""
+    """Confidence, 0..1, by :data:`TASKS`."""
     issues: dict[str, float] = field(default_factory=dict)
     """What looks wrong, 0..1 each, see :data:`annotator.labels.quality.ISSUES`."""
     provenance: Provenance = field(default_factory=Provenance)

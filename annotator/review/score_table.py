@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotator.dataset.fields import TASKS, Fields
+from annotator.dataset.fields import Fields
 from annotator.dataset.store import people_values
 from annotator.labels.messages import short
-from annotator.labels.people import DECIDED
+from annotator.labels.people import DECIDED, TASKS
 from annotator.labels.quality import ISSUES
 from annotator.review.queue import BINS
 

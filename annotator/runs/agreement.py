@@ -13,12 +13,14 @@ import numpy as np
 
 from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.label_checks import LabelError
+from annotator.dataset.possible_people import possible_scores
 from annotator.dataset.sample_people import read_people
-from annotator.dataset.second_labels import read_agreement, save_agreement, second_fields
+from annotator.dataset.second_labels import NOBODY, read_agreement, save_agreement, second_fields
 from annotator.dataset.store import StoredSample
 from annotator.dataset.views import photos_of
-from annotator.evaluation.agreement import TASKS, compare_people
-from annotator.labels.people import DECIDED, People
+from annotator.evaluation.agreement import compare_people
+from annotator.labels.messages import table_cell
+from annotator.labels.people import DECIDED, TASKS, People
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import DatasetRun, Summary, labelled_samples
@@ -26,9 +28,6 @@ from annotator.runs.dataset_run import DatasetRun, Summary, labelled_samples
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
     from annotator.surface.geodesic import Surface
-
-NOBODY = "somebody without a name"
-"""Who has reviewed labels without saying who it was."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ MEASURES = {
 class Agreement(DatasetRun):
     """A run that compares the labels of photos that two annotators have reviewed.
 
-    A photo is compared once both have decided about everybody on it, and only once: whoever settles a disagreement has seen both.
+    A photo is compared once both have decided about everybody on it, possible people, too, and only once: whoever settles a disagreement has seen both.
     The lowest agreement of its people and tasks is written to the field ``<prefix>_agreement``, 0 where only one of them has
     somebody.
 
@@ -150,6 +149,8 @@ class Agreement(DatasetRun):
         if people is None:
             return None
         nobody = (stored.sample[fields.source] or {}).get("nobody")
+        if possible_scores(stored.sample, fields):
+            return None
         if any(p.provenance.state not in DECIDED for p in people.people) or not (people.people or nobody):
             return None
         authors = Counter(person.provenance.author for person in people.people)
@@ -194,7 +195,7 @@ class Agreement(DatasetRun):
             values = [getattr(pair, task) for task in MEASURES]
             numbers = ["–" if value is None else f"{value:.3f}" for value in values]
             cells = [
-                ", ".join(pair.annotators),
+                table_cell(", ".join(pair.annotators)),
                 str(pair.photos),
                 str(pair.people),
                 str(pair.alone),

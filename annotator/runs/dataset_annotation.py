@@ -14,6 +14,7 @@ from annotator.dataset.fields import Fields, check_fields, declare_fields, requi
 from annotator.dataset.info import maps_folder, remember_model, remember_run, remember_settings
 from annotator.dataset.label_checks import LabelError, check_document
 from annotator.dataset.photo_file import file_stamp, find_change, photo_or_known
+from annotator.dataset.second_labels import check_new_prefix
 from annotator.dataset.store import find_without_masks, write_values
 from annotator.dataset.views import photos_of
 from annotator.inference.network import DEFAULT_MODEL
@@ -80,6 +81,7 @@ class Annotation(DatasetRun):
         check_overwrite(overwrite, changed)
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_fields(samples, self.fields)
+        check_new_prefix(self.dataset, self.fields)
         self.network, self.settings = Network(model), settings or Settings()
         self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
         self.changed = changed

@@ -19,6 +19,7 @@ from annotator.dataset.info import (
 )
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
+from annotator.dataset.second_labels import check_new_prefix
 from annotator.dataset.store import StoredSample
 from annotator.formats.names import COCO
 from annotator.formats.registry import find_format
@@ -91,6 +92,7 @@ class Import(DatasetRun):
         if not self.images_dir.is_dir():
             raise FileNotFoundError(f"{self.images_dir}: no such folder")
         self.fields, self.overwrite, self.maps_dir = Fields(prefix), overwrite, maps_dir
+        check_new_prefix(None if isinstance(dataset, str) else dataset, self.fields)
         if not isinstance(dataset, str):
             check_fields(dataset, self.fields)
         elif fo.dataset_exists(dataset):

@@ -6,12 +6,12 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
-from annotator.dataset.second_labels import find_second_fields, is_second
+from annotator.dataset.second_labels import NOBODY, find_second_fields, is_second
 from annotator.dataset.store import write_values
 from annotator.dataset.views import list_at
 from annotator.team.edit_log import collection
 from annotator.team.fields import TeamFields
-from annotator.team.report import Period
+from annotator.team.report import Period, find_authors
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -28,8 +28,10 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
         The new name, and the numbers of entries of the log and of people that had the old one.
 
     Raises:
-        ValueError: nobody of that name has edited anything there.
+        ValueError: nobody of that name has done anything there (:func:`find_names`).
     """
+    if name not in find_names(dataset, fields):
+        raise ValueError(f"{name!r}: nobody of that name has done anything in {dataset.name!r}")
     alias = f"annotator-{token_hex(3)}"
     people = f"{fields.people}.detections"
     found = dataset._sample_collection.aggregate(
@@ -55,21 +57,36 @@ def forget_name(dataset: fo.Dataset, fields: Fields, name: str) -> tuple[str, in
     labels = {(str(row["_id"]), str(key)): alias for row in found for key in row["keys"]}
     write_values(dataset, labels, f"{people}.author")
     _replace(dataset, f"{fields.source}.nobody.author", name, alias)
-    _forget_agreement(dataset, fields, name, alias)
+    if agreement := _agreement_path(dataset, fields):
+        _replace(dataset, agreement, name, alias)
     query = Period(authors=(name,)).query(dataset, fields)
     entries = collection().update_many(query, {"$set": {"author": alias}}).modified_count
-    photos = _forget_work(dataset, fields, name, alias)
-    if not entries and not labels and not photos:
-        raise ValueError(f"{name!r}: nobody of that name has edited anything in {dataset.name!r}")
+    _forget_work(dataset, fields, name, alias)
     return alias, entries, len(labels)
 
 
-def _forget_agreement(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> None:
-    """Replace a name in the measured agreements, where it stands for the labels of this prefix."""
+def find_names(dataset: fo.Dataset, fields: Fields) -> list[str]:
+    """All names that :func:`forget_name` can replace, in alphabetical order."""
+    paths = [f"{fields.people}.detections.author", f"{fields.source}.nobody.author", *_work_paths(fields)]
+    if agreement := _agreement_path(dataset, fields):
+        paths.append(agreement)
+    found = set(find_authors(dataset, fields))
+    for path in paths:
+        found.update(dataset._sample_collection.distinct(path))
+    return sorted(name for name in found if isinstance(name, str) and name not in ("", NOBODY))
+
+
+def _agreement_path(dataset: fo.Dataset, fields: Fields) -> str | None:
+    """Where measured agreements name the annotator of the labels of this prefix."""
     second, place = (fields, 1) if is_second(fields.prefix) else (find_second_fields(dataset, fields), 0)
-    if second is None:
-        return
-    _replace(dataset, f"{second.source}.agreement.annotators.{place}", name, alias)
+    return second and f"{second.source}.agreement.annotators.{place}"
+
+
+def _work_paths(fields: Fields) -> list[str]:
+    """Where a team's fields have names."""
+    work = TeamFields(fields).work
+    names = ("sent_by", "returned_to", "annotators", "skipped", "lease.by", "history.author")
+    return [f"{work}.{name}" for name in names]
 
 
 def _replace(dataset: fo.Dataset, path: str, name: str, alias: str) -> None:
@@ -78,10 +95,9 @@ def _replace(dataset: fo.Dataset, path: str, name: str, alias: str) -> None:
     dataset._sample_collection.update_many({path: name}, change)
 
 
-def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> int:
-    """Replace a name in the history of stages and wherever a team's fields have it; the number of photos."""
+def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> None:
+    """Replace a name in the history of stages and wherever a team's fields have it."""
     work = TeamFields(fields).work
-    paths = [f"{work}.{path}" for path in ("sent_by", "returned_to", "annotators", "skipped", "lease.by")]
 
     def replaced(value: str) -> dict[str, Any]:
         return {"$cond": [{"$eq": [value, {"$literal": name}]}, alias, value]}
@@ -95,5 +111,5 @@ def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> 
     values |= {f"{work}.{path}": each(path, replaced("$$this")) for path in ("annotators", "skipped")}
     values |= {f"{work}.history": each("history", said)}
     values |= {f"{work}.lease": {"$cond": [{"$gt": [f"${work}.lease.by", None]}, leased, None]}}
-    named = {"$or": [{path: name} for path in [*paths, f"{work}.history.author"]]}
-    return dataset._sample_collection.update_many(named, [{"$set": values}]).modified_count
+    named = {"$or": [{path: name} for path in _work_paths(fields)]}
+    dataset._sample_collection.update_many(named, [{"$set": values}])

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import MIN_ISSUE_SCORE, TASKS, Fields
+from annotator.dataset.fields import MIN_ISSUE_SCORE, Fields
 from annotator.dataset.second_labels import find_second_fields
 from annotator.dataset.views import list_at
-from annotator.labels.people import DECIDED
+from annotator.labels.people import DECIDED, TASKS
 from annotator.labels.quality import ISSUES
 from annotator.team.edit_log import KINDS, collection
 
@@ -66,14 +66,6 @@ class Row:
     @property
     def people_an_hour(self) -> float | None:
         return self.people * 3600 / self.seconds if self.seconds else None
-
-    @property
-    def seconds_a_person(self) -> float | None:
-        return self.seconds / self.people if self.people else None
-
-    @property
-    def minutes_a_photo(self) -> float | None:
-        return self.seconds / 60 / self.photos if self.photos else None
 
     @property
     def share_corrected(self) -> float | None:

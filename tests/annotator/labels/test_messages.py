@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotator.labels.messages import MAX_LENGTH, short
+from annotator.labels.messages import MAX_LENGTH, short, table_cell
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,7 @@ def test_a_long_value_is_cut():
         deep = [deep]
     for value in ("a" * 5000, 10**500, list(range(5000)), {"a" * 500: "b" * 500}, [["x" * 60] * 9] * 9, deep):
         assert len(short(value)) <= MAX_LENGTH
+
+
+def test_a_name_does_not_break_a_table():
+    assert table_cell("Ada | Bob\n\\|") == "Ada \\| Bob \\\\\\|"

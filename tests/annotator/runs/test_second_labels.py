@@ -9,7 +9,7 @@ import pytest
 from annotator.dataset.fields import FieldError, Fields, declare_fields
 from annotator.dataset.sample_people import read_people, replace_predictions
 from annotator.dataset.second_labels import find_second_fields, read_agreement, second_fields
-from annotator.labels.people import People
+from annotator.labels.people import People, PossiblePerson
 from annotator.review.edits import EditError
 from annotator.review.session import Review
 from annotator.runs.agreement import Agreement, write_rows
@@ -188,6 +188,25 @@ def test_somebody_whom_only_the_second_has_can_be_added(labelled, maps):
         first.edit(key, {"kind": "take_second", "second": "x"}, {})
     with pytest.raises(FieldError, match="second annotator's labels already"):
         Review(labelled, "dp_second", maps_dir=maps).second(key)
+
+
+def test_a_photo_with_open_possible_people_is_not_reviewed(labelled, maps, tmp_path):
+    key = labelled.first().id
+    sample = labelled[key]
+    possible = [PossiblePerson((60.0, 5.0, 4.0, 8.0), 0.4)]
+    replace_predictions(sample, People(SIZE, [block(0)], possible=possible), FIRST, tmp_path / "maps")
+    sample.save()
+    give_second_labels(labelled.select([key]), share=1)
+    for prefix, author in (("dp", "Ada"), ("dp_second", "Bob | Co")):
+        review(labelled, key, prefix, author, maps)
+    assert Agreement(labelled).run().skipped == 1
+    for prefix in ("dp", "dp_second"):
+        session = Review(labelled, prefix, "Ada", maps_dir=maps)
+        for one in session.open(key)["possible"]:
+            session.edit(key, {"kind": "dismiss_possible", "possible": one["key"]}, {})
+    run = Agreement(labelled)
+    assert (run.run().samples, run.summary.skipped) == (1, 0)
+    assert "| Ada, Bob \\| Co | 1 | 1 | 0 |" in run.describe()
 
 
 def test_there_must_be_two(labelled):

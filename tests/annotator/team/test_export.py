@@ -12,7 +12,7 @@ from annotator.dataset.second_labels import read_agreement, save_agreement
 from annotator.dataset.store import saved_at
 from annotator.team.edit_log import NO_WORK, EditLog
 from annotator.team.export import COLUMNS, write_log
-from annotator.team.names import forget_name
+from annotator.team.names import find_names, forget_name
 from annotator.team.report import find_authors
 from tests.annotator.team.conftest import logged
 
@@ -102,6 +102,7 @@ def test_a_forgotten_name_is_nowhere_in_the_database(edited, review, sample, cap
 def test_a_name_is_forgotten_in_agreements_where_it_stands_for_these_labels(dataset, sample, prefix, place):
     declare_fields(dataset, Fields("dp_second"))
     save_agreement(dataset, FIELDS, sample.id, {"annotators": ["$Ada", "$Ada"], "people": []}, 1.0)
+    assert find_names(dataset, Fields(prefix)) == ["$Ada"]
     EditLog(dataset, prefix).record_view(sample.id, "$Ada", "1" * 16, NO_WORK)
     alias, entries, _ = forget_name(dataset, Fields(prefix), "$Ada")
     names = read_agreement(dataset, FIELDS, sample.id)["annotators"]
@@ -113,6 +114,7 @@ def test_a_name_that_was_forgotten_is_not_written_back_by_who_has_the_photo_in_m
         review.edit(sample.id, {"kind": "delete", "person": person["key"]}, {})
     review.edit(sample.id, {"kind": "nobody", "nobody": True}, {})
     before = saved_at(review.dataset, sample.id)
+    assert find_names(review.dataset, FIELDS) == ["Ada"]
     forget_name(review.dataset, FIELDS, "Ada")
     assert "Ada" not in str(review.dataset._sample_collection.find_one()["dp_source"]["nobody"])
     assert saved_at(review.dataset, sample.id) != before

@@ -12,7 +12,7 @@ from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
 from annotator.team.assignments import take, take_next
 from annotator.team.listing import photo_work
-from annotator.team.names import forget_name
+from annotator.team.names import find_names, forget_name
 from annotator.team.settings import TeamError, TeamSettings, save_settings
 from annotator.team.stages import change_stage
 from tests.annotator.people_samples import SIZE
@@ -161,6 +161,7 @@ def test_a_name_is_forgotten_there_too(team):
     change_stage(team, FIELDS, ids[0], "hand_back", "Bob", "Ada's hand")
     take(team, FIELDS, ids[0], "Ada")
     before = photo_work(team, FIELDS, ids[0])
+    assert find_names(team, FIELDS) == ["Ada", "Bob"]
     alias, _, _ = forget_name(team, FIELDS, "Ada")
     assert [work for work in team.values("dp_work") if "'Ada'" in str(work)] == []
     after = photo_work(team, FIELDS, ids[0])
