@@ -12,6 +12,8 @@ from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
 
+from fiftyone.core.odm import get_db_conn
+from fiftyone.factory.repos.execution_store import MongoExecutionStoreRepo
 from fiftyone.operators.store import ExecutionStore
 from pymongo.errors import PyMongoError
 
@@ -54,6 +56,8 @@ class Record:
     """Where the run is shown, if it has a panel of its own."""
     seen: bool = False
     """Whether somebody has seen how it ended."""
+    is_cancelled: bool = False
+    """Whether somebody had asked it to stop when it was listed."""
 
     @property
     def is_running(self) -> bool:
@@ -99,13 +103,19 @@ class Records:
     """
 
     def __init__(self, dataset_id: Any):
+        self._dataset_id = dataset_id
         self._store = ExecutionStore.create(STORE, dataset_id)
 
     def list(self) -> list[Record]:
         """All of them, the newest first."""
-        keys = [key for key in self._store.list_keys() if not key.startswith(CANCEL)]
-        found = [Record(**value) for key in keys if (value := self._store.get(key))]
-        return sorted(found, key=lambda record: -record.began)
+        # By one query, where the store has one for each.
+        query = {"store_name": STORE, "dataset_id": self._dataset_id, "key": {"$ne": "__store__"}}
+        found = get_db_conn()[MongoExecutionStoreRepo.COLLECTION_NAME].find(query, ["key", "value"])
+        values = {row["key"]: row["value"] for row in found}
+        records = [Record(**value) for key, value in values.items() if value and not key.startswith(CANCEL)]
+        for record in records:
+            record.is_cancelled = CANCEL + record.key in values
+        return sorted(records, key=lambda record: -record.began)
 
     def save(self, record: Record) -> None:
         self._store.set(record.key, asdict(record))

@@ -46,9 +46,10 @@ class RunsPanel(foo.Panel):
         if ctx.dataset is None:
             return
         records = Records(ctx.dataset._doc.id)
-        states = {record.key: record.state for record in records.list()}
+        listed = records.list()
+        states = {record.key: record.state for record in listed}
         known = ctx.panel.get_state("states")
-        for record in reversed(records.list()):
+        for record in reversed(listed):
             if known is None:
                 is_new = time.time() - record.updated < JUST_NOW
             else:
@@ -78,9 +79,11 @@ class RunsPanel(foo.Panel):
 
     def render(self, ctx: Context) -> types.Property:
         panel = types.Object()
-        records = Records(ctx.dataset._doc.id) if ctx.dataset is not None else None
-        listed = [record for record in records.list() if record.panel is None] if records else []
-        waiting = _scheduled(ctx.dataset._doc.id) if records else []
+        listed, waiting = [], []
+        if ctx.dataset is not None:
+            records = Records(ctx.dataset._doc.id)
+            listed = [record for record in records.list() if record.panel is None]
+            waiting = _scheduled(ctx.dataset._doc.id)
         for i, label in enumerate(waiting):
             panel.md(f"**{label}** is scheduled and waits. {WHO_DOES_IT}", name=f"waiting_{i}")
         if not listed and not waiting:
@@ -89,17 +92,17 @@ class RunsPanel(foo.Panel):
             box = types.Object()
             panel.define_property(f"run_{record.key}", box)
             if record.is_running:
-                self._show_running(box, record, records.is_cancelled(record.key))
+                self._show_running(box, record)
             else:
                 self._show_ended(ctx, box, record)
         panel.view("timer", types.TimerView(interval=REFRESH_EVERY, on_interval=self.refresh))
         return types.Property(panel, view=types.View(componentsProps=MARGIN))
 
-    def _show_running(self, box: types.Object, record: Record, is_cancelled: bool) -> None:
+    def _show_running(self, box: types.Object, record: Record) -> None:
         box.md(f"**{record.label}**", name="label")
         text = record.describe()
         box.float("progress", default=record.share, view=types.ProgressView(label=text, variant="linear"))
-        if is_cancelled:
+        if record.is_cancelled:
             box.md("Stops after the photo it is at …", name="stops")
         else:
             box.btn("cancel", "Cancel", on_click=self.cancel, params={"run": record.key}, variant="outlined")
