@@ -16,7 +16,15 @@ from annotator.cli.agreement import (
     run_label_twice,
 )
 from annotator.cli.edit_log import add_forget_options, add_log_options, run_forget, run_log
-from annotator.cli.options import add_sampling, add_settings, load_dataset, sampling_of, settings_of
+from annotator.cli.options import (
+    LAST_MODEL,
+    add_sampling,
+    add_settings,
+    load_dataset,
+    model_of,
+    sampling_of,
+    settings_of,
+)
 from annotator.formats.names import COCO, LABELS
 from annotator.labels.people import EXPORT_CHOICES
 
@@ -56,7 +64,7 @@ def add_command(commands) -> None:
         help="label photos whose file has changed anew, also where people worked on the labels: that is deleted",
     )
     _add_maps_dir(annotate)
-    add_settings(annotate)
+    add_settings(annotate, LAST_MODEL)
 
     importing = _add(group, "import", run_import, "read people from COCO-DensePose or another format")
     importing.add_argument("file", type=Path, metavar="FILE", help="or a folder, of labelme and YOLO")
@@ -143,12 +151,12 @@ def _add_maps_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def run_annotate(arguments: argparse.Namespace) -> int:
-    from annotator.inference.network import DEFAULT_MODEL
     from annotator.runs.dataset_annotation import Annotation
 
+    samples = _samples(arguments)
     run = Annotation(
-        _samples(arguments),
-        arguments.model or DEFAULT_MODEL,
+        samples,
+        model_of(arguments, samples._dataset),
         prefix=arguments.prefix,
         settings=settings_of(arguments),
         overwrite=arguments.overwrite,

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
     from annotator.coco.surface_points import PointSampling
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
+LAST_MODEL = (
+    "the model that last labelled the dataset or was accepted since, else the one that comes with the package"
+)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, default_model: str = "the one that comes with the package"
+) -> None:
     """The options of :func:`settings_of` and the model's."""
-    parser.add_argument("--model", type=Path, help="ONNX file; default: the one that comes with the package")
+    parser.add_argument("--model", type=Path, help=f"ONNX file; default: {default_model}")
     add_quality(parser)
     parser.add_argument(
         "--proposals",
@@ -146,3 +153,11 @@ def load_dataset(name: str) -> fo.Dataset:
     if not fo.dataset_exists(name):
         raise ValueError(f"there is no dataset {name!r}")
     return fo.load_dataset(name)
+
+
+def model_of(arguments: argparse.Namespace, dataset: fo.Dataset) -> Path:
+    """The model of a command's options, as the plugin's forms propose it: :data:`LAST_MODEL`."""
+    from annotator.dataset.info import last_model
+    from annotator.inference.network import DEFAULT_MODEL
+
+    return arguments.model or last_model(dataset, arguments.prefix) or DEFAULT_MODEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from annotator.cli.options import load_dataset
+from annotator.cli.options import LAST_MODEL, load_dataset, model_of
 
 
 def add_command(commands) -> None:
@@ -19,7 +19,7 @@ def add_command(commands) -> None:
     parser.add_argument("dataset", help="name of the FiftyOne dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the run")
     parser.add_argument("--prefix", default="dp", help="of the label fields")
-    parser.add_argument("--model", type=Path, help="ONNX file to start from; default: the package's")
+    parser.add_argument("--model", type=Path, help=f"ONNX file to start from; default: {LAST_MODEL}")
     parser.add_argument("--weights", type=Path, help="its weights (.npz); default: beside it")
     parser.add_argument("--model-id", help="of the new model; default: the old one's and the folder's name")
     parser.add_argument(
@@ -45,8 +45,8 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from annotator.inference.network import DEFAULT_MODEL
     from annotator.retraining.fine_tuning import FineTuning, Retraining
+    from annotator.retraining.status import read_status
 
     dataset = load_dataset(arguments.dataset)
     names = (
@@ -61,11 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
         "held_out",
     )
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    begun = read_status(arguments.out)
+    if begun is not None and arguments.model is None and begun.arguments:
+        arguments.model = Path(begun.arguments["model"])  # the dataset may have another one since
     outcome = Retraining(
         dataset,
         arguments.out,
         prefix=arguments.prefix,
-        model=arguments.model or DEFAULT_MODEL,
+        model=model_of(arguments, dataset),
         weights=arguments.weights,
         model_id=arguments.model_id,
         plan=FineTuning(**given),

@@ -42,13 +42,13 @@ from annotator.retraining.status import STATUS, StatusWriter, read_status
 from model.pretrained import weights_of
 
 if TYPE_CHECKING:
+    import fiftyone as fo
     import keras
 
     from annotator.dataset.store import Samples
     from annotator.runs.dataset_annotation import Annotation
     from model.finder.training import FinderRun
     from model.training import Run
-
 
 MODEL = "model.onnx"
 """In a run's folder the new model."""
@@ -239,7 +239,11 @@ class Retraining:
         """To make this retraining again, as JSON."""
         plan = asdict(self.plan) | {"base": self.plan.base and str(self.plan.base)}
         paths = {"model": str(self.old.path), "weights": str(self.weights)}
-        return {"prefix": self.prefix, **paths, "model_id": self.model_id, "plan": plan}
+        view = (
+            self.samples._serialize() if self.relabel and self.samples is not self.samples._dataset else None
+        )
+        facts = {"prefix": self.prefix, "model_id": self.model_id, "relabel": self.relabel, "view": view}
+        return facts | paths | {"plan": plan}
 
     def _begin(self, status: StatusWriter) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
         """The trainings of model and finder, and their data; if that fails, nothing that was written for it stays."""
@@ -338,12 +342,14 @@ def relabelling(samples: Samples, prefix: str, model: Path) -> Annotation:
     )
 
 
-def resume(samples: Samples, folder: Path) -> Retraining:
-    """The retraining that was begun in a folder, to go on.
+def resume(dataset: fo.Dataset, folder: Path) -> Retraining:
+    """The retraining of a dataset, or a view of it, that was begun in a folder, to go on.
 
     Raises:
         ValueError: the folder does not say how it was begun, or as :class:`Retraining`.
     """
+    import fiftyone as fo
+
     status = read_status(folder)
     if status is None:
         raise ValueError(
@@ -352,6 +358,7 @@ def resume(samples: Samples, folder: Path) -> Retraining:
     arguments = dict(status.arguments)
     plan = arguments.pop("plan")
     base = plan.pop("base")
+    samples = fo.DatasetView._build(dataset, view) if (view := arguments.pop("view", None)) else dataset
     return Retraining(samples, folder, plan=FineTuning(**plan, base=base and Path(base)), **arguments)
 
 

@@ -150,6 +150,12 @@ def test_stats_count_people_and_photos(dataset, labelled, tmp_path, capsys):
     assert "labelled by tiny-1 (none), settings {" in text
 
 
+def test_the_model_is_the_one_that_labelled_the_dataset_last(dataset, labelled, tmp_path, capsys):
+    command = ["dataset", "annotate", dataset.name, "--maps-dir", str(tmp_path / "maps"), *VOTES]
+    assert main(command) == 1  # of the one photo that is left, which is none
+    assert capsys.readouterr().out.startswith("tiny-1 on ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -157,6 +163,10 @@ def test_stats_count_people_and_photos(dataset, labelled, tmp_path, capsys):
         (["annotate", "none"], "there is no dataset 'none'"),
         (["stats", "{dataset}"], "has no field 'dp_people'"),
         (["stats", "{dataset}", "--prefix", "A"], "use 1 to 40 small letters"),
+        (
+            ["annotate", "{dataset}", "--prefix", "my_second"],
+            "'my_second': names that end in _second are for",
+        ),
         (["export", "{dataset}", "--out", "{tmp}/l.json"], "has no field 'dp_people'"),
         (["export", "{dataset}", "--out", "{tmp}"], "is a folder; name a file"),
         (["export", "{dataset}", "--out", "{tmp}/none/l.json"], "none: no such folder"),

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from annotator.retraining.corrections import CORRECTIONS
+from annotator.retraining.fine_tuning import Retraining, resume
 from annotator.retraining.lock import is_at_work, only_run_in
 from annotator.retraining.status import StatusWriter, Stopped, is_stopping, read_status, request_stop
 
@@ -64,3 +65,13 @@ def test_whether_a_process_is_at_work(tmp_path):
     assert not is_at_work(tmp_path / "spring")
     (tmp_path / ".spring.lock").touch()  # of a process that was killed
     assert not is_at_work(tmp_path / "spring")
+
+
+@pytest.mark.parametrize("photos", [None, 2])
+def test_a_run_that_goes_on_labels_the_same_photos_again(reviewed, old_model, tmp_path, photos):
+    samples = reviewed if photos is None else reviewed.limit(photos)
+    begun = Retraining(samples, tmp_path / "run", model=old_model, relabel=True)
+    StatusWriter(tmp_path / "run", [("reading", 1.0)], begun._arguments())
+    again = resume(reviewed, tmp_path / "run")
+    assert (again.relabel, again.samples.values("id")) == (True, samples.values("id"))
+    assert (again.plan, again.old.path, again.model_id) == (begun.plan, begun.old.path, begun.model_id)
