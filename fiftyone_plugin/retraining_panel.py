@@ -112,7 +112,7 @@ class RetrainingPanel(foo.Panel):
             if progress.losses:
                 panel.plot("losses", data=plot(progress), layout=LAYOUT)
             if progress.finished:
-                panel.md(_report(progress)[1], name="report")
+                panel.md(_report(progress)[2], name="report")
         if record is not None:
             Records(ctx.dataset._doc.id).mark_seen(record)
         panel.view("timer", types.TimerView(interval=REFRESH_EVERY, on_interval=self.refresh))
@@ -143,7 +143,8 @@ class RetrainingPanel(foo.Panel):
         panel.btn("go_on", "Continue", on_click=self.go_on, variant="contained")
 
     def _show_verdict(self, ctx: Context, panel: types.Object, progress: Progress) -> None:
-        panel.md(_report(progress)[0], name="verdict")
+        verdict, table, _ = _report(progress)
+        panel.md(verdict, name="verdict")
         decided = decision(ctx.dataset, progress.folder)
         if decided == "accepted":
             panel.md(
@@ -152,15 +153,19 @@ class RetrainingPanel(foo.Panel):
         if decided == "kept":
             panel.md("The old model was **kept**; all labels are as they were.", name="decided")
         count = review_counts(ctx.dataset, Fields(_prefix(ctx, progress))).people["predicted"]
-        again = f"abel {count:,} people again whom nobody reviewed"
+        again = f"abel {count:,} {'person' if count == 1 else 'people'} again whom nobody reviewed"
+        # What the verdict advises stands out.
+        is_better = "accept the new model." in verdict
         if decided == "accepted":  # labelling again may have been stopped
             panel.btn("accept", f"L{again}", on_click=self.accept, variant="outlined")
         else:
-            panel.btn(
-                "accept", f"Accept the new model, and l{again}", on_click=self.accept, variant="contained"
-            )
+            label = "Accept the new model" + (f", and l{again}" if count else "")
+            variant = "contained" if is_better else "outlined"
+            panel.btn("accept", label, on_click=self.accept, variant=variant)
         if decided is None:
-            panel.btn("keep", "Keep the old one", on_click=self.keep, variant="outlined")
+            variant = "outlined" if is_better else "contained"
+            panel.btn("keep", "Keep the old one", on_click=self.keep, variant=variant)
+        panel.md(table, name="tasks")
 
 
 def retraining_job(run: Retraining) -> Job:
@@ -258,8 +263,8 @@ def _prefix(ctx: Context, progress: Progress) -> str:
     return status.arguments["prefix"] if status else next(iter(find_prefixes(ctx.dataset)), "dp")
 
 
-def _report(progress: Progress) -> tuple[str, str]:
-    """The report's verdict with its table, and the rest of it; without its title, which is too large for a panel."""
-    _, text = progress.report_file.read_text(encoding="utf-8").split("\n\n", 1)
-    verdict, begin, rest = text.partition("Trained on ")
-    return verdict, begin + rest
+def _report(progress: Progress) -> tuple[str, str, str]:
+    """The report's verdict, its table, and the rest of it; without its title, which is too large for a panel."""
+    _, verdict, text = progress.report_file.read_text(encoding="utf-8").split("\n\n", 2)
+    table, begin, rest = text.partition("Trained on ")
+    return verdict, table, begin + rest

@@ -99,7 +99,7 @@ class Verdict:
             "better": "better",
             "worse": "worse",
             "same": "the same",
-            "unknown": "too few photos to tell",
+            "unknown": "too few photos",
         }
         for c in self.changes:
             difference = f"{c.new - c.old:+.3f}"

@@ -74,7 +74,7 @@ def test_the_verdict_is_on_top_and_the_old_model_is_kept(dataset, finished):
     count = dataset.count("dp_people.detections")
     verdict, button, table = (
         text.index(word)
-        for word in ("Too few photos to tell", f"label {count} people again", "person mask IoU")
+        for word in ("Too few photos to tell", f"label {count} people again", "difference, 95 % interval")
     )
     assert verdict < button < table
     assert "Keep the old one" in text

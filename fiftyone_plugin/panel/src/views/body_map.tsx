@@ -3,7 +3,7 @@
 import { type Body, findPixel, loadBody, paintBody, placeAt } from "../canvas/body";
 import type { Viewport } from "../canvas/viewport";
 import { withKeys } from "../input/keymap";
-import { CHART_TO_PART, CHARTS, personColour } from "../state/labels";
+import { CHART_TO_PART, CHARTS, PART_COLOURS, PARTS, personColour } from "../state/labels";
 import type { SurfacePoint } from "../state/people";
 import type { Session } from "../state/session";
 import { correctSurface, swap } from "../tools/person_edits";
@@ -90,22 +90,25 @@ export function BodyMap({ session, viewport }: { session: Session; viewport: Vie
             </div>
             <Legend session={session} />
             <div className="dp-row">
-                <button className="dp-button" onClick={() => swap(session, ["swap_sides"])} title={withKeys("{Shift+S}")}>
+                <button className="dp-button" disabled={!session.person} onClick={() => swap(session, ["swap_sides"])} title={withKeys("{Shift+S}")}>
                     Left ↔ right
                 </button>
-                <button className="dp-button" onClick={() => swap(session, ["swap_depth"])} title={withKeys("{Shift+F}")}>
+                <button className="dp-button" disabled={!session.person} onClick={() => swap(session, ["swap_depth"])} title={withKeys("{Shift+F}")}>
                     Front ↔ back
                 </button>
-                <button className="dp-button" onClick={() => swap(session, ["swap_sides", "swap_depth"])} title={withKeys("{Shift+T}")}>
+                <button className="dp-button" disabled={!session.person} onClick={() => swap(session, ["swap_sides", "swap_depth"])} title={withKeys("{Shift+T}")}>
                     Turn round
                 </button>
             </div>
             <div className="dp-row">
-                <button className="dp-button" onClick={() => swap(session, ["swap_sides"], true)} title={withKeys("{Shift+L}")}>
-                    L ↔ R of the part
+                <span className="dp-dim dp-part" title="Click another one on the drawing">
+                    <span className="dp-dot" style={{ background: PART_COLOURS[session.part] }} /> only {PARTS[session.part]}:
+                </span>
+                <button className="dp-button" disabled={!session.person} onClick={() => swap(session, ["swap_sides"], true)} title={withKeys("Left and right of that part only ({Shift+L})")}>
+                    L ↔ R
                 </button>
-                <button className="dp-button" onClick={() => swap(session, ["swap_depth"], true)} title={withKeys("{Shift+B}")}>
-                    F ↔ B of the part
+                <button className="dp-button" disabled={!session.person} onClick={() => swap(session, ["swap_depth"], true)} title={withKeys("Front and back of that part only ({Shift+B})")}>
+                    F ↔ B
                 </button>
             </div>
         </div>

@@ -30,7 +30,7 @@ export function PeopleList({ session }: { session: Session }) {
             {session.image && !session.people.length && (
                 <>
                     <p className="dp-dim">
-                        {session.possible.length ? "Nobody is labelled here yet." : "Nobody is labelled here. Choose Add and draw a box around a person."}
+                        {session.possible.length ? "Nobody is labelled here yet." : withKeys("Nobody is labelled here. Choose Add ({n}) and draw a box around a person.")}
                     </p>
                     <button className="dp-button dp-approved" onClick={() => decideNobody(session, "approved")} title={withKeys("{Shift+A}; {a}, if nobody is selected; {o} opens the image again")}>
                         Nobody is here

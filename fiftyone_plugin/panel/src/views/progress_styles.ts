@@ -24,7 +24,7 @@ export const PROGRESS_STYLES = `
 .dp-tables th { font-weight: 400; color: #9aa0a6; font-size: 12px; padding: 4px 6px; white-space: nowrap; text-align: left; }
 .dp-tables th:first-child { color: #e4e6e8; font-weight: 600; font-size: 13px; }
 .dp-explained { text-decoration: underline dotted #9aa0a6; text-underline-offset: 3px; cursor: help; }
-.dp-tables th.dp-number { text-align: right; }
+.dp-tables th.dp-number { text-align: right; white-space: normal; vertical-align: bottom; }
 .dp-tables td { padding: 3px 6px; border-top: 1px solid #24282b; white-space: nowrap; }
 .dp-tables td:first-child { width: 100%; max-width: 0; overflow: hidden; text-overflow: ellipsis; min-width: 110px; }
 @container (max-width: 900px) { .dp-tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); } .dp-tiles > :last-child { grid-column: 1 / -1; } .dp-tables { grid-template-columns: minmax(0, 1fr); } }

@@ -12,6 +12,12 @@ import { Toggle } from "./toggle";
 /** By a keypoint's visibility. */
 const VISIBILITIES = ["missing", "hidden", "visible"];
 
+/** What is painted, in words, and more of them. */
+const LAYERS = [
+    ["mask", "Mask", "Paint who is a pixel’s person"],
+    ["part", "Part", "Paint which part of the body a pixel is"],
+] as const;
+
 export function ToolSettings({ session }: { session: Session }) {
     const { tool } = session;
     if (tool === "keypoints") return <KeypointSettings session={session} />;
@@ -24,12 +30,11 @@ export function ToolSettings({ session }: { session: Session }) {
             {paints && (
                 <>
                     <Toggle on={session.erase} label="Erase" title={withKeys("Erase ({e})")} set={(erase) => session.set({ erase })} />
-                    <Toggle
-                        on={session.layer === "part"}
-                        label={session.layer === "part" ? "on parts" : "on the mask"}
-                        title={withKeys("Paint parts instead of the mask ({l})")}
-                        set={(part) => session.set({ layer: part ? "part" : "mask" })}
-                    />
+                    <span className="dp-choice">
+                        {LAYERS.map(([layer, label, title]) => (
+                            <Toggle key={layer} on={session.layer === layer} label={label} title={withKeys(`${title} ({l})`)} set={() => session.set({ layer })} />
+                        ))}
+                    </span>
                 </>
             )}
             {tool === "brush" && (
@@ -141,7 +146,7 @@ function PasteSettings({ session }: { session: Session }) {
                 data-testid="dp-paste-all"
                 onClick={() => pastePeople(session, before.people)}
             >
-                all {before.people.length}
+                Copy all {before.people.length}
             </button>
         </div>
     );
