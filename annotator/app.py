@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.store import check_home, connect
 from annotator.examples import EXAMPLES
@@ -94,14 +94,25 @@ def open_app(
             _annotate(dataset, Settings.of_quality(quality))
         with _delegated_runs():
             remote = not (browser and _has_display())
-            session = fo.launch_app(
-                dataset, spaces=review_layout(), port=port, address=address, remote=remote
-            )
+            session = _launch(dataset, spaces=review_layout(), port=port, address=address, remote=remote)
             print(f"\nThe App is at {session.url} (Ctrl-C stops it; the labels stay)", flush=True)
             session.wait(-1)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.")
     return 0
+
+
+def _launch(dataset: fo.Dataset, **options: Any) -> fo.Session:
+    import fiftyone as fo
+    from fiftyone.core.service import ServiceListenTimeout
+
+    try:
+        return fo.launch_app(dataset, **options)
+    except ServiceListenTimeout:
+        raise AppError(
+            "FiftyOne's server has not started within a minute, as on a machine that is busy with something else: run the "
+            "command again, it goes on from here"
+        ) from None
 
 
 def check_port(address: str, port: int) -> None:
