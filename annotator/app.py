@@ -61,7 +61,8 @@ def open_app(
         The command's exit status.
 
     Raises:
-        AppError: no photos, the port is taken, the plugin cannot be registered, or there is no dataset to be shown read-only.
+        AppError: no photos, the port is taken, the plugin cannot be registered, there is no dataset to be shown
+            read-only, or FiftyOne's server does not start.
         annotator.photos.reading.PhotoError: no such folder.
         annotator.inference.network.ModelError, ImportError: the default model cannot run.
         OSError: FiftyOne's database does not start, or there is no home folder for it.
