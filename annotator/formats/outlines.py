@@ -42,17 +42,44 @@ def outlines(mask: np.ndarray, box: Box) -> list[np.ndarray]:
 
 
 def joined(rings: list[np.ndarray]) -> np.ndarray:
-    """One outline (n, 2) of several, joined by lines that it goes there and back; holes stay holes by the even-odd rule."""
+    """One outline (n, 2) of several, joined by lines that it goes there and back; holes stay holes by the even-odd rule.
+
+    The lines are as short as can be: tools that draw the border of what they fill, as ultralytics does, draw them, too.
+    """
     from scipy.spatial import cKDTree
 
-    whole, *others = rings
-    for ring in others:
-        distances, nearest = cKDTree(whole).query(ring)
-        there = int(distances.argmin())
-        here = int(nearest[there])
-        detour = np.concatenate([ring[there:], ring[: there + 1]])
-        whole = np.concatenate([whole[: here + 1], detour, whole[here:]])
-    return whole
+    whole, *others = map(_dense, rings)
+    added, gaps = whole, [(np.inf, np.zeros(2), 0)] * len(others)
+    while others:
+        tree = cKDTree(added)
+        for i, ring in enumerate(others):
+            # The longer side: so many pixels such a line has.
+            distances, nearest = tree.query(ring, p=np.inf)
+            there = int(distances.argmin())
+            if distances[there] < gaps[i][0]:
+                gaps[i] = distances[there], added[nearest[there]], there
+        i = min(range(len(others)), key=lambda i: gaps[i][0])
+        (_, point, there), ring = gaps.pop(i), others.pop(i)
+        here = int(np.flatnonzero((whole == point).all(axis=1))[0])
+        added = np.concatenate([ring[there:], ring[: there + 1]])
+        whole = np.concatenate([whole[: here + 1], added, whole[here:]])
+    return _corners(whole)
+
+
+def _dense(ring: np.ndarray) -> np.ndarray:
+    """The same outline with a point at least at every pixel."""
+    ends = np.roll(ring, -1, axis=0)
+    counts = np.maximum(np.ceil(np.abs(ends - ring).max(axis=1)).astype(int), 1)
+    edge = np.repeat(np.arange(len(ring)), counts)
+    along = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[edge]
+    return ring[edge] + along[:, None] * (ends - ring)[edge]
+
+
+def _corners(ring: np.ndarray) -> np.ndarray:
+    """The same outline without the points that lie on a straight way from the one before to the next."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    across = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+    return ring[(np.abs(across) > 1e-6) | ((before * after).sum(axis=1) <= 0)]
 
 
 def _simple(ring: np.ndarray, tolerance: float) -> np.ndarray:

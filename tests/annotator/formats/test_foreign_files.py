@@ -248,6 +248,15 @@ def test_labels_of_yolo_lie_beside_the_last_folder_of_images():
     assert label_path(Path("/images/x/images/a/b.jpg")) == Path("/images/x/labels/a/b.txt")
 
 
+def test_pieces_are_joined_by_the_shortest_lines():
+    mask = np.zeros((60, 50), bool)
+    mask[0:40, 0:10] = mask[18:22, 12:16] = mask[18:22, 19:50] = True
+    line = joined(outlines(mask, (0, 0, 50, 60))).astype(np.int32)
+    drawn = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [line], 1) > 0
+    # Two gaps of two and of three pixels.
+    assert (np.count_nonzero(drawn & ~mask), np.count_nonzero(mask & ~drawn)) == (5, 0)
+
+
 def test_outlines_are_exact_also_where_fractions_are_cut_off_and_borders_filled():
     """As ultralytics makes masks of polygons."""
     import cv2

@@ -102,8 +102,8 @@ def test_ultralytics_draws_masks_but_for_the_joining_lines(run):
 def test_ultralytics_reads_keypoints_and_their_visibility(run):
     found, _ = run("yolo-pose")
     for points, visibility in zip(found["keypoints"], found["visibility"], strict=True):
-        (person,) = (person for person in PEOPLE if np.array_equal(person.visibility, visibility))
-        seen = person.visibility > 0
+        (person,) = (person for person in PEOPLE if np.array_equal(person.labelled(), visibility))
+        seen = person.labelled() > 0
         np.testing.assert_allclose(points[seen], person.keypoints[seen, :2], atol=0.001)
 
 
