@@ -120,6 +120,7 @@ export const STYLES = `
 .dp-scores th .dp-button { white-space: normal; font-size: 12px; line-height: 1.2; width: 100%; margin-bottom: 4px; }
 .dp-scores td { padding: 2px 4px; white-space: nowrap; border-top: 1px solid #24282b; } .dp-scores td .dp-bar { display: inline-block; width: 34px; min-width: 0; margin-right: 5px; }
 /* In a narrow panel scores go by, and whose they are stays. */
+.dp-scores > .dp-row { position: sticky; left: 0; }
 .dp-scores td:first-child, .dp-scores th:first-child { position: sticky; left: -16px; background: inherit; } .dp-scores thead th:first-child { z-index: 2; background: #16181a; } .dp-scores tbody tr { background: #101214; }
 .dp-scores tbody tr { cursor: pointer; } .dp-scores tbody tr:hover, .dp-scores tr.dp-on { background: #2c3034; } .dp-wrong { color: #ffb27d; }
 .dp-help td { padding: 2px 8px 2px 0; vertical-align: top; } .dp-help kbd, .dp-key { color: inherit; border: 0; background: #34393e; border-radius: 3px;
