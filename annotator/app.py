@@ -195,7 +195,7 @@ def _photos_in(folder: Path) -> tuple[list[Path], dict[Path, str]]:
 
 
 def review_layout() -> fo.Space:
-    """The App's panels as the command opens it: the review in front of the grid. Of this session only: saved workspaces
+    """The App's panels as the command opens it: the review in front of the grid. Only while this App runs: saved workspaces
     stay, and can be loaded as ever."""
     import fiftyone as fo
 

@@ -2,9 +2,10 @@
 
 import csv
 import json
-from importlib.util import find_spec
+import sys
 
 import pytest
+from pyarrow import parquet
 
 from annotator.cli import main
 from annotator.dataset.fields import Fields, declare_fields
@@ -66,15 +67,14 @@ def test_a_file_is_not_replaced_unasked_and_must_be_of_a_known_kind(edited, tmp_
     assert "must end in .csv or .parquet" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="PyArrow is installed")
-def test_without_pyarrow_the_error_says_how_to_get_it(edited, tmp_path):
+def test_without_pyarrow_the_error_says_how_to_get_it(edited, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as Python has it for what is not installed
     with pytest.raises(ImportError, match=r"pip install 'densepose-annotator\[parquet\]'"):
         write_log(edited, FIELDS, tmp_path / "log.parquet")
     assert list(tmp_path.glob("*.parquet")) == []
 
 
 def test_a_parquet_file_has_types(edited, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "log.parquet"
     assert write_log(edited, FIELDS, path) == 3
     rows = parquet.read_table(path).to_pylist()
