@@ -25,7 +25,7 @@ WHO_DOES_IT = (
     "`densepose-annotator app` does it by itself; beside other Apps run `fiftyone delegated launch`."
 )
 MARGIN = {"container": {"sx": {"p": 2}}}
-JUST_NOW = 15
+JUST_NOW = 60
 """Seconds: a run that ended so shortly before the panel was opened was started from this page."""
 Context = foo.ExecutionContext
 
@@ -185,7 +185,7 @@ def refresh_app(ctx: Context, name: str, prefix: str | None = None, view: str | 
 
 def _show_labels(ctx: Context, name: str, prefix: str) -> list[Any]:
     if f"{prefix}_people" in ctx.active_fields:
-        return [ctx.ops.reload_samples()]  # the sidebar keeps its filters
+        return [ctx.trigger(f"{PLUGIN}reload_photos")]  # the sidebar keeps its filters
     config = fo.load_dataset(name).app_config
     scheme = config.color_scheme
     if scheme is None or config.active_fields is None:

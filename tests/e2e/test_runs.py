@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from .test_app import MINUTE, App, app, photos  # noqa: F401
 
-COPIES = 20
+COPIES = 150
+"""Photos enough for a run to go on while the page is loaded again."""
 
 
 def test_a_run_shows_its_progress_goes_on_over_a_reload_and_is_cancelled(app: App, dataset, photos, tmp_path):  # noqa: F811
@@ -43,7 +44,10 @@ def test_a_run_shows_its_progress_goes_on_over_a_reload_and_is_cancelled(app: Ap
     assert 0 < done < total - 1
     assert f" on {done} photos" in said.inner_text()
 
-    # Nothing that was done is done again.
+    # Nothing that was done is done again, and what is left is done.
+    left = [sample.id for sample in dataset.exists("dp_people", False) if sample.filepath != str(bad)]
+    dataset.delete_samples(left[2:])
+    total -= len(left[2:])
     page.get_by_role("button", name="Dismiss").click()
     said.wait_for(state="detached")
     app.form("Annotate people").get_by_role("button", name="Execute").click()

@@ -1,6 +1,9 @@
 import { registerPanel } from "./api/host";
+import { registerReloadPhotos } from "./api/reload_photos";
 import { Progress } from "./views/progress";
 import { Review } from "./views/review";
+
+registerReloadPhotos();
 
 registerPanel({
     name: "densepose_review",

@@ -23,6 +23,9 @@ interface Host {
     };
     __foo__: {
         executeOperator(uri: string, params: object, options?: object): void;
+        registerOperator(operator: unknown, plugin: string): void;
+        Operator: new () => object;
+        OperatorConfig: new (config: { name: string; label: string; unlisted: boolean }) => object;
     };
     __fou__: {
         getFetchFunction(): (method: string, path: string, body: object) => Promise<OperatorResponse>;
@@ -33,7 +36,7 @@ interface Host {
     };
 }
 
-const host = window as unknown as Host;
+export const host = window as unknown as Host;
 
 export const useDatasetName = () => host.recoil.useRecoilValue<string | null>(host.__fos__.datasetName);
 
@@ -75,18 +78,4 @@ export const openPanel = (name: string) => host.__foo__.executeOperator("open_pa
 export function isGridShown(): boolean {
     const isModal = document.querySelector("[data-cy=modal]") !== null;
     return !isModal && !!document.querySelector("[data-cy=fo-grid]")?.checkVisibility();
-}
-
-/**
- * What has the App show what was saved meanwhile; its filters, selection and place in the grid stay.
- *
- * Not the App's operator that does the same: it breaks the whole page as long as the App has not loaded its operators,
- * and the grid then shows the photos that it keeps in memory.
- */
-export function useReloadSamples(): () => void {
-    const set = host.recoil.useSetRecoilState<number>(host.__fos__.refresher);
-    return React.useCallback(() => {
-        host.__fos__.getCurrentEnvironment().commitUpdate((store) => store.invalidateStore());
-        set((count) => count + 1);
-    }, [set]);
 }

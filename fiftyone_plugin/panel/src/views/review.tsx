@@ -1,6 +1,7 @@
 // The panel as a whole.
 
-import { useDatasetName, useModalSample, useReloadSamples, useView } from "../api/host";
+import { useDatasetName, useModalSample, useView } from "../api/host";
+import { useReloadPhotos } from "../api/reload_photos";
 import { Viewport } from "../canvas/viewport";
 import { watchActivity } from "../input/activity";
 import { wasFullScreen, watchFullScreen } from "../input/full_screen";
@@ -47,7 +48,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
     const [, rerender] = React.useReducer((count: number) => count + 1, 0);
     const root = React.useRef<HTMLDivElement>(null);
 
-    session.grid.reload = useReloadSamples();
+    session.grid.reload = useReloadPhotos();
 
     React.useEffect(() => session.subscribe(rerender), [session]);
     React.useEffect(() => watchActivity(root.current!, session.clock), [session]);
