@@ -7,7 +7,7 @@ import os
 import sys
 
 from annotator import __version__
-from annotator.cli import annotate, app, dataset, evaluate, info, retrain, texture, tidy
+from annotator.cli import annotate, app, dataset, evaluate, info, retrain, shards, texture, tidy
 from model.commands import add_commands
 
 RESUMES = "the same command goes on from here"
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (annotate, texture, evaluate, info, app, dataset, retrain, tidy):
+    for command in (annotate, shards, texture, evaluate, info, app, dataset, retrain, tidy):
         command.add_command(commands)
     add_commands(commands)
     parsed = parser.parse_args(arguments)

@@ -26,6 +26,8 @@ RUN = "annotate"
 """In the section ``info`` of a finished file: photos, model and settings it was made of."""
 LABELS, FAILURES = "labels.json", "failures.jsonl"
 """The files of a run before they have their final names."""
+FAILURES_SUFFIX = ".failures.jsonl"
+"""Of the list of failures, after the name of the file of labels."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +142,10 @@ def write_labels(entries: Iterable[dict[str, Any]], run: dict[str, Any], folder:
 
 
 def move_labels(folder: Path, out: Path) -> None:
-    """Move what :func:`write_labels` wrote to ``out`` and, if there are failures, :func:`failures_of` it."""
+    """Move what :func:`write_labels` wrote to ``out`` and, if there are failures, beside it, with :data:`FAILURES_SUFFIX`."""
     move_file(folder / LABELS, out)
-    failures = Path(failures_of(out))
+    failures = out.with_name(out.name + FAILURES_SUFFIX)
     if (folder / FAILURES).stat().st_size:
         move_file(folder / FAILURES, failures)
     else:
         failures.unlink(missing_ok=True)
-
-
-def failures_of(out: str | Path) -> str:
-    """Where the failures of a run are listed, given its file of labels."""
-    return f"{out}.failures.jsonl"

@@ -1,0 +1,237 @@
+"""Many workers on one or more machines, by Ray Data: one actor per worker, which is sent one shard after another.
+
+Shards go out as the names of their photos and come back as receipts: no pixel and no label passes through Ray's object store.
+An actor that dies is replaced and its shard done again; whatever ends the driver, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from annotator.cluster.manifest import unpack_photos
+from annotator.cluster.run import Progress, ShardedRun
+from annotator.cluster.shard_files import shard_header, shard_name
+from annotator.cluster.worker import Receipt, Work, Worker
+from annotator.inference.network import ModelError
+
+SILENCE = 120
+"""Seconds without a shard done after which the driver says what it waits for, and after each again."""
+RESERVED_CPUS = 1
+"""Logical CPUs that Ray Data needs for itself: with all of them given to actors it waits for ever."""
+
+MAX_CPUS = 8
+"""A worker takes no more unless it is told to: its decoding does not use more."""
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot do the run, or a worker that could not go on; the message says why."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What each worker takes of a cluster, and how many there are at most; ``None`` for what suits it: a worker per GPU, or
+    per two CPUs where there is none.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    workers: int | None = None
+    cpus: int | None = None
+    gpus: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("workers", 1), ("cpus", 1), ("gpus", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                option = "--workers" if name == "workers" else f"--worker-{name}"
+                raise ValueError(f"{option} must be {least} or more, not {value}")
+
+    def fitted(self, cluster: dict[str, float]) -> Resources:
+        """With all values, for what a cluster has.
+
+        Args:
+            cluster: ``CPU`` and ``GPU`` in all.
+
+        Raises:
+            ClusterError: not even one worker has room.
+        """
+        has_cpus, has_gpus = int(cluster.get("CPU", 0)), cluster.get("GPU", 0)
+        free = has_cpus - RESERVED_CPUS
+        gpus = self.gpus if self.gpus is not None else float(has_gpus > 0)
+        most, cpus = self.workers, self.cpus
+        if cpus is None:
+            wanted = most or (int(has_gpus // gpus) if gpus else 0)
+            cpus = max(min(free // wanted if wanted else 2, MAX_CPUS, free), 1)
+        room = min(free // cpus, int(has_gpus // gpus) if gpus else free)
+        if room < 1:
+            raise ClusterError(
+                f"the cluster has {has_cpus} CPUs and {has_gpus:g} GPUs: too few for a worker of {cpus} CPUs and {gpus:g} "
+                f"GPUs beside the {RESERVED_CPUS} CPU that Ray needs: give smaller --worker-cpus or --worker-gpus, or more machines"
+            )
+        return Resources(min(most or room, room), cpus, gpus)
+
+
+def label_on_cluster(
+    run: ShardedRun,
+    work: Work,
+    address: str | None = None,
+    resources: Resources | None = None,
+    progress: Progress | None = None,
+    say=print,
+) -> None:
+    """Do what is left of a run on a Ray cluster.
+
+    Args:
+        run: whose ``out`` and photos all machines reach under the same names.
+        work: of it.
+        address: of a cluster, as of ``ray.init``; default: the environment's, or one on this machine, which is started and
+            ended here.
+        resources: of the workers.
+        progress: called with (photos done, photos in all).
+        say: is told what the driver waits for.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ClusterError: no cluster answers, it is too small, or a worker could not go on.
+    """
+    left = run.left()
+    total = run.manifest.count
+    done = total - run.photos_in(left)
+    if progress:
+        progress(done, total)
+    if not left:
+        return
+    with _cluster(address) as ray:
+        fitted = (resources or Resources()).fitted(ray.cluster_resources())
+        receipts = _receipts(run, work.for_others(fitted.cpus), left, fitted)
+        for receipt in _watched(receipts, ray, fitted, say):
+            done += receipt.photos
+            if progress:
+                progress(done, total)
+    if missing := run.left():
+        raise ClusterError(
+            f"{run.shards / shard_name(missing[0])}: a worker has written it, and it is not there: --out must be where all "
+            "machines of the cluster reach it under the same name, as in a bucket"
+        )
+
+
+class _cluster:
+    """Ray, connected; a cluster that was started here ends with the block."""
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+
+    def __enter__(self) -> Any:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            import ray
+            import ray.data
+        except ImportError:
+            raise ImportError(
+                "--cluster needs Ray: pip install 'densepose-annotator[cluster]' on all its machines"
+            ) from None
+        quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+        address = self.address or os.environ.get("RAY_ADDRESS")
+        try:
+            if address and address != "local":
+                ray.init(address=address, **quiet)
+            else:
+                # One logical CPU more than there are, so that the workers may have them all.
+                cpus = len(os.sched_getaffinity(0)) + RESERVED_CPUS
+                ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = next(iter(str(error).splitlines()), "")
+            raise ClusterError(f"no Ray cluster answers at {address or 'this machine'}: {reason}") from None
+        return ray
+
+    def __exit__(self, *_: object) -> None:
+        import ray
+
+        ray.shutdown()
+
+
+def _receipts(run: ShardedRun, work: Work, left: list[int], fitted: Resources) -> Iterator[dict[str, Any]]:
+    """Of each shard, in the order in which they are done: a receipt, or ``error``."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    manifest = run.manifest
+    items = [{"header": shard_header(manifest, shard), "photos": manifest.blocks[shard]} for shard in left]
+    shards = ray.data.from_items(items, override_num_blocks=len(items))
+    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=fitted.workers, max_tasks_in_flight_per_actor=2)
+    done = shards.map(
+        ShardActor,
+        fn_constructor_args=(work,),
+        compute=pool,
+        num_cpus=fitted.cpus,
+        num_gpus=fitted.gpus or None,
+    )
+    yield from done.iter_rows()
+
+
+class ShardActor:
+    """A :class:`~annotator.cluster.worker.Worker` in an actor. What ends it comes back as a row: an exception of the
+    constructor would have Ray try again for ever."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._worker: Worker | None = None
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._worker = self._worker or Worker(self._work)
+            receipt = self._worker.label(row["header"], unpack_photos(row["photos"]))
+        except (ModelError, OSError, ImportError) as error:
+            failed = Receipt(row["header"]["shard"], 0, 0, 0)
+            return {**asdict(failed), "error": f"{os.uname().nodename}: {error}"}
+        return {**asdict(receipt), "error": ""}
+
+
+def _watched(rows: Iterator[dict[str, Any]], ray: Any, fitted: Resources, say) -> Iterator[Receipt]:
+    """The receipts; what the driver waits for is said when none comes for long."""
+    arrived: queue.Queue[Any] = queue.Queue()
+
+    def receive() -> None:
+        try:
+            for row in rows:
+                arrived.put(row)
+            arrived.put(None)
+        except BaseException as error:
+            arrived.put(error)
+
+    threading.Thread(target=receive, daemon=True).start()
+    while True:
+        try:
+            row = arrived.get(timeout=SILENCE)
+        except queue.Empty:
+            say(_waiting(ray, fitted))
+            continue
+        if row is None:
+            return
+        if isinstance(row, BaseException):
+            reason = next(
+                (line for line in reversed(str(row).splitlines()) if line.strip()), type(row).__name__
+            )
+            raise ClusterError(f"Ray ended the run: {reason.strip()}; the same command goes on") from row
+        if row["error"]:
+            raise ClusterError(f"{row['error']}; once that is mended, the same command goes on")
+        yield Receipt(**{name: row[name] for name in Receipt.__dataclass_fields__})
+
+
+def _waiting(ray: Any, fitted: Resources) -> str:
+    free, nodes = ray.available_resources(), sum(node["Alive"] for node in ray.nodes())
+    machines = "1 machine" if nodes == 1 else f"{nodes} machines"
+    return (
+        f"no shard was done in {SILENCE} seconds. The cluster has {machines}, {free.get('CPU', 0):g} CPUs and "
+        f"{free.get('GPU', 0):g} GPUs free; up to {fitted.workers} workers take {fitted.cpus} CPUs and {fitted.gpus:g} GPUs each. "
+        "If no worker is running, `ray status` says why; if they are, a shard takes them longer than that"
+    )

@@ -1,0 +1,53 @@
+import pytest
+
+from annotator.cli import main
+from annotator.cli.shards import part_of
+from annotator.cluster.run import Part
+
+KUBERNETES = {"JOB_COMPLETION_INDEX": "0"}
+SLURM = {
+    "SLURM_ARRAY_TASK_ID": "7",
+    "SLURM_ARRAY_TASK_MIN": "1",
+    "SLURM_ARRAY_TASK_STEP": "2",
+    "SLURM_ARRAY_TASK_COUNT": "5",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "expected"),
+    [
+        ("1/4", {}, Part(1, 4)),
+        ("4/4", KUBERNETES, Part(4, 4)),
+        ("auto/8", KUBERNETES, Part(1, 8)),
+        ("auto/8", {"JOB_COMPLETION_INDEX": "7"}, Part(8, 8)),
+        ("auto", SLURM, Part(4, 5)),
+        ("auto/9", {"SLURM_ARRAY_TASK_ID": "3"}, Part(4, 9)),
+        ("0/4", {}, "--shard must be K/N with 1 ≤ K ≤ N, not 0/4"),
+        ("5/4", {}, "with 1 ≤ K ≤ N, not 5/4"),
+        ("3", {}, "must be K/N, auto/N or, in a Slurm array, auto; not '3'"),
+        ("a/b", {}, "must be K/N"),
+        ("auto", KUBERNETES, "must be K/N"),
+        ("auto", {}, "neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set"),
+        ("auto/4", {"JOB_COMPLETION_INDEX": "x"}, "JOB_COMPLETION_INDEX is 'x', not a number"),
+        ("auto/4", {"JOB_COMPLETION_INDEX": "4"}, "not 5/4"),
+    ],
+)
+def test_the_part_of_a_job(text: str, environment: dict[str, str], expected: Part | str):
+    if isinstance(expected, Part):
+        assert part_of(text, environment) == expected
+    else:
+        with pytest.raises(ValueError, match=expected.replace("(", r"\(")):
+            part_of(text, environment)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "2"], "--workers needs --cluster"),
+        (["--worker-gpus", "1"], "--worker-gpus needs --cluster"),
+        (["--cluster", "--shard", "1/2"], "--shard is for jobs without a cluster"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path, capsys, options: list[str], message: str):
+    assert main(["annotate", str(tmp_path), "--out", str(tmp_path / "labels.json"), *options]) == 1
+    assert message in capsys.readouterr().err
