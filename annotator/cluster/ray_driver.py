@@ -25,6 +25,10 @@ SILENCE = 120
 RESERVED_CPUS = 1
 """Logical CPUs that Ray Data needs for itself: with all of them given to actors it waits for ever."""
 
+OBJECT_STORE = 200 << 20
+"""Bytes of it where a cluster is started here, which is plenty for names and receipts."""
+START_ATTEMPTS = 3
+"""On a busy machine Ray gives up to start after half a minute."""
 MAX_CPUS = 8
 """A worker takes no more unless it is told to: its decoding does not use more."""
 
@@ -137,19 +141,22 @@ class _cluster:
             raise ImportError(
                 "--cluster needs Ray: pip install 'densepose-annotator[cluster]' on all its machines"
             ) from None
-        quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-        address = self.address or os.environ.get("RAY_ADDRESS")
-        try:
-            if address and address != "local":
-                ray.init(address=address, **quiet)
-            else:
-                # One logical CPU more than there are, so that the workers may have them all.
-                cpus = len(os.sched_getaffinity(0)) + RESERVED_CPUS
-                ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = next(iter(str(error).splitlines()), "")
-            raise ClusterError(f"no Ray cluster answers at {address or 'this machine'}: {reason}") from None
-        return ray
+        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        is_new = address == "local"
+        if is_new:
+            # One logical CPU more than there are, so that the workers may have them all.
+            cpus = len(os.sched_getaffinity(0)) + RESERVED_CPUS
+            options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
+        for attempt in range(START_ATTEMPTS if is_new else 1):
+            try:
+                ray.init(address=address, **options)
+                return ray
+            except Exception as error:  # Ray's own have no class when it is slow to start
+                ray.shutdown()
+                failed = next(iter(str(error).splitlines()), type(error).__name__)
+        where = "no Ray cluster starts on this machine" if is_new else f"no Ray cluster answers at {address}"
+        raise ClusterError(f"{where}: {failed}")
 
     def __exit__(self, *_: object) -> None:
         import ray
