@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("suite")
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
-SLOW = ("e2e", "model", "scripts", "test_dependencies.py")
+SLOW = ("cluster", "e2e", "model", "scripts", "test_dependencies.py")
 SLOW_PACKAGES = ("fiftyone", "jax", "keras", "playwright", "tensorflow", "tf2onnx")
 
 

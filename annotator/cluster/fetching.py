@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -32,9 +31,12 @@ class Fetcher:
     def __init__(self, folder: Location, witness: Location) -> None:
         self.folder, self.witness = folder, witness
 
-    def fetch(self, photos: Iterable[Photo]) -> Iterator[tuple[Photo, Path | PhotoError]]:
-        """Each photo with its file, or with the reason why there is none, in order. A fetched file is there until the next but
-        :data:`AHEAD` is asked for: whoever is done with it may remove it.
+    def fetch(self, photos: Iterable[Photo], folder: Path) -> Iterator[tuple[Photo, Path | PhotoError]]:
+        """Each photo with its file, or with the reason why there is none, in order.
+
+        Args:
+            photos: of the folder.
+            folder: where fetched files go; whoever is done with one may remove it.
 
         Raises:
             OSError: the disk is full, or the photos' storage is out of reach; in the iteration.
@@ -43,12 +45,12 @@ class Fetcher:
             for photo in photos:
                 yield photo, (self.folder / photo.name).path
             return
-        with tempfile.TemporaryDirectory(prefix="densepose-") as folder, ThreadPoolExecutor(THREADS) as pool:
-            coming: deque[tuple[Photo, Future[Path | PhotoError]]] = deque()
+        coming: deque[tuple[Photo, Future[Path | PhotoError]]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
             try:
                 for number, photo in enumerate(photos):
                     suffix = PurePosixPath(photo.name).suffix
-                    target = Path(folder, f"{number}{suffix if suffix.isascii() else ''}")
+                    target = folder / f"{number}{suffix if suffix.isascii() else ''}"
                     coming.append((photo, pool.submit(self._fetch, photo, target)))
                     if len(coming) > AHEAD:
                         first, future = coming.popleft()

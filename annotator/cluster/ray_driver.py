@@ -134,6 +134,8 @@ class _cluster:
 
     def __enter__(self) -> Any:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray's own processes write to this one's standard error, also what they warn of needlessly.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
             import ray
             import ray.data
@@ -148,7 +150,7 @@ class _cluster:
             # One logical CPU more than there are, so that the workers may have them all.
             cpus = len(os.sched_getaffinity(0)) + RESERVED_CPUS
             options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
-        for attempt in range(START_ATTEMPTS if is_new else 1):
+        for _ in range(START_ATTEMPTS if is_new else 1):
             try:
                 ray.init(address=address, **options)
                 return ray

@@ -183,11 +183,14 @@ class Remote(Location):
             from pyarrow import fs
         except ImportError:
             raise ImportError(f"{uri}: needs PyArrow: pip install 'densepose-annotator[cluster]'") from None
-        plain, _, query = uri.rstrip("/").partition("?")
+        plain, _, query = uri.partition("?")
+        plain = plain.rstrip("/")
         try:
             scheme = uri.partition("://")[0]
             # PyArrow would take what follows a % or a # for something else.
             head, _, rest = plain.partition("://")[2].partition("/")
+            if not head:
+                raise OSError("names no bucket or host")
             if scheme in ("s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"):
                 filesystem, root = fs.FileSystem.from_uri(f"{scheme}://{head}{'?' * bool(query)}{query}")
                 path = f"{root.rstrip('/')}/{rest}".rstrip("/")
@@ -213,7 +216,7 @@ class Remote(Location):
             listed = self.filesystem.get_file_info(fs.FileSelector(self.path, recursive=True))
         except FileNotFoundError:
             raise PhotoError(f"{self}: no such folder") from None
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise PhotoError(f"{self}: cannot be listed: {_first_line(error)}") from None
         start = len(self.path) + 1
         found = [

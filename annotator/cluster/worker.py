@@ -125,8 +125,10 @@ class Worker:
         names: dict[Path, str] = {}
         """Of the photos that are on their way."""
 
-        def paths() -> Iterator[Path]:
-            for photo, path in self.fetcher.fetch(photo for photo in photos if not photo.same_as):
+        def paths(folder: str) -> Iterator[Path]:
+            for photo, path in self.fetcher.fetch(
+                (photo for photo in photos if not photo.same_as), Path(folder)
+            ):
                 if isinstance(path, PhotoError):
                     entries[photo.name] = failed_photo(photo.name, str(path))
                 else:
@@ -135,7 +137,8 @@ class Worker:
 
         is_fetched = not isinstance(self.fetcher.folder, Local)
         with (
-            closing(paths()) as files,
+            tempfile.TemporaryDirectory(prefix="densepose-photos-") as folder,
+            closing(paths(folder)) as files,
             closing(annotate(files, self.network, self.settings, self.finder)) as results,
         ):
             for result in results:

@@ -140,7 +140,7 @@ def test_a_shard_that_is_damaged_or_of_another_run_is_refused(
 def test_a_machine_with_another_model_is_refused(photos: Path, out: Path, tiny_network: Network):
     run = start(photos, out, tiny_network)
     other = work(run, tiny_network)
-    with pytest.raises(ModelError, match="is not that of the run .*: install the same version"):
+    with pytest.raises(ModelError, match=r"is not that of the run .*: install the same version"):
         Worker(replace(other, settings=replace(VOTES, threshold=0.6)))
 
 

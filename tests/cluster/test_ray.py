@@ -1,0 +1,227 @@
+"""A real Ray cluster on this machine. Each test has a time limit, so that a hang fails."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from annotator.cluster.merge import merge, open_run
+from annotator.cluster.ray_driver import ClusterError, Resources
+from annotator.cluster.run import ShardedRun
+from annotator.inference.network import Network
+from annotator.runs.folder import annotate_folder
+from tests.annotator.conftest import draw_photo, tiny_model, tiny_network  # noqa: F401
+
+from .conftest import BUCKET, PATIENCE, ROOT, Cluster, content, run_command, upload
+from .label import VOTES
+
+LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
+SHARD = 2
+"""Photos."""
+FEW, MANY = 3, 200
+"""Kills in the suite, and with ``--campaign``."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cluster") / "photos"
+    for number in range(120):
+        draw_photo(
+            folder / f"{number % 7}" / f"{number}.png", ([], [LEFT], [RIGHT], [LEFT, RIGHT])[number % 4]
+        )
+    (folder / "bad.jpg").write_text("no photo")
+    (folder / "link.png").symlink_to(folder / "0" / "0.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(photos: Path, tiny_network: Network) -> Path:  # noqa: F811
+    """The file of a run on one machine."""
+    path = photos.parent / "local.json"
+    annotate_folder(photos, path, tiny_network, VOTES)
+    return path
+
+
+def test_a_cluster_writes_the_file_of_one_machine(
+    ray_cluster: Cluster,
+    s3,
+    photos: Path,
+    local: Path,
+    tiny_network: Network,  # noqa: F811
+):
+    (photos / "link.png").unlink()  # a bucket has none
+    try:
+        upload(s3, photos, "photos")
+        here = photos.parent / "here.json"
+        annotate_folder(photos, here, tiny_network, VOTES)
+    finally:
+        (photos / "link.png").symlink_to(photos / "0" / "0.png")
+    out = f"s3://{BUCKET}/labels.json"
+    options = [
+        "--out",
+        out,
+        "--model",
+        tiny_network.path,
+        "--proposals",
+        "votes",
+        "--cluster",
+        ray_cluster.address,
+    ]
+    done = run_command("annotate", f"s3://{BUCKET}/photos", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert content(s3, "labels.json") == here.read_bytes()
+    assert content(s3, "labels.json.failures.jsonl") == Path(f"{here}.failures.jsonl").read_bytes()
+
+
+def test_kills_of_driver_and_workers_lose_and_double_nothing(
+    ray_cluster: Cluster,
+    photos: Path,
+    local: Path,
+    tmp_path: Path,
+    tiny_network: Network,
+    campaign: bool,  # noqa: F811
+):
+    chosen, kills, runs = random.Random(26), 0, 0
+    while kills < (MANY if campaign else FEW):
+        out = tmp_path / f"{runs}.json"
+        kills += label_and_kill(ray_cluster, photos, out, tiny_network, chosen)
+        runs += 1
+        merge(open_run(out))
+        assert out.read_bytes() == local.read_bytes()
+        assert Path(f"{out}.failures.jsonl").read_bytes() == Path(f"{local}.failures.jsonl").read_bytes()
+        print(f"{kills} kills in {runs} runs", flush=True)
+
+
+def label_and_kill(
+    cluster: Cluster,
+    photos: Path,
+    out: Path,
+    network: Network,
+    chosen: random.Random,  # noqa: F811
+) -> int:
+    """Do a run, killing its driver or a worker again and again; no shard that is done may be done again. The number of kills."""
+    kills, done = 0, {}
+    driver = start_driver(cluster, photos, out, network)
+    try:
+        end = time.monotonic() + PATIENCE
+        while driver.poll() is None:
+            assert time.monotonic() < end, "it hangs"
+            target = len(done) + chosen.randint(0, 12)
+            while driver.poll() is None and len(written(out)) < target and time.monotonic() < end:
+                time.sleep(0.05)
+            is_worker = chosen.random() < 0.6
+            victims = [driver.pid] if not is_worker else workers(cluster)
+            if driver.poll() is not None or not victims:
+                time.sleep(0.1)
+                continue
+            try:
+                os.kill(chosen.choice(victims), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            kills += 1
+            now = written(out)
+            assert done.items() <= now.items(), "a shard was written again"
+            done = now
+            if not is_worker:
+                driver.communicate()
+                driver = start_driver(cluster, photos, out, network)
+        said = driver.communicate()[0]
+        assert driver.returncode == 0, said
+        assert done.items() <= written(out).items(), "a shard was written again"
+        return kills
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def start_driver(cluster: Cluster, photos: Path, out: Path, network: Network) -> subprocess.Popen:  # noqa: F811
+    command = [sys.executable, "-m", "tests.cluster.label", photos, out, network.path, cluster.address, SHARD]
+    return subprocess.Popen(
+        [str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def workers(cluster: Cluster) -> list[int]:
+    """Processes of the actors that label."""
+    found = []
+    for process in psutil.Process(cluster.process).children(recursive=True):
+        try:
+            if "MapWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
+        except psutil.NoSuchProcess:
+            pass
+    return found
+
+
+def written(out: Path) -> dict[str, int]:
+    """Shard files with their inodes, which are new ones when a file is written again."""
+    found = {}
+    for path in Path(f"{out}.shards").glob("*/shard-*"):
+        try:
+            found[path.name] = path.stat().st_ino
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def test_a_worker_that_cannot_go_on_ends_the_run_with_one_line(
+    ray_cluster: Cluster,
+    photos: Path,
+    tmp_path: Path,
+    tiny_network: Network,  # noqa: F811
+):
+    out = tmp_path / "labels.json"
+    driver = start_driver(ray_cluster, photos, out, tiny_network)
+    while not Path(f"{out}.shards/manifest.jsonl.gz").exists() and driver.poll() is None:
+        time.sleep(0.05)
+    # The disk of the shard files is gone: a file lies where their folder is to be.
+    Path(f"{out}.shards/{ShardedRun(out, open_run(out).manifest).manifest.key}").write_text("in the way")
+    said, _ = driver.communicate(timeout=PATIENCE)
+    assert driver.returncode == 1
+    assert "once that is mended, the same command goes on" in said.splitlines()[-1]
+
+
+def test_an_address_where_no_cluster_is_is_named(photos: Path, tmp_path: Path, tiny_network: Network):  # noqa: F811
+    options = ["--out", tmp_path / "x.json", "--model", tiny_network.path, "--proposals", "votes"]
+    done = run_command(
+        "annotate",
+        photos,
+        *options,
+        "--cluster",
+        "127.0.0.1:1",
+        environment={"RAY_gcs_rpc_server_connect_timeout_s": "1"},
+    )
+    assert done.returncode == 1
+    assert "densepose-annotator: no Ray cluster answers at 127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "cluster", "fitted"),
+    [
+        (Resources(), {"CPU": 3}, Resources(1, 2, 0)),
+        (Resources(), {"CPU": 2}, Resources(1, 1, 0)),
+        (Resources(), {"CPU": 65}, Resources(32, 2, 0)),
+        (Resources(), {"CPU": 65, "GPU": 8}, Resources(8, 8, 1)),
+        (Resources(gpus=0.5), {"CPU": 65, "GPU": 8}, Resources(16, 4, 0.5)),
+        (Resources(gpus=0), {"CPU": 65, "GPU": 8}, Resources(32, 2, 0)),
+        (Resources(workers=4), {"CPU": 9}, Resources(4, 2, 0)),
+        (Resources(workers=9), {"CPU": 3}, Resources(2, 1, 0)),
+        (Resources(cpus=4), {"CPU": 65}, Resources(16, 4, 0)),
+        (Resources(), {"CPU": 1}, None),
+        (Resources(cpus=3), {"CPU": 3}, None),
+        (Resources(gpus=1), {"CPU": 8}, None),
+    ],
+)
+def test_workers_leave_a_cpu_to_ray(asked: Resources, cluster: dict[str, float], fitted: Resources | None):
+    if fitted is None:
+        with pytest.raises(ClusterError, match="too few for a worker of"):
+            asked.fitted(cluster)
+    else:
+        assert asked.fitted(cluster) == fitted
