@@ -158,7 +158,12 @@ class _cluster:
                 ray.shutdown()
                 failed = next(iter(str(error).splitlines()), type(error).__name__)
         where = "no Ray cluster starts on this machine" if is_new else f"no Ray cluster answers at {address}"
-        raise ClusterError(f"{where}: {failed}")
+        hint = (
+            ""
+            if is_new or "RAY_AUTH_MODE" in os.environ
+            else " (if it asks for a token: RAY_AUTH_MODE=token)"
+        )
+        raise ClusterError(f"{where}: {failed}{hint}")
 
     def __exit__(self, *_: object) -> None:
         import ray

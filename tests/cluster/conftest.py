@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.annotator.conftest import tiny_model, tiny_network  # noqa: F401
 from tests.conftest import end_with_parent, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,8 +102,9 @@ class Cluster:
 @pytest.fixture(scope="session")
 def ray_cluster(s3_environment: dict[str, str], tmp_path_factory) -> Iterator[Cluster]:
     """A Ray cluster of three logical CPUs: one for Ray, two for workers."""
-    # Its sockets' paths may not be long. Ray runs workers at the lowest priority, where a busy machine forgets them.
-    environment = os.environ | s3_environment | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+    # Ray runs workers at the lowest priority, where a busy machine forgets them.
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # also of the drivers
+    environment = os.environ | s3_environment | {"RAY_worker_niceness": "0"}
     address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=3"]
     command += [
@@ -121,6 +124,11 @@ def ray_cluster(s3_environment: dict[str, str], tmp_path_factory) -> Iterator[Cl
             preexec_fn=end_with_parent,  # noqa: PLW1509
         )
         try:
+            end = time.monotonic() + PATIENCE
+            while "Ray runtime started" not in log.read_text():
+                assert head.poll() is None, log.read_text()
+                assert time.monotonic() < end, "it does not start"
+                time.sleep(0.2)
             yield Cluster(address, head.pid)
         finally:
             head.send_signal(signal.SIGTERM)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from annotator.cluster.ray_driver import ClusterError, Resources
 from annotator.cluster.run import ShardedRun
 from annotator.inference.network import Network
 from annotator.runs.folder import annotate_folder
-from tests.annotator.conftest import draw_photo, tiny_model, tiny_network  # noqa: F401
+from tests.annotator.conftest import draw_photo
 
 from .conftest import BUCKET, PATIENCE, ROOT, Cluster, content, run_command, upload
 from .label import VOTES
@@ -41,7 +42,7 @@ def photos(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def local(photos: Path, tiny_network: Network) -> Path:  # noqa: F811
+def local(photos: Path, tiny_network: Network) -> Path:
     """The file of a run on one machine."""
     path = photos.parent / "local.json"
     annotate_folder(photos, path, tiny_network, VOTES)
@@ -53,7 +54,7 @@ def test_a_cluster_writes_the_file_of_one_machine(
     s3,
     photos: Path,
     local: Path,
-    tiny_network: Network,  # noqa: F811
+    tiny_network: Network,
 ):
     (photos / "link.png").unlink()  # a bucket has none
     try:
@@ -85,7 +86,7 @@ def test_kills_of_driver_and_workers_lose_and_double_nothing(
     local: Path,
     tmp_path: Path,
     tiny_network: Network,
-    campaign: bool,  # noqa: F811
+    campaign: bool,
 ):
     chosen, kills, runs = random.Random(26), 0, 0
     while kills < (MANY if campaign else FEW):
@@ -103,7 +104,7 @@ def label_and_kill(
     photos: Path,
     out: Path,
     network: Network,
-    chosen: random.Random,  # noqa: F811
+    chosen: random.Random,
 ) -> int:
     """Do a run, killing its driver or a worker again and again; no shard that is done may be done again. The number of kills."""
     kills, done = 0, {}
@@ -140,7 +141,7 @@ def label_and_kill(
         driver.wait()
 
 
-def start_driver(cluster: Cluster, photos: Path, out: Path, network: Network) -> subprocess.Popen:  # noqa: F811
+def start_driver(cluster: Cluster, photos: Path, out: Path, network: Network) -> subprocess.Popen:
     command = [sys.executable, "-m", "tests.cluster.label", photos, out, network.path, cluster.address, SHARD]
     return subprocess.Popen(
         [str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -163,10 +164,8 @@ def written(out: Path) -> dict[str, int]:
     """Shard files with their inodes, which are new ones when a file is written again."""
     found = {}
     for path in Path(f"{out}.shards").glob("*/shard-*"):
-        try:
+        with suppress(FileNotFoundError):
             found[path.name] = path.stat().st_ino
-        except FileNotFoundError:
-            pass
     return found
 
 
@@ -174,7 +173,7 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_one_line(
     ray_cluster: Cluster,
     photos: Path,
     tmp_path: Path,
-    tiny_network: Network,  # noqa: F811
+    tiny_network: Network,
 ):
     out = tmp_path / "labels.json"
     driver = start_driver(ray_cluster, photos, out, tiny_network)
@@ -187,7 +186,7 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_one_line(
     assert "once that is mended, the same command goes on" in said.splitlines()[-1]
 
 
-def test_an_address_where_no_cluster_is_is_named(photos: Path, tmp_path: Path, tiny_network: Network):  # noqa: F811
+def test_an_address_where_no_cluster_is_is_named(photos: Path, tmp_path: Path, tiny_network: Network):
     options = ["--out", tmp_path / "x.json", "--model", tiny_network.path, "--proposals", "votes"]
     done = run_command(
         "annotate",

@@ -13,7 +13,7 @@ from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
-from tests.annotator.conftest import draw_photo, tiny_model, tiny_network  # noqa: F401
+from tests.annotator.conftest import draw_photo
 
 from .bad_photos import ODD_NAMES, bad_photos
 from .conftest import BUCKET, content, keys, run_command, upload
@@ -32,7 +32,7 @@ def failures(client) -> dict[str, str]:
     return {entry["file_name"]: entry["failure"] for entry in map(json.loads, lines)}
 
 
-def test_bad_photos_of_a_bucket_are_named_as_those_of_a_folder(s3, tmp_path: Path, tiny_network: Network):  # noqa: F811
+def test_bad_photos_of_a_bucket_are_named_as_those_of_a_folder(s3, tmp_path: Path, tiny_network: Network):
     folder, bad = tmp_path / "photos", dict(bad_photos())
     for name in ODD_NAMES:
         draw_photo(folder / "odd" / "plain.png", [LEFT, RIGHT]).rename(folder / "odd" / name)
@@ -60,7 +60,7 @@ def test_bad_photos_of_a_bucket_are_named_as_those_of_a_folder(s3, tmp_path: Pat
     assert "is finished, with these photos, model and settings" in again.stdout
 
 
-def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: Network):  # noqa: F811
+def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: Network):
     data = draw_photo(tmp_path / "photo.png", [LEFT]).read_bytes()
     for key in ("good.png", "a//double.png", "gone.png", ".hidden/x.png", "a.jpg/inside.png"):
         s3.put_object(Bucket=BUCKET, Key=f"photos/{key}", Body=data)
@@ -91,7 +91,7 @@ def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: 
         (f"s3://{BUCKET}/texts", f"s3://{BUCKET}/texts: no photos in it"),
     ],
 )
-def test_a_folder_that_is_not_there_is_named(s3, tiny_network: Network, uri: str, message: str):  # noqa: F811
+def test_a_folder_that_is_not_there_is_named(s3, tiny_network: Network, uri: str, message: str):
     s3.put_object(Bucket=BUCKET, Key="texts/a.txt", Body=b"text")
     with pytest.raises(PhotoError, match=message):
         begin(uri, OUT, tiny_network, VOTES, SAMPLING)
@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_there_is_named(s3, tiny_network: Network, uri: str
 
 
 @pytest.mark.parametrize("uri", ["nonsense://bucket/photos", "s3://", "s3:///photos"])
-def test_a_place_that_nothing_reaches_is_named(s3, tiny_network: Network, uri: str):  # noqa: F811
+def test_a_place_that_nothing_reaches_is_named(s3, tiny_network: Network, uri: str):
     with pytest.raises(OSError, match=f"^{uri}: "):
         begin(uri, OUT, tiny_network, VOTES, SAMPLING)
 
