@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,11 +25,11 @@ SILENCE = 120
 """Seconds without a shard done after which the driver says what it waits for, and after each again."""
 RESERVED_CPUS = 1
 """Logical CPUs that Ray Data needs for itself: with all of them given to actors it waits for ever."""
-
 OBJECT_STORE = 200 << 20
 """Bytes of it where a cluster is started here, which is plenty for names and receipts."""
 START_ATTEMPTS = 3
 """On a busy machine Ray gives up to start after half a minute."""
+CONNECT_SECONDS = 20
 MAX_CPUS = 8
 """A worker takes no more unless it is told to: its decoding does not use more."""
 
@@ -88,7 +89,7 @@ def label_on_cluster(
     address: str | None = None,
     resources: Resources | None = None,
     progress: Progress | None = None,
-    say=print,
+    say: Callable[[str], object] = print,
 ) -> None:
     """Do what is left of a run on a Ray cluster.
 
@@ -115,10 +116,12 @@ def label_on_cluster(
     with _cluster(address) as ray:
         fitted = (resources or Resources()).fitted(ray.cluster_resources())
         receipts = _receipts(run, work.for_others(fitted.cpus), left, fitted)
-        for receipt in _watched(receipts, ray, fitted, say):
-            done += receipt.photos
-            if progress:
-                progress(done, total)
+        with _watchdog(ray, fitted, say) as hear, closing(_checked(receipts)) as checked:
+            for receipt in checked:
+                hear()
+                done += receipt.photos
+                if progress:
+                    progress(done, total)
     if missing := run.left():
         raise ClusterError(
             f"{run.shards / shard_name(missing[0])}: a worker has written it, and it is not there: --out must be where all "
@@ -146,6 +149,7 @@ class _cluster:
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         is_new = address == "local"
+        _check_answers(address)
         if is_new:
             # One logical CPU more than there are, so that the workers may have them all.
             cpus = len(os.sched_getaffinity(0)) + RESERVED_CPUS
@@ -169,6 +173,21 @@ class _cluster:
         import ray
 
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """See whether anything listens at HOST:PORT; Ray itself would try for many minutes.
+
+    Raises:
+        ClusterError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(f"no Ray cluster answers at {address}: {error.strerror or error}") from None
 
 
 def _receipts(run: ShardedRun, work: Work, left: list[int], fitted: Resources) -> Iterator[dict[str, Any]]:
@@ -210,35 +229,43 @@ class ShardActor:
         return {**asdict(receipt), "error": ""}
 
 
-def _watched(rows: Iterator[dict[str, Any]], ray: Any, fitted: Resources, say) -> Iterator[Receipt]:
-    """The receipts; what the driver waits for is said when none comes for long."""
-    arrived: queue.Queue[Any] = queue.Queue()
+def _checked(rows: Iterator[dict[str, Any]]) -> Iterator[Receipt]:
+    """The receipts of all shards.
 
-    def receive() -> None:
-        try:
-            for row in rows:
-                arrived.put(row)
-            arrived.put(None)
-        except BaseException as error:
-            arrived.put(error)
+    Raises:
+        ClusterError: a worker could not go on.
+    """
+    from ray.exceptions import RayError
 
-    threading.Thread(target=receive, daemon=True).start()
-    while True:
-        try:
-            row = arrived.get(timeout=SILENCE)
-        except queue.Empty:
-            say(_waiting(ray, fitted))
-            continue
-        if row is None:
-            return
-        if isinstance(row, BaseException):
-            reason = next(
-                (line for line in reversed(str(row).splitlines()) if line.strip()), type(row).__name__
-            )
-            raise ClusterError(f"Ray ended the run: {reason.strip()}; the same command goes on") from row
-        if row["error"]:
-            raise ClusterError(f"{row['error']}; once that is mended, the same command goes on")
-        yield Receipt(**{name: row[name] for name in Receipt.__dataclass_fields__})
+    try:
+        for row in rows:
+            if row["error"]:
+                raise ClusterError(f"{row['error']}; once that is mended, the same command goes on")
+            yield Receipt(**{name: row[name] for name in Receipt.__dataclass_fields__})
+    except RayError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1] if lines else type(error).__name__
+        raise ClusterError(f"Ray ended the run: {reason}; the same command goes on") from error
+
+
+@contextmanager
+def _watchdog(ray: Any, fitted: Resources, say: Callable[[str], object]) -> Iterator[Callable[[], None]]:
+    """A function to call for every receipt; what the driver waits for is said when none comes for long."""
+    heard, is_over = threading.Event(), False
+
+    def watch() -> None:
+        while not is_over:
+            if heard.wait(SILENCE):
+                heard.clear()
+            else:
+                say(_waiting(ray, fitted))
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield heard.set
+    finally:
+        is_over = True
+        heard.set()
 
 
 def _waiting(ray: Any, fitted: Resources) -> str:
