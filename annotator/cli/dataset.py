@@ -64,6 +64,13 @@ def add_command(commands) -> None:
         help="label photos whose file has changed anew, also where people worked on the labels: that is deleted",
     )
     _add_maps_dir(annotate)
+    annotate.add_argument(
+        "--cluster",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="label on a Ray cluster that has the photos under the same paths (docs/scale.md)",
+    )
     add_settings(annotate, LAST_MODEL)
 
     importing = _add(group, "import", run_import, "read people from COCO-DensePose or another format")
@@ -153,8 +160,13 @@ def _add_maps_dir(parser: argparse.ArgumentParser) -> None:
 def run_annotate(arguments: argparse.Namespace) -> int:
     from annotator.runs.dataset_annotation import Annotation
 
+    kind, options = Annotation, {}
+    if arguments.cluster is not None:
+        from annotator.cluster.dataset import ClusterAnnotation
+
+        kind, options = ClusterAnnotation, {"cluster": arguments.cluster}
     samples = _samples(arguments)
-    run = Annotation(
+    run = kind(
         samples,
         model_of(arguments, samples._dataset),
         prefix=arguments.prefix,
@@ -163,6 +175,7 @@ def run_annotate(arguments: argparse.Namespace) -> int:
         changed="relabel" if arguments.relabel_changed else "refuse",
         maps_dir=arguments.maps_dir,
         device=arguments.device,
+        **options,
     )
     print(f"{run.network.info.model_id} on {run.network.device}")
     return _report(_do(run, len(run)), arguments.dataset, "photos changed and were labelled anew")

@@ -59,11 +59,11 @@ def merge(run: ShardedRun, progress: Progress | None = None) -> FolderSummary:
     if isinstance(run.out, Local):
         # On the same disk, where the labels need no second copy.
         make_folder(run.folder.path)
-        summary = write_labels(_entries(run, progress), run.manifest.run, run.folder.path)
+        summary = write_labels(shard_entries(run, progress), run.manifest.run, run.folder.path)
         move_labels(run.folder.path, run.out.path)
     else:
         with tempfile.TemporaryDirectory(prefix="densepose-") as folder:
-            summary = write_labels(_entries(run, progress), run.manifest.run, Path(folder))
+            summary = write_labels(shard_entries(run, progress), run.manifest.run, Path(folder))
             failures = run.out + FAILURES_SUFFIX
             if summary.failed:
                 failures.put(Path(folder, FAILURES))
@@ -76,8 +76,13 @@ def merge(run: ShardedRun, progress: Progress | None = None) -> FolderSummary:
     return summary
 
 
-def _entries(run: ShardedRun, progress: Progress | None) -> Iterator[dict[str, Any]]:
-    """Of all photos, in the order of the manifest."""
+def shard_entries(run: ShardedRun, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+    """Of all photos, in the order of the manifest.
+
+    Raises:
+        ManifestError: a shard file is damaged or of another run.
+        OSError: one cannot be read.
+    """
     done = 0
     for shard, data in _shards(run):
         yield from decode_shard(data, shard_header(run.manifest, shard), run.shards / shard_name(shard))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from annotator.cluster.dense_entries import encode_people
 from annotator.cluster.fetching import Fetcher
 from annotator.cluster.shard_files import encode_shard, shard_name
 from annotator.cluster.storage import Local, Photo, locate
@@ -43,6 +44,8 @@ class Work:
     """The model's, by name, and a finder's beside it, for machines that do not have them; none for the package's own."""
     threads: int = 0
     """CPU threads of the network; 0 for one per core."""
+    dense: bool = False
+    """Whether the entries are those of :mod:`annotator.cluster.dense_entries`, for a dataset."""
 
     def for_others(self, threads: int) -> Work:
         """The same for workers on other machines, whose package is in another place.
@@ -87,7 +90,8 @@ class Worker:
             Finder(finder_beside(model), threads=work.threads) if work.settings.uses_finder else None
         )
         mine = describe_model(self.network, self.finder, work.settings, work.sampling)
-        if different := differences(json.loads(json.dumps(mine)), json.loads(json.dumps(work.described))):
+        wanted = {name: work.described[name] for name in mine}
+        if different := differences(json.loads(json.dumps(mine)), json.loads(json.dumps(wanted))):
             raise ModelError(
                 f"this machine's model is not that of the run ({different}): install the same version of "
                 "densepose-annotator on all machines"
@@ -115,7 +119,7 @@ class Worker:
         return Receipt(
             header["shard"],
             len(entries),
-            sum(len(entry.get("annotations", ())) for entry in entries),
+            sum(len(entry.get("annotations", entry.get("people", ()))) for entry in entries),
             sum("failure" in entry for entry in entries),
         )
 
@@ -143,7 +147,10 @@ class Worker:
         ):
             for result in results:
                 name = names.pop(result.path)
-                entries[name] = photo_entry(name, result, self.work.sampling)
+                if self.work.dense and result.people is not None:
+                    entries[name] = {"file_name": name} | encode_people(result.people)
+                else:
+                    entries[name] = photo_entry(name, result, self.work.sampling)
                 if is_fetched:
                     result.path.unlink()
                 progress(len(entries))

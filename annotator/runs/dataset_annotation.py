@@ -103,7 +103,6 @@ class Annotation(DatasetRun):
 
     def __iter__(self) -> Iterator[int]:
         from annotator.inference.finder import open_finder
-        from annotator.inference.pipeline import annotate
 
         finder = open_finder(self.network, self.settings)
         if not self._todo:
@@ -111,7 +110,7 @@ class Annotation(DatasetRun):
             declare_fields(self.dataset, self.fields)
         taken: deque[_Taken] = deque()
         done = 0
-        with closing(annotate(self._photos(taken), self.network, self.settings, finder)) as results:
+        with closing(self._results(self._photos(taken), finder)) as results:
             for number, result in enumerate(results):
                 photo = taken.popleft()
                 require_fields(self.dataset, self.fields.names if number else ())
@@ -134,6 +133,12 @@ class Annotation(DatasetRun):
                 yield done
         if done < len(self):
             yield len(self)  # the last ones have not changed
+
+    def _results(self, paths: Iterator[str], finder: Finder | None) -> Iterator[Annotated]:
+        """What becomes of the photos, in their order."""
+        from annotator.inference.pipeline import annotate
+
+        return annotate(paths, self.network, self.settings, finder)
 
     def _photos(self, taken: deque[_Taken]) -> Iterator[str]:
         """The paths of the photos to annotate, each of which is put into ``taken``; of those with labels, the changed ones."""

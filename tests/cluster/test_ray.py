@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -167,6 +168,51 @@ def written(out: Path) -> dict[str, int]:
         with suppress(FileNotFoundError):
             found[path.name] = path.stat().st_ino
     return found
+
+
+def test_a_dataset_gets_the_labels_of_one_machine(
+    ray_cluster: Cluster, dataset, photos: Path, tmp_path: Path, tiny_network: Network
+):
+    import fiftyone as fo
+
+    from annotator.cluster.dataset import ClusterAnnotation
+    from annotator.dataset.fields import Fields
+    from annotator.dataset.sample_people import read_people
+    from annotator.runs.dataset_annotation import Annotation
+
+    paths = [photos / "bad.jpg", *sorted((photos / "1").iterdir())[:6]]
+    dataset.add_samples([fo.Sample(filepath=str(path)) for path in paths])
+    options = {"model": tiny_network.path, "settings": VOTES}
+    Annotation(dataset, prefix="here", maps_dir=tmp_path / "here", **options).run()
+    maps, told = tmp_path / "there", []
+    run = ClusterAnnotation(
+        dataset,
+        prefix="there",
+        maps_dir=maps,
+        cluster=ray_cluster.address,
+        told=lambda *call: told.append(call),
+        **options,
+    )
+    summary = run.run()
+    assert told[-1] == (7, 7)
+    assert summary.samples == 6
+    assert summary.failures == {str(paths[0]): "not an image, or of an unknown format"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "there"]
+    people = 0
+    for sample in list(dataset)[1:]:
+        here, there = (read_people(sample, Fields(prefix)) for prefix in ("here", "there"))
+        assert (here.size, here.possible) == (there.size, there.possible)
+        for one, other in zip(here.people, there.people, strict=True):
+            assert (one.box, one.score, one.quality, one.issues) == (
+                other.box,
+                other.score,
+                other.quality,
+                other.issues,
+            )
+            for name in ("mask", "parts", "charts", "u", "v", "keypoints"):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+            people += 1
+    assert people > 4
 
 
 def test_a_worker_that_cannot_go_on_ends_the_run_with_one_line(
