@@ -120,6 +120,11 @@ class AnnotatePeople(RunOperator):
             label="Batch size",
             description="Views per call of the network. Empty: what the device and its memory are good for",
         )
+        inputs.str(
+            "cluster",
+            label="Ray cluster",
+            description="Address of a cluster that has the photos under the same paths, such as 10.0.0.1:6379. Empty: label here",
+        )
         choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         inputs.bool("relabel_changed", default=False, label=RELABEL_CHANGED, description=WHAT_IS_DELETED)
         if ctx.params.get("relabel_changed"):
@@ -131,13 +136,19 @@ class AnnotatePeople(RunOperator):
         changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence", "batch_size")}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
-        run = Annotation(
+        kind, options = Annotation, {}
+        if cluster := (values.get("cluster") or "").strip():
+            from annotator.cluster.dataset import ClusterAnnotation
+
+            kind, options = ClusterAnnotation, {"cluster": cluster}
+        run = kind(
             target_photos(ctx),
             Path(values["model"]).expanduser(),
             prefix=values["prefix"],
             settings=Settings.of_quality(values["quality"], **changes),
             overwrite=values["overwrite"],
             changed="relabel" if values.get("relabel_changed") else "refuse",
+            **options,
         )
         return _job(run, len(run))
 

@@ -79,6 +79,7 @@ class ShardedRun:
             settings=settings,
             sampling=sampling,
             model=Path(network.path).absolute(),
+            device=device,
         )
 
     def label(self, work: Work, part: Part = WHOLE, progress: Progress | None = None) -> int:

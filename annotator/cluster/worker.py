@@ -42,6 +42,8 @@ class Work:
     """Its file; of those of other machines only the name."""
     files: dict[str, bytes] = field(default_factory=dict)
     """The model's, by name, and a finder's beside it, for machines that do not have them; none for the package's own."""
+    device: str | None = None
+    """As of :class:`~annotator.inference.network.Network`."""
     threads: int = 0
     """CPU threads of the network; 0 for one per core."""
     dense: bool = False
@@ -85,9 +87,9 @@ class Worker:
         for name, data in work.files.items():
             Path(self._files.name, name).write_bytes(data)
             model = Path(self._files.name, work.model.name)
-        self.network = Network(model, threads=work.threads)
+        self.network = Network(model, work.device, work.threads)
         self.finder = (
-            Finder(finder_beside(model), threads=work.threads) if work.settings.uses_finder else None
+            Finder(finder_beside(model), work.device, work.threads) if work.settings.uses_finder else None
         )
         mine = describe_model(self.network, self.finder, work.settings, work.sampling)
         wanted = {name: work.described[name] for name in mine}
