@@ -6,6 +6,7 @@ An actor that dies is replaced and its shard done again; whatever ends the drive
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -115,9 +116,11 @@ def label_on_cluster(
         return
     with _cluster(address) as ray:
         fitted = (resources or Resources()).fitted(ray.cluster_resources())
-        receipts = _receipts(run, work.for_others(fitted.cpus), left, fitted)
-        with _watchdog(ray, fitted, say) as hear, closing(_checked(receipts)) as checked:
-            for receipt in checked:
+        with (
+            _watchdog(ray, fitted, say) as hear,
+            closing(_receipts(run, work.for_others(fitted.cpus), left, fitted)) as rows,
+        ):
+            for receipt in _checked(rows):
                 hear()
                 done += receipt.photos
                 if progress:
@@ -208,7 +211,13 @@ def _receipts(run: ShardedRun, work: Work, left: list[int], fitted: Resources) -
         num_cpus=fitted.cpus,
         num_gpus=fitted.gpus or None,
     )
-    yield from done.iter_rows()
+    rows = iter(done.iter_rows())
+    try:
+        yield from rows
+    finally:
+        # Ray Data stops its threads when nobody holds the iterator; before that `ray.shutdown` waits for them for ever.
+        del rows, done, shards
+        gc.collect()
 
 
 class ShardActor:

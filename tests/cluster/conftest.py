@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.annotator.conftest import tiny_model, tiny_network  # noqa: F401
@@ -131,5 +132,8 @@ def ray_cluster(s3_environment: dict[str, str], tmp_path_factory) -> Iterator[Cl
                 time.sleep(0.2)
             yield Cluster(address, head.pid)
         finally:
+            children = psutil.Process(head.pid).children(recursive=True)
             head.send_signal(signal.SIGTERM)
-            head.wait(60)
+            for process in psutil.wait_procs([psutil.Process(head.pid), *children], timeout=60)[1]:
+                process.kill()
+            head.wait()
