@@ -51,7 +51,7 @@ def annotate_in_shards(
     )
     if sharded is None:
         return tell(None, arguments.out)
-    work = sharded.work(network, settings, sampling)
+    work = sharded.work(network, settings, sampling, arguments.device)
     with ProgressBar("image") as bar:
         if arguments.cluster is not None:
             from annotator.cluster.ray_driver import Resources, label_on_cluster

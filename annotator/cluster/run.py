@@ -69,8 +69,10 @@ class ShardedRun:
     def photos_in(self, shards: list[int]) -> int:
         return sum(map(self.manifest.size_of, shards))
 
-    def work(self, network: Network, settings: Settings, sampling: PointSampling) -> Work:
-        """For the workers of this run."""
+    def work(
+        self, network: Network, settings: Settings, sampling: PointSampling, device: str | None = None
+    ) -> Work:
+        """For the workers of this run; ``device`` is as of :class:`~annotator.inference.network.Network`, on each machine."""
         return Work(
             folder=self.manifest.folder,
             shards=str(self.shards),
