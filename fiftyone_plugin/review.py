@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +16,14 @@ from annotator.labels.quality import ISSUES, MISSING_PEOPLE
 from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.error_rate import error_rate
 from annotator.review.panel_data import body_data
-from annotator.review.queue import Filter, queue
+from annotator.review.queue import PAGE, Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
 from annotator.review.thumbnails import thumbnails
 from annotator.surface.body import load_body
 from annotator.team.edit_log import EditLog, Work
 
+from .bulk_runs import BulkRun, answer_of
 from .calls import Call, CallValues, OfImage, OfLabels, RequestId, SampleId, Share, user_name
 
 MAX_FAILURES = 3
@@ -54,11 +56,15 @@ class ReviewQueue(Call):
         samples: list[str] = Field([])
         order: str = "issue_score"
         work: str = ""
+        limit: int = PAGE
+        after: list[Any] | None = None
+        since: str | None = None
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         chosen = {name: tuple(values[name]) for name in ("states", "reasons", "samples")}
         wanted = Filter(**chosen, order=values["order"], work=values["work"], author=values["author"])
-        return queue(ctx.view, Fields(values["prefix"]), wanted)
+        page = {name: values[name] for name in ("limit", "after", "since")}
+        return queue(ctx.view, Fields(values["prefix"]), wanted, **page)
 
 
 class ReviewScores(Call):
@@ -69,9 +75,10 @@ class ReviewScores(Call):
 
     class Values(OfLabels):
         order: str
+        skip: int = 0
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        return score_table(ctx.view, Fields(values["prefix"]), values["order"])
+        return score_table(ctx.view, Fields(values["prefix"]), values["order"], values["skip"])
 
 
 class ReviewOpen(Call):
@@ -214,7 +221,8 @@ class ReviewErrorRate(Call):
 
 
 class ReviewApproveBelow(Call):
-    """See :func:`annotator.review.approvals.approve_below`; of the view that the App shows."""
+    """See :func:`annotator.review.approvals.approve_below`; of the view that the App shows. The answer says how far it is,
+    ``running``, until it has ended: the panel asks again by the same id."""
 
     name = "review_approve_below"
     is_signed = True
@@ -225,13 +233,19 @@ class ReviewApproveBelow(Call):
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, request_id = Fields(values["prefix"]), values["request_id"]
-        failures: dict[str, str] = {}
-        counts = approve_below(
-            ctx.view, fields, values["issue_score"], values["author"], _maps(ctx), request_id, failures
+        samples, maps, failures = ctx.view, _maps(ctx), {}
+
+        def results(approved: int) -> dict[str, Any]:
+            first = [f"{path}: {reason}" for path, reason in list(failures.items())[:MAX_FAILURES]]
+            return {"approved": approved, "failed": len(failures), "failures": first}
+
+        def begin(begun: Callable[[int], None]) -> Iterator[int]:
+            score, author = values["issue_score"], values["author"]
+            return approve_below(samples, fields, score, author, maps, request_id, failures, begun)
+
+        return answer_of(
+            ctx, "Approve the rest", request_id, fields.prefix, lambda: BulkRun(begin, "approved", results)
         )
-        approved = sum(counts)
-        first = [f"{path}: {reason}" for path, reason in list(failures.items())[:MAX_FAILURES]]
-        return {"approved": approved, "failed": len(failures), "failures": first}
 
 
 class ReviewTakeBack(Call):
@@ -243,8 +257,22 @@ class ReviewTakeBack(Call):
         request_id: RequestId
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
-        counts = take_back(ctx.dataset, Fields(values["prefix"]), _maps(ctx), values["request_id"])
-        return {"predicted": sum(counts)}
+        fields, request_id = Fields(values["prefix"]), values["request_id"]
+        dataset, maps = ctx.dataset, _maps(ctx)
+
+        def begin(begun: Callable[[int], None]) -> Iterator[int]:
+            return take_back(dataset, fields, maps, request_id, begun=begun)
+
+        def results(predicted: int) -> dict[str, Any]:
+            return {"predicted": predicted}
+
+        return answer_of(
+            ctx,
+            "Take back the approval",
+            request_id,
+            fields.prefix,
+            lambda: BulkRun(begin, "to be decided again", results),
+        )
 
 
 OPERATORS = (

@@ -29,7 +29,7 @@ def people_by_decision(samples: Samples, fields: Fields) -> Iterator[tuple[str, 
         the label, ``review``, ``edited``, ``time`` and model. ``None`` for what is not set or cannot be read.
 
     Raises:
-        FieldError: as :func:`annotator.dataset.store.people_values`.
+        FieldError: as :func:`annotator.dataset.fields.check_people`, also if the field was deleted by another process.
     """
     check_people(samples, fields)
     require_fields(samples._dataset, [fields.people])

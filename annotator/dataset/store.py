@@ -7,7 +7,7 @@ people changes. The samples here are copies, and only labels that changed are en
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,9 +15,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotator.dataset.fields import Fields, check_fields, check_people, require_fields
-from annotator.dataset.label_checks import check_document, check_masks, decode_error, readable
-from annotator.dataset.views import photos_of, with_all_fields, with_lists
+from annotator.dataset.fields import Fields, require_fields
+from annotator.dataset.label_checks import check_document, check_masks, decode_error
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -176,56 +175,6 @@ def _reload(dataset: fo.Dataset, ids: Sequence[str]) -> None:
     for key in ids:
         with suppress(Exception):
             fo.Sample._reload_doc(dataset._sample_collection_name, key)
-
-
-def people_values(
-    samples: Samples, fields: Fields, names: Sequence[str]
-) -> Iterator[tuple[str, str, list[tuple]]]:
-    """Attributes of all people, read without their masks.
-
-    Args:
-        samples: a dataset or view; of a view that filters labels, only the people that it shows.
-        fields: of the people.
-        names: of the attributes.
-
-    Yields:
-        A sample's id and path, and for each of its people a tuple of the attributes, ``None`` for one that is not set
-        or cannot be read. Samples without people fields are left out, and a sample that a view has twice comes once.
-
-    Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_people`, also if the field was deleted by another process.
-    """
-    check_people(samples, fields)
-    require_fields(samples._dataset, [fields.people])
-    paths = [f"{fields.people}.detections.{name}" for name in names]
-    labelled = with_all_fields(photos_of(samples)).exists(fields.people)
-    columns = with_lists(labelled, f"{fields.people}.detections").values(["id", "filepath", *paths])
-    rows = {row[0]: row for row in zip(*columns, strict=True)}
-    for key, filepath, *lists in rows.values():
-        people = (
-            [readable(name, value) for value in values or []]
-            for name, values in zip(names, lists, strict=True)
-        )
-        yield key, filepath, list(zip(*people, strict=True))
-
-
-def possible_values(samples: Samples, fields: Fields) -> dict[str, list[float]]:
-    """The scores of possible people whom nobody has decided about, by the ids of the samples that have some.
-
-    Raises:
-        FieldError: as :func:`annotator.dataset.fields.check_fields`.
-    """
-    check_fields(samples, fields)
-    if not samples._dataset.has_sample_field(fields.possible):
-        return {}
-    found = with_all_fields(photos_of(samples)).exists(fields.possible)
-    possible = f"{fields.possible}.detections"
-    ids, scores = with_lists(found, possible).values(["id", f"{possible}.confidence"])
-    return {
-        key: [readable("confidence", score) or 0.0 for score in of]
-        for key, of in zip(ids, scores, strict=True)
-        if of
-    }
 
 
 @dataclass(frozen=True)

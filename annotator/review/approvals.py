@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.info import remember_bulk_approval
 from annotator.dataset.label_checks import LabelError, check_document, readable
 from annotator.dataset.photo_file import find_change
+from annotator.dataset.photo_index import Summaries
+from annotator.dataset.photo_summary import kind
 from annotator.dataset.store import (
     StoreError,
     find_document,
     find_without_masks,
-    people_values,
     update_document,
 )
 from annotator.labels.people import DECIDED
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     Samples = fo.core.collections.SampleCollection
 
+AT_ONCE = 1000
+"""Samples that are read at once."""
 DECISION = ("review", "author", "time")
 """Attributes of a person's label that an approval sets."""
 Decisions = dict[str, list[str | None]]
@@ -54,11 +58,13 @@ def spot_check(
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
-    chosen = _predictions_below(samples, fields, issue_score)
+    chosen = {
+        str(row["_id"]): len(row["keys"])
+        for row in Summaries(samples, fields).aggregate(_predicted_below(issue_score))
+    }
     ids = sorted(chosen)
     drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
-    people = sum(len(decisions) for decisions in chosen.values())
-    return {"images": len(ids), "people": people, "check": [ids[i] for i in drawn]}
+    return {"images": len(ids), "people": sum(chosen.values()), "check": [ids[i] for i in drawn]}
 
 
 def approve_below(
@@ -69,6 +75,7 @@ def approve_below(
     maps: Path,
     request_id: str,
     failures: dict[str, str] | None = None,
+    begun: Callable[[int], None] = lambda images: None,
 ) -> Iterator[int]:
     """Approve the predictions that nobody reviewed with at most this issue score, image by image. Possible people stay to
     be decided. Images whose labels cannot be read, or whose photo has changed since it was labelled, are left out.
@@ -82,6 +89,7 @@ def approve_below(
         request_id: 16 hexadecimal digits that no other approval has, by which :func:`take_back` finds it. Under
             one that was used before, that approval goes on with the people that it was about.
         failures: gets, by its path, why an image was left out; also one with people for which the database has no room.
+        begun: called with the number of images, before the first.
 
     Yields:
         The number of people of an image that were approved.
@@ -97,6 +105,7 @@ def approve_below(
         remember_bulk_approval(samples._dataset, fields.prefix, approved[-1])
         undo.save_values(folder, {"approved": approved, "before": before}, request_id)
     approved, before = _approval(folder, request_id)
+    begun(len(before))
     for sample_id, old in before.items():
         new = dict.fromkeys(old, approved)
         count = _replace_decisions(samples._dataset, sample_id, fields, old, new, failures, same_photo=True)
@@ -105,7 +114,12 @@ def approve_below(
 
 
 def take_back(
-    dataset: fo.Dataset, fields: Fields, maps: Path, request_id: str, failures: dict[str, str] | None = None
+    dataset: fo.Dataset,
+    fields: Fields,
+    maps: Path,
+    request_id: str,
+    failures: dict[str, str] | None = None,
+    begun: Callable[[int], None] = lambda images: None,
 ) -> Iterator[int]:
     """Undo :func:`approve_below`, except for people whom somebody has changed since, and for images whose labels cannot be
     read.
@@ -113,7 +127,7 @@ def take_back(
     Args:
         maps: the folder of the dataset's maps.
         request_id: of the approval.
-        failures: as of :func:`approve_below`.
+        failures, begun: as of :func:`approve_below`.
 
     Yields:
         The number of people of an image who are as they were before. Nothing if there is no approval of that id:
@@ -126,6 +140,7 @@ def take_back(
         return
     failures = {} if failures is None else failures
     approved, before = _approval(_approvals(maps), request_id)
+    begun(len(before))
     for sample_id, old in before.items():
         count = _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old, failures)
         if EditLog(dataset, fields.prefix).has(f"{request_id}-{sample_id}"):
@@ -223,15 +238,40 @@ def _decision(person: dict[str, Any]) -> list[str | None]:
     return [person.get(name) for name in DECISION]
 
 
+def _predicted_below(issue_score: float) -> list[dict[str, Any]]:
+    """The stages that turn summaries into the images with such predictions, and the ids of their labels, ``keys``."""
+    score = {"$arrayElemAt": ["$$p.scores", 0]}
+    is_chosen = {
+        "$and": [
+            {"$eq": ["$$p.state", "predicted"]},
+            {"$ne": [score, None]},
+            {"$lte": [score, issue_score]},
+        ]
+    }
+    chosen = {"$filter": {"input": "$people", "as": "p", "cond": is_chosen}}
+    return [
+        {"$match": {"kinds": kind("predicted")}},
+        {"$project": {"keys": {"$map": {"input": chosen, "as": "p", "in": "$$p.key"}}}},
+        {"$match": {"keys.0": {"$exists": True}}},
+    ]
+
+
 def _predictions_below(samples: Samples, fields: Fields, issue_score: float) -> dict[str, Decisions]:
     """By the id of each image, the predictions that :func:`approve_below` approves."""
-    chosen = {}
-    for sample_id, _, people in people_values(samples, fields, ("id", "issue_score", *DECISION)):
-        decisions = {
-            key: decision
-            for key, score, *decision in people
-            if decision[0] in (None, "predicted") and score is not None and score <= issue_score
-        }
-        if decisions:
-            chosen[sample_id] = decisions
+    chosen: dict[str, Decisions] = {}
+    people = f"{fields.people}.detections"
+    columns = [f"{people}.{name}" for name in ("_id", *DECISION)]
+    rows = Summaries(samples, fields).aggregate([*_predicted_below(issue_score), {"$sort": {"_id": 1}}])
+    while page := list(islice(rows, AT_ONCE)):
+        keys = {row["_id"]: set(row["keys"]) for row in page}
+        for document in samples._dataset._sample_collection.find({"_id": {"$in": list(keys)}}, columns):
+            labels = (document.get(fields.people) or {}).get("detections") or []
+            wanted = [label for label in labels if str(label.get("_id")) in keys[document["_id"]]]
+            decisions = {
+                str(label["_id"]): [readable(name, label.get(name)) for name in DECISION] for label in wanted
+            }
+            # Somebody may have decided since.
+            decisions = {key: of for key, of in decisions.items() if of[0] in (None, "predicted")}
+            if decisions:
+                chosen[str(document["_id"])] = decisions
     return chosen

@@ -118,7 +118,7 @@ def leave(
         skipped_at: the photo is handed out to the author last from now on, if it is still at this stage.
     """
     names = TeamFields(fields)
-    values: Expression = {f"{names.work}.lease": None}
+    values: Expression = {f"{names.work}.lease": None, f"{names.work}.changed": "$$NOW"}
     if skipped_at:
         path, at = f"{names.work}.skipped", {"$ifNull": [f"${names.stage}", LABEL]}
         values[path] = {"$cond": [{"$eq": [at, skipped_at]}, with_name(path, author), list_at(path)]}
@@ -143,6 +143,7 @@ def record_work(dataset: fo.Dataset, fields: Fields, sample_id: str, author: str
         annotators: {"$cond": [is_to_label, with_name(annotators, author), list_at(annotators)]},
         history: {"$cond": [was_done, appended(history, event(author, "reopen")), list_at(history)]},
         names.stage: {"$cond": [was_done, REVIEW, stage]},
+        f"{work}.changed": "$$NOW",
     }
     for key in object_ids([sample_id]):
         dataset._sample_collection.update_one({"_id": key}, [{"$set": values}])
@@ -159,6 +160,7 @@ def _other_labels(fields: Fields) -> list[Fields]:
 
 def _take(dataset: fo.Dataset, names: TeamFields, key: Any, author: str, condition: Expression) -> bool:
     """Take a photo, in one step, if the condition still holds."""
-    update = [{"$set": {f"{names.work}.lease": new_lease(author)}}]
+    values = {f"{names.work}.lease": new_lease(author), f"{names.work}.changed": "$$NOW"}
+    update = [{"$set": values}]
     found = dataset._sample_collection.find_one_and_update({**condition, "_id": key}, update, ["_id"])
     return found is not None

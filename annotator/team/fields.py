@@ -33,8 +33,8 @@ class TeamFields:
     @property
     def work(self) -> str:
         """Dict of ``lease`` (``by``, ``until``), ``annotators`` (names of those who labelled the photo), ``sent_by``,
-        ``returned_to``, ``comment``, ``skipped`` (names) and ``history`` (dicts of ``time``, ``author``, ``action``,
-        ``comment``)."""
+        ``returned_to``, ``comment``, ``skipped`` (names), ``history`` (dicts of ``time``, ``author``, ``action``,
+        ``comment``) and ``changed``, when any of it did, by the database's clock."""
         return f"{self.labels.prefix}_work"
 
 
@@ -60,7 +60,8 @@ def declare_team_fields(dataset: fo.Dataset, fields: Fields) -> None:
                 dataset.add_sample_field(name, kind)
             elif not isinstance(schema[name], kind):
                 raise FieldError(f"the dataset has a field {name!r} of another type: rename it")
-        dataset._sample_collection.create_index(f"{TeamFields(fields).work}.lease.by", sparse=True)
+        for name in ("lease.by", "changed"):
+            dataset._sample_collection.create_index(f"{TeamFields(fields).work}.{name}", sparse=True)
 
 
 def _types(fields: Fields) -> dict[str, type[fo.Field]]:

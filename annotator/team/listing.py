@@ -2,88 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
 from annotator.team.expressions import holder
-from annotator.team.fields import TeamFields, has_team_fields
-from annotator.team.settings import read_settings
+from annotator.team.fields import TeamFields
 from annotator.team.stages import DONE, LABEL, REVIEW, STAGES
 
 if TYPE_CHECKING:
     import fiftyone as fo
+
+    from annotator.dataset.photo_index import Summaries
 
 KINDS = ("mine", "returned", LABEL, REVIEW, DONE)
 """Of photos, by which the queue is filtered: labelled by the author or worked on now, handed back to the author, at the stage
 ``label``, to be reviewed by the author, done."""
 
 
-@dataclass(frozen=True)
-class PhotoWork:
-    """The work on a photo."""
-
-    stage: str = LABEL
-    holder: str | None = None
-    """Who works on it now."""
-    annotators: tuple[str, ...] = ()
-    returned_to: str | None = None
-
-
-class TeamWork:
-    """The work on all photos of a dataset, as one of the team sees it.
+def work_filter(work: str, author: str, review_own: bool) -> dict[str, Any]:
+    """A filter of summaries (:mod:`annotator.dataset.photo_summary`) for the photos of one of :data:`KINDS`.
 
     Args:
-        author: whose work it is.
+        author: as whom one of the team sees it.
+        review_own: whether photos are reviewed by those who have labelled them.
+    """
+    if work == "mine" and author:
+        is_held = {"work.lease.by": author, "$expr": {"$gt": ["$work.lease.until", "$$NOW"]}}
+        return {"$or": [{"work.annotators": author}, is_held]}
+    if work == "returned" and author:
+        return {"stage": STAGES.index(LABEL), "work.returned_to": author}
+    if work not in STAGES:
+        return {"_id": None}
+    others = {"work.annotators": {"$ne": author}} if work == REVIEW and not review_own else {}
+    return {"stage": STAGES.index(work), **others}
+
+
+def count_kinds(
+    photos: Summaries, by_stage: Mapping[str, int], author: str, review_own: bool
+) -> dict[str, int]:
+    """The numbers of the photos of each of :data:`KINDS`.
+
+    Args:
+        by_stage: numbers of photos by the number of their stage.
     """
 
-    def __init__(self, dataset: fo.Dataset, fields: Fields, author: str) -> None:
-        self._author, self._review_own = author, read_settings(dataset).review_own
-        self._photos = _read_work(dataset, fields)
+    def count(match: dict[str, Any]) -> int:
+        return next((row["n"] for row in photos.aggregate([{"$match": match}, {"$count": "n"}])), 0)
 
-    def of(self, sample_id: str) -> PhotoWork:
-        """The work on one photo."""
-        return self._photos.get(sample_id, _UNTOUCHED)
-
-    def kinds(self, sample_id: str) -> list[str]:
-        """Those of :data:`KINDS` that the photo is."""
-        work, author = self.of(sample_id), self._author
-        is_annotator = author in work.annotators
-        kinds = []
-        if author and (is_annotator or work.holder == author):
-            kinds.append("mine")
-        if author and work.stage == LABEL and work.returned_to == author:
-            kinds.append("returned")
-        if work.stage != REVIEW or self._review_own or not is_annotator:
-            kinds.append(work.stage)
-        return kinds
-
-
-_UNTOUCHED = PhotoWork()
-
-
-def _read_work(dataset: fo.Dataset, fields: Fields) -> dict[str, PhotoWork]:
-    """By the ids of the samples that anybody has worked on."""
-    if not has_team_fields(dataset, fields):
-        return {}
-    names = TeamFields(fields)
-    columns = {
-        "stage": f"${names.stage}",
-        "holder": holder(names.work),
-        "annotators": f"${names.work}.annotators",
-        "returned_to": f"${names.work}.returned_to",
-    }
-    touched = {"$match": {names.work: {"$type": "object"}}}
-    found = dataset._sample_collection.aggregate([touched, {"$project": columns}])
-    return {
-        str(row["_id"]): PhotoWork(
-            row["stage"] if row.get("stage") in STAGES else LABEL,
-            row.get("holder"),
-            tuple(row.get("annotators") or ()),
-            row.get("returned_to"),
-        )
-        for row in found
-    }
+    counts = {name: count(work_filter(name, author, review_own)) for name in ("mine", "returned")}
+    counts |= {stage: by_stage.get(str(number), 0) for number, stage in enumerate(STAGES)}
+    if not review_own:
+        counts[REVIEW] -= count({"work.annotators": author, "stage": STAGES.index(REVIEW)})
+    return counts
 
 
 def photo_work(dataset: fo.Dataset, fields: Fields, sample_id: str) -> dict[str, Any]:

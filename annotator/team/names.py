@@ -111,5 +111,6 @@ def _forget_work(dataset: fo.Dataset, fields: Fields, name: str, alias: str) -> 
     values |= {f"{work}.{path}": each(path, replaced("$$this")) for path in ("annotators", "skipped")}
     values |= {f"{work}.history": each("history", said)}
     values |= {f"{work}.lease": {"$cond": [{"$gt": [f"${work}.lease.by", None]}, leased, None]}}
+    values |= {f"{work}.changed": "$$NOW"}
     named = {"$or": [{path: name} for path in _work_paths(fields)]}
     dataset._sample_collection.update_many(named, [{"$set": values}])

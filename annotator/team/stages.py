@@ -77,6 +77,7 @@ def change_stage(
         f"{work}.history": appended(f"{work}.history", event(author, action, comment)),
         f"{work}.returned_to": f"${work}.sent_by" if action == "hand_back" else None,
         f"{work}.comment": {"$literal": comment},
+        f"{work}.changed": "$$NOW",
     }
     if action == "send":
         values[f"{work}.sent_by"] = {"$literal": author}
@@ -127,7 +128,7 @@ def restart(dataset: fo.Dataset, fields: Fields, sample_id: str, comment: str) -
     """Put a photo whose labels were replaced back to the first stage; nothing if it was there."""
     names = TeamFields(fields)
     history = appended(f"{names.work}.history", event("", "relabel", comment))
-    values = {names.stage: LABEL, f"{names.work}.history": history}
+    values = {names.stage: LABEL, f"{names.work}.history": history, f"{names.work}.changed": "$$NOW"}
     values |= dict.fromkeys((f"{names.work}.returned_to", f"{names.work}.sent_by"), None)
     values |= {f"{names.work}.annotators": [], f"{names.work}.comment": ""}
     condition = {"_id": next(iter(object_ids([sample_id])), None), names.stage: {"$in": [REVIEW, DONE]}}

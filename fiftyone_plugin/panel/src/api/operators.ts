@@ -32,7 +32,7 @@ export const fetchSetup = (scope: Scope) => call<Setup>(scope, "setup", {});
 
 export const fetchQueue = (scope: Scope, query: QueueQuery) => call<QueueResult>(scope, "queue", query);
 
-export const fetchScores = (scope: Scope, order: string) => call<ScoreTable>(scope, "scores", { order });
+export const fetchScores = (scope: Scope, order: string, skip = 0) => call<ScoreTable>(scope, "scores", { order, skip });
 
 export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(scope, "open", { sample });
 
@@ -69,12 +69,31 @@ export const spotCheck = (scope: Scope, issueScore: number, share: number, seed:
 
 export const fetchErrorRate = (scope: Scope) => call<ErrorRate>(scope, "error_rate", {});
 
-export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string) =>
-    call<ApprovalResult>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId });
+/** How long to wait before a run that goes on is asked for its result again. */
+const ASK_AGAIN_MS = 1000;
+type Show = (done: number, total: number | null) => void;
+type Progress = { running?: { done: number; total: number | null } };
+
+/** The result of a run in the background, which the server knows by `request_id`; `show` is told how far it is. */
+async function callUntilDone<T>(scope: Scope, name: string, values: object, show: Show): Promise<T> {
+    for (let isBegun = false; ; isBegun = true) {
+        const answer: (T & Progress) | null = await call<T & Progress>(scope, name, values).catch((error) => {
+            // Once it goes on, a server that does not answer for a while is no reason to give up.
+            if (!isBegun || error instanceof RefusedError) throw error;
+            return null;
+        });
+        if (answer && !answer.running) return answer;
+        if (answer?.running) show(answer.running.done, answer.running.total);
+        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+}
+
+export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string, show: Show) =>
+    callUntilDone<ApprovalResult>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId }, show);
 
 /** Undo the `approveBelow` of this request. */
-export const takeBack = (scope: Scope, requestId: string) =>
-    call<{ predicted: number }>(scope, "take_back", { request_id: requestId });
+export const takeBack = (scope: Scope, requestId: string, show: Show) =>
+    callUntilDone<{ predicted: number }>(scope, "take_back", { request_id: requestId }, show);
 
 /** 16 hexadecimal digits: what is asked for twice under one id is done once. */
 export function newRequestId(): string {

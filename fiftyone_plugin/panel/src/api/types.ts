@@ -129,10 +129,22 @@ export interface QueueQuery {
     /** Of what a team works on, as `author` sees it; empty for all. */
     work: WorkKind | "";
     author: string;
+    /** Images of a page. */
+    limit?: number;
+    /** `next` of the page before. */
+    after?: unknown[] | null;
+    /** `time` of an earlier answer: only what has changed since. */
+    since?: string | null;
 }
 
 export interface QueueResult {
     items: QueueItem[];
+    /** Of the page after this one, null if there is none. */
+    next: unknown[] | null;
+    /** Images that have changed and do not match; null if the answer is a page, not what has changed. */
+    gone: string[] | null;
+    /** Null where the server cannot say what has changed since. */
+    time: string | null;
     found: number;
     images: number;
     done: number;
@@ -167,6 +179,7 @@ export interface ScoreColumn {
 export interface ScoreTable {
     columns: ScoreColumn[];
     people: number;
+    is_more: boolean;
     rows: { sample: string; filepath: string; key: string; number: number; scores: (number | null)[] }[];
 }
 

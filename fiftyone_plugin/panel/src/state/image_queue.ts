@@ -2,10 +2,15 @@
 
 import { fetchQueue, type Scope } from "../api/operators";
 import type { StageName, WorkKind } from "../api/team_types";
-import type { PersonState, QueueItem, QueueResult } from "../api/types";
+import type { PersonState, QueueItem, QueueQuery, QueueResult } from "../api/types";
 import type { Image } from "./image_loader";
 import { isDecided, type Person } from "./people";
 import { addDifference, countsOf, type ImageCounts, updatedItem } from "./queue_counts";
+
+/** Images of a page of the queue, as in annotator/review/queue.py. */
+const PAGE = 200;
+/** Of the queue that are asked for at once at most. */
+const MAX_ITEMS = 5000;
 
 export interface Filters {
     states: PersonState[];
@@ -31,6 +36,9 @@ export class ImageQueue {
     /** What each image that was opened adds to the counts of `result`. */
     private readonly counted = new Map<string, ImageCounts>();
     private edits = 0;
+    /** What `result` was the answer to. */
+    private asked = "";
+    private isLoadingMore = false;
     /** Whether `result` is about labels of another prefix or view. */
     private isOutdated = false;
 
@@ -51,10 +59,15 @@ export class ImageQueue {
     async refresh(keepOrder = false, isPending = false): Promise<boolean> {
         const request = ++this.requests;
         const { edits } = this;
-        const { check, ...filters } = this.filters;
-        const result = await fetchQueue(this.scope, { ...filters, samples: check ?? [], author: this.author() });
+        const { query, result: before } = this;
+        const asked = JSON.stringify([this.scope, query]);
+        const since = keepOrder && !this.isOutdated && asked === this.asked ? (before?.time ?? null) : null;
+        const limit = keepOrder ? Math.min(Math.max(this.items.length, PAGE), MAX_ITEMS) : PAGE;
+        const result = await fetchQueue(this.scope, { ...query, since, limit });
         // The answer to a later request may come first.
         if (request !== this.requests) return true;
+        if (result.gone) this.addUnchanged(result);
+        this.asked = asked;
         const isExact = !isPending && edits === this.edits;
         if (isExact) this.counted.clear();
         else if (this.result && !this.isOutdated) this.keepShown(result, this.result);
@@ -73,8 +86,32 @@ export class ImageQueue {
 
     /** What matches the filters and is at a stage, at which the author can work on it. */
     async fetchAt(work: StageName): Promise<QueueItem[]> {
-        const { check, ...filters } = this.filters;
-        return (await fetchQueue(this.scope, { ...filters, work, samples: check ?? [], author: this.author() })).items;
+        return (await fetchQueue(this.scope, { ...this.query, work })).items;
+    }
+
+    /** Get the next page; false if there is none. */
+    async loadMore(): Promise<boolean> {
+        const next = this.result?.next;
+        if (!next || this.isLoadingMore) return false;
+        this.isLoadingMore = true;
+        try {
+            const page = await fetchQueue(this.scope, { ...this.query, after: next });
+            // The queue may have been listed anew meanwhile.
+            if (!this.result || this.result.next !== next) return false;
+            const known = new Set(this.items.map(({ id }) => id));
+            this.result.items = [...this.items, ...page.items.filter(({ id }) => !known.has(id))];
+            this.result.next = page.next;
+            return true;
+        } finally {
+            this.isLoadingMore = false;
+        }
+    }
+
+    /** An image that is on a later page, put before the others; undefined if it does not match the filters. */
+    async include(sample: string): Promise<QueueItem | undefined> {
+        const { items } = await fetchQueue(this.scope, { ...this.query, samples: [sample] });
+        if (items.length && this.result && !this.find(sample)) this.result.items = [...items, ...this.items];
+        return this.find(sample);
     }
 
     /** Labels of another prefix, or of another view, are counted anew. */
@@ -108,6 +145,17 @@ export class ImageQueue {
         return this.items[this.position + step]?.id ?? null;
     }
 
+    /** As `nextOpen`, of all pages. */
+    async findNextOpen(): Promise<QueueItem | undefined> {
+        for (;;) {
+            const { items, position } = this;
+            const isAhead = items.slice(position + 1).some(({ id, open }) => open && !this.failed.has(id));
+            // Sorted by what is to be decided, a page without anything is followed by others without.
+            const isEnd = this.filters.order === "issue_score" && !this.result?.team && items.at(-1)?.open === 0;
+            if (isAhead || isEnd || !(await this.loadMore())) return this.nextOpen();
+        }
+    }
+
     /** The next image with people to decide, from the start again after the end. */
     nextOpen(): QueueItem | undefined {
         const { items, position } = this;
@@ -122,6 +170,21 @@ export class ImageQueue {
         const { states, reasons } = this.filters;
         const isReason = !reasons.length || person.reasons.some((reason) => reasons.includes(reason));
         return isReason && (!states.length || states.includes(person.state));
+    }
+
+    private get query(): QueueQuery {
+        const { check, ...filters } = this.filters;
+        return { ...filters, samples: check ?? [], author: this.author() };
+    }
+
+    /** An answer lists what has changed only: the rest is as it was. */
+    private addUnchanged(result: QueueResult) {
+        const changed = new Map(result.items.map((item) => [item.id, item]));
+        const gone = new Set(result.gone);
+        const there = this.items.filter(({ id }) => !gone.has(id)).map((item) => changed.get(item.id) ?? item);
+        const known = new Set(this.items.map(({ id }) => id));
+        result.items = [...there, ...result.items.filter(({ id }) => !known.has(id))];
+        result.next = this.result?.next ?? null;
     }
 
     private countsOf(image: Image): ImageCounts {

@@ -87,7 +87,8 @@ export class Session extends ReviewState {
             ]);
             if (number !== this.starts) return;
             const { items } = this.queue;
-            const last = this.queue.find(readStored(this.imageKey, ""));
+            const stored = readStored(this.imageKey, "");
+            const last = this.queue.find(stored) ?? (!first && stored ? await this.queue.include(stored) : undefined);
             const open = last ?? items.find((item) => item.open) ?? items[0];
             const isHandedOut = !first && !last && (await this.team.begin());
             if (!first && !isHandedOut && open) await this.openImage(open.id);
@@ -147,6 +148,14 @@ export class Session extends ReviewState {
         }, QUEUE_DELAY_MS);
     }
 
+    /** Get the next page of the queue; false if there is none. */
+    async loadMore(): Promise<boolean> {
+        if (!(await this.queue.loadMore())) return false;
+        this.thumbnails.renew(this.queue.items);
+        this.notify();
+        return true;
+    }
+
     async filter(values: Partial<Filters>) {
         Object.assign(this.queue.filters, values);
         this.notify();
@@ -185,7 +194,7 @@ export class Session extends ReviewState {
 
     /** Go to the next image of the queue, or to the one before. */
     async move(step: number) {
-        const next = this.queue.neighbour(step);
+        const next = this.queue.neighbour(step) ?? (step > 0 && (await this.loadMore()) ? this.queue.neighbour(step) : null);
         if (next) await this.openImage(next);
         else this.set({ message: step > 0 ? "This was the last image of the queue." : "This is the first image." });
     }
@@ -206,7 +215,7 @@ export class Session extends ReviewState {
         }
         if (this.possible.length) return this.select(this.possible[0].key);
         if (this.team.isToBeSent()) return;
-        const next = this.queue.nextOpen();
+        const next = await this.queue.findNextOpen();
         if (next) await this.openImage(next.id, (isDone && this.image?.sample) || null);
         else this.set({ message: "Everybody in this queue is decided." });
     }

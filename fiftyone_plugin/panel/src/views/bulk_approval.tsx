@@ -79,7 +79,7 @@ export function BulkApproval({ session }: { session: Session }) {
         session.setBulkApproval(approval);
         try {
             const { approved, failed, failures } =
-                await approveBelow(session.scope, issueScore, session.author, approval.requestId);
+                await approveBelow({ ...session.scope }, issueScore, session.author, approval.requestId, showIn(session));
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             session.grid.edited();
@@ -137,6 +137,10 @@ export function BulkApproval({ session }: { session: Session }) {
     );
 }
 
+/** Says how far it is: it goes on in the background, as the panel “Runs” shows, also if this page is closed. */
+const showIn = (session: Session) => (done: number, total: number | null) =>
+    session.set({ message: `${done}${total === null ? "" : ` of ${total}`} images: it goes on in the background, see “Runs”.` });
+
 /** Undoes the last "approve the rest". */
 function TakeBack({ session }: { session: Session }) {
     const { bulkApproval } = session;
@@ -144,7 +148,7 @@ function TakeBack({ session }: { session: Session }) {
     const undo = async () => {
         session.setBulkApproval(null);
         try {
-            const { predicted } = await takeBack(session.scope, bulkApproval.requestId);
+            const { predicted } = await takeBack({ ...session.scope }, bulkApproval.requestId, showIn(session));
             session.grid.edited();
             await session.filter({});
             if (session.image) await session.openImage(session.image.sample);

@@ -30,6 +30,7 @@ export function QueueColumn({ session }: { session: Session }) {
         },
         [session],
     );
+    const more = React.useCallback(() => void session.reportErrors(async () => void (await session.loadMore())), [session]);
     if (!result) return <div className="dp-column dp-left" />;
     const doneShare = result.images ? result.done / result.images : 0;
     return (
@@ -80,11 +81,11 @@ export function QueueColumn({ session }: { session: Session }) {
                 <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title={withKeys("All people and their scores ({j})")}>
                     Scores
                 </button>
-                <span className="dp-dim">{filters.check ? `${items.length} to check` : counted(result.found, "image", "images")}</span>
+                <span className="dp-dim">{filters.check ? `${result.found} to check` : counted(result.found, "image", "images")}</span>
             </div>
             <AllDone session={session} />
             {items.length ? (
-                <ImageList items={items} open={session.image?.sample} show={show} thumbnails={session.thumbnails} />
+                <ImageList items={items} open={session.image?.sample} show={show} more={more} thumbnails={session.thumbnails} />
             ) : (
                 <EmptyQueue session={session} />
             )}
@@ -102,17 +103,21 @@ function progressOf({ open, people, possible }: QueueItem): string {
 
 /** Height of a row with the gap to the next one, as in styles.ts. */
 const ROW_HEIGHT = 44;
+/** Rows before the last one from which on the next page is asked for. */
+const NEAR_END = 50;
 
 interface ImageListProps {
     items: QueueItem[];
     open?: string;
     show(sample: string): void;
+    /** Get the next page. */
+    more(): void;
     thumbnails: Thumbnails;
 }
 
 /** A queue may have thousands of images: only those in sight are rendered, and only if the queue has changed. */
 const ImageList = React.memo(function ImageList(props: ImageListProps) {
-    const { items, open, show, thumbnails } = props;
+    const { items, open, show, more, thumbnails } = props;
     const [, rerender] = React.useReducer((count: number) => count + 1, 0);
     React.useEffect(() => thumbnails.subscribe(rerender), [thumbnails]);
     const list = React.useRef<HTMLDivElement>(null);
@@ -133,6 +138,10 @@ const ImageList = React.memo(function ImageList(props: ImageListProps) {
     }, [openIndex]);
     const first = Math.max(Math.floor(scrollTop / ROW_HEIGHT) - 3, 0);
     const shown = items.slice(first, first + Math.ceil(height / ROW_HEIGHT) + 6);
+    const isNearEnd = first + shown.length > items.length - NEAR_END;
+    React.useEffect(() => {
+        if (isNearEnd) more();
+    }, [isNearEnd, items.length, more]);
     const ids = shown.map(({ id }) => id).join();
     React.useEffect(() => thumbnails.want(ids ? ids.split(",") : []), [thumbnails, ids]);
     return (

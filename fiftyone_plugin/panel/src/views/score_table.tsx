@@ -21,6 +21,11 @@ export function ScoreTable({ session }: { session: Session }) {
         );
         return () => void (isWanted = false);
     }, [session, order]);
+    const showMore = async () => {
+        const page = await fetchScores(session.scope, order, table!.rows.length).catch((error: Error) => session.set({ message: error.message }));
+        // Another order may have been chosen meanwhile.
+        if (page) setTable((now) => (now === table ? { ...now!, rows: [...now!.rows, ...page.rows], is_more: page.is_more } : now));
+    };
     const close = () => {
         focusPanel(document.activeElement);
         session.set({ scoresOpen: false });
@@ -70,6 +75,11 @@ export function ScoreTable({ session }: { session: Session }) {
                         ))}
                     </tbody>
                 </table>
+            )}
+            {table?.is_more && (
+                <button className="dp-button" onClick={showMore} data-testid="dp-more-scores">
+                    Show more
+                </button>
             )}
         </div>
     );

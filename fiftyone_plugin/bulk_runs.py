@@ -1,0 +1,99 @@
+"""Runs of the panel that may take long: they go on in the background, and the panel asks for the result again and again.
+
+A run is known by the id of the request that began it. After a restart of the server the next request of that id goes on with it,
+as :func:`annotator.review.approvals.approve_below` and :func:`~annotator.review.approvals.take_back` do not do again what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event, Lock
+from typing import Any
+
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from .running import Job, start
+
+WAIT = 2.0
+"""Seconds that a request waits for the end: most runs are short."""
+Context = foo.ExecutionContext
+
+_RUNS: dict[tuple[str, str], BulkRun] = {}
+_LOCK = Lock()
+
+
+class BulkRun:
+    """A run over images in the background, which the panel *Runs* shows, too.
+
+    Args:
+        begin: makes the run, given what it is to call with the number of images before the first; it yields numbers of
+            people.
+        words: what was done, after a number of people.
+        results: makes the answer, of the number of people.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Callable[[int], None]], Iterator[int]],
+        words: str,
+        results: Callable[[int], dict[str, Any]],
+    ):
+        self._begin, self._words, self._results = begin, words, results
+        self.done, self.total, self.people = 0, None, 0
+        self.ended, self.error = Event(), None
+
+    def start(self, ctx: Context, label: str, prefix: str) -> None:
+        job = Job(
+            run=self._steps(),
+            total=lambda: self.total,
+            results=dict,
+            output=lambda values: types.Property(types.Object()),
+            sentence=lambda values: f"{self.people} people {self._words}.",
+            refresh=lambda: {"name": ctx.dataset.name, "prefix": prefix},
+        )
+        start(ctx, label, job)
+
+    def answer(self) -> dict[str, Any]:
+        """The result, or how far it is.
+
+        Raises:
+            Exception: what the run has raised.
+        """
+        if not self.ended.wait(WAIT):
+            return {"running": {"done": self.done, "total": self.total}}
+        if self.error is not None:
+            raise self.error
+        return self._results(self.people)
+
+    def _set_total(self, images: int) -> None:
+        self.total = images
+
+    def _steps(self) -> Iterator[int]:
+        try:
+            for count in self._begin(self._set_total):
+                self.people += count
+                self.done += 1
+                yield self.done
+        except Exception as error:
+            self.error = error
+            raise
+        finally:
+            self.ended.set()  # also if it was cancelled
+
+
+def answer_of(
+    ctx: Context, label: str, request_id: str, prefix: str, make: Callable[[], BulkRun]
+) -> dict[str, Any]:
+    """The answer of a run, which is begun if this process does not know it, or has answered already."""
+    key = (label, request_id)
+    with _LOCK:
+        if key not in _RUNS:
+            _RUNS[key] = make()
+            _RUNS[key].start(ctx, label, prefix)
+        run = _RUNS[key]
+    try:
+        return run.answer()
+    finally:
+        if run.ended.is_set():
+            _RUNS.pop(key, None)
