@@ -41,6 +41,7 @@ ORDERS = {
 }
 """Indexes of summaries by which the queue is sorted, by their names."""
 
+_MADE = {"$set": {"made": "$$NOW"}}
 _LOCKS: dict[str, Lock] = {}
 _CHECKED: dict[str, float] = {}
 """When this process has last compared all samples of a collection, in monotonic seconds."""
@@ -109,7 +110,8 @@ class PhotoIndex:
         self.photos.drop()
         self._buckets.drop()
         self._buckets.insert_many({"_id": f"{i:02x}", "dirty": ""} for i in range(256))
-        self._summarize(is_labelled(self.fields))
+        stages = [{"$match": is_labelled(self.fields)}, *summary_stages(self.fields), _MADE]
+        self._samples.aggregate([*stages, {"$out": self.photos.name}])  # faster than one by one
         orders = [IndexModel(keys, name=name) for name, keys in ORDERS.items()]
         names = ("bucket", "kinds", "made", "work.annotators", "work.lease.by", "work.returned_to")
         folder = IndexModel([("folder", 1), ("sequence", 1)])
@@ -170,7 +172,7 @@ class PhotoIndex:
             "into": self.photos.name,
             "whenMatched": [{"$replaceWith": {"$cond": [is_later, "$$ROOT", "$$new"]}}],
         }
-        stages = [{"$match": chosen}, *summary_stages(self.fields), {"$set": {"made": "$$NOW"}}]
+        stages = [{"$match": chosen}, *summary_stages(self.fields), _MADE]
         self._samples.aggregate([*stages, {"$merge": merge}])
 
     def _mark(self, buckets: Sequence[str]) -> None:
@@ -179,6 +181,8 @@ class PhotoIndex:
 
     def _count(self) -> None:
         """Count the buckets that were marked. One that is marked again meanwhile stays marked."""
+        from pymongo import UpdateOne
+
         marks = {row["_id"]: row["dirty"] for row in self._buckets.find({"dirty": {"$exists": True}})}
         if not marks:
             return
@@ -191,9 +195,15 @@ class PhotoIndex:
         counts: dict[str, list[dict[str, Any]]] = {bucket: [] for bucket in marks}
         for row in self.photos.aggregate(pipeline):
             counts[row["_id"]["bucket"]].append({"k": row["_id"]["k"], "v": row["v"]})
-        for bucket, found in counts.items():
-            unchanged = {"_id": bucket, "dirty": marks[bucket]}
-            self._buckets.update_one(unchanged, {"$set": {"counts": found}, "$unset": {"dirty": 1}})
+        self._buckets.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": bucket, "dirty": marks[bucket]},
+                    {"$set": {"counts": found}, "$unset": {"dirty": 1}},
+                )
+                for bucket, found in counts.items()
+            ]
+        )
 
 
 class Summaries:

@@ -4,7 +4,8 @@ A summary is a small document::
 
     {"_id": …, "at": when the sample was last saved, "filepath": …, "bucket": by which summaries are counted,
      "folder": …, "sequence": by which the photos of a folder sort with numbers in their order,
-     "people": [{"key": …, "state": …, "reasons": […], "scores": [as SCORE_NAMES, null for none]}],
+     "image_id": …,
+     "people": [{"key": …, "id": in COCO files, "state": …, "reasons": […], "scores": [as SCORE_NAMES, null for none]}],
      "possible": [scores], "nobody": whether a reviewer has said so, "open": people to be decided, "done": …,
      "doubt": sum of the open issue scores, "score": the same combined, "kinds": […], "counts": […], "bad": {…},
      "stage": number of the team's stage, "work": {"lease", "annotators", "returned_to", "changed"}}
@@ -50,6 +51,7 @@ def summary_stages(fields: Fields) -> list[Expression]:
     stage, work = f"{fields.prefix}_stage", f"{fields.prefix}_work"
     person = {
         "key": {"$toString": {"$ifNull": ["$$p._id", ""]}},
+        "id": _whole("$$p.annotation_id"),
         "state": {"$cond": [{"$in": ["$$p.review", list(STATES)]}, "$$p.review", "predicted"]},
         "reasons": {
             "$filter": {
@@ -64,6 +66,7 @@ def summary_stages(fields: Fields) -> list[Expression]:
         "at": "$last_modified_at",
         "filepath": "$filepath",
         **place_in_folder(),
+        "image_id": _whole(f"${fields.image_id}"),
         "people": {"$map": {"input": list_at(f"{fields.people}.detections"), "as": "p", "in": person}},
         "possible": {
             "$map": {
@@ -162,6 +165,15 @@ def _number(path: str, default: float | None) -> Expression:
     """A number, or the default for what is none; neither NaN nor infinite."""
     is_number = {"$and": [{"$isNumber": path}, {"$gte": [path, -1e9]}, {"$lte": [path, 1e9]}]}
     return {"$cond": [is_number, path, default]}
+
+
+def _whole(path: str) -> Expression:
+    """A whole number, null for none, and text for anything else."""
+    is_small = {"$and": [{"$gt": [path, -(2**53)]}, {"$lt": [path, 2**53]}]}
+    is_whole = {"$and": [is_small, {"$eq": [path, {"$trunc": path}]}]}
+    # The database evaluates only the branch that it needs.
+    whole = {"$cond": [{"$isNumber": path}, {"$cond": [is_whole, {"$toLong": path}, "other"]}, "other"]}
+    return {"$cond": [{"$gt": [path, None]}, whole, None]}
 
 
 def _kinds() -> Expression:

@@ -153,18 +153,25 @@ def write_values(
     from pymongo import UpdateOne
 
     require_fields(dataset, [path.partition(".")[0]])
-    now, updates, touched = datetime.now(timezone.utc), [], {}
-    field, _, name = path.rpartition(".")
+    now, field, name = datetime.now(timezone.utc), *path.rpartition(".")[::2]
+    changes: dict[str, dict[str, Any]] = {}
+    filters: dict[str, list[dict[str, Any]]] = {}
     for key, value in values.items():
         sample, label = key if isinstance(key, tuple) else (key, None)
-        where = path if label is None else f"{field}.$[label].{name}"
-        change = {"$set": {where: value, "last_modified_at": now}}
-        filters = None if label is None else [{"label._id": ObjectId(label)}]
-        touched[sample] = None
-        updates.append(UpdateOne({"_id": ObjectId(sample)}, change, array_filters=filters))
+        change = changes.setdefault(sample, {"last_modified_at": now})
+        if label is None:
+            change[path] = value
+        else:
+            of = filters.setdefault(sample, [])
+            change[f"{field}.$[label{len(of)}].{name}"] = value
+            of.append({f"label{len(of)}._id": ObjectId(label)})
+    updates = [
+        UpdateOne({"_id": ObjectId(sample)}, {"$set": change}, array_filters=filters.get(sample))
+        for sample, change in changes.items()
+    ]
     if updates:
         dataset._sample_collection.bulk_write(updates, ordered=False)
-        _reload(dataset, list(touched))
+        _reload(dataset, list(changes))
 
 
 def _reload(dataset: fo.Dataset, ids: Sequence[str]) -> None:

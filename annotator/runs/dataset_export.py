@@ -14,6 +14,7 @@ from annotator.dataset.ids import assign_ids
 from annotator.dataset.info import imported_sections, past_runs
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import find_change
+from annotator.dataset.photo_index import is_whole
 from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
 from annotator.dataset.sample_people import read_people, review_of
 from annotator.dataset.store import StoredSample
@@ -198,6 +199,8 @@ export_samples = as_function(Export)
 
 def _hidden_people(samples: Samples, fields: Fields) -> set[str]:
     """Label ids of the people that a view does not show, those of other samples among them."""
+    if is_whole(samples):
+        return set()
     labels = f"{fields.people}.detections"
     shown, everybody = (
         set(with_lists(of, labels).values(f"{labels}.id", unwind=True))
