@@ -76,7 +76,8 @@ def set_maps(sample: fo.Sample, maps: SurfaceMaps, fields: Fields, folder: Path)
     if not maps.owners.any():
         sample[fields.charts] = sample[fields.u] = sample[fields.v] = None
         return
-    paths = {name: str(path) for name, path in maps.save(folder, sample.id).items()}
+    # Of millions of files few are in one folder: ids that were made one after the other end differently.
+    paths = {name: str(path) for name, path in maps.save(folder / sample.id[-2:], sample.id).items()}
     sample[fields.charts] = fo.Segmentation(mask_path=paths["charts"])
     # Without a range: the App shows the high byte of 16 bits and takes it as 0..255.
     sample[fields.u] = fo.Heatmap(map_path=paths["u"])

@@ -193,7 +193,7 @@ def test_the_better_of_two_people_owns_the_pixels_they_share(sample, maps):
 
 def test_a_moved_dataset_finds_the_owners_by_the_masks(sample, maps):
     write(sample, block(10, score=0.25), block(16, score=0.75), maps=maps)
-    for path in maps.glob("*-owners.png"):
+    for path in maps.rglob("*-owners.png"):
         path.unlink()
     found = {person.box[0]: person for person in read_people(sample, FIELDS).people}
     assert (found[16].charts > 0).all()
