@@ -9,12 +9,15 @@ import os
 import random
 import resource
 import shutil
+import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timezone
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -43,20 +46,32 @@ EXPORTED = 1000
 def measure_collection(photos: Path, model: Path, samples: int, people: int, file: Path) -> dict[str, Any]:
     """Print the figures as they come, and write them to a JSON file."""
     with tempfile.TemporaryDirectory(prefix="densepose-benchmark-") as folder:
+        port, mongod = _start_database(Path(folder))
         # Before FiftyOne is imported.
-        os.environ.setdefault("FIFTYONE_DATABASE_DIR", f"{folder}/database")
-        os.environ["FIFTYONE_DATABASE_NAME"] = f"densepose_benchmark_{os.getpid()}"
-        os.environ["FIFTYONE_DEFAULT_DATASET_DIR"] = f"{folder}/datasets"
-        import fiftyone as fo
-        from fiftyone.core.odm import drop_database
-
-        fo.config.show_progress_bars = False
+        os.environ |= {
+            "FIFTYONE_DATABASE_URI": f"mongodb://127.0.0.1:{port}",
+            "FIFTYONE_DATABASE_VALIDATION": "false",
+            "FIFTYONE_DEFAULT_DATASET_DIR": f"{folder}/datasets",
+            "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+        }
         try:
             figures = _measure(Path(folder), photos, model, samples, people, file)
         finally:
-            drop_database()
+            mongod.kill()
+            mongod.wait()
     print(f"\n{file}")
     return figures
+
+
+def _start_database(folder: Path) -> tuple[int, subprocess.Popen]:
+    """A mongod of FiftyOne's with 1 GB of cache: its port and process."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "database").mkdir()
+    program = Path(find_spec("fiftyone").origin).parent / "db" / "bin" / "mongod"
+    options = ["--dbpath", f"{folder}/database", "--logpath", f"{folder}/mongod.log", "--port", str(port)]
+    options += ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "1"]
+    return port, subprocess.Popen([str(program), *options], stdout=subprocess.DEVNULL)
 
 
 def _measure(
@@ -75,7 +90,7 @@ def _measure(
         start = time.perf_counter()
         _insert(dataset, templates, size, people / samples, folder)
         _say(f"inserted in {time.perf_counter() - start:.0f} s")
-        of_size = figures[str(size)] = _measure_panel(dataset, Fields(PREFIX))
+        of_size = figures[str(size)] = _measure_panel(dataset, Fields(PREFIX), templates)
         of_size |= _measure_start(dataset, model)
         of_size["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         _say(f"memory: {of_size['memory_mb']:.0f} MB at most")
@@ -143,7 +158,7 @@ def _copy(templates: list[dict[str, Any]], number: int, people: float, folder: P
         label = dict(labels[i % len(labels)])
         ids.setdefault(str(label["_id"]), label["_id"])
         if i >= len(labels):
-            label["_id"] = ObjectId()
+            label |= {"_id": ObjectId(), "index": 100 + i}
         score = rng.random() ** 2
         label |= {"issue_score": score, "issue_two_people": score, "review": "predicted"}
         label["reasons"] = ["two people in one"] if score > 0.3 else []
@@ -165,7 +180,7 @@ def _instance(label: dict[str, Any]) -> str:
     return str((label.get("instance") or {}).get("_id"))
 
 
-def _measure_panel(dataset: Any, fields: Any) -> dict[str, float]:
+def _measure_panel(dataset: Any, fields: Any, templates: list[dict[str, Any]]) -> dict[str, float]:
     from annotator.review.photo_before import sample_before
     from annotator.review.queue import OVERLAP, Filter, queue
     from annotator.review.score_table import score_table
@@ -193,7 +208,7 @@ def _measure_panel(dataset: Any, fields: Any) -> dict[str, float]:
     shown = iter(page["items"])
     photos = list(islice(shown, 2 * REPEATS))
     for item in photos:
-        _provide_photo(item["filepath"])
+        _provide_photo(item["filepath"], templates)
     opened = iter([item["id"] for item in photos])
     measure("open_a_photo_s", lambda: review.open(next(opened)))
     edited: Iterator[dict[str, Any]] = iter(photos[:REPEATS])
@@ -219,13 +234,11 @@ def _measure_panel(dataset: Any, fields: Any) -> dict[str, float]:
     return figures
 
 
-def _provide_photo(path: str) -> None:
-    """A photo at the path of a copy: any of the same kind, as only its labels count."""
-    if not os.path.exists(path):
-        from annotator.examples import EXAMPLES
-
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        shutil.copyfile(next(EXAMPLES.glob(f"*{Path(path).suffix}")), path)
+def _provide_photo(path: str, templates: list[dict[str, Any]]) -> None:
+    """The photo of a copy."""
+    number = int(Path(path).stem.removeprefix("frame"))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    shutil.copy2(templates[number % len(templates)]["filepath"], path)
 
 
 def _measure_start(dataset: Any, model: Path) -> dict[str, float]:
