@@ -13,14 +13,21 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+from .calls import OfLabels, RequestId
 from .running import Job, start
 
 WAIT = 2.0
-"""Seconds that a request waits for the end: most runs are short."""
+"""Seconds that a request of the panel waits for the end: most runs are short."""
 Context = foo.ExecutionContext
 
 _RUNS: dict[tuple[str, str], BulkRun] = {}
 _LOCK = Lock()
+
+
+class OfBulkRun(OfLabels):
+    request_id: RequestId
+    background: bool = False
+    """Whether to answer how far it is where it takes long. Who calls from Python gets the result."""
 
 
 class BulkRun:
@@ -54,13 +61,16 @@ class BulkRun:
         )
         start(ctx, label, job)
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, wait: float | None) -> dict[str, Any]:
         """The result, or how far it is.
+
+        Args:
+            wait: seconds; ``None`` for until the end.
 
         Raises:
             Exception: what the run has raised.
         """
-        if not self.ended.wait(WAIT):
+        if not self.ended.wait(wait):
             return {"running": {"done": self.done, "total": self.total}}
         if self.error is not None:
             raise self.error
@@ -83,17 +93,21 @@ class BulkRun:
 
 
 def answer_of(
-    ctx: Context, label: str, request_id: str, prefix: str, make: Callable[[], BulkRun]
+    ctx: Context, label: str, values: dict[str, Any], make: Callable[[], BulkRun]
 ) -> dict[str, Any]:
-    """The answer of a run, which is begun if this process does not know it, or has answered already."""
-    key = (label, request_id)
+    """The answer of a run, which is begun if this process does not know it, or has answered already.
+
+    Args:
+        values: of :class:`OfBulkRun`.
+    """
+    key, prefix = (label, values["request_id"]), values["prefix"]
     with _LOCK:
         if key not in _RUNS:
             _RUNS[key] = make()
             _RUNS[key].start(ctx, label, prefix)
         run = _RUNS[key]
     try:
-        return run.answer()
+        return run.answer(WAIT if values["background"] else None)
     finally:
         if run.ended.is_set():
             _RUNS.pop(key, None)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import fiftyone.operators as foo
 from pydantic import Field
 
-from annotator.dataset.fields import Fields, find_prefixes
+from annotator.dataset.fields import Fields, check_people, find_prefixes
 from annotator.dataset.info import bulk_approval_times, maps_folder
 from annotator.labels.quality import ISSUES, MISSING_PEOPLE
 from annotator.review.approvals import approve_below, spot_check, take_back
@@ -23,7 +23,7 @@ from annotator.review.thumbnails import thumbnails
 from annotator.surface.body import load_body
 from annotator.team.edit_log import EditLog, Work
 
-from .bulk_runs import BulkRun, answer_of
+from .bulk_runs import BulkRun, OfBulkRun, answer_of
 from .calls import Call, CallValues, OfImage, OfLabels, RequestId, SampleId, Share, user_name
 
 MAX_FAILURES = 3
@@ -227,13 +227,13 @@ class ReviewApproveBelow(Call):
     name = "review_approve_below"
     is_signed = True
 
-    class Values(OfLabels):
+    class Values(OfBulkRun):
         issue_score: Share
-        request_id: RequestId
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, request_id = Fields(values["prefix"]), values["request_id"]
         samples, maps, failures = ctx.view, _maps(ctx), {}
+        check_people(samples, fields)
 
         def results(approved: int) -> dict[str, Any]:
             first = [f"{path}: {reason}" for path, reason in list(failures.items())[:MAX_FAILURES]]
@@ -243,9 +243,7 @@ class ReviewApproveBelow(Call):
             score, author = values["issue_score"], values["author"]
             return approve_below(samples, fields, score, author, maps, request_id, failures, begun)
 
-        return answer_of(
-            ctx, "Approve the rest", request_id, fields.prefix, lambda: BulkRun(begin, "approved", results)
-        )
+        return answer_of(ctx, "Approve the rest", values, lambda: BulkRun(begin, "approved", results))
 
 
 class ReviewTakeBack(Call):
@@ -253,8 +251,7 @@ class ReviewTakeBack(Call):
 
     name = "review_take_back"
 
-    class Values(OfLabels):
-        request_id: RequestId
+    Values = OfBulkRun
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         fields, request_id = Fields(values["prefix"]), values["request_id"]
@@ -267,11 +264,7 @@ class ReviewTakeBack(Call):
             return {"predicted": predicted}
 
         return answer_of(
-            ctx,
-            "Take back the approval",
-            request_id,
-            fields.prefix,
-            lambda: BulkRun(begin, "to be decided again", results),
+            ctx, "Take back the approval", values, lambda: BulkRun(begin, "to be decided again", results)
         )
 
 

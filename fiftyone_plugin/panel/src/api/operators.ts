@@ -77,7 +77,7 @@ type Progress = { running?: { done: number; total: number | null } };
 /** The result of a run in the background, which the server knows by `request_id`; `show` is told how far it is. */
 async function callUntilDone<T>(scope: Scope, name: string, values: object, show: Show): Promise<T> {
     for (let isBegun = false; ; isBegun = true) {
-        const answer: (T & Progress) | null = await call<T & Progress>(scope, name, values).catch((error) => {
+        const answer: (T & Progress) | null = await call<T & Progress>(scope, name, { ...values, background: true }).catch((error) => {
             // Once it goes on, a server that does not answer for a while is no reason to give up.
             if (!isBegun || error instanceof RefusedError) throw error;
             return null;
