@@ -76,11 +76,13 @@ class PhotoIndex:
             # Whose time has changed is found without reading samples, which may be large.
             self._samples.create_index([("last_modified_at", 1), ("_id", 1)])
             state = self._buckets.find_one("state")
-            if state is None or state["version"] != VERSION:
+            total = self._samples.estimated_document_count()
+            is_new = state is None or state["version"] != VERSION
+            # Of many new samples all are made anew faster than these one by one.
+            if is_new or total > 2 * state["total"] + CHUNK:
                 self._build()
             else:
                 self._update(state)
-            total = self._samples.estimated_document_count()
             values = {"version": VERSION, "at": now, "total": total}
             self._buckets.update_one({"_id": "state"}, {"$set": values}, upsert=True)
             return now
@@ -104,18 +106,19 @@ class PhotoIndex:
         return Counter({row["_id"]: row["count"] for row in self._buckets.aggregate(pipeline)})
 
     def _build(self) -> None:
-        from pymongo import IndexModel
+        from pymongo import IndexModel, UpdateOne
 
         remove_orphans()
-        self.photos.drop()
-        self._buckets.drop()
-        self._buckets.insert_many({"_id": f"{i:02x}", "dirty": ""} for i in range(256))
+        # Another process may do the same at this time.
+        marked = {"$set": {"dirty": uuid4().hex}}
+        names = [f"{number:02x}" for number in range(256)]
+        self._buckets.bulk_write([UpdateOne({"_id": name}, marked, upsert=True) for name in names])
         stages = [{"$match": is_labelled(self.fields)}, *summary_stages(self.fields), _MADE]
         self._samples.aggregate([*stages, {"$out": self.photos.name}])  # faster than one by one
         orders = [IndexModel(keys, name=name) for name, keys in ORDERS.items()]
-        names = ("bucket", "kinds", "made", "work.annotators", "work.lease.by", "work.returned_to")
+        paths = ("bucket", "kinds", "made", "work.annotators", "work.lease.by", "work.returned_to")
         folder = IndexModel([("folder", 1), ("sequence", 1)])
-        self.photos.create_indexes([*orders, folder, *map(IndexModel, names)])
+        self.photos.create_indexes([*orders, folder, *map(IndexModel, paths)])
         _CHECKED[self.photos.name] = time.monotonic()
 
     def _update(self, state: dict[str, Any]) -> None:
