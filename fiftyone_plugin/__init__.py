@@ -114,6 +114,12 @@ class AnnotatePeople(RunOperator):
             label="Confidence",
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
+        inputs.int(
+            "workers",
+            min=1,
+            label="Workers",
+            description="Photos that are read or decoded at the same time. Empty: as many as there are processor cores",
+        )
         choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         inputs.bool("relabel_changed", default=False, label=RELABEL_CHANGED, description=WHAT_IS_DELETED)
         if ctx.params.get("relabel_changed"):
@@ -122,7 +128,7 @@ class AnnotatePeople(RunOperator):
 
     def begin(self, ctx: Context) -> Job:
         values = ctx.params
-        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence")}
+        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence", "workers")}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         run = Annotation(

@@ -75,18 +75,23 @@ class Finder:
                 :attr:`~annotator.inference.settings.Settings.tiles`.
             batch_size: views per call of the network.
         """
-        views = [
-            (i, view) for i, photo in enumerate(photos) for view in _views(photo.shape, tiles, self.side)
-        ]
-        found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
-        for start in range(0, len(views), batch_size):
-            batch = views[start : start + batch_size]
-            results = self.run(np.stack([view.apply(photos[i]) for i, view in batch]))
-            for (i, view), *result in zip(batch, *results, strict=True):
-                boxes, scores = boxes_in_image(*result, view, least)
-                kept = _belongs(boxes, view, photos[i].shape)
-                found[i].append((boxes[kept], scores[kept]))
-        return [_join(of_photo) for of_photo in found]
+        return find_people(self, photos, least, tiles=tiles, batch_size=batch_size)
+
+
+def find_people(
+    finder: Finder, photos: Sequence[np.ndarray], least: float, *, tiles: int = 1, batch_size: int = 1
+) -> list[list[PossiblePerson]]:
+    """As :meth:`Finder.find`, for whatever runs as a finder does."""
+    views = [(i, view) for i, photo in enumerate(photos) for view in _views(photo.shape, tiles, finder.side)]
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
+    for start in range(0, len(views), batch_size):
+        batch = views[start : start + batch_size]
+        results = finder.run(np.stack([view.apply(photos[i]) for i, view in batch]))
+        for (i, view), *result in zip(batch, *results, strict=True):
+            boxes, scores = boxes_in_image(*result, view, least)
+            kept = _belongs(boxes, view, photos[i].shape)
+            found[i].append((boxes[kept], scores[kept]))
+    return [_join(of_photo) for of_photo in found]
 
 
 def finder_beside(model: Path) -> Path:

@@ -124,9 +124,9 @@ def annotate_folder(
 def _identity(
     folder: Path, network: Network, finder: Finder | None, settings: Settings, sampling: PointSampling
 ) -> dict[str, Any]:
-    """What must be the same for a run to be continued; the batch size changes no label."""
+    """What must be the same for a run to be continued; batch size and workers change no label."""
     described = dataclasses.asdict(settings)
-    described.pop("batch_size")
+    described.pop("batch_size"), described.pop("workers")
     return {
         "folder": str(folder.resolve()),
         "model": dataclasses.asdict(network.info),

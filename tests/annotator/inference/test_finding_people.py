@@ -169,7 +169,8 @@ def test_few_large_photos_are_in_memory(
     room: int,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    settings, photos = Settings(proposals=way, confidence=0.3, batch_size=batch_size), drawn[:1] * 12
+    settings = Settings(proposals=way, confidence=0.3, batch_size=batch_size, workers=2)
+    photos = drawn[:1] * 12
     images, most = [], [0]
 
     def read(path: Path) -> np.ndarray:
@@ -185,7 +186,7 @@ def test_few_large_photos_are_in_memory(
     monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * 128 * 96)
     results = list(annotate(photos, tiny_network, settings, tiny_finder))
     assert [len(result.people.people) for result in results] == [1] * 12
-    assert most[0] <= max(room, pipeline.WORKERS)
+    assert most[0] <= max(room, settings.workers)
     assert (len(images), in_memory()) == (12, 0)
 
 
