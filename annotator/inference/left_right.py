@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import bounding_box, crop
+from annotator.geometry.boxes import Box, bounding_box, crop
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
@@ -92,7 +92,7 @@ def _is_attached_to_other_side(
     return bool(touched[inner[1 - side]] > FLIP_RATIO * touched[inner[side]])
 
 
-def weight_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def weight_joints(heatmaps: np.ndarray, parts: np.ndarray, window: Box) -> np.ndarray:
     """Keypoint heatmaps of one person, weighted by how close the two parts of each joint are.
 
     A joint may be where the heatmap of either side has a peak; the parts decide which.
@@ -100,21 +100,23 @@ def weight_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
     Args:
         heatmaps: (h, w, 17), values 0..1.
         parts: (h·n, w·n) parts of this person, 0 elsewhere, for a whole n.
+        window: x, y, w, h of the heatmaps' pixels to return.
 
     Returns:
-        (h, w, 17); only the position of a maximum is meaningful, not its value.
+        Those (h, w, 17); only the position of a maximum is meaningful, not its value.
     """
     step = parts.shape[0] // heatmaps.shape[0]
     box = bounding_box(parts)
     if box is None:
-        return heatmaps
+        return crop(heatmaps, window)
     rows, columns = np.nonzero(parts)
     height, width = heatmaps.shape[:2]
     cells = ((rows // step) * width + columns // step) * len(PARTS) + parts[rows, columns]
     counts = np.bincount(cells, minlength=height * width * len(PARTS)).reshape(height, width, len(PARTS))
     shares = counts.astype(np.float32) / step**2
     shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * max(box[2:]) / step, 0.5))
-    one, other = shares[..., JOINT_PARTS[0]], shares[..., JOINT_PARTS[1]]
+    shares, heatmaps = crop(shares, window), crop(heatmaps, window)
+    one, other = shares.take(JOINT_PARTS[0], axis=2), shares.take(JOINT_PARTS[1], axis=2)
     between = (np.sqrt(one * other) + MIN_PART_SHARE) * ((one + other) / 2 + MIN_PART_SHARE)
     seen = heatmaps[..., JOINTS] + OTHER_SIDE * heatmaps[..., KEYPOINT_MIRROR[JOINTS]]
     weighted = heatmaps.copy()

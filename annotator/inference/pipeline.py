@@ -20,15 +20,16 @@ from annotator.geometry.letterbox import Letterbox
 from annotator.inference.batching import BatchingQueue, QueuedModel
 from annotator.inference.box_prompt import label_prompts
 from annotator.inference.decoding import decode
-from annotator.inference.finder import Finder, find_people, open_finder
+from annotator.inference.finder import Finder, find_people, finder_views, open_finder
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
 from annotator.inference.network import InferenceError, ModelError, Network, run_blank
+from annotator.inference.photo_views import Photo
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
 from annotator.labels.people import People
-from annotator.photos.reading import PhotoError, read_photo
+from annotator.photos.reading import PhotoError
 
 BATCHES_AHEAD = 3
 """Batches of photos on their way, beside two for each worker, which bounds the memory: while a model has one batch, the others
@@ -179,13 +180,13 @@ class _Labeller:
 
     def _people(self, photo: _Photo) -> People:
         settings = self.settings
-        image = read_photo(photo.path)
-        size = image.shape[1::-1]
-        needs_image = settings.uses_finder or settings.zoom_in
-        photo.pixels, photo.is_held = size[0] * size[1], needs_image
-        if not needs_image:
-            return self._voted(image, size)
-        voted = self._voted(image, size) if settings.uses_votes else None
+        if not (settings.uses_finder or settings.zoom_in):
+            square, letterbox = self._read_whole(photo)
+            maps = predict(self.network, square[None], settings.flip_augment)[0]
+            return decode(maps, letterbox, letterbox.size, self.network.info, settings)
+        image = Photo(photo.path, self._first_views)
+        photo.pixels = image.held
+        voted = self._voted(image) if settings.uses_votes else None
         if self.finder is None:
             return voted
         (proposals,) = find_people(
@@ -193,17 +194,27 @@ class _Labeller:
         )
         likely = [(image, p.box) for p in proposals if p.score >= settings.min_proposal]
         labelled = label_prompts(likely, self.network, settings, flip_augment=settings.flip_augment)
-        return merge(size, proposals, labelled, voted.people if voted else [], settings)
+        return merge(image.size, proposals, labelled, voted.people if voted else [], settings)
 
-    def _voted(self, image: np.ndarray, size: tuple[int, int]) -> People:
+    def _first_views(self, size: tuple[int, int]) -> list[Letterbox]:
+        """The views of a photo that do not depend on what is found in it."""
+        views = [Letterbox(size, self.network.side)] if self.settings.uses_votes else []
+        return views + (finder_views(size, self.settings.tiles, self.finder.side) if self.finder else [])
+
+    def _read_whole(self, photo: _Photo) -> tuple[np.ndarray, Letterbox]:
+        """The one view of a photo of which nothing else is needed."""
+        image = Photo(photo.path, self._first_views)
+        photo.pixels, photo.is_held = image.held, False
+        letterbox = Letterbox(image.size, self.network.side)
+        return image.show([letterbox])[0], letterbox
+
+    def _voted(self, image: Photo) -> People:
         """The people that votes propose."""
         network, settings = self.network, self.settings
-        letterbox = Letterbox(size, network.side)
-        square = letterbox.apply(image)
-        if not (settings.uses_finder or settings.zoom_in):
-            del image
+        letterbox = Letterbox(image.size, network.side)
+        (square,) = image.show([letterbox])
         maps = predict(network, square[None], settings.flip_augment)[0]
         if settings.zoom_in:
-            people = decode_upright(network, square, maps, letterbox, size, settings)
+            people = decode_upright(network, square, maps, letterbox, image.size, settings)
             return zoom_in(image, people, network, settings)
-        return decode(maps, letterbox, size, network.info, settings)
+        return decode(maps, letterbox, image.size, network.info, settings)
