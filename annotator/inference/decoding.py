@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -181,9 +183,12 @@ def _add_scores(
     person.provenance = Provenance(model=info.model_id)
 
 
+@lru_cache
 def _to_image(letterbox: Letterbox, stride: int) -> np.ndarray:
-    """(3, 3) affine map from map to image pixels."""
-    return _inverse(letterbox.matrix) @ np.diag([stride, stride, 1.0])
+    """(3, 3) affine map from map to image pixels, read-only."""
+    matrix = _inverse(letterbox.matrix) @ np.diag([stride, stride, 1.0])
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:

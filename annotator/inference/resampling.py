@@ -32,6 +32,7 @@ def resample_charts(
         Charts (uint8), U and V (float16), each (height, width); 0 where none of the surrounding map pixels counts.
     """
     charts = np.zeros(size[::-1], np.uint8)
+    highest = np.zeros(charts.shape, np.float32)
     best = np.zeros((*charts.shape, 3), np.float32)
     """Of the chart that wins so far: its confidence, and that times U and V."""
     box = bounding_box(shown)
@@ -51,7 +52,6 @@ def resample_charts(
         here = charts[rows_there, columns_there]
         if not here.size:
             continue
-        so_far = best[rows_there, columns_there]
         to_there = matrix.copy()
         to_there[:, 2] += matrix[:, :2] @ (first_column, first_row) - (
             columns_there.start,
@@ -59,14 +59,16 @@ def resample_charts(
         )
         layers = cv2.copyTo(weighted[rows, columns], on_chart[rows, columns].view(np.uint8))
         layers = warp(layers, to_there, here.shape[::-1], cv2.INTER_LINEAR)
-        wins = cv2.compare(cv2.extractChannel(layers, 0), cv2.extractChannel(so_far, 0), cv2.CMP_GT)
-        cv2.copyTo(layers, wins, so_far)
+        weight = cv2.extractChannel(layers, 0)
+        wins = cv2.compare(weight, highest[rows_there, columns_there], cv2.CMP_GT)
+        cv2.copyTo(weight, wins, highest[rows_there, columns_there])
+        cv2.copyTo(layers, wins, best[rows_there, columns_there])
         np.copyto(here, chart, where=wins.view(bool))
     # cv2.split would take three times as long.
-    weight, *weighted_uv = (cv2.extractChannel(best, channel) for channel in range(3))
-    np.copyto(weight, 1, where=charts == 0)
+    weighted_uv = (cv2.extractChannel(best, channel) for channel in (1, 2))
+    np.copyto(highest, 1, where=charts == 0)
     # OpenCV converts to float16 ten times as fast as numpy, into integers of the same bits.
-    u, v = (cv2.convertFp16(cv2.divide(sums, weight)).view(np.float16) for sums in weighted_uv)
+    u, v = (cv2.convertFp16(cv2.divide(sums, highest)).view(np.float16) for sums in weighted_uv)
     return charts, u, v
 
 
