@@ -114,6 +114,12 @@ class AnnotatePeople(RunOperator):
             label="Confidence",
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
+        inputs.int(
+            "batch_size",
+            min=1,
+            label="Batch size",
+            description="Views per call of the network. Empty: what the device and its memory are good for",
+        )
         choice_input(inputs, "overwrite", OVERWRITE, "skip", "Photos with labels")
         inputs.bool("relabel_changed", default=False, label=RELABEL_CHANGED, description=WHAT_IS_DELETED)
         if ctx.params.get("relabel_changed"):
@@ -122,7 +128,7 @@ class AnnotatePeople(RunOperator):
 
     def begin(self, ctx: Context) -> Job:
         values = ctx.params
-        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence")}
+        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence", "batch_size")}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         run = Annotation(

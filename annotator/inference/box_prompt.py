@@ -80,8 +80,9 @@ def predict_boxes(
     prompts: Sequence[tuple[np.ndarray, FloatBox]], network: Network, settings: Settings, flip_augment: bool
 ) -> Iterator[tuple[Maps, Letterbox]]:
     """The maps of each box's view, upright, in the orientation of the photo."""
-    for start in range(0, len(prompts), settings.batch_size):
-        batch = prompts[start : start + settings.batch_size]
+    batch_size = settings.batch_size or network.batch_size
+    for start in range(0, len(prompts), batch_size):
+        batch = prompts[start : start + batch_size]
         views = [box_view(box, network.side) for _, box in batch]
         squares = np.stack([view.apply(photo) for (photo, _), view in zip(batch, views, strict=True)])
         maps = predict(network, squares, flip_augment)

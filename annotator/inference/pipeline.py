@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -93,6 +93,7 @@ def annotate(
     if finder is None or not settings.uses_finder:
         finder = open_finder(network, settings)
     labeller = _Labeller(network, finder, settings)
+    settings = replace(settings, batch_size=settings.batch_size or network.batch_size)
     return _check_models(_annotate(iter(paths), labeller, settings), labeller)
 
 

@@ -97,8 +97,8 @@ class Settings:
     dbscan: DbscanSettings = field(default_factory=DbscanSettings)
     min_area: int = 64
     """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
-    batch_size: int = 1
-    """Views per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+    batch_size: int | None = None
+    """Views per call of the network; ``None`` for what the device and its memory are good for."""
 
     @classmethod
     def of_quality(cls, quality: str, **changes) -> Settings:
@@ -131,7 +131,7 @@ class Settings:
         for name, allowed in (("grouping", GROUPINGS), ("proposals", PROPOSALS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more views, not {self.batch_size}")
         if not 1 <= self.tiles <= 4:
             raise ValueError(f"tiles must be 1 to 4, not {self.tiles}")

@@ -50,8 +50,9 @@ def zoom_in(photo: np.ndarray, people: People, network: Network, settings: Setti
             kept += group.people
         else:
             small.append(group)
-    for start in range(0, len(small), settings.batch_size):
-        batch = small[start : start + settings.batch_size]
+    batch_size = settings.batch_size or network.batch_size
+    for start in range(0, len(small), batch_size):
+        batch = small[start : start + batch_size]
         views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]
         squares = np.stack([view.apply(photo) for view in views])
         maps = predict(network, squares, settings.flip_augment)
