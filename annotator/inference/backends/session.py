@@ -52,12 +52,13 @@ def open_session(
             enable_fallback=0,  # to the CPU, with words on standard output
         )
     except Exception as error:  # ONNX Runtime has a dozen exception types, none public
-        if first != CPU_PROVIDER and _loads_on_cpu(path):
+        if first != CPU_PROVIDER:  # the file has been read on the CPU before
             raise DeviceError(f"{first} does not start: {first_line(error)}") from None
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from None
     if session.get_providers()[0] != first:
         raise DeviceError(
-            f"{first} does not start: its libraries or the driver are missing, or of another version"
+            f"{first} does not start: its libraries or the driver are missing, or of another version: "
+            "docs/gpu.md says what to install"
         )
     return session
 
@@ -76,14 +77,6 @@ def read_side_and_precision(path: Path) -> tuple[int, bool]:
         if isinstance(described, dict) and described.get("precision") == "float16":
             return side, True
     return side, False
-
-
-def _loads_on_cpu(path: Path) -> bool:
-    try:
-        open_session(path, {CPU_PROVIDER: {}}, optimize=False)
-    except ModelError:
-        return False
-    return True
 
 
 def first_line(error: Exception) -> str:

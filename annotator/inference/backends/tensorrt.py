@@ -30,7 +30,7 @@ class TensorRtBackend(CudaBackend):
         folder = engine_folder(path)
         folder.mkdir(parents=True, exist_ok=True)
         shape = f"{self.side}x{self.side}x3"
-        # Of numbers and booleans it takes only the texts that Python gives.
+        # It takes True and False, not 1 and 0.
         options = {
             "trt_engine_cache_enable": "True",
             "trt_engine_cache_path": str(folder),
