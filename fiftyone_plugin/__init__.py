@@ -115,6 +115,12 @@ class AnnotatePeople(RunOperator):
             description="Minimum score of a person, 0 to 1. Empty: what is usual for those who propose",
         )
         inputs.int(
+            "batch_size",
+            min=1,
+            label="Batch size",
+            description="Views per call of the network. Empty: what the device and its memory are good for",
+        )
+        inputs.int(
             "workers",
             min=1,
             label="Workers",
@@ -128,7 +134,8 @@ class AnnotatePeople(RunOperator):
 
     def begin(self, ctx: Context) -> Job:
         values = ctx.params
-        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence", "workers")}
+        names = ("proposals", "grouping", "confidence", "batch_size", "workers")
+        changes = {name: values.get(name) for name in names}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         run = Annotation(

@@ -187,4 +187,4 @@ def model_facts(path: str) -> dict[str, Any]:
 def _read_model_facts(file: Path, changed: int) -> dict[str, Any]:
     """Cached by the file's time ``changed``: a form is resolved at every key stroke, and loading takes a moment."""
     network = Network(file)
-    return {"file": str(file), "device": network.device, **asdict(network.info)}
+    return {"file": str(file), **network.backend.describe(), **asdict(network.info)}

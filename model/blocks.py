@@ -113,11 +113,13 @@ def global_context(x, name: str, width: int, dilation: int):
     local = conv(x, width, 3, f"{name}_in", norm=True, dilation=dilation)
     pooled = layers.Concatenate(name=f"{name}_pooled")(
         [
-            layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(local),
-            layers.GlobalMaxPooling2D(keepdims=True, name=f"{name}_max")(local),
+            layers.GlobalAveragePooling2D(name=f"{name}_mean")(local),
+            layers.GlobalMaxPooling2D(name=f"{name}_max")(local),
         ]
     )
     overall = layers.Dense(width, use_bias=False, name=f"{name}_global")(pooled)
+    # Of [N, 1, 1, C] the dense layer would become ten operations in ONNX, two of them casts.
+    overall = layers.Reshape((1, 1, width), name=f"{name}_everywhere")(overall)
     local = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"{name}_out_conv")(local)
     both = layers.Add(name=f"{name}_join")([local, overall])
     both = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_out_bn")(both)

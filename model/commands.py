@@ -63,7 +63,10 @@ def add_commands(commands) -> None:
         "the file against Keras on real images. Fails, and writes nothing, if they disagree.",
     )
     export.add_argument(
-        "run_folder", type=Path, metavar="RUN", help="folder of a run, or a weights file (.npz)"
+        "run_folder",
+        type=Path,
+        metavar="RUN",
+        help="folder of a run, or a weights file (.npz); with --fp16 also an ONNX file",
     )
     export.add_argument("onnx", type=Path, help="file to write")
     export.add_argument(
@@ -204,12 +207,15 @@ def _stage_changes(arguments: argparse.Namespace, index: int) -> dict[str, Any]:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
+    if arguments.run_folder.suffix == ".onnx":
+        return _convert_onnx(arguments)
     prepare_keras("tensorflow")
     from annotator.examples import EXAMPLES
     from annotator.photos.finding import find_photos
-    from model.export import ExportError, export_onnx, read_images
+    from model.export import export_onnx
     from model.finder.export import export_finder
     from model.finder.weights import is_finder, open_finder
+    from model.parity import ExportError, read_images
     from model.weights import open_cascade
 
     if arguments.size is not None and (arguments.size < 32 or arguments.size % 32):
@@ -238,6 +244,33 @@ def run_export(arguments: argparse.Namespace) -> int:
     if parity:
         print(f"Keras and ONNX Runtime on {len(photos)} photos:\n{parity.table()}")
     print(f"wrote {arguments.onnx} ({arguments.onnx.stat().st_size / 1e6:.1f} MB, {precision})")
+    return 0
+
+
+def _convert_onnx(arguments: argparse.Namespace) -> int:
+    """Write an ONNX file anew in float16, which needs no Keras."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise ImportError("onnx is not installed: pip install onnx") from None
+    from annotator.examples import EXAMPLES
+    from annotator.inference.network import Network
+    from annotator.photos.finding import find_photos
+    from model.float16 import convert
+    from model.parity import ExportError, read_images
+
+    source = arguments.run_folder
+    others = {"--raw": arguments.raw, "--fp16-weights": arguments.fp16_weights, "--size": arguments.size}
+    others |= {"--model-id": arguments.model_id, "--license": arguments.license}
+    if not arguments.fp16 or any(others.values()):
+        wrong = next((name for name, value in others.items() if value), "no option")
+        raise ExportError(f"{source}: an ONNX file is written anew with --fp16 alone, not with {wrong}")
+    photos = find_photos(arguments.photos or EXAMPLES)[:16]
+    if not photos:
+        raise ExportError(f"{arguments.photos}: no photos for the check")
+    parity = convert(source, arguments.onnx, read_images(photos, Network(source, "cpu").side))
+    print(f"float16 and {source} on {len(photos)} photos:\n{parity.table()}")
+    print(f"wrote {arguments.onnx} ({arguments.onnx.stat().st_size / 1e6:.1f} MB, float16)")
     return 0
 
 

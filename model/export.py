@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,33 +14,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import FORMAT_VERSION, METADATA_KEY, Network
 from annotator.photos.atomic_files import whole_file
-from annotator.photos.reading import PhotoError, read_photo
 from model.cascade import Cascade
+from model.float16 import backbone_nodes, to_float16
+from model.parity import ExportError, Parity, compare
 from model.presets import STAGE_NETS
 
 OPSET = 18
 KEYPOINT_STRIDE = 4
 """Input pixels per heatmap pixel: a quarter of the side is enough for a Gaussian of sigma 6."""
 
-LABEL_MAPS = ("parts", "charts")
-GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_confidence": "charts"}
-"""Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
-
-MIN_PERSON = 0.1
-"""Probability of a person from which these and the head vectors are compared; elsewhere they are not used."""
-
-LIMITS = {"float32": (1e-3, 1e-3), "float16-weights": (5e-2, 2e-2), "float16": (0.1, 2e-2)}
-"""By precision, the largest difference of a map and the largest share of flipped labels that an export may show.
-``float16-weights`` stores weights at half size and computes in float32; ``float16`` computes in it too."""
 SMALL = 512
 """Tensors of fewer elements than this (biases, shapes) are not worth storing at half size."""
-
-
-class ExportError(ValueError):
-    """The exported graph cannot be trusted or cannot be made."""
 
 
 def decode(raw: dict, config) -> dict:
@@ -96,48 +80,6 @@ def _pixel_field(maps, config):
     return ops.stack([zeros + axis(width)[None, None, :], zeros + axis(height)[None, :, None]], axis=-1)
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Keras against ONNX Runtime on the same images."""
-
-    differences: dict[str, float]
-    """Largest difference of each map, relative where the value is above 1; where a label flipped, its values
-    are left out, and below :data:`MIN_PERSON` these and the head vectors."""
-    flipped: dict[str, float]
-    """Share of pixels whose label differs."""
-
-    def table(self) -> str:
-        rows = [f"{name:>17}  largest difference {value:.2e}" for name, value in self.differences.items()]
-        rows += [f"{name:>17}  {share:.4%} of pixels differ" for name, share in self.flipped.items()]
-        return "\n".join(rows)
-
-    def check(self, precision: str) -> None:
-        """Raise :class:`ExportError` if the two networks disagree by more than :data:`LIMITS`."""
-        limit, flips = LIMITS[precision]
-        bad = [name for name, value in self.differences.items() if not value <= limit]
-        bad += [name for name, share in self.flipped.items() if not share <= flips]
-        if bad:
-            raise ExportError(f"ONNX Runtime and Keras disagree on {', '.join(bad)}:\n{self.table()}")
-
-
-def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> Parity:
-    """Parity of two decoded results with the same names and shapes."""
-    flips = {name: expected[name] != actual[name] for name in LABEL_MAPS}
-    people = expected["person"] >= MIN_PERSON
-    differences = {}
-    for name, value in expected.items():
-        if name in LABEL_MAPS:
-            continue
-        # Head vectors are not bounded: far from their person they may be large.
-        gap = np.abs(value.astype(np.float64) - actual[name]) / np.maximum(np.abs(value), 1.0)
-        if name in GATHERED:
-            gap = gap[~flips[GATHERED[name]] & people]
-        elif name == "head_vectors":
-            gap = gap[people]
-        differences[name] = float(gap.max(initial=0.0))
-    return Parity(differences, {name: float(flip.mean()) for name, flip in flips.items()})
-
-
 def export_onnx(
     cascade: Cascade,
     path: str | Path,
@@ -159,14 +101,15 @@ def export_onnx(
         model_id: name under which labels made by this file are known.
         report: bytes of the training report, whose SHA-256 goes into the metadata.
         weights_license: for the metadata.
-        precision: a key of :data:`LIMITS`; inputs and outputs keep their types.
+        precision: a key of :data:`~model.parity.LIMITS`. With ``float16`` outputs that else are float32 are
+            float16, and the backbone computes in float32: it has few of the operations and causes most of the error.
         raw: the undecoded maps instead, for evaluation; the annotator refuses such a file.
 
     Returns:
         The parity with Keras, or None for a raw graph.
 
     Raises:
-        ExportError: wrong backend, missing stage nets, or a difference above :data:`LIMITS`.
+        ExportError: wrong backend, missing stage nets, or a difference above :data:`~model.parity.LIMITS`.
     """
     if keras.backend.backend() != "tensorflow":
         raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
@@ -178,7 +121,7 @@ def export_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     proto = _trace(cascade, images.shape[1:3], raw=raw)
     if precision == "float16":
-        proto = _compute_in_half(proto)
+        to_float16(proto, backbone_nodes(proto))
     elif precision == "float16-weights":
         store_in_half(proto)
     _describe(proto, cascade.config, model_id, report, weights_license, precision, raw=raw)
@@ -229,12 +172,6 @@ def _simplify_resize(node) -> None:
     node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in plain.items())
 
 
-def _compute_in_half(proto):
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    return convert_float_to_float16(proto, keep_io_types=True)
-
-
 def store_in_half(proto) -> None:
     """Keep large weights as float16 with a cast, which ONNX Runtime folds away when it loads the file."""
     import onnx
@@ -274,19 +211,3 @@ def _describe(proto, config, model_id, report, weights_license, precision, *, ra
     }
     key = f"{METADATA_KEY}_raw" if raw else METADATA_KEY
     onnx.helper.set_model_props(proto, {key: json.dumps(description)})
-
-
-def read_images(paths: Sequence[str | Path], side: int) -> np.ndarray:
-    """Photos letterboxed to uint8 [N, side, side, 3].
-
-    Raises:
-        PhotoError: one cannot be read; names it.
-    """
-    batch = []
-    for path in paths:
-        try:
-            photo = read_photo(path)
-        except PhotoError as error:
-            raise PhotoError(f"{path}: {error}") from None
-        batch.append(Letterbox((photo.shape[1], photo.shape[0]), side).apply(photo))
-    return np.stack(batch)

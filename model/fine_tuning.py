@@ -13,7 +13,8 @@ from pathlib import Path
 from annotator.photos.atomic_files import whole_file
 from model.batches import shares_of
 from model.config import RunConfig, make_config, read_config
-from model.export import export_onnx, read_images
+from model.export import export_onnx
+from model.parity import read_images
 from model.presets import PRESETS
 from model.sources import Record, Source, read_source
 from model.weights import cascade_config_of, open_cascade

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     sampling = sampling_of(arguments)
     settings = settings_of(arguments)
-    network = Network(arguments.model or DEFAULT_MODEL)
+    network = Network(arguments.model or DEFAULT_MODEL, arguments.device)
     print(f"{network.info.model_id} on {network.device}")
     with ProgressBar("image") as bar:
         summary = annotate_folder(

@@ -162,6 +162,7 @@ def run_annotate(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         changed="relabel" if arguments.relabel_changed else "refuse",
         maps_dir=arguments.maps_dir,
+        device=arguments.device,
     )
     print(f"{run.network.info.model_id} on {run.network.device}")
     return _report(_do(run, len(run)), arguments.dataset, "photos changed and were labelled anew")

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{arguments.report}: is a folder; --report names a file")
     sources = find_data_sets(arguments.data, arguments.images)
     settings = settings_of(arguments)
-    network = Network(arguments.model or DEFAULT_MODEL)
+    network = Network(arguments.model or DEFAULT_MODEL, arguments.device)
     surface = Surface(arguments.surface) if arguments.surface else None
     views = VIEWS if arguments.view == "both" else (arguments.view,)
     print(f"{network.info.model_id} on {network.device}")

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     is_finder = FINDER_METADATA_KEY in OnnxFile(path).metadata
     model = Finder(path) if is_finder else Network(path)
     kind = WHAT[FINDER_METADATA_KEY if is_finder else METADATA_KEY]
-    described = {"file": model.path, "kind": kind, **asdict(model.info), "device": model.device}
+    described = {"file": model.path, "kind": kind, **asdict(model.info), **model.backend.describe()}
     for name, value in described.items():
         print(f"{name:>15}  {value}")
     return 0

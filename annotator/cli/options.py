@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotator.inference.backends import DEVICES
 from annotator.inference.settings import (
     GROUPINGS,
     PROPOSALS,
@@ -83,11 +84,22 @@ def add_settings(
         type=int,
         help="with --grouping dbscan: pixels, of a 256×256 image, with neighbouring head vectors that make a person",
     )
-    parser.add_argument("--batch-size", type=int, help="views per call of the network")
     parser.add_argument(
         "--workers",
         type=int,
         help="photos that are read or decoded at the same time; default: as many as there are processor cores",
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        dest="batch_size",
+        help="views per call of the network; default: what the device and its memory are good for",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        help="where the network runs; default: cuda where there is a GPU and ONNX Runtime for it, else cpu",
     )
 
 

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     except PhotoError as error:
         raise ValueError(f"{arguments.texture}: {error}") from None
     settings = settings_of(arguments)
-    network = Network(arguments.model or DEFAULT_MODEL)
+    network = Network(arguments.model or DEFAULT_MODEL, arguments.device)
     (result,) = annotate([photo], network, settings)
     if result.people is None:
         raise ValueError(f"{photo}: {result.failure}")

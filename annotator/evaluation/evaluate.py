@@ -27,9 +27,10 @@ from annotator.evaluation.ground_truth import DataSet, GroundTruth, is_ignored, 
 from annotator.evaluation.photo_scores import photo_scores
 from annotator.evaluation.report import metric
 from annotator.evaluation.views import PersonView, SceneView
+from annotator.inference.backends.session import import_onnxruntime
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.finder import finder_beside, open_finder
-from annotator.inference.network import InferenceError, Network, import_onnxruntime, run_blank
+from annotator.inference.network import InferenceError, Network, run_blank
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
@@ -189,6 +190,7 @@ class _TimedNetwork:
 
     def __init__(self, network: Network):
         self.path, self.info, self.side = network.path, network.info, network.side
+        self.batch_size = network.batch_size
         self._network = network
         self.seconds = 0.0
         self._lock = Lock()

@@ -37,12 +37,11 @@ class BatchingQueue:
     waits for ever.
 
     Args:
-        batch_size: views per call of a model.
         workers: tasks that work at once; those that wait for a model do not count.
     """
 
-    def __init__(self, batch_size: int, workers: int) -> None:
-        self.batch_size = batch_size
+    def __init__(self, workers: int) -> None:
+        self._batch_sizes: dict[Any, int] = {}
         self.batches: dict[Any, list[int]] = {}
         """How many batches each model has run, and of how many views in all."""
         self._waiting: dict[Any, deque[tuple[_Request, int]]] = {}
@@ -54,10 +53,12 @@ class BatchingQueue:
         self._runner = threading.Thread(target=self._serve, name="network", daemon=True)
         self._runner.start()
 
-    def queued(self, model: Any) -> QueuedModel:
-        """A network or finder whose :meth:`run` goes through the queue."""
-        self._waiting[model] = deque()
-        self.batches[model] = [0, 0]
+    def queued(self, model: Any, batch_size: int) -> QueuedModel:
+        """A network or finder whose :meth:`run` goes through the queue, ``batch_size`` views per call."""
+        self._batch_sizes[model] = batch_size
+        with self._changed:
+            self._waiting[model] = deque()
+            self.batches[model] = [0, 0]
         return QueuedModel(model, self)
 
     def expect(self) -> None:
@@ -121,10 +122,13 @@ class BatchingQueue:
         """The next batch, ``None`` when the queue is closed."""
         with self._changed:
             while not self._is_closed:
-                model = max(self._waiting, key=lambda model: len(self._waiting[model]), default=None)
-                waiting = self._waiting[model] if model is not None else ()
-                if waiting and (len(waiting) >= self.batch_size or self._busy <= 0):
-                    count = min(len(waiting), self.batch_size)
+                fill = {
+                    model: len(views) / self._batch_sizes[model] for model, views in self._waiting.items()
+                }
+                model = max(fill, key=fill.get, default=None)
+                if model is not None and (fill[model] >= 1 or (fill[model] and self._busy <= 0)):
+                    waiting = self._waiting[model]
+                    count = min(len(waiting), self._batch_sizes[model])
                     self.batches[model][0] += 1
                     self.batches[model][1] += count
                     return model, [waiting.popleft() for _ in range(count)]

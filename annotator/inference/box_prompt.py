@@ -84,10 +84,11 @@ def predict_boxes(
     flip_augment: bool,
 ) -> Iterator[tuple[Maps, Letterbox]]:
     """The maps of each box's view, upright, in the orientation of the photo."""
+    batch_size = settings.batch_size or network.batch_size
     views = [box_view(box, network.side) for _, box in prompts]
     squares = show([photo for photo, _ in prompts], views)
-    for start in range(0, len(prompts), settings.batch_size):
-        batch = slice(start, start + settings.batch_size)
+    for start in range(0, len(prompts), batch_size):
+        batch = slice(start, start + batch_size)
         maps = predict(network, np.stack(squares[batch]), flip_augment)
         for i, ((_, box), square, view) in enumerate(
             zip(prompts[batch], squares[batch], views[batch], strict=True)

@@ -44,20 +44,19 @@ class FinderInfo:
 class Finder:
     """A person finder in ONNX Runtime; arguments and errors as of :class:`~annotator.inference.network.Network`."""
 
-    def __init__(
-        self, path: str | Path = DEFAULT_FINDER, providers: list[str] | None = None, threads: int = 0
-    ):
-        self._file = OnnxFile(path, providers, threads)
+    def __init__(self, path: str | Path = DEFAULT_FINDER, device: str | None = None, threads: int = 0):
+        self._file = OnnxFile(path, device, threads)
+        self.backend = self._file.backend
         self.path = self._file.path
         self.info = self._file.read_info(FINDER_METADATA_KEY, FinderInfo, FINDER_FORMAT_VERSION)
         self.side: int = self._file.read_side()
         """Side of the square images it takes, in pixels."""
-        self._file.expect(OUTPUTS)
+        self._file.expect(OUTPUTS, self.info.precision)
 
     @property
     def device(self) -> str:
         """Which hardware runs it, in words."""
-        return self._file.device
+        return self.backend.device
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [N, side, side, 3] RGB to boxes [N, K, 4] left, top, right, bottom in pixels of the square, and their scores
@@ -65,7 +64,7 @@ class Finder:
         return tuple(self._file.run(images))
 
     def find(
-        self, photos: Sequence[np.ndarray], least: float, *, tiles: int = 1, batch_size: int = 1
+        self, photos: Sequence[np.ndarray], least: float, *, tiles: int = 1, batch_size: int | None = None
     ) -> list[list[PossiblePerson]]:
         """The people in each photo, most probable first.
 
@@ -74,13 +73,18 @@ class Finder:
             least: boxes of a lower score are left out.
             tiles: along each side of a photo, beside the whole of it; see
                 :attr:`~annotator.inference.settings.Settings.tiles`.
-            batch_size: views per call of the network.
+            batch_size: views per call of the network; default: the backend's.
         """
         return find_people(self, photos, least, tiles=tiles, batch_size=batch_size)
 
 
 def find_people(
-    finder: Finder, photos: Sequence[Photo | np.ndarray], least: float, *, tiles: int = 1, batch_size: int = 1
+    finder: Finder,
+    photos: Sequence[Photo | np.ndarray],
+    least: float,
+    *,
+    tiles: int = 1,
+    batch_size: int | None = None,
 ) -> list[list[PossiblePerson]]:
     """As :meth:`Finder.find`, for whatever runs as a finder does."""
     views = [
@@ -90,6 +94,7 @@ def find_people(
     ]
     squares = show([photos[i] for i, _ in views], [view for _, view in views])
     found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
+    batch_size = batch_size or finder.backend.batch_size
     for start in range(0, len(views), batch_size):
         batch = slice(start, start + batch_size)
         results = finder.run(np.stack(squares[batch]))
@@ -108,7 +113,7 @@ def finder_beside(model: Path) -> Path:
 
 def open_finder(network: Network, settings: Settings) -> Finder | None:
     """The finder that goes with a network; ``None`` where the settings need none."""
-    return Finder(finder_beside(network.path)) if settings.uses_finder else None
+    return Finder(finder_beside(network.path), network.backend.name) if settings.uses_finder else None
 
 
 def finder_views(size: tuple[int, int], tiles: int, side: int) -> list[Letterbox]:

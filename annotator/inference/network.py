@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from annotator.inference.backends import open_backend
+from annotator.inference.backends.base import ModelError
+from annotator.inference.backends.session import first_line
 from annotator.labels.label_space import CHART_TO_PART, KEYPOINTS, PARTS
 from annotator.labels.maps import Maps
 from annotator.labels.messages import listed, short
@@ -22,14 +25,8 @@ WHAT = {METADATA_KEY: "model", FINDER_METADATA_KEY: "person finder"}
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
 LABEL_SPACE = "coco-densepose"
 T = TypeVar("T")
-PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-"""Best first."""
 ROUNDING = 0.01
 """By which an output may leave its range; it is clipped."""
-
-
-class ModelError(ValueError):
-    """A model file that cannot be used; the message names it and says why."""
 
 
 class InferenceError(ValueError):
@@ -76,24 +73,17 @@ class Output:
 class OnnxFile:
     """A file of a network that takes images, in ONNX Runtime; arguments and errors as of :class:`Network`."""
 
-    def __init__(self, path: str | Path, providers: list[str] | None = None, threads: int = 0):
+    def __init__(self, path: str | Path, device: str | None = None, threads: int = 0):
         self.path = Path(path)
-        self._session = open_session(self.path, providers, threads)
+        self.backend = open_backend(self.path, device, threads)
         self._outputs: Mapping[str, Output] = {}
-        self._largest_batch: int | None = None
-        """Of more images than this a call failed, of as many it did not."""
-
-    @property
-    def device(self) -> str:
-        """Which hardware runs it, in words."""
-        provider = self._session.get_providers()[0]
-        names = {"TensorrtExecutionProvider": "GPU (TensorRT)", "CUDAExecutionProvider": "GPU (CUDA)"}
-        return names.get(provider, "CPU")
+        self._largest_batch = self.backend.largest_batch
+        """More images than these are given in several calls, since the backend says so or a larger call failed."""
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the file says of itself, whoever wrote it."""
-        return self._session.get_modelmeta().custom_metadata_map
+        return self.backend.session.get_modelmeta().custom_metadata_map
 
     def read_info(self, key: str, kind: type[T], newest: int) -> T:
         """What the file says of itself under a key of its metadata.
@@ -140,7 +130,7 @@ class OnnxFile:
         Raises:
             ModelError: it takes something else.
         """
-        inputs = self._session.get_inputs()
+        inputs = self.backend.session.get_inputs()
         if [(i.name, i.type) for i in inputs] != [("images", "tensor(uint8)")]:
             found = ", ".join(f"`{i.name}` of type {i.type}" for i in inputs)
             raise ModelError(f"{self.path}: its inputs are {found}, not `images` of type tensor(uint8) alone")
@@ -154,15 +144,16 @@ class OnnxFile:
             )
         return side
 
-    def expect(self, outputs: Mapping[str, Output]) -> None:
-        """Say which outputs :meth:`run` is to give, in this order.
+    def expect(self, outputs: Mapping[str, Output], precision: str) -> None:
+        """Say which outputs :meth:`run` is to give, in this order. In a file of the precision ``float16`` they may be that in
+        the place of float32; :meth:`run` gives float32.
 
         What the file does not say of their shapes, one run of a blank image does.
 
         Raises:
             ModelError: one is missing, or of another type or shape.
         """
-        found = {output.name: output for output in self._session.get_outputs()}
+        found = {output.name: output for output in self.backend.session.get_outputs()}
         sizes: dict[str, int] = {}
         is_known = True
         for name, output in outputs.items():
@@ -170,6 +161,8 @@ class OnnxFile:
                 raise ModelError(f"{self.path}: has no output `{name}`")
             kind = found[name].type.removeprefix("tensor(").removesuffix(")")
             kind = {"float": "float32", "double": "float64"}.get(kind, kind)
+            if kind == precision == "float16":
+                kind = "float32"
             shape = found[name].shape
             fits = kind == output.kind and (not shape or _fits(shape[1:], output.shape, sizes))
             if not fits:
@@ -196,19 +189,20 @@ class OnnxFile:
         while True:
             try:
                 batches = [
-                    self._session.run(list(self._outputs), {"images": images[start : start + size]})
+                    self.backend.run(list(self._outputs), images[start : start + size])
                     for start in range(0, max(len(images), 1), size)
                 ]
                 break
-            except Exception as error:  # see open_session
+            except Exception as error:  # ONNX Runtime has a dozen exception types, none public
                 if size == 1:
-                    raise InferenceError(f"ONNX Runtime failed: {_first_line(error)}") from None
+                    raise InferenceError(f"ONNX Runtime failed: {first_line(error)}") from None
                 size = (size + 1) // 2
         if size < len(images):
             self._largest_batch = size
         arrays = (
             batches[0] if len(batches) == 1 else [np.concatenate(of) for of in zip(*batches, strict=True)]
         )
+        arrays = [array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays]
         sizes: dict[str, int] = {}
         for (name, output), array in zip(self._outputs.items(), arrays, strict=True):
             _check_output(name, output, array, len(images), sizes)
@@ -249,38 +243,39 @@ def _check_output(name: str, output: Output, array: np.ndarray, count: int, size
         np.clip(array, 0, output.highest, out=array)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
 class Network:
     """A model file in ONNX Runtime.
 
     Args:
         path: the ONNX file.
-        providers: ONNX Runtime execution providers; default: the best that is installed.
+        device: one of :data:`~annotator.inference.backends.DEVICES`; default: CUDA where it works, else the CPU.
         threads: CPU threads inside one operation; 0 for one per core.
 
     Raises:
         ImportError: neither onnxruntime package is installed.
+        DeviceError: there is no such device here.
         ModelError: no such file, not a model of ours, one of a newer format, or one that breaks the contract.
     """
 
-    def __init__(
-        self, path: str | Path = DEFAULT_MODEL, providers: list[str] | None = None, threads: int = 0
-    ):
-        self._file = OnnxFile(path, providers, threads)
+    def __init__(self, path: str | Path = DEFAULT_MODEL, device: str | None = None, threads: int = 0):
+        self._file = OnnxFile(path, device, threads)
+        self.backend = self._file.backend
         self.path = self._file.path
         self.info = self._file.read_info(METADATA_KEY, ModelInfo, FORMAT_VERSION)
         self.side: int = self._file.read_side(multiple_of=32)
         """Side of the square images it takes, in pixels."""
         _check_info(self.path, self.info, self.side)
-        self._file.expect(_outputs(self.info, self.side))
+        self._file.expect(_outputs(self.info, self.side), self.info.precision)
 
     @property
     def device(self) -> str:
         """Which hardware runs it, in words."""
-        return self._file.device
+        return self.backend.device
+
+    @property
+    def batch_size(self) -> int:
+        """Images per call where nobody says how many."""
+        return self.backend.batch_size
 
     def run(self, images: np.ndarray) -> Maps:
         """uint8 [N, side, side, 3] RGB to maps; errors as of :meth:`OnnxFile.run`."""
@@ -335,35 +330,3 @@ def run_blank(model: Any) -> None:
         model.run(np.zeros((1, model.side, model.side, 3), np.uint8))
     except InferenceError as error:
         raise ModelError(f"{model.path}: fails even on a blank image: {error}") from None
-
-
-def open_session(path: Path, providers: list[str] | None = None, threads: int = 0):
-    """The ``InferenceSession`` of a model file; arguments and errors as of :class:`Network`."""
-    onnxruntime = import_onnxruntime()
-    if not path.is_file():
-        raise ModelError(f"{path}: no such model file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Waiting threads would keep the cores busy that reading and decoding run on.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # its errors are raised, too
-    available = onnxruntime.get_available_providers()
-    if "CUDAExecutionProvider" in available and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
-    wanted = providers or [name for name in PROVIDERS if name in available]
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=wanted)
-    except Exception as error:  # ONNX Runtime has a dozen exception types, none public
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {_first_line(error)}") from None
-
-
-def import_onnxruntime():
-    """The module of whichever onnxruntime package is installed."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ImportError(
-            "ONNX Runtime is not installed: pip install 'densepose-annotator[cpu]', "
-            "or 'densepose-annotator[gpu]' on a machine with an NVIDIA GPU"
-        ) from None
-    return onnxruntime

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +90,10 @@ def annotate(
     """
     if finder is None or not settings.uses_finder:
         finder = open_finder(network, settings)
-    return _check_models(_annotate(iter(paths), network, finder, settings), network.path)
+    finder_batch = settings.batch_size or (finder.backend.batch_size if finder else 1)
+    settings = replace(settings, batch_size=settings.batch_size or network.batch_size)
+    results = _annotate(iter(paths), network, finder, settings, finder_batch)
+    return _check_models(results, network.path)
 
 
 def _check_models(results: Iterator[Annotated], model: Path) -> Iterator[Annotated]:
@@ -106,12 +109,21 @@ def _check_models(results: Iterator[Annotated], model: Path) -> Iterator[Annotat
 
 
 def _annotate(
-    paths: Iterator[str | Path], network: Network, finder: Finder | None, settings: Settings
+    paths: Iterator[str | Path],
+    network: Network,
+    finder: Finder | None,
+    settings: Settings,
+    finder_batch: int,
 ) -> Iterator[Annotated]:
     workers = settings.workers or default_workers()
     ahead = BATCHES_AHEAD * settings.batch_size + 2 * workers
-    queue = BatchingQueue(settings.batch_size, workers)
-    labeller = _Labeller(queue, queue.queued(network), finder and queue.queued(finder), settings)
+    queue = BatchingQueue(workers)
+    labeller = _Labeller(
+        queue,
+        queue.queued(network, settings.batch_size),
+        finder and queue.queued(finder, finder_batch),
+        settings,
+    )
     photos: deque[tuple[_Photo, Future[Annotated]]] = deque()
     has_more = True
     with ThreadPoolExecutor(ahead, "photo") as pool:

@@ -97,8 +97,8 @@ class Settings:
     dbscan: DbscanSettings = field(default_factory=DbscanSettings)
     min_area: int = 64
     """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
-    batch_size: int = 1
-    """Views per call of the network; 1 is fastest on a CPU, 8 or more on a GPU."""
+    batch_size: int | None = None
+    """Views per call of the network; ``None`` for what the device and its memory are good for."""
     workers: int | None = None
     """Photos that are read or decoded at the same time; ``None`` for as many as there are processor cores. It changes no
     label."""
@@ -134,7 +134,7 @@ class Settings:
         for name, allowed in (("grouping", GROUPINGS), ("proposals", PROPOSALS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more views, not {self.batch_size}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be 1 or more, not {self.workers}")

@@ -51,10 +51,11 @@ def zoom_in(photo: Photo | np.ndarray, people: People, network: Network, setting
             kept += group.people
         else:
             small.append(group)
+    batch_size = settings.batch_size or network.batch_size
     views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in small]
     squares = show([photo] * len(small), views)
-    for start in range(0, len(small), settings.batch_size):
-        batch = slice(start, start + settings.batch_size)
+    for start in range(0, len(small), batch_size):
+        batch = slice(start, start + batch_size)
         maps = predict(network, np.stack(squares[batch]), settings.flip_augment)
         for i, (group, square, view) in enumerate(
             zip(small[batch], squares[batch], views[batch], strict=True)

@@ -57,9 +57,11 @@ class Annotation(DatasetRun):
             :data:`~annotator.runs.dataset_run.Changed`.
         maps_dir: folder for the charts', U and V maps; default: ``densepose/<dataset id>/<prefix>`` in
             FiftyOne's default dataset folder.
+        device: where the network runs, see :class:`~annotator.inference.network.Network`.
 
     Raises:
         FieldError: a prefix or collection that cannot be annotated.
+        DeviceError: there is no such device here.
         ImportError: ONNX Runtime is not installed.
         annotator.inference.network.ModelError: the model cannot be used.
     """
@@ -74,6 +76,7 @@ class Annotation(DatasetRun):
         overwrite: Overwrite = "skip",
         changed: Changed = "refuse",
         maps_dir: str | Path | None = None,
+        device: str | None = None,
     ) -> None:
         from annotator.inference.network import Network
         from annotator.inference.settings import Settings
@@ -82,7 +85,7 @@ class Annotation(DatasetRun):
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_fields(samples, self.fields)
         check_new_prefix(self.dataset, self.fields)
-        self.network, self.settings = Network(model), settings or Settings()
+        self.network, self.settings = Network(model, device), settings or Settings()
         self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
         self.changed = changed
         is_skipping = overwrite == "skip"

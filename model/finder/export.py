@@ -16,9 +16,10 @@ from annotator.inference import finder as onnx_side
 from annotator.inference.finder import FINDER_FORMAT_VERSION, FinderInfo
 from annotator.inference.network import FINDER_METADATA_KEY
 from annotator.photos.atomic_files import whole_file
-from model.export import LIMITS, OPSET, ExportError, store_in_half
+from model.export import OPSET, store_in_half
 from model.finder.losses import iou
 from model.finder.network import Finder, boxes_of, places
+from model.parity import LIMITS, ExportError
 
 PEAKS = 300
 """Places of the highest scores whose boxes leave the graph."""
@@ -41,7 +42,7 @@ class FinderParity:
         return f"scores  largest difference {self.score:.2e}\n boxes  least IoU {self.overlap:.4f}"
 
     def check(self, precision: str) -> None:
-        """Raise :class:`~model.export.ExportError` if the two disagree by more than :data:`model.export.LIMITS` and
+        """Raise :class:`~model.parity.ExportError` if the two disagree by more than :data:`model.parity.LIMITS` and
         :data:`MIN_OVERLAP`."""
         if not (self.score <= LIMITS[precision][0] and self.overlap >= MIN_OVERLAP[precision]):
             raise ExportError(f"ONNX Runtime and Keras disagree:\n{self.table()}")

@@ -9,12 +9,12 @@ from pathlib import Path
 from annotator.photos.atomic_files import whole_file
 from model.config import RunConfig
 from model.copy_paste import CopyPaste
-from model.export import read_images
 from model.finder.export import export_finder
 from model.finder.samples import FinderAugmentation
 from model.finder.training import WEIGHTS, FinderRunConfig
 from model.finder.weights import finder_config_of, open_finder
 from model.fine_tuning import CHECKED_PHOTOS
+from model.parity import read_images
 
 LEARNING_RATE = 0.3
 """Relative to the cascade's: a finder that has seen a hundred thousand photos has much to forget."""

@@ -119,7 +119,7 @@ def test_options_reach_the_run(folder: Path, tmp_path: Path, tiny_model: Path):
     out = tmp_path / "labels.json"
     command = ["annotate", str(folder), "--out", str(out), "--model", str(tiny_model), *VOTES]
     choices = ["--confidence", "0.2", "--threshold", "0.6", "--vote-threshold", "80", "--min-distance", "0.1"]
-    choices += ["--batch-size", "2", "--no-zoom-in"]
+    choices += ["--batch", "2", "--device", "cpu", "--no-zoom-in"]
     assert main([*command, *choices, "--points-per-part", "2", "--point-method", "random"]) == 0
     for record in json.loads(out.read_text())["annotations"]:
         assert 0 < len(record["dp_I"]) <= 2 * 14
@@ -315,7 +315,7 @@ def test_mistakes_are_one_line_and_no_traceback(
             ["--grouping", "dbscan", "--min-distance", "0.1"],
             "--min-distance needs --grouping votes, not dbscan",
         ),
-        (["--batch-size", "0"], "batch_size"),
+        (["--batch", "0"], "batch_size"),
         (["--tiles", "0"], "tiles must be 1 to 4, not 0"),
         (["--tiles", "5"], "tiles must be 1 to 4, not 5"),
         (["--points-per-part", "-2"], "per_part"),

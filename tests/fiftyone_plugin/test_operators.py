@@ -133,7 +133,7 @@ def test_people_are_grouped_as_the_form_says(dataset, photos):
     "choices",
     [
         {"quality": "draft", "confidence": None},
-        {"quality": "best"},
+        {"quality": "best", "batch_size": 8},
         {"quality": "best", "proposals": "finder", "confidence": 0.3},
         {"proposals": "both", "grouping": "dbscan"},
     ],
@@ -168,6 +168,7 @@ def test_the_form_offers_every_choice(dataset):
         "grouping": list(GROUPINGS),
     }
     assert inputs["confidence"].default is None
+    assert (inputs["batch_size"].default, inputs["batch_size"].type.min) == (None, 1)
 
 
 def test_only_the_selected_samples(dataset, photos):

@@ -17,7 +17,8 @@ from annotator.photos.finding import find_photos
 from annotator.photos.reading import PhotoError
 from model import export
 from model.cascade import Cascade
-from model.export import LIMITS, ExportError, compare, export_onnx, read_images
+from model.export import export_onnx
+from model.parity import LIMITS, ExportError, compare, read_images
 from model.presets import REFINED_OUTPUTS
 from tests.model.tiny import tiny_network
 
@@ -130,8 +131,11 @@ def test_half_weights_are_half_the_file(cascade, exported, images, tmp_path):
 
 
 def test_float16_runs(cascade, images, tmp_path):
-    parity = export_onnx(cascade, tmp_path / "half.onnx", images, model_id="trial", precision="float16")
-    assert 0 < max(parity.differences.values()) <= LIMITS["float16"][0]
+    path = tmp_path / "half.onnx"
+    parity = export_onnx(cascade, path, images, model_id="trial", precision="float16")
+    assert 0 < max(parity.differences.values()) <= LIMITS["float16"][0] == 1e-2
+    assert max(parity.flipped.values()) <= LIMITS["float16"][1] == 5e-3
+    assert sum(node.op_type == "Cast" for node in onnx.load(path).graph.node) <= 10
 
 
 def test_raw_graph_is_for_evaluation_only(cascade, images, tmp_path):

@@ -13,10 +13,11 @@ from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import read_photo
-from model.export import decode, read_images
+from model.export import decode
 from model.finder.export import compare_boxes, decode_finder
 from model.finder.network import places
 from model.finder.weights import open_finder
+from model.parity import read_images
 from model.presets import STAGE_NETS
 from model.pretrained import FINDER, LITE
 from model.weights import open_cascade

@@ -79,6 +79,20 @@ def test_benchmark_without_the_work_of_the_network(tmp_path):
     assert set(measured["cpu_ms_per_step"]) == {"read", "grouping", "decode", "write"}
 
 
+def test_benchmark_measures_bare_sessions_in_float32_and_float16(tmp_path):
+    path = tmp_path / "b.json"
+    options = ("--sessions", "--device", "cpu", "--batch", 1, "--images", 1, "--rounds", 1, "--seconds", 0)
+    result = run("benchmark", *options, "--json", path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    measured = json.loads(path.read_text())
+    assert max(measured["float16"]["differences"].values()) <= 1e-2
+    for precision in ("float32", "float16"):
+        session = measured[f"{precision}_session"]
+        assert set(session["batches"]) == {"1"}
+        assert min(session["photos_per_second"], session["ratio"], *session["batches"]["1"].values()) > 0
+        assert f"{precision} on CPU, {session['onnxruntime']}" in result.stdout
+
+
 def movenet_like(cascade: Cascade, folder: Path) -> Path:
     """Write backbone and pose net as the npm package has them: float16, batch norm folded to a bias, and whole numbers
     and other heads between."""

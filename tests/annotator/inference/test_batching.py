@@ -33,7 +33,7 @@ class Doubler:
 
 def run_tasks(queue: BatchingQueue, model: Doubler, tasks: list[list[int]]) -> list:
     """What each task gets for its images, the sum of both arrays, or its error; all begin before a batch is run."""
-    queued = queue.queued(model)
+    queued = queue.queued(model, 4)
 
     def task(values: list[int]):
         with queue.working():
@@ -50,7 +50,7 @@ def run_tasks(queue: BatchingQueue, model: Doubler, tasks: list[list[int]]) -> l
 
 @pytest.fixture
 def queue():
-    queue = BatchingQueue(batch_size=4, workers=2)
+    queue = BatchingQueue(workers=2)
     yield queue
     queue.close()
 
@@ -82,7 +82,7 @@ def test_a_failure_is_that_of_its_own_view(queue: BatchingQueue):
 
 def test_more_rounds_than_one(queue: BatchingQueue):
     model = Doubler()
-    queued = queue.queued(model)
+    queued = queue.queued(model, 4)
 
     def task(value: int) -> int:
         with queue.working():

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from annotator.inference import pipeline
+from annotator.inference.backends.cpu import CpuBackend
 from annotator.inference.box_prompt import label_boxes
 from annotator.inference.finder import Finder
-from annotator.inference.network import InferenceError, ModelError, Network, open_session
+from annotator.inference.network import InferenceError, ModelError, Network
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
 from tests.annotator.conftest import SIDE, draw_photo
@@ -71,8 +72,8 @@ class CountedSession:
 def test_smaller_batches_give_the_same_and_are_remembered(models, tiny_network, tiny_finder, largest: int):
     images = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
     network, finder = models(largest_batch=largest)
-    sessions = [CountedSession(model._file._session) for model in (network, finder)]
-    network._file._session, finder._file._session = sessions
+    sessions = [CountedSession(model.backend.session) for model in (network, finder)]
+    network.backend.session, finder.backend.session = sessions
     maps, expected = network.run(images), tiny_network.run(images)
     for name in maps.__slots__:
         np.testing.assert_array_equal(getattr(maps, name), getattr(expected, name))
@@ -130,7 +131,7 @@ def test_a_batch_size_is_not_remembered_for_a_photo_on_which_a_model_fails(model
     images[2] = GREY
     with pytest.raises(InferenceError, match=RUNTIME):
         network.run(images)
-    network._file._session = session = CountedSession(network._file._session)
+    network.backend.session = session = CountedSession(network.backend.session)
     network.run(np.zeros_like(images))
     assert session.batches == [4]
 
@@ -166,10 +167,10 @@ def test_a_device_that_fails_for_good_ends_the_run_and_spoils_no_photo(
 ):
     network, finder = models()
     model, tiny = (network, tiny_network) if broken == "network" else (finder, tiny_finder)
-    dead = open_session(write_failing(tiny.path, tmp_path / "dead.onnx", largest_batch=0), threads=1)
+    dead = CpuBackend(write_failing(tiny.path, tmp_path / "dead.onnx", largest_batch=0), threads=1)
     results = annotate([*photos, *photos[1:2] * left], network, BOTH, finder)
     done = [next(results)]
-    model._file._session = dead
+    model.backend.session = dead.session
     with pytest.raises(ModelError, match=rf"{model.path.name}: fails even on a blank image: {RUNTIME}"):
         done.extend(results)
     assert len(done) <= len(photos)

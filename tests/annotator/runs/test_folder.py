@@ -18,7 +18,8 @@ from pycocotools.coco import COCO
 
 from annotator.coco.reader import read_coco
 from annotator.coco.surface_points import PointSampling
-from annotator.inference.network import METADATA_KEY, ModelError, Network, open_session
+from annotator.inference.backends.cpu import CpuBackend
+from annotator.inference.network import METADATA_KEY, ModelError, Network
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.folder import annotate_folder
@@ -137,11 +138,11 @@ def test_a_device_that_fails_for_good_ends_the_run_which_goes_on_later(
     for i in range(20):
         shutil.copy(folder / "c.png", folder / f"copy{i:02}.png")
     network = Network(tiny_model, threads=1)
-    dead = open_session(write_failing(tiny_model, tmp_path / "dead.onnx", largest_batch=0))
+    dead = CpuBackend(write_failing(tiny_model, tmp_path / "dead.onnx", largest_batch=0))
 
     def progress(done: int, total: int) -> None:
         if done == 1:
-            network._file._session = dead
+            network.backend.session = dead.session
 
     with pytest.raises(ModelError, match=r"tiny\.onnx: fails even on a blank image: ONNX Runtime failed"):
         annotate_folder(folder, out, network, VOTES, progress=progress)
@@ -479,7 +480,7 @@ def test_a_folder_in_place_of_the_result_is_said_at_once(folder: Path, out: Path
 RUN = """
 import os, signal, sys
 from annotator.runs.folder import annotate_folder
-from annotator.inference.network import METADATA_KEY, ModelError, Network, open_session
+from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 
 folder, out, model, photos, when = sys.argv[1:]

@@ -10,9 +10,9 @@ from annotator.examples import EXAMPLES
 from annotator.inference.finder import Finder as OnnxFinder
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 from annotator.photos.finding import find_photos
-from model.export import LIMITS, ExportError, read_images
 from model.finder.export import MIN_OVERLAP, PEAKS, compare_boxes, export_finder
 from model.finder.network import Finder, boxes_of, places
+from model.parity import LIMITS, ExportError, read_images
 from tests.model.finder.tiny import TINY
 
 SIDE = 128
