@@ -120,6 +120,12 @@ class AnnotatePeople(RunOperator):
             label="Batch size",
             description="Views per call of the network. Empty: what the device and its memory are good for",
         )
+        inputs.int(
+            "workers",
+            min=1,
+            label="Workers",
+            description="Photos that are read or decoded at the same time. Empty: as many as there are processor cores",
+        )
         inputs.str(
             "cluster",
             label="Ray cluster",
@@ -133,7 +139,8 @@ class AnnotatePeople(RunOperator):
 
     def begin(self, ctx: Context) -> Job:
         values = ctx.params
-        changes = {name: values.get(name) for name in ("proposals", "grouping", "confidence", "batch_size")}
+        names = ("proposals", "grouping", "confidence", "batch_size", "workers")
+        changes = {name: values.get(name) for name in names}
         if changes["proposals"] == AS_QUALITY:
             del changes["proposals"]
         kind, options = Annotation, {}

@@ -41,7 +41,7 @@ def add_sharding(parser: argparse.ArgumentParser) -> None:
         help="label on a Ray cluster; without ADDRESS on that of RAY_ADDRESS, or else on this machine's cores and GPUs",
     )
     machines.add_argument(
-        "--workers", type=int, help="with --cluster: at most so many; default: as many as fit"
+        "--cluster-workers", type=int, help="with --cluster: at most so many; default: as many as fit"
     )
     machines.add_argument("--worker-cpus", type=int, help="with --cluster: CPUs of each worker")
     machines.add_argument(
@@ -90,7 +90,7 @@ def check_sharding(arguments: argparse.Namespace) -> None:
         ValueError: options that do not go together.
     """
     if arguments.cluster is None:
-        for option in ("workers", "worker_cpus", "worker_gpus"):
+        for option in ("cluster_workers", "worker_cpus", "worker_gpus"):
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option.replace('_', '-')} needs --cluster")
     elif arguments.shard is not None:

@@ -85,6 +85,11 @@ def add_settings(
         help="with --grouping dbscan: pixels, of a 256×256 image, with neighbouring head vectors that make a person",
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        help="photos that are read or decoded at the same time; default: as many as there are processor cores",
+    )
+    parser.add_argument(
         "--batch",
         type=int,
         metavar="N",
@@ -119,7 +124,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
             option = f"--{next(iter(given)).replace('_', '-')}"
             raise ValueError(f"{option} needs --grouping {grouping}, not {arguments.grouping}")
     names = ("proposals", "tiles", "zoom_in", "flip_augment")
-    names += ("threshold", "confidence", "grouping", "batch_size")
+    names += ("threshold", "confidence", "grouping", "batch_size", "workers")
     return Settings.of_quality(
         arguments.quality,
         **_given(arguments, *names),

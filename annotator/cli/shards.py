@@ -56,7 +56,7 @@ def annotate_in_shards(
         if arguments.cluster is not None:
             from annotator.cluster.ray_driver import Resources, label_on_cluster
 
-            resources = Resources(arguments.workers, arguments.worker_cpus, arguments.worker_gpus)
+            resources = Resources(arguments.cluster_workers, arguments.worker_cpus, arguments.worker_gpus)
             label_on_cluster(sharded, work, arguments.cluster or None, resources, bar.show, _say)
         else:
             sharded.label(work, part, bar.show)

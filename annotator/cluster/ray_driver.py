@@ -56,7 +56,7 @@ class Resources:
         for name, least in (("workers", 1), ("cpus", 1), ("gpus", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
-                option = "--workers" if name == "workers" else f"--worker-{name}"
+                option = "--cluster-workers" if name == "workers" else f"--worker-{name}"
                 raise ValueError(f"{option} must be {least} or more, not {value}")
 
     def fitted(self, cluster: dict[str, float]) -> Resources:

@@ -60,7 +60,8 @@ class Work:
             files[self.model.name] = self.model.read_bytes()
             if (finder := finder_beside(self.model)) != DEFAULT_FINDER:
                 files[finder.name] = finder.read_bytes()
-        return replace(self, model=Path(self.model.name), files=files, threads=threads)
+        settings = replace(self.settings, workers=self.settings.workers or threads or None)
+        return replace(self, settings=settings, model=Path(self.model.name), files=files, threads=threads)
 
 
 @dataclass(frozen=True)

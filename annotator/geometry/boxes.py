@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 Box = tuple[int, int, int, int]
@@ -33,6 +34,9 @@ def pixels_in_box(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
 
 def bounding_box(mask: np.ndarray) -> Box | None:
     """The smallest box around the pixels of a (h, w) array that are not 0, in its own pixels; ``None`` without any."""
+    if mask.size and mask.dtype in (bool, np.uint8):  # OpenCV is several times as fast
+        box = cv2.boundingRect(mask.view(np.uint8))
+        return tuple(box) if box[2] else None
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None

@@ -12,6 +12,7 @@ from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
+from annotator.inference.photo_views import Photo, show
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright
 from annotator.labels.maps import Maps
@@ -37,7 +38,7 @@ def label_boxes(
 
 
 def label_prompts(
-    prompts: Sequence[tuple[np.ndarray, FloatBox]],
+    prompts: Sequence[tuple[Photo | np.ndarray, FloatBox]],
     network: Network,
     settings: Settings,
     *,
@@ -77,19 +78,24 @@ def label_masks(
 
 
 def predict_boxes(
-    prompts: Sequence[tuple[np.ndarray, FloatBox]], network: Network, settings: Settings, flip_augment: bool
+    prompts: Sequence[tuple[Photo | np.ndarray, FloatBox]],
+    network: Network,
+    settings: Settings,
+    flip_augment: bool,
 ) -> Iterator[tuple[Maps, Letterbox]]:
     """The maps of each box's view, upright, in the orientation of the photo."""
     batch_size = settings.batch_size or network.batch_size
+    views = [box_view(box, network.side) for _, box in prompts]
+    squares = show([photo for photo, _ in prompts], views)
     for start in range(0, len(prompts), batch_size):
-        batch = prompts[start : start + batch_size]
-        views = [box_view(box, network.side) for _, box in batch]
-        squares = np.stack([view.apply(photo) for (photo, _), view in zip(batch, views, strict=True)])
-        maps = predict(network, squares, flip_augment)
-        for i, ((_, box), view) in enumerate(zip(batch, views, strict=True)):
+        batch = slice(start, start + batch_size)
+        maps = predict(network, np.stack(squares[batch]), flip_augment)
+        for i, ((_, box), square, view) in enumerate(
+            zip(prompts[batch], squares[batch], views[batch], strict=True)
+        ):
             inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
             region = inside & (maps[i].person >= settings.threshold)
-            yield predict_upright(network, squares[i], maps[i], region, flip_augment), view
+            yield predict_upright(network, square, maps[i], region, flip_augment), view
 
 
 def box_view(box: FloatBox, side: int) -> Letterbox:

@@ -11,6 +11,7 @@ import numpy as np
 
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.network import FINDER_METADATA_KEY, Network, OnnxFile, Output
+from annotator.inference.photo_views import Photo, show
 from annotator.inference.settings import Settings
 from annotator.labels.people import PossiblePerson
 
@@ -74,19 +75,34 @@ class Finder:
                 :attr:`~annotator.inference.settings.Settings.tiles`.
             batch_size: views per call of the network; default: the backend's.
         """
-        views = [
-            (i, view) for i, photo in enumerate(photos) for view in _views(photo.shape, tiles, self.side)
-        ]
-        found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
-        batch_size = batch_size or self.backend.batch_size
-        for start in range(0, len(views), batch_size):
-            batch = views[start : start + batch_size]
-            results = self.run(np.stack([view.apply(photos[i]) for i, view in batch]))
-            for (i, view), *result in zip(batch, *results, strict=True):
-                boxes, scores = boxes_in_image(*result, view, least)
-                kept = _belongs(boxes, view, photos[i].shape)
-                found[i].append((boxes[kept], scores[kept]))
-        return [_join(of_photo) for of_photo in found]
+        return find_people(self, photos, least, tiles=tiles, batch_size=batch_size)
+
+
+def find_people(
+    finder: Finder,
+    photos: Sequence[Photo | np.ndarray],
+    least: float,
+    *,
+    tiles: int = 1,
+    batch_size: int | None = None,
+) -> list[list[PossiblePerson]]:
+    """As :meth:`Finder.find`, for whatever runs as a finder does."""
+    views = [
+        (i, view)
+        for i, photo in enumerate(photos)
+        for view in finder_views(photo.shape[1::-1], tiles, finder.side)
+    ]
+    squares = show([photos[i] for i, _ in views], [view for _, view in views])
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in photos]
+    batch_size = batch_size or finder.backend.batch_size
+    for start in range(0, len(views), batch_size):
+        batch = slice(start, start + batch_size)
+        results = finder.run(np.stack(squares[batch]))
+        for (i, view), *result in zip(views[batch], *results, strict=True):
+            boxes, scores = boxes_in_image(*result, view, least)
+            kept = _belongs(boxes, view, photos[i].shape)
+            found[i].append((boxes[kept], scores[kept]))
+    return [_join(of_photo) for of_photo in found]
 
 
 def finder_beside(model: Path) -> Path:
@@ -100,9 +116,9 @@ def open_finder(network: Network, settings: Settings) -> Finder | None:
     return Finder(finder_beside(network.path), network.backend.name) if settings.uses_finder else None
 
 
-def _views(shape: tuple[int, ...], tiles: int, side: int) -> list[Letterbox]:
-    """The whole photo and, of several tiles, each."""
-    height, width = shape[:2]
+def finder_views(size: tuple[int, int], tiles: int, side: int) -> list[Letterbox]:
+    """The whole of a photo of that width and height and, of several tiles, each."""
+    width, height = size
     views = [Letterbox((width, height), side)]
     if tiles > 1:
         # Each tile reaches into its neighbours.

@@ -17,10 +17,11 @@ def predict(network: Network, images: np.ndarray, flip_augment: bool) -> Maps:
         images: uint8 [N, side, side, 3] RGB.
         flip_augment: average the maps with those of the mirrored images, at twice the cost.
     """
-    maps = network.run(images)
     if not flip_augment:
-        return maps
-    return average(maps, mirror(network.run(np.ascontiguousarray(images[:, :, ::-1]))))
+        return network.run(images)
+    count = len(images)
+    maps = network.run(np.concatenate([images, images[:, :, ::-1]]))
+    return average(maps[:count], mirror(maps[count:]))
 
 
 def mirror(maps: Maps) -> Maps:

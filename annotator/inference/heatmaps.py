@@ -25,16 +25,20 @@ def find_peaks(heatmaps: np.ndarray, near: np.ndarray) -> np.ndarray:
     Returns:
         (n, 2): x, y in heatmap pixels, at most half a pixel from the middle of the highest pixel of ``near``.
     """
+    count = heatmaps.shape[2]
     smooth = cv2.GaussianBlur(heatmaps, (0, 0), SMOOTH).reshape(
         heatmaps.shape
     )  # of one, OpenCV drops the axis
     rows, columns = np.nonzero(near)
     peak = smooth[rows, columns].argmax(axis=0)
-    row, column, channel = rows[peak], columns[peak], np.arange(heatmaps.shape[2])
-    log = np.log(np.maximum(np.pad(smooth, ((1, 1), (1, 1), (0, 0)), mode="edge"), FLOOR))
-    middle = log[row + 1, column + 1, channel]
-    x = column + 0.5 + _vertex(log[row + 1, column, channel], middle, log[row + 1, column + 2, channel])
-    y = row + 0.5 + _vertex(log[row, column + 1, channel], middle, log[row + 2, column + 1, channel])
+    row, column, channel = rows[peak], columns[peak], np.arange(count)
+    # The pixel beyond an edge is that on the edge.
+    up, left = np.maximum(row - 1, 0), np.maximum(column - 1, 0)
+    down, right = np.minimum(row + 1, smooth.shape[0] - 1), np.minimum(column + 1, smooth.shape[1] - 1)
+    around = smooth[[row, row, row, up, down], [column, left, right, column, column], channel]
+    middle, before_x, after_x, before_y, after_y = np.log(np.maximum(around, FLOOR))
+    x = column + 0.5 + _vertex(before_x, middle, after_x)
+    y = row + 0.5 + _vertex(before_y, middle, after_y)
     return np.stack([x, y], axis=1)
 
 

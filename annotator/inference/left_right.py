@@ -11,13 +11,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import bounding_box, crop
+from annotator.geometry.boxes import Box, bounding_box, crop
 from annotator.labels.label_space import (
     CHART_MIRROR,
     CHART_TO_PART,
     KEYPOINT_MIRROR,
     KEYPOINT_PARTS,
-    KEYPOINTS,
     LIMBS,
     PART_MIRROR,
     PARTS,
@@ -27,11 +26,14 @@ from annotator.labels.maps import Maps
 
 CONTACT_RADIUS = 5
 """Map pixels between a piece of a limb and the limb that it is attached to, at most."""
+CONTACT = np.ones((2 * CONTACT_RADIUS + 1, 2 * CONTACT_RADIUS + 1), np.uint8)
 FLIP_RATIO = 2
 """A piece changes sides if it touches this many times as many pixels of the other side's limb as of its own. On 100
 renders, with true masks, the mean IoU of parts in boxes is .545 without changes, .537 at 1, .553 at 2, .551 at 3 and 4."""
 JOINTS = slice(5, 17)
 """Keypoints from the shoulders down."""
+JOINT_PARTS = np.array(KEYPOINT_PARTS[JOINTS]).T
+"""(2, 12): the two parts that meet in each of them."""
 # Together with the sides of limbs the next three raised OKS in true boxes of renders from 0.57 to 0.61; the effect of
 # each alone was not measured.
 OTHER_SIDE = 0.3
@@ -65,6 +67,8 @@ def resolve_sides(maps: Maps, around: np.ndarray) -> Maps:
             here[piece] = CHART_MIRROR[here[piece]]
             parts[piece] = PART_MIRROR[parts[piece]]
     flipped = charts != maps.charts
+    if not flipped.any():
+        return maps
     u, v = maps.u.copy(), maps.v.copy()
     u[flipped], v[flipped] = mirror_uv(maps.charts[flipped], u[flipped], v[flipped])
     return replace(maps, charts=charts, u=u, v=v)
@@ -74,7 +78,7 @@ def _pieces(parts: np.ndarray, sides: tuple[int, int]) -> list[np.ndarray]:
     """(h, w) bool of each connected piece of the left, then of the right part."""
     pieces = []
     for part in sides:
-        count, labels = cv2.connectedComponents((parts == part).astype(np.uint8))
+        count, labels = cv2.connectedComponents((parts == part).view(np.uint8))
         pieces += [labels == label for label in range(1, count)]
     return pieces
 
@@ -83,17 +87,12 @@ def _is_attached_to_other_side(
     piece: np.ndarray, parts: np.ndarray, outer: tuple[int, int], inner: tuple[int, int]
 ) -> bool:
     side = outer.index(parts[piece][0])
-    near = (
-        cv2.dilate(
-            piece.astype(np.uint8), np.ones((2 * CONTACT_RADIUS + 1, 2 * CONTACT_RADIUS + 1), np.uint8)
-        )
-        > 0
-    )
+    near = cv2.dilate(piece.view(np.uint8), CONTACT).view(bool)
     touched = np.bincount(parts[near], minlength=len(PARTS))
     return bool(touched[inner[1 - side]] > FLIP_RATIO * touched[inner[side]])
 
 
-def weight_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def weight_joints(heatmaps: np.ndarray, parts: np.ndarray, window: Box) -> np.ndarray:
     """Keypoint heatmaps of one person, weighted by how close the two parts of each joint are.
 
     A joint may be where the heatmap of either side has a peak; the parts decide which.
@@ -101,24 +100,25 @@ def weight_joints(heatmaps: np.ndarray, parts: np.ndarray) -> np.ndarray:
     Args:
         heatmaps: (h, w, 17), values 0..1.
         parts: (h·n, w·n) parts of this person, 0 elsewhere, for a whole n.
+        window: x, y, w, h of the heatmaps' pixels to return.
 
     Returns:
-        (h, w, 17); only the position of a maximum is meaningful, not its value.
+        Those (h, w, 17); only the position of a maximum is meaningful, not its value.
     """
     step = parts.shape[0] // heatmaps.shape[0]
     box = bounding_box(parts)
     if box is None:
-        return heatmaps
-    # By slices: the mean over a reshaped array takes three times as long.
-    shifts = [
-        parts[i::step, j::step, None] == np.arange(len(PARTS)) for i in range(step) for j in range(step)
-    ]
-    shares = np.mean(shifts, axis=0, dtype=np.float32)
+        return crop(heatmaps, window)
+    rows, columns = np.nonzero(parts)
+    height, width = heatmaps.shape[:2]
+    cells = ((rows // step) * width + columns // step) * len(PARTS) + parts[rows, columns]
+    counts = np.bincount(cells, minlength=height * width * len(PARTS)).reshape(height, width, len(PARTS))
+    shares = counts.astype(np.float32) / step**2
     shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * max(box[2:]) / step, 0.5))
+    shares, heatmaps = crop(shares, window), crop(heatmaps, window)
+    one, other = shares.take(JOINT_PARTS[0], axis=2), shares.take(JOINT_PARTS[1], axis=2)
+    between = (np.sqrt(one * other) + MIN_PART_SHARE) * ((one + other) / 2 + MIN_PART_SHARE)
+    seen = heatmaps[..., JOINTS] + OTHER_SIDE * heatmaps[..., KEYPOINT_MIRROR[JOINTS]]
     weighted = heatmaps.copy()
-    for joint in range(len(KEYPOINTS))[JOINTS]:
-        one, other = (shares[..., part] for part in KEYPOINT_PARTS[joint])
-        between = (np.sqrt(one * other) + MIN_PART_SHARE) * ((one + other) / 2 + MIN_PART_SHARE)
-        seen = heatmaps[..., joint] + OTHER_SIDE * heatmaps[..., KEYPOINT_MIRROR[joint]]
-        weighted[..., joint] = seen * np.sqrt(between)
+    weighted[..., JOINTS] = seen * np.sqrt(between)
     return weighted

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from annotator.geometry.boxes import bounding_box, crop
 from annotator.geometry.letterbox import warp
 from annotator.labels.maps import Maps
 
@@ -32,43 +33,62 @@ def resample_charts(
     """
     charts = np.zeros(size[::-1], np.uint8)
     highest = np.zeros(charts.shape, np.float32)
-    u, v = np.zeros((2, *charts.shape), np.float16)
-    confidence = maps.chart_confidence
-    weighted = np.dstack([confidence, confidence * maps.u, confidence * maps.v])
-    labels = np.where(shown, maps.charts, 0)
+    best = np.zeros((*charts.shape, 3), np.float32)
+    """Of the chart that wins so far: its confidence, and that times U and V."""
+    box = bounding_box(shown)
+    if box is None:
+        return charts, *np.zeros((2, *charts.shape), np.float16)
+    labels = cv2.copyTo(crop(maps.charts, box), crop(shown, box).view(np.uint8))
+    confidence, u, v = (crop(values, box) for values in (maps.chart_confidence, maps.u, maps.v))
+    weighted = cv2.merge([np.ascontiguousarray(confidence), confidence * u, confidence * v])
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)[1:]) + 1
     on_charts = labels == present[:, None, None].astype(np.uint8)
-    boxes = zip(on_charts.any(axis=2), on_charts.any(axis=1), strict=True)
-    for chart, on_chart, (on_rows, on_columns) in zip(present, on_charts, boxes, strict=True):
+    all_rows = _slices(on_charts.any(axis=2), box[1], *matrix[1, 1:], size[1])
+    all_columns = _slices(on_charts.any(axis=1), box[0], *matrix[0, ::2], size[0])
+    for chart, on_chart, (rows, first_row, rows_there), (columns, first_column, columns_there) in zip(
+        present.tolist(), on_charts, all_rows, all_columns, strict=True
+    ):
         # Only where the chart has any weight: the whole person for each chart would take several times as long.
-        rows, rows_there = _slices(on_rows, *matrix[1, 1:], size[1])
-        columns, columns_there = _slices(on_columns, *matrix[0, ::2], size[0])
-        there = rows_there, columns_there
-        if not charts[there].size:
+        here = charts[rows_there, columns_there]
+        if not here.size:
             continue
         to_there = matrix.copy()
-        to_there[:, 2] += matrix[:, :2] @ (columns.start, rows.start) - (
+        to_there[:, 2] += matrix[:, :2] @ (first_column, first_row) - (
             columns_there.start,
             rows_there.start,
         )
         layers = cv2.copyTo(weighted[rows, columns], on_chart[rows, columns].view(np.uint8))
-        layers = warp(layers, to_there, charts[there].shape[::-1], cv2.INTER_LINEAR)
-        # cv2.split would take three times as long.
-        weight, *weighted_uv = (cv2.extractChannel(layers, channel) for channel in range(3))
-        wins = cv2.compare(weight, highest[there], cv2.CMP_GT)
-        cv2.copyTo(weight, wins, highest[there])
-        np.copyto(charts[there], np.uint8(chart), where=wins.view(bool))
-        for values, sums in zip((u, v), weighted_uv, strict=True):
-            # OpenCV converts to float16 ten times as fast as numpy, into integers of the same bits.
-            halves = cv2.convertFp16(cv2.divide(sums, weight))
-            cv2.copyTo(halves, wins, values[there].view(np.int16))
+        layers = warp(layers, to_there, here.shape[::-1], cv2.INTER_LINEAR)
+        weight = cv2.extractChannel(layers, 0)
+        wins = cv2.compare(weight, highest[rows_there, columns_there], cv2.CMP_GT)
+        cv2.copyTo(weight, wins, highest[rows_there, columns_there])
+        cv2.copyTo(layers, wins, best[rows_there, columns_there])
+        np.copyto(here, chart, where=wins.view(bool))
+    # cv2.split would take three times as long.
+    weighted_uv = (cv2.extractChannel(best, channel) for channel in (1, 2))
+    np.copyto(highest, 1, where=charts == 0)
+    # OpenCV converts to float16 ten times as fast as numpy, into integers of the same bits.
+    u, v = (cv2.convertFp16(cv2.divide(sums, highest)).view(np.float16) for sums in weighted_uv)
     return charts, u, v
 
 
-def _slices(filled: np.ndarray, scale: float, offset: float, length: int) -> tuple[slice, slice]:
-    """Along one axis: from the first to the last filled map pixel, and the pixels of the result, ``length`` in all, to
-    which bilinear interpolation carries anything of those."""
-    first, last = np.flatnonzero(filled)[[0, -1]].tolist()
+def _slices(
+    filled: np.ndarray, origin: int, scale: float, offset: float, length: int
+) -> Iterator[tuple[slice, int, slice]]:
+    """Along one axis, for each chart: its pixels of the cropped maps, the first of them on the maps, and the pixels of the
+    result to which bilinear interpolation carries anything of those.
+
+    Args:
+        filled: (charts, n) bool, where along the axis of the crop each chart has pixels; it has some.
+        origin: of the crop on the maps.
+        scale, offset: from the maps to the result.
+        length: of the result.
+    """
+    first = filled.argmax(axis=1)
+    last = filled.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
     # From the centre before the first to the centre after the last.
-    low, high = math.floor(scale * (first - 0.5) + offset), math.ceil(scale * (last + 1.5) + offset)
-    return slice(first, last + 1), slice(min(max(low, 0), length), min(max(high, 0), length))
+    low = np.floor(scale * (first + origin - 0.5) + offset)
+    high = np.ceil(scale * (last + origin + 1.5) + offset)
+    ends = np.clip([low, high], 0, length).astype(int).tolist()
+    for start, stop, low, high in zip(first.tolist(), last.tolist(), *ends, strict=True):
+        yield slice(start, stop + 1), start + origin, slice(low, high)

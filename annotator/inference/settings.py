@@ -99,6 +99,9 @@ class Settings:
     """People of fewer input pixels than this, or of fewer of the photo's, are dropped as noise."""
     batch_size: int | None = None
     """Views per call of the network; ``None`` for what the device and its memory are good for."""
+    workers: int | None = None
+    """Photos that are read or decoded at the same time; ``None`` for as many as there are processor cores. It changes no
+    label."""
 
     @classmethod
     def of_quality(cls, quality: str, **changes) -> Settings:
@@ -133,6 +136,8 @@ class Settings:
                 raise ValueError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more views, not {self.batch_size}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be 1 or more, not {self.workers}")
         if not 1 <= self.tiles <= 4:
             raise ValueError(f"tiles must be 1 to 4, not {self.tiles}")
 

@@ -13,6 +13,7 @@ from annotator.geometry.boxes import Box, clip_box, pad_box, union_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
+from annotator.inference.photo_views import Photo, show
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.labels.people import People, Person
@@ -30,11 +31,11 @@ class _Group:
     people: list[Person]
 
 
-def zoom_in(photo: np.ndarray, people: People, network: Network, settings: Settings) -> People:
+def zoom_in(photo: Photo | np.ndarray, people: People, network: Network, settings: Settings) -> People:
     """Predict each group of people that is small in the photo again, in a window of its own.
 
     Args:
-        photo: uint8 [H, W, 3] RGB.
+        photo: a photo or its pixels, uint8 [H, W, 3] RGB.
         people: predicted on the whole of it.
         network: the model.
         settings: of inference.
@@ -51,13 +52,15 @@ def zoom_in(photo: np.ndarray, people: People, network: Network, settings: Setti
         else:
             small.append(group)
     batch_size = settings.batch_size or network.batch_size
+    views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in small]
+    squares = show([photo] * len(small), views)
     for start in range(0, len(small), batch_size):
-        batch = small[start : start + batch_size]
-        views = [Letterbox(group.window[2:], network.side, group.window[:2]) for group in batch]
-        squares = np.stack([view.apply(photo) for view in views])
-        maps = predict(network, squares, settings.flip_augment)
-        for i, (group, view) in enumerate(zip(batch, views, strict=True)):
-            seen = decode_upright(network, squares[i], maps[i], view, people.size, settings)
+        batch = slice(start, start + batch_size)
+        maps = predict(network, np.stack(squares[batch]), settings.flip_augment)
+        for i, (group, square, view) in enumerate(
+            zip(small[batch], squares[batch], views[batch], strict=True)
+        ):
+            seen = decode_upright(network, square, maps[i], view, people.size, settings)
             kept += seen.people or group.people
     kept.sort(key=lambda person: -person.score)
     return People(people.size, kept, people.file_name, people.id, people.extra)

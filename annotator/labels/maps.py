@@ -31,6 +31,6 @@ class Maps:
     keypoints: np.ndarray
     """float32 [N, H / keypoint_stride, W / keypoint_stride, 17] heatmaps, 0..1."""
 
-    def __getitem__(self, index: int) -> Maps:
-        """The maps of one image, without the first axis."""
+    def __getitem__(self, index: int | slice) -> Maps:
+        """The maps of one image, without the first axis, or of several."""
         return Maps(*(getattr(self, field.name)[index] for field in fields(self)))

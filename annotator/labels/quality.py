@@ -176,7 +176,11 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
 
 def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(n, 15) distances from (n, 2) points to the centre of the nearest pixel of each part; inf for a part without pixels."""
-    rows, columns = np.nonzero(parts)
+    # The nearest pixel is on the border of its part, unless the point is inside.
+    padded = np.pad(parts, 1)
+    inside = (padded[:-2, 1:-1] == parts) & (padded[2:, 1:-1] == parts)
+    inside &= (padded[1:-1, :-2] == parts) & (padded[1:-1, 2:] == parts)
+    rows, columns = np.nonzero((parts > 0) & ~inside)
     labels = parts[rows, columns]
     order = np.argsort(labels, kind="stable")
     present, starts = np.unique(labels[order], return_index=True)
@@ -184,17 +188,21 @@ def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
     squares = (x - points[:, :1]) ** 2 + (y - points[:, 1:]) ** 2
     gaps = np.full((len(points), len(PARTS)), np.inf)
     gaps[:, present] = np.sqrt(np.minimum.reduceat(squares, starts, axis=1))
+    column, row = np.floor(points).astype(int).T
+    at = np.flatnonzero((row >= 0) & (column >= 0) & (row < parts.shape[0]) & (column < parts.shape[1]))
+    own = parts[row[at], column[at]]
+    at, own = at[own > 0], own[own > 0]
+    gaps[at, own] = np.minimum(gaps[at, own], np.linalg.norm(points[at] - np.floor(points[at]) - 0.5, axis=1))
     return gaps
 
 
 def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
     """The share of a person's pixels where U or V jumps inside a chart, relative to :data:`MAX_JUMPS`, at most 1."""
     jumps = np.zeros(charts.shape, bool)
+    u, v = u.astype(np.float32), v.astype(np.float32)
     for axis in (0, 1):
         first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
         same = (charts[first] == charts[second]) & (charts[first] > 0)
-        gap = np.maximum(
-            *(np.abs(c[first].astype(np.float32) - c[second].astype(np.float32)) for c in (u, v))
-        )
+        gap = np.maximum(*(np.abs(c[first] - c[second]) for c in (u, v)))
         jumps[first] |= same & (gap > MIN_JUMP)
     return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / MAX_JUMPS, 1.0))

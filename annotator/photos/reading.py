@@ -42,6 +42,7 @@ ORIENTATION = 0x0112
 """EXIF tag: 5 to 8 swap width and height."""
 _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 """By orientation, what OpenCV calls the flip to make, after rows and columns were swapped if it is 5 to 8."""
+_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 MAX_PIXELS = 178_956_970
 """Photos above this are refused: they would need gigabytes."""
 
@@ -50,22 +51,63 @@ class PhotoError(ValueError):
     """A photo that cannot be used; the message says why."""
 
 
-def read_photo(path: str | Path) -> np.ndarray:
-    """A photo as uint8 [H, W, 3] RGB, turned upright, transparency over white; of several images the first.
+class PhotoFile:
+    """The bytes of a photo's file, to be decoded as often as needed, and not larger.
 
     Raises:
-        PhotoError: the reason in words, without the path.
+        PhotoError: it cannot be read; the reason in words, without the path.
     """
-    data = _read_bytes(path)
-    # OpenCV decodes plain JPEGs several times faster than Pillow. Huge ones are not for it: it raises errors of its
-    # own, or takes all memory.
-    if data.startswith(b"\xff\xd8") and (exif := _exif_of_plain_jpeg(data)) is not None:
-        how = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-        if image is not None:
-            return _turn(image, _exif_orientation(exif))
-    with _opened(io.BytesIO(data)) as image:
-        return _pixels(image, _to_rgb)
+
+    def __init__(self, path: str | Path) -> None:
+        self._data = _read_bytes(path)
+        # OpenCV decodes plain JPEGs several times faster than Pillow. Huge ones are not for it: it raises errors of its
+        # own, or takes all memory.
+        self._plain_jpeg = _head_of_plain_jpeg(self._data) if self._data.startswith(b"\xff\xd8") else None
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """By which :meth:`decode` can reduce it, in less time, largest first; only ones that leave whole pixels."""
+        if self._plain_jpeg is None:
+            return ()
+        width, height = self._plain_jpeg[1]
+        return tuple(n for n in _REDUCED if not (height % n or width % n))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a photo that has :attr:`reductions`, upright."""
+        exif, size = self._plain_jpeg
+        return size[::-1] if _exif_orientation(exif) > 4 else size
+
+    def decode(self, reduction: int = 1) -> np.ndarray:
+        """The photo as uint8 [H, W, 3] RGB, turned upright, transparency over white; of several images the first.
+
+        Args:
+            reduction: 1 or one of :attr:`reductions`: each pixel is the mean of so many of the photo's along each side.
+
+        Raises:
+            PhotoError: the reason in words, without the path.
+        """
+        if self._plain_jpeg:
+            data = np.frombuffer(self._data, np.uint8)
+            if reduction == 1:
+                image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+            else:
+                image = cv2.imdecode(data, _REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+                image = None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+            if image is not None:
+                return _turn(image, _exif_orientation(self._plain_jpeg[0]))
+        with _opened(io.BytesIO(self._data)) as image:
+            pixels = _pixels(image, _to_rgb)
+        return pixels if reduction == 1 else pixels[::reduction, ::reduction]
+
+
+def read_photo(path: str | Path) -> np.ndarray:
+    """A photo as :meth:`PhotoFile.decode` gives it.
+
+    Raises:
+        PhotoError: as :class:`PhotoFile`.
+    """
+    return PhotoFile(path).decode()
 
 
 def read_texture(path: str | Path) -> np.ndarray:
@@ -140,19 +182,20 @@ def _read_bytes(path: str | Path) -> bytes:
         return file.read()
 
 
-def _exif_of_plain_jpeg(data: bytes) -> bytes | None:
-    """The EXIF data, empty if there is none, of a JPEG that OpenCV may read: not CMYK, not huge, and its end is there
-    (OpenCV fills a missing rest with grey). ``None`` for all others."""
-    at, exif, fits = 2, b"", False
+def _head_of_plain_jpeg(data: bytes) -> tuple[bytes, tuple[int, int]] | None:
+    """The EXIF data, empty if there is none, and stored width and height, of a JPEG that OpenCV may read: not CMYK, not huge,
+    and its end is there (OpenCV fills a missing rest with grey). ``None`` for all others."""
+    at, exif, fits, size = 2, b"", False, (0, 0)
     while at + 9 < len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == 0xDA:
-            return exif if fits and data.rfind(b"\xff\xd9") > at else None
+            return (exif, size) if fits and data.rfind(b"\xff\xd9") > at else None
         if marker == 0xE1 and data.startswith(EXIF, at + 4):
             exif += data[at + 5 + len(EXIF) : at + 2 + length]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (5, 7))
-            fits = data[at + 9] in (1, 3) and height * width <= MAX_PIXELS
+            fits = data[at + 9] in (1, 3) and 0 < height * width <= MAX_PIXELS
+            size = width, height
         at += 2 + length
     return None
 

@@ -45,9 +45,9 @@ class FolderSummary:
 def describe_model(
     network: Network, finder: Finder | None, settings: Settings, sampling: PointSampling
 ) -> dict[str, Any]:
-    """What must be the same for a run to be continued; the batch size changes no label."""
+    """What must be the same for a run to be continued; batch size and workers change no label."""
     described = dataclasses.asdict(settings)
-    described.pop("batch_size")
+    described.pop("batch_size"), described.pop("workers")
     return {
         "model": dataclasses.asdict(network.info),
         "finder": finder and dataclasses.asdict(finder.info),

@@ -43,7 +43,7 @@ def call(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: object) -> in
 
 def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     path = tmp_path / "b.json"
-    result = run("benchmark", "--images", 2, "--rounds", 1, "--skip-memory", "--json", path)
+    result = run("benchmark", "--images", 2, "--rounds", 1, "--json", path)
     assert result.returncode == 0, result.stderr[-2000:]
     measured = json.loads(path.read_text())
     speed = measured["speed"]
@@ -63,6 +63,20 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     assert finder["side"] == OnnxFinder().side
     assert min(finder["looks"], finder["ms_per_image"]) > 0
     assert f"| finder, in looks of the network | {finder['looks']:.2f} |" in result.stdout
+
+
+def test_benchmark_without_the_work_of_the_network(tmp_path):
+    path = tmp_path / "b.json"
+    result = run("benchmark", "--free-network", "--images", 12, "--rounds", 1, "--json", path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    measured = json.loads(path.read_text())["free_network"]
+    for name in ("votes, one look", "votes", "normal"):
+        of_way = measured[name]
+        assert of_way["cpu_ms_per_photo"] > 0
+        assert all(speed > 0 for speed in of_way["speed_of_workers"].values())
+        assert f"| processor time, {name} | {of_way['cpu_ms_per_photo']:.1f} ms/photo |" in result.stdout
+    assert 1 < measured["votes"]["mean_batch_of_second_looks"] <= measured["batch_size"]
+    assert set(measured["cpu_ms_per_step"]) == {"read", "grouping", "decode", "write"}
 
 
 def test_benchmark_measures_bare_sessions_in_float32_and_float16(tmp_path):

@@ -43,7 +43,7 @@ def test_the_part_of_a_job(text: str, environment: dict[str, str], expected: Par
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--workers", "2"], "--workers needs --cluster"),
+        (["--cluster-workers", "2"], "--cluster-workers needs --cluster"),
         (["--worker-gpus", "1"], "--worker-gpus needs --cluster"),
         (["--cluster", "--shard", "1/2"], "--shard is for jobs without a cluster"),
     ],

@@ -13,9 +13,9 @@ from annotator.inference.finder import (
     MAX_IN_TILE,
     Finder,
     _belongs,
-    _views,
     boxes_in_image,
     finder_beside,
+    finder_views,
     suppress,
 )
 from annotator.inference.network import ModelError
@@ -61,7 +61,7 @@ def test_unlikely_boxes_are_left_out(tiny_finder: Finder):
 @pytest.mark.parametrize("tiles", [2, 3, 4])
 @pytest.mark.parametrize("shape", [(640, 480, 3), (333, 1000, 3)])
 def test_tiles_cover_the_photo_and_overlap(shape: tuple[int, ...], tiles: int):
-    whole, *rest = _views(shape, tiles, SIDE)
+    whole, *rest = finder_views(shape[1::-1], tiles, SIDE)
     assert (whole.size, whole.origin) == ((shape[1], shape[0]), (0, 0))
     assert len(rest) == tiles**2
     seen = np.zeros(shape[:2], int)
@@ -79,7 +79,7 @@ def test_tiles_cover_the_photo_and_overlap(shape: tuple[int, ...], tiles: int):
 
 
 def test_one_tile_is_the_whole_photo():
-    assert _views((480, 640, 3), 1, SIDE) == [Letterbox((640, 480), SIDE)]
+    assert finder_views((640, 480), 1, SIDE) == [Letterbox((640, 480), SIDE)]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from annotator.inference.pipeline import MIN_FOUND, Annotated, annotate
 from annotator.inference.settings import QUALITIES, Settings
 from annotator.labels.people import People
 from annotator.photos.finding import find_photos
-from annotator.photos.reading import read_photo
+from annotator.photos.reading import PhotoFile, read_photo
 from tests.annotator.conftest import draw_photo
 
 from .tiny_finder import write_finder
@@ -169,11 +169,12 @@ def test_few_large_photos_are_in_memory(
     room: int,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    settings, photos = Settings(proposals=way, confidence=0.3, batch_size=batch_size), drawn[:1] * 12
+    settings = Settings(proposals=way, confidence=0.3, batch_size=batch_size, workers=2)
+    photos = drawn[:1] * 12
     images, most = [], [0]
 
-    def read(path: Path) -> np.ndarray:
-        image = read_photo(path)
+    def decode(file: PhotoFile, reduction: int) -> np.ndarray:
+        image = decode_file(file, reduction)
         images.append(weakref.ref(image))
         most[0] = max(most[0], in_memory())
         return image
@@ -181,11 +182,12 @@ def test_few_large_photos_are_in_memory(
     def in_memory() -> int:
         return sum(image() is not None for image in images)
 
-    monkeypatch.setattr(pipeline, "read_photo", read)
+    decode_file = PhotoFile.decode
+    monkeypatch.setattr(PhotoFile, "decode", decode)
     monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * 128 * 96)
     results = list(annotate(photos, tiny_network, settings, tiny_finder))
     assert [len(result.people.people) for result in results] == [1] * 12
-    assert most[0] <= max(room, pipeline.WORKERS)
+    assert most[0] <= max(room, settings.workers)
     assert (len(images), in_memory()) == (12, 0)
 
 

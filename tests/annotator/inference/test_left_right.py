@@ -101,12 +101,12 @@ def test_a_joint_is_looked_for_on_its_own_side():
     maps.keypoints[(*knees["left"], left)] = 0.4
     maps.keypoints[(*knees["left"], right)] = 0.6
     maps.keypoints[(*knees["right"], right)] = 0.4
-    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts])
+    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts], (0, 0, *maps.keypoints.shape[1::-1]))
     assert peak(weighed[..., left]) == knees["left"]
     assert peak(weighed[..., right]) == knees["right"]
     # One that only the other side's heatmap found, too.
     maps.keypoints[..., left] = 0
-    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts])
+    weighed = weight_joints(maps.keypoints, CHART_TO_PART[maps.charts], (0, 0, *maps.keypoints.shape[1::-1]))
     assert peak(weighed[..., left]) == knees["left"]
 
 
@@ -117,6 +117,6 @@ def test_where_no_part_tells_of_a_joint_its_heatmap_decides():
     heatmaps[5, 6, KEYPOINTS.index("nose")] = 0.5
     parts = np.full((SIDE, SIDE), PARTS.index("head"))
     for seen in (parts, np.zeros_like(parts)):
-        weighed = weight_joints(heatmaps, seen)
+        weighed = weight_joints(heatmaps, seen, (0, 0, *heatmaps.shape[1::-1]))
         assert peak(weighed[..., KEYPOINTS.index("left knee")]) == (9, 8)
         assert peak(weighed[..., KEYPOINTS.index("nose")]) == (5, 6)

@@ -14,7 +14,7 @@ from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
 from annotator.labels.people import Person
-from annotator.photos.reading import read_photo
+from annotator.photos.reading import PhotoFile, read_photo
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
@@ -141,12 +141,13 @@ def test_a_photo_is_read_once(photos: list[Path], tiny_network: Network, batch_s
 def test_few_large_photos_are_in_memory(
     photos: list[Path], tiny_network: Network, batch_size: int, room: int, monkeypatch: pytest.MonkeyPatch
 ):
-    settings, photos = replace(VOTES, batch_size=batch_size), [photos[2]] * 12
+    settings, photos = replace(VOTES, batch_size=batch_size, workers=2), [photos[2]] * 12
     expected = labels(annotate(photos, tiny_network, settings))
+    width, height = read_photo(photos[0]).shape[1::-1]
     images, most = [], [0]
 
-    def read(path: Path) -> np.ndarray:
-        image = read_photo(path)
+    def decode(file: PhotoFile, reduction: int) -> np.ndarray:
+        image = decode_file(file, reduction)
         images.append(weakref.ref(image))
         most[0] = max(most[0], in_memory())
         return image
@@ -154,11 +155,11 @@ def test_few_large_photos_are_in_memory(
     def in_memory() -> int:
         return sum(image() is not None for image in images)
 
-    monkeypatch.setattr(pipeline, "read_photo", read)
-    width, height = read_photo(photos[0]).shape[1::-1]
+    decode_file = PhotoFile.decode
+    monkeypatch.setattr(PhotoFile, "decode", decode)
     monkeypatch.setattr(pipeline, "MAX_HELD_PIXELS", room * width * height)
     assert labels(annotate(photos, tiny_network, settings)) == expected
-    assert most[0] <= max(room, pipeline.WORKERS)
+    assert most[0] <= max(room, settings.workers)
     assert (len(images), in_memory()) == (12, 0)
 
 
