@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
 from annotator.labels.label_space import CHART_TO_PART, PARTS
@@ -13,6 +14,8 @@ CANDIDATES = 8
 """Pixels of a part per point, among which its points are chosen; a larger part is thinned out first."""
 ROUNDS = 2
 """Of moving each point to the middle of the pixels nearest to it."""
+_PART_OF = np.zeros(256, np.uint8)
+_PART_OF[: len(CHART_TO_PART)] = CHART_TO_PART
 METHODS = ("even", "random")
 
 
@@ -38,7 +41,7 @@ class PointSampling:
 
     def pick(self, charts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the chosen pixels of (h, w) ``charts``, part after part."""
-        parts = CHART_TO_PART.take(charts).ravel()
+        parts = cv2.LUT(charts, _PART_OF).ravel()  # several times as fast as NumPy
         inside = np.flatnonzero(parts > 0)  # several times as fast as of the numbers themselves
         labels = parts[inside]
         pixels = inside[np.argsort(labels, kind="stable")]

@@ -77,12 +77,16 @@ class CocoWriter:
         Raises:
             CocoError: an id that was used before, a value that JSON cannot hold, or no ``file_name``.
         """
+        self.add_records(*self.encode(people))
+
+    def encode(self, people: People) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The records of an image and its people, for :meth:`add_records`; threads may call it at once."""
         records = [annotation(person, people.size, sampling=self.sampling) for person in people.people]
         if self.polygons:
             for person, record in zip(people.people, records, strict=True):
                 if person.mask is not None:
                     record["segmentation"] = trace(person.mask, person.box)
-        self.add_records(image_record(people), records)
+        return image_record(people), records
 
     def add_records(self, image: dict[str, Any], annotations: Iterable[dict[str, Any]]) -> None:
         """Write an image and its annotations as records; missing ids are given here.

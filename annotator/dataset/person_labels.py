@@ -40,6 +40,7 @@ class Labels:
     keypoints: fo.Keypoint | None = None
     record: dict[str, Any] | None = None
     """The person's record in the source field; ``None`` for one who was added by hand."""
+    _is_changed: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def state(self) -> str:
@@ -51,8 +52,13 @@ class Labels:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the labels are not as they were written, because the App's own tools have changed them, say."""
-        return self.record is None or self.record["digest"] != digest_of(self)
+        """Whether the labels are not as they were written, because the App's own tools have changed them, say.
+
+        As they were when it was first asked: an edit makes new ones.
+        """
+        if self._is_changed is None:
+            self._is_changed = self.record is None or self.record["digest"] != digest_of(self)
+        return self._is_changed
 
     @property
     def is_kept(self) -> bool:
@@ -349,7 +355,8 @@ def digest_of(labels: Labels) -> str:
         mask = label.get_mask()
         if mask is not None:
             digest.update(repr(mask.shape).encode())
-            digest.update(np.packbits(np.asarray(mask) > 0))
+            mask = np.asarray(mask)
+            digest.update(np.packbits(mask if mask.dtype == bool else mask > 0))
     if labels.keypoints is not None:
         points = [_rounded(point) for point in labels.keypoints.points]
         digest.update(repr((labels.keypoints.label, points, sorted(labels.keypoints.tags))).encode())

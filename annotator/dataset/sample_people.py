@@ -50,6 +50,8 @@ from annotator.photos.reading import PhotoError, photo_size
 if TYPE_CHECKING:
     import fiftyone as fo
 
+    from annotator.dataset.plain_sample import PlainSample
+
 OVERLAP = 0.5
 """A new person and one who was kept are the same if they share more than this of the smaller of their masks, or, if
 one has no pixels or is a crowd, if the IoU of their boxes is more than this."""
@@ -66,7 +68,7 @@ class Replaced:
     """New people who are the same as people who were kept or deleted by hand."""
 
 
-def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[fo.Label]]:
+def find_labels(sample: fo.Sample | PlainSample, fields: Fields) -> tuple[list[Labels], list[fo.Label]]:
     """The labels of the people of a sample, and the parts and keypoints that belong to none of them.
 
     Parts and keypoints belong to the person of their ``Instance``; a part without one, as the App's own tools
@@ -96,10 +98,15 @@ def find_labels(sample: fo.Sample, fields: Fields) -> tuple[list[Labels], list[f
     return people, strays
 
 
-def read_people(sample: fo.Sample, fields: Fields) -> People | None:
+def read_people(
+    sample: fo.Sample | PlainSample, fields: Fields, found: list[Labels] | None = None
+) -> People | None:
     """The people of a sample as they are now; ``None`` if it was never annotated.
 
     Boxes that were moved by hand are rounded outwards to whole pixels.
+
+    Args:
+        found: as of :func:`find_labels`, if they are known.
 
     Raises:
         FileNotFoundError: a map of the surface is missing or no image.
@@ -110,7 +117,7 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
         return None
     source = sample[fields.source] or {}
     size = _size(sample, source)
-    found, _ = find_labels(sample, fields)
+    found = find_labels(sample, fields)[0] if found is None else found
     # Threads, because most of the work is unpacking images, outside the interpreter's lock.
     with ThreadPoolExecutor() as pool:
         loading = pool.submit(load_maps, sample, fields, found, size)
@@ -128,9 +135,11 @@ def read_people(sample: fo.Sample, fields: Fields) -> People | None:
     )
 
 
-def review_of(sample: fo.Sample, fields: Fields) -> PhotoReview:
-    """How far the review of a sample has come; a change by any tool counts."""
-    found, _ = find_labels(sample, fields)
+def review_of(
+    sample: fo.Sample | PlainSample, fields: Fields, found: list[Labels] | None = None
+) -> PhotoReview:
+    """How far the review of a sample has come; a change by any tool counts. ``found``: as of :func:`find_labels`."""
+    found = find_labels(sample, fields)[0] if found is None else found
     return PhotoReview(
         states=frozenset(labels.state for labels in found),
         possible=bool(possible_scores(sample, fields)),

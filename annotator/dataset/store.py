@@ -7,11 +7,12 @@ people changes. The samples here are copies, and only labels that changed are en
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Samples = fo.core.collections.SampleCollection
 
+AT_ONCE = 16
+"""Samples that are read with one call of the database; each may have up to 16 MB."""
 TOO_LARGE = (10334, 17419, 17420)
 """MongoDB's error codes for a document that an update would make too large."""
 
@@ -184,6 +187,32 @@ def _reload(dataset: fo.Dataset, ids: Sequence[str]) -> None:
             fo.Sample._reload_doc(dataset._sample_collection_name, key)
 
 
+def find_documents(
+    dataset: fo.Dataset, sample_ids: Iterable[str], fields: Fields
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """What :class:`StoredSample` reads of samples, :data:`AT_ONCE` with each call of the database, in the order of their ids;
+    ``None`` of those that are not there.
+
+    Raises:
+        FieldError: the dataset or one of its fields was deleted meanwhile.
+    """
+    from bson import ObjectId
+
+    names = [name for name in fields.names if dataset.has_sample_field(name)]
+    paths, remaining = _paths(fields), iter(sample_ids)
+    while ids := list(islice(remaining, AT_ONCE)):
+        require_fields(dataset, names)
+        cursor = dataset._sample_collection.find({"_id": {"$in": list(map(ObjectId, ids))}}, paths)
+        found = {str(document["_id"]): document for document in cursor}
+        for key in ids:
+            document = found.pop(key, None)
+            yield key, document and dict.fromkeys(fields.names) | document
+
+
+def _paths(fields: Fields) -> list[str]:
+    return [*fields.names, "filepath", "metadata", "last_modified_at"]
+
+
 @dataclass(frozen=True)
 class StoredSample:
     """A copy of a sample as it was in the database."""
@@ -205,13 +234,17 @@ class StoredSample:
         Raises:
             annotator.dataset.label_checks.LabelError: labels of it cannot be read.
         """
+        document = find_document(dataset, sample_id, _paths(fields))
+        return None if document is None else cls.from_document(document, fields)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], fields: Fields) -> StoredSample:
+        """
+        Raises:
+            annotator.dataset.label_checks.LabelError: labels of it cannot be read.
+        """
         import fiftyone as fo
 
-        document = find_document(
-            dataset, sample_id, [*fields.names, "filepath", "metadata", "last_modified_at"]
-        )
-        if document is None:
-            return None
         document = dict.fromkeys(fields.names) | document
         check_document(document, fields)
         try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from annotator.coco.file_names import common_folder, file_names
 from annotator.dataset.fields import Fields, check_people, require_fields
@@ -15,13 +18,15 @@ from annotator.dataset.info import imported_sections, past_runs
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import find_change
 from annotator.dataset.photo_index import is_whole
+from annotator.dataset.plain_sample import NotPlain, PlainSample
 from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
-from annotator.dataset.sample_people import read_people, review_of
-from annotator.dataset.store import StoredSample
+from annotator.dataset.sample_people import find_labels, read_people, review_of
+from annotator.dataset.store import StoredSample, find_documents
 from annotator.dataset.views import photos_of, with_all_fields, with_lists
 from annotator.formats.names import COCO
 from annotator.formats.registry import find_format
 from annotator.formats.values import FormatError
+from annotator.inference.pipeline import default_workers
 from annotator.labels.messages import listed
 from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import RELABEL, DatasetRun, Summary, as_function
@@ -30,8 +35,10 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
     from annotator.coco.surface_points import PointSampling
+    from annotator.coco.writer import CocoWriter
     from annotator.dataset.review_state import Choice
     from annotator.dataset.store import Samples
+    from annotator.formats.writer import Writer
     from annotator.labels.people import People
 
 
@@ -122,25 +129,18 @@ class Export(DatasetRun):
         with writing as writer:
             if self._is_coco:
                 assign_ids(self.dataset, self.fields)
-            for done, (key, name) in enumerate(self._names.items(), 1):
+            for done, photo in enumerate(self._photos(writer), 1):
                 try:
-                    people = self._read(key)
-                except (LabelError, PhotoError, OSError) as error:
-                    self.summary.failures[self._paths[key]] = str(error)
-                    yield done
-                    continue
-                if people is not None:
-                    people.file_name = name
-                    try:
-                        writer.add(people)
-                    except FormatError as error:
-                        self.summary.failures[self._paths[key]] = str(error)
-                        yield done
-                        continue
-                    self.summary.samples += 1
-                    self.summary.people += len(people.people)
-                    models.update(person.provenance.model for person in people.people)
+                    self._write(photo, writer)
+                except FormatError as error:
+                    self.summary.failures[photo.path] = str(error)
+                else:
+                    self.summary.samples += photo.people is not None
+                    for person in photo.people.people if photo.people else []:
+                        self.summary.people += 1
+                        models.add(person.provenance.model)
                 yield done
+            require_fields(self.dataset, self._needed)
             if not self._is_coco:
                 self.summary.lost = dict(writer.lost)
                 return
@@ -148,49 +148,125 @@ class Export(DatasetRun):
             runs = past_runs(self.dataset, self.fields.prefix)
             writer.sections |= describe_file(sections, models - {""}, runs, export)
 
-    def _read(self, key: str) -> People | None:
-        """The people of a sample to write; ``None``, which is counted, if the sample is left out."""
-        require_fields(self.dataset, self._needed)
-        # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
-        stored = StoredSample.load(self.dataset, key, self.fields)
-        if stored is None or stored.sample[self.fields.people] is None:
-            self.summary.skipped += 1  # the sample or its labels were deleted meanwhile
-            return None
-        labels = stored.sample[self.fields.people].detections
-        shown = [label.id not in self._hidden for label in labels]
-        why = review_of(stored.sample, self.fields).left_out(self.state, self.rejected)
-        people = None if why else read_people(stored.sample, self.fields)
-        if people is not None:
-            chosen = [
-                person
-                for person, is_shown in zip(people.people, shown, strict=True)
-                if is_shown and person.provenance.state in self._states
-            ]
-            if labels and not chosen:
-                why = ALL_LEFT_OUT  # by the view
-        if why is not None:
-            self.summary.unfinished += why == UNFINISHED
-            self.summary.all_left_out += why == ALL_LEFT_OUT
-            self.summary.dropped += sum(shown)
-            return None
-        self._check_photo(stored.sample)
-        self.summary.dropped += sum(shown) - len(chosen)
-        people.people = chosen
-        return people
+    def _photos(self, writer: Writer | CocoWriter) -> Iterator[_Photo]:
+        """What there is to write, in the order of the samples; a few photos are read at once."""
 
-    def _check_photo(self, sample: fo.Sample) -> None:
+        def read(key: str, document: dict[str, Any] | None) -> _Photo:
+            photo = self._read(key, document)
+            if self._is_coco and photo.people is not None:
+                photo.records = writer.encode(photo.people)
+            return photo
+
+        workers, reading = default_workers(), deque()
+        with ThreadPoolExecutor(workers, "export") as pool:
+            try:
+                for key, document in find_documents(self.dataset, self._names, self.fields):
+                    reading.append(pool.submit(read, key, document))
+                    if len(reading) > 2 * workers:
+                        yield reading.popleft().result()
+                while reading:
+                    yield reading.popleft().result()
+            finally:
+                for photo in reading:
+                    photo.cancel()
+
+    def _write(self, photo: _Photo, writer: Writer | CocoWriter) -> None:
+        """Write a photo, or count why it is left out.
+
+        Raises:
+            FormatError: the format cannot hold it.
         """
+        summary = self.summary
+        if photo.failure is not None:
+            summary.failures[photo.path] = photo.failure
+        summary.skipped += photo.is_gone
+        summary.unfinished += photo.left_out == UNFINISHED
+        summary.all_left_out += photo.left_out == ALL_LEFT_OUT
+        summary.dropped += photo.dropped
+        summary.changed += [photo.path] if photo.is_changed else []
+        if photo.records is not None:
+            writer.add_records(*photo.records)
+        elif photo.people is not None:
+            writer.add(photo.people)
+
+    def _read(self, key: str, document: dict[str, Any] | None) -> _Photo:
+        photo = _Photo(self._paths[key])
+        if document is None or document[self.fields.people] is None:
+            photo.is_gone = True  # the sample or its labels were deleted meanwhile
+            return photo
+        try:
+            self._choose(photo, _sample(document, self.fields))
+        except (LabelError, PhotoError, OSError) as error:
+            photo.failure = str(error)
+        if photo.people is not None:
+            photo.people.file_name = self._names[key]
+        return photo
+
+    def _choose(self, photo: _Photo, sample: PlainSample | fo.Sample) -> None:
+        """The people of a sample to write, or why it is left out."""
+        # Not the view's sample: it may lack parts or fields, and people would seem to be edited.
+        found, _ = find_labels(sample, self.fields)
+        shown = [labels.person.id not in self._hidden for labels in found]
+        why = review_of(sample, self.fields, found).left_out(self.state, self.rejected)
+        if why is not None:
+            photo.left_out, photo.dropped = why, sum(shown)
+            return
+        people = read_people(sample, self.fields, found)
+        chosen = [
+            person
+            for person, is_shown in zip(people.people, shown, strict=True)
+            if is_shown and person.provenance.state in self._states
+        ]
+        if found and not chosen:
+            photo.left_out, photo.dropped = ALL_LEFT_OUT, sum(shown)  # by the view
+            return
+        photo.is_changed = self._is_changed(sample)
+        photo.dropped = sum(shown) - len(chosen)
+        people.people = chosen
+        photo.people = people
+
+    def _is_changed(self, sample: PlainSample | fo.Sample) -> bool:
+        """Whether the photo is another file of the same size than the one that was labelled.
+
         Raises:
             PhotoError: the photo has not the size that its labels are for.
         """
         try:
             change = find_change(sample.filepath, sample[self.fields.source])
         except PhotoError:
-            return  # labels of photos that are elsewhere are written, too
+            return False  # labels of photos that are elsewhere are written, too
         if change is not None and not change.fits:
             raise PhotoError(f"{change.reason}; {RELABEL}")
-        if change is not None:
-            self.summary.changed.append(sample.filepath)
+        return change is not None
+
+
+@dataclass
+class _Photo:
+    """What a photo comes to."""
+
+    path: str
+    people: People | None = None
+    """To write; ``None`` if it is left out."""
+    records: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
+    """The same, as of :meth:`CocoWriter.encode`."""
+    left_out: str | None = None
+    """Why, if that was chosen."""
+    dropped: int = 0
+    """People who are not written."""
+    is_gone: bool = False
+    is_changed: bool = False
+    failure: str | None = None
+
+
+def _sample(document: dict[str, Any], fields: Fields) -> PlainSample | fo.Sample:
+    """
+    Raises:
+        LabelError: labels of it cannot be read.
+    """
+    try:
+        return PlainSample(document, fields)
+    except NotPlain:
+        return StoredSample.from_document(document, fields).sample
 
 
 export_samples = as_function(Export)
@@ -214,13 +290,15 @@ def _check_maps(dataset: fo.Dataset, keys: Collection[str], fields: Fields) -> N
     Raises:
         FileNotFoundError: files of the maps of samples with these ids are missing; names the photos.
     """
-    columns = ["id", "filepath", f"{fields.charts}.mask_path", f"{fields.u}.map_path", f"{fields.v}.map_path"]
-    missing = {
-        photo: file
-        for key, photo, *files in zip(*dataset.exists(fields.charts).values(columns), strict=True)
-        for file in files
-        if key in keys and isinstance(file, str) and not os.path.exists(file)
-    }
+    paths = [f"{fields.charts}.mask_path", f"{fields.u}.map_path", f"{fields.v}.map_path"]
+    missing = {}
+    for document in dataset._sample_collection.find({fields.charts: {"$ne": None}}, ["filepath", *paths]):
+        if str(document["_id"]) in keys:
+            values = (document.get(name) for name in (fields.charts, fields.u, fields.v))
+            files = [file for of in values if isinstance(of, dict) for file in of.values()]
+            for file in files:
+                if isinstance(file, str) and not os.path.exists(file):
+                    missing[document["filepath"]] = file
     if missing:
         photos = listed([f"{photo} ({file})" for photo, file in missing.items()])
         raise FileNotFoundError(
