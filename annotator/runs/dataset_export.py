@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,17 +130,17 @@ class Export(DatasetRun):
         with writing as writer:
             if self._is_coco:
                 assign_ids(self.dataset, self.fields)
-            for done, photo in enumerate(self._photos(writer), 1):
-                try:
-                    self._write(photo, writer)
-                except FormatError as error:
-                    self.summary.failures[photo.path] = str(error)
-                else:
-                    self.summary.samples += photo.people is not None
-                    for person in photo.people.people if photo.people else []:
-                        self.summary.people += 1
-                        models.add(person.provenance.model)
-                yield done
+            with closing(self._photos(writer)) as photos:
+                for done, photo in enumerate(photos, 1):
+                    try:
+                        self._write(photo, writer)
+                    except FormatError as error:
+                        self.summary.failures[photo.path] = str(error)
+                    else:
+                        self.summary.samples += photo.models is not None
+                        self.summary.people += len(photo.models or ())
+                        models.update(photo.models or ())
+                    yield done
             require_fields(self.dataset, self._needed)
             if not self._is_coco:
                 self.summary.lost = dict(writer.lost)
@@ -153,8 +154,11 @@ class Export(DatasetRun):
 
         def read(key: str, document: dict[str, Any] | None) -> _Photo:
             photo = self._read(key, document)
-            if self._is_coco and photo.people is not None:
-                photo.records = writer.encode(photo.people)
+            if photo.people is not None:
+                photo.models = [person.provenance.model for person in photo.people.people]
+                if self._is_coco:
+                    # Of the photos that wait to be written no pixels are held.
+                    photo.records, photo.people = writer.encode(photo.people), None
             return photo
 
         workers, reading = default_workers(), deque()
@@ -246,9 +250,11 @@ class _Photo:
 
     path: str
     people: People | None = None
-    """To write; ``None`` if it is left out."""
+    """To write, but for COCO-DensePose."""
     records: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
     """The same, as of :meth:`CocoWriter.encode`."""
+    models: list[str] | None = None
+    """Of each person; ``None`` if the photo is left out."""
     left_out: str | None = None
     """Why, if that was chosen."""
     dropped: int = 0
