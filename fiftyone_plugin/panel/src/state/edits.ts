@@ -274,9 +274,10 @@ export class Edits {
         for (const { sample, seconds } of jobs) this.state.clock.add(sample, seconds ?? 0);
         this.dropPreviews(jobs);
         this.state.comparison = null; // it was not done
-        await this.showResult(job, result);
+        // At once, or the panel would say for a moment that all is saved.
         const conflict: Conflict = { jobs, text: this.describe(job, result), isGone: isGone(result) };
         this.conflicts.add(conflict);
+        await this.showResult(job, result);
         if (!this.isShown(job)) return this.updates.onRefused();
         await this.reload(this.state.image!);
         // People who were shown as deleted have a number again.
