@@ -17,7 +17,7 @@ from annotator.cluster.storage import Local, Photo, locate
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.finder import DEFAULT_FINDER, Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
-from annotator.inference.pipeline import annotate
+from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.differences import differences
@@ -142,18 +142,20 @@ class Worker:
                     names[path] = photo.name
                     yield path
 
+        def encode(result: Annotated) -> dict[str, Any]:
+            name = names[result.path]
+            if self.work.dense and result.people is not None:
+                return {"file_name": name} | encode_people(result.people)
+            return photo_entry(name, result, self.work.sampling)
+
         is_fetched = not isinstance(self.fetcher.folder, Local)
         with (
             tempfile.TemporaryDirectory(prefix="densepose-photos-") as folder,
             closing(paths(folder)) as files,
-            closing(annotate(files, self.network, self.settings, self.finder)) as results,
+            closing(annotate(files, self.network, self.settings, self.finder, encode)) as results,
         ):
             for result in results:
-                name = names.pop(result.path)
-                if self.work.dense and result.people is not None:
-                    entries[name] = {"file_name": name} | encode_people(result.people)
-                else:
-                    entries[name] = photo_entry(name, result, self.work.sampling)
+                entries[names.pop(result.path)] = result.encoded
                 if is_fetched:
                     result.path.unlink()
                 progress(len(entries))

@@ -69,12 +69,22 @@ class BatchingQueue:
     @contextmanager
     def working(self) -> Iterator[None]:
         """While the body is a task that was expected."""
+        try:
+            with self.core():
+                yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def core(self) -> Iterator[None]:
+        """While the body works, as one of the workers; it may not run models."""
         self._cores.acquire()
         try:
             yield
         finally:
             self._cores.release()
-            self._leave()
 
     def close(self) -> None:
         """End the batch in hand; whoever waits gets a :class:`QueueClosedError`."""
@@ -105,11 +115,6 @@ class BatchingQueue:
             if isinstance(result, Exception):
                 raise result
         return _joined(request.results)
-
-    def _leave(self) -> None:
-        with self._changed:
-            self._busy -= 1
-            self._changed.notify_all()
 
     def _serve(self) -> None:
         while (taken := self._take()) is not None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,8 @@ class Annotated:
     failure: str | None = None
     by_model: bool = False
     """Whether the model failed on a photo that could be read."""
+    encoded: Any = None
+    """What the ``encode`` of :func:`annotate` made of it."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,11 @@ def default_workers() -> int:
 
 
 def annotate(
-    paths: Iterable[str | Path], network: Network, settings: Settings, finder: Finder | None = None
+    paths: Iterable[str | Path],
+    network: Network,
+    settings: Settings,
+    finder: Finder | None = None,
+    encode: Callable[[Annotated], Any] | None = None,
 ) -> Iterator[Annotated]:
     """People of each photo, in the order of ``paths``.
 
@@ -83,6 +90,8 @@ def annotate(
 
     Args:
         finder: default: the one that goes with the network, where the settings need one.
+        encode: what is to be done with each result beside those of other photos, in its thread, so that only quick work is
+            left to the caller; what it returns is in :attr:`Annotated.encoded`. Its errors are raised in the iteration.
 
     Raises:
         ModelError: the finder cannot be used; in the iteration: a model fails on a blank image, too, or on photo after photo
@@ -92,7 +101,7 @@ def annotate(
         finder = open_finder(network, settings)
     finder_batch = settings.batch_size or (finder.backend.batch_size if finder else 1)
     settings = replace(settings, batch_size=settings.batch_size or network.batch_size)
-    results = _annotate(iter(paths), network, finder, settings, finder_batch)
+    results = _annotate(iter(paths), network, finder, settings, finder_batch, encode)
     return _check_models(results, network.path)
 
 
@@ -114,6 +123,7 @@ def _annotate(
     finder: Finder | None,
     settings: Settings,
     finder_batch: int,
+    encode: Callable[[Annotated], Any] | None,
 ) -> Iterator[Annotated]:
     workers = settings.workers or default_workers()
     ahead = BATCHES_AHEAD * settings.batch_size + 2 * workers
@@ -123,6 +133,7 @@ def _annotate(
         queue.queued(network, settings.batch_size),
         finder and queue.queued(finder, finder_batch),
         settings,
+        encode,
     )
     photos: deque[tuple[_Photo, Future[Annotated]]] = deque()
     has_more = True
@@ -167,12 +178,20 @@ class _Labeller:
     network: QueuedModel
     finder: QueuedModel | None
     settings: Settings
+    encode: Callable[[Annotated], Any] | None
 
     def annotate(self, photo: _Photo) -> Annotated:
         """
         Raises:
             ModelError: a model fails on it, and on a blank image, too.
         """
+        result = self._label(photo)
+        if self.encode is None:
+            return result
+        with self.queue.core():  # no task any more: no batch is to wait for it
+            return replace(result, encoded=self.encode(result))
+
+    def _label(self, photo: _Photo) -> Annotated:
         with self.queue.working():
             try:
                 people = self._people(photo)

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.finder import open_finder
 from annotator.inference.network import Network
-from annotator.inference.pipeline import annotate
+from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import make_folder
 from annotator.photos.finding import find_photos
@@ -91,14 +92,18 @@ def annotate_folder(
     left = [path for path, name in zip(photos, names, strict=True) if name not in done]
     new = [path for path in left if path not in repeated]
     count = len(photos) - len(new)
+
+    def encode(result: Annotated) -> dict[str, Any]:
+        return photo_entry(_name(result.path, folder), result, sampling)
+
     with journal:
         for path in left:
             if path in repeated:
                 journal.append(same_photo(_name(path, folder), _name(repeated[path], folder)))
         if progress:
             progress(count, len(photos))
-        for result in annotate(new, network, settings, finder):
-            journal.append(photo_entry(_name(result.path, folder), result, sampling))
+        for result in annotate(new, network, settings, finder, encode):
+            journal.append(result.encoded)
             count += 1
             if progress:
                 progress(count, len(photos))

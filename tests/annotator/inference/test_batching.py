@@ -98,6 +98,14 @@ def test_more_rounds_than_one(queue: BatchingQueue):
     assert max(model.batches) == 4
 
 
+def test_no_batch_waits_for_a_task_that_is_done_with_models(queue: BatchingQueue):
+    queue.expect()
+    with queue.working():
+        pass
+    with queue.core():
+        assert run_tasks(queue, Doubler(), [[1]]) == [[2]]
+
+
 def test_whoever_waits_when_it_is_closed_is_told(queue: BatchingQueue):
     queue.expect()  # a task that never comes: no batch is run
     with ThreadPoolExecutor(1) as pool:

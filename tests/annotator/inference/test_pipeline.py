@@ -63,6 +63,33 @@ def test_people_come_in_the_order_of_the_photos(photos: list[Path], tiny_network
         assert np.abs(np.subtract(found, expected)).max(initial=0) <= 2
 
 
+def test_results_are_encoded_in_the_threads_of_their_photos(photos: list[Path], tiny_network: Network):
+    photos[3].write_text("no photo")
+    threads = set()
+
+    def encode(result: Annotated) -> tuple[Path, int | str]:
+        threads.add(threading.get_ident())
+        return result.path, result.failure or len(result.people.people)
+
+    results = list(annotate(photos, tiny_network, VOTES, encode=encode))
+    assert [result.encoded for result in results] == [
+        (result.path, result.failure or len(result.people.people)) for result in results
+    ]
+    assert [result.encoded[0] for result in results] == photos
+    assert threading.get_ident() not in threads
+
+
+def test_an_error_of_encoding_is_raised_in_its_turn(photos: list[Path], tiny_network: Network):
+    def encode(result: Annotated) -> None:
+        if result.path == photos[2]:
+            raise ZeroDivisionError
+
+    results = annotate(photos, tiny_network, VOTES, encode=encode)
+    assert [next(results).path for _ in range(2)] == photos[:2]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 @pytest.mark.parametrize("zoom_in", [False, True])
 def test_the_batch_size_changes_no_label(
