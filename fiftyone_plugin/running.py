@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -96,15 +97,15 @@ class Job:
         return self.total() if callable(self.total) else self.total
 
 
-class FormOperator(foo.Operator):
+class FormOperator(foo.Operator, ABC):
     """An operator with a form, which :meth:`fill` makes."""
 
     writes = False
     """Whether it changes anything, which is refused where all is read-only."""
 
+    @abstractmethod
     def fill(self, ctx: Context, inputs: types.Object) -> None:
         """Add the inputs of the form. If that fails, the form says why and cannot be executed."""
-        raise NotImplementedError
 
     def resolve_input(self, ctx: Context) -> types.Property:
         inputs = types.Object()
@@ -124,9 +125,9 @@ class RunOperator(FormOperator):
 
     writes = True
 
+    @abstractmethod
     def begin(self, ctx: Context) -> Job:
         """Check the form's values and make the run."""
-        raise NotImplementedError
 
     def resolve_execution_options(self, ctx: Context) -> foo.ExecutionOptions:
         try:

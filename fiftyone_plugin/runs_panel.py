@@ -199,8 +199,9 @@ def _show_labels(ctx: Context, name: str, prefix: str) -> list[Any]:
     }
     fields = {"fields": config.active_fields.paths}
     return [
-        ctx.ops.reload_dataset(),
+        # First, or the App paints the new labels in its own colours, now and then for good.
         ctx.trigger("set_color_scheme", colours),
+        ctx.ops.reload_dataset(),
         ctx.trigger("set_active_fields", fields),
     ]
 

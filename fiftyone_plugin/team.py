@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
 import fiftyone.operators as foo
@@ -88,7 +89,7 @@ class SetTeamSettings(FormOperator):
         return types.Property(outputs, view=types.View(label="Team settings"))
 
 
-class _TeamCall(Call):
+class _TeamCall(Call, ABC):
     """A call that is possible only where a team works."""
 
     is_signed = True
@@ -98,8 +99,9 @@ class _TeamCall(Call):
             raise TeamError("no team works on this dataset any more (see “Team settings”)")
         return self.answer_team(ctx, Fields(values["prefix"]), values)
 
+    @abstractmethod
     def answer_team(self, ctx: Context, fields: Fields, values: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        """The result, as of :meth:`answer`."""
 
 
 class TeamNext(_TeamCall):

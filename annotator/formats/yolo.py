@@ -8,6 +8,7 @@ polygon goes there and back, as ultralytics joins pieces. Filled by the even-odd
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,8 +87,9 @@ class YoloWriter(FolderWriter):
         link.symlink_to(photo.absolute())
         place.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
+    @abstractmethod
     def _line(self, person: Person, size: tuple[int, int]) -> str:
-        raise NotImplementedError
+        """A person's line of the label file, empty for none; ``size`` is (width, height) of the photo."""
 
     def _finish(self) -> None:
         for folder in ("images", "labels"):
