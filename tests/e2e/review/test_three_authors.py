@@ -87,8 +87,6 @@ class Author:
         place = self.home + np.array([chance.randrange(-20, 21, 8), chance.randrange(-12, 13, 8)])
         if np.abs(place - at).max() < 5:
             place[1] += 16
-        x, y = self.home
-        self.panel.click(x, y + 60)
         self.panel.press("k")
         self.panel.drag(tuple(at), tuple(place))
         return place
