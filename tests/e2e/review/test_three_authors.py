@@ -23,6 +23,8 @@ from tests.e2e.review.panel import FIELDS, SIZE, Panel, body_person
 IMAGES, MANY_IMAGES = 4, 20
 SECONDS, MANY_SECONDS = 10, 180
 """Of editing, in the suite and with ``--campaign``."""
+PATIENCE = 300
+"""Seconds more for a slow machine."""
 NOSE, SHOULDER, HIP = 0, 5, 12
 """The keypoint of Ada, of Bob and of the script: of the last that each moved everybody can be sure."""
 SCRIPT = f"""
@@ -147,7 +149,9 @@ def test_what_each_author_was_told_is_so(dataset, samples, url, new_page, campai
     script = Script(dataset.name)
     try:
         end = time.monotonic() + (MANY_SECONDS if campaign else SECONDS)
-        while time.monotonic() < end:
+        # A slow machine gets the time that both need to have one edit acknowledged.
+        while time.monotonic() < end or not (ada.told["acknowledged"] and bob.told["acknowledged"]):
+            assert time.monotonic() < end + PATIENCE
             # Half of the time at the same person.
             first = chance.randrange(len(samples))
             second = first if chance.random() < 0.5 else chance.randrange(len(samples))
@@ -159,8 +163,6 @@ def test_what_each_author_was_told_is_so(dataset, samples, url, new_page, campai
     finally:
         script.stop()
     print(f"Ada {dict(ada.told)}, Bob {dict(bob.told)}, script {script.acknowledged} saved")
-    assert ada.told["acknowledged"]
-    assert bob.told["acknowledged"]
     for number, sample in enumerate(samples):
         sample.reload(hard=True)
         points = np.array(sample.dp_keypoints.keypoints[0].points)
