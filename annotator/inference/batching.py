@@ -119,8 +119,8 @@ class BatchingQueue:
     def _serve(self) -> None:
         while (taken := self._take()) is not None:
             model, views = taken
-            images = np.stack([request.images[i] for request, i in views])
-            for (request, i), result in zip(views, _run(model, images), strict=True):
+            results = _run(model, [request.images[i] for request, i in views])
+            for (request, i), result in zip(views, results, strict=True):
                 self._deliver(request, i, result)
 
     def _take(self) -> tuple[Any, list[tuple[_Request, int]]] | None:
@@ -162,17 +162,17 @@ class QueuedModel:
         return self._queue.run(self._model, images)
 
 
-def _run(model: Any, images: np.ndarray) -> list[tuple[Any, int] | Exception]:
+def _run(model: Any, images: list[np.ndarray]) -> list[tuple[Any, int] | Exception]:
     """The results of a batch; where the model fails, each view is run alone, and only the bad ones fail."""
     try:
-        result = model.run(images)
+        result = model.run(np.stack(images))
         return [(result, i) for i in range(len(images))]
     except (MemoryError, InferenceError) as error:
         if len(images) == 1:
             return [error]
     except Exception as error:  # a fault of the program, which whoever waits is to raise
         return [error] * len(images)
-    return [result for image in images for result in _run(model, image[None])]
+    return [result for image in images for result in _run(model, [image])]
 
 
 def _joined(results: list[tuple[Any, int]]) -> Any:

@@ -74,6 +74,26 @@ def test_batches_are_full_but_for_the_last(queue: BatchingQueue, tasks: list[lis
     assert threading.get_ident() not in model.threads
 
 
+def test_a_batch_that_cannot_be_made_leaves_nobody_waiting(queue: BatchingQueue):
+    queued, failed = queue.queued(Doubler(), 2), []
+
+    def task(side: int) -> None:
+        with queue.working():
+            try:
+                queued.run(np.zeros((1, side), np.uint8))
+            except ValueError as error:
+                failed.append(str(error))
+
+    threads = [threading.Thread(target=task, args=(side,), daemon=True) for side in (1, 2)]
+    for thread in threads:
+        queue.expect()
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert failed == ["all input arrays must have the same shape"] * 2
+    assert run_tasks(queue, Doubler(), [[1]]) == [[2]]
+
+
 def test_a_failure_is_that_of_its_own_view(queue: BatchingQueue):
     first, bad, *others = run_tasks(queue, Doubler(), [[1, 2], [BAD], [4], [5], [6]])
     assert isinstance(bad, InferenceError)
