@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,29 +59,41 @@ class Resources:
                 option = "--cluster-workers" if name == "workers" else f"--worker-{name}"
                 raise ValueError(f"{option} must be {least} or more, not {value}")
 
-    def fitted(self, cluster: dict[str, float]) -> Resources:
+    def fitted(self, machines: Sequence[dict[str, float]]) -> Resources:
         """With all values, for what a cluster has.
 
         Args:
-            cluster: ``CPU`` and ``GPU`` in all.
+            machines: ``CPU`` and ``GPU`` of each; a worker runs on one of them.
 
         Raises:
             ClusterError: not even one worker has room.
         """
-        has_cpus, has_gpus = int(cluster.get("CPU", 0)), cluster.get("GPU", 0)
-        free = has_cpus - RESERVED_CPUS
+        each = [(int(of.get("CPU", 0)), of.get("GPU", 0)) for of in machines]
+        has_cpus, has_gpus = (sum(of) for of in zip(*each, strict=True))
         gpus = self.gpus if self.gpus is not None else float(has_gpus > 0)
-        most, cpus = self.workers, self.cpus
-        if cpus is None:
-            wanted = most or (int(has_gpus // gpus) if gpus else 0)
-            cpus = max(min(free // wanted if wanted else 2, MAX_CPUS, free), 1)
-        room = min(free // cpus, int(has_gpus // gpus) if gpus else free)
-        if room < 1:
-            raise ClusterError(
-                f"the cluster has {has_cpus} CPUs and {has_gpus:g} GPUs: too few for a worker of {cpus} CPUs and {gpus:g} "
-                f"GPUs beside the {RESERVED_CPUS} CPU that Ray needs: give smaller --worker-cpus or --worker-gpus, or more machines"
+
+        def room(cpus: int) -> int:
+            """Workers of so many CPUs that there is room for."""
+            of_machines = sum(
+                min(own // cpus, int(own_gpus // gpus) if gpus else own) for own, own_gpus in each
             )
-        return Resources(min(most or room, room), cpus, gpus)
+            return min(of_machines, (has_cpus - RESERVED_CPUS) // cpus)
+
+        if self.cpus is not None:
+            cpus = self.cpus
+        elif wanted := self.workers or (sum(int(of // gpus) for _, of in each) if gpus else 0):
+            wanted = min(wanted, room(1))
+            cpus = next(cpus for cpus in range(MAX_CPUS, 0, -1) if cpus == 1 or room(cpus) >= wanted > 0)
+        else:
+            cpus = 2 if room(2) else 1
+        if not room(cpus):
+            where = "1 machine" if len(each) == 1 else f"{len(each)} machines"
+            raise ClusterError(
+                f"the cluster has {has_cpus} CPUs and {has_gpus:g} GPUs on {where}: too few for a worker of {cpus} CPUs and "
+                f"{gpus:g} GPUs on one of them, beside the {RESERVED_CPUS} CPU that Ray needs: give smaller --worker-cpus or "
+                "--worker-gpus, or larger machines, or more"
+            )
+        return Resources(min(self.workers or room(cpus), room(cpus)), cpus, gpus)
 
 
 def label_on_cluster(
@@ -115,7 +127,8 @@ def label_on_cluster(
     if not left:
         return
     with _cluster(address) as ray:
-        fitted = (resources or Resources()).fitted(ray.cluster_resources())
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        fitted = (resources or Resources()).fitted(machines)
         with (
             _watchdog(ray, fitted, say) as hear,
             closing(_receipts(run, work.for_others(fitted.cpus), left, fitted)) as rows,

@@ -264,8 +264,32 @@ def test_an_address_where_no_cluster_is_is_named(photos: Path, tmp_path: Path, t
     ],
 )
 def test_workers_leave_a_cpu_to_ray(asked: Resources, cluster: dict[str, float], fitted: Resources | None):
+    check_fitted(asked, [cluster], fitted)
+
+
+@pytest.mark.parametrize(
+    ("asked", "machines", "fitted"),
+    [
+        (Resources(workers=2), [{"CPU": 2}] * 4, Resources(2, 2, 0)),
+        (Resources(), [{"CPU": 32}, *[{"CPU": 4, "GPU": 1}] * 4], Resources(4, 4, 1)),
+        (Resources(), [{"CPU": 4, "GPU": 1}] * 4, Resources(4, 3, 1)),
+        (Resources(), [{"CPU": 1}] * 4, Resources(3, 1, 0)),
+        (Resources(gpus=0.5), [{"CPU": 8}, {"CPU": 8, "GPU": 1}], Resources(2, 4, 0.5)),
+        (Resources(cpus=3), [{"CPU": 4}] * 3, Resources(3, 3, 0)),
+        (Resources(cpus=3), [{"CPU": 2}] * 4, None),
+        (Resources(gpus=2), [{"CPU": 8, "GPU": 1}] * 4, None),
+        (Resources(gpus=1, cpus=5), [{"CPU": 8}, {"CPU": 4, "GPU": 1}], None),
+    ],
+)
+def test_a_worker_fits_on_one_machine(
+    asked: Resources, machines: list[dict[str, float]], fitted: Resources | None
+):
+    check_fitted(asked, machines, fitted)
+
+
+def check_fitted(asked: Resources, machines: list[dict[str, float]], fitted: Resources | None) -> None:
     if fitted is None:
         with pytest.raises(ClusterError, match="too few for a worker of"):
-            asked.fitted(cluster)
+            asked.fitted(machines)
     else:
-        assert asked.fitted(cluster) == fitted
+        assert asked.fitted(machines) == fitted
