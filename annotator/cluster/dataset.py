@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from annotator.cluster.dense_entries import decode_people
 from annotator.cluster.manifest import Manifest, ManifestError
 from annotator.cluster.merge import shard_entries
 from annotator.cluster.ray_driver import Resources, label_on_cluster
-from annotator.cluster.run import ShardedRun, folder_of, manifest_of
+from annotator.cluster.run import Progress, ShardedRun, folder_of, manifest_of
 from annotator.cluster.storage import Photo, locate
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.pipeline import Annotated
@@ -38,7 +38,7 @@ class ClusterAnnotation(Annotation):
     Args:
         cluster: address, as of :func:`~annotator.cluster.ray_driver.label_on_cluster`; empty for its default.
         resources: of the workers.
-        told: is called with (photos done, photos in all) while the cluster labels.
+        progress: is called with (photos done, photos in all) while the cluster labels.
 
     Raises:
         ClusterError, ImportError: in the iteration, as of that function.
@@ -49,45 +49,45 @@ class ClusterAnnotation(Annotation):
         *arguments: Any,
         cluster: str = "",
         resources: Resources | None = None,
-        told: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
+        device: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(*arguments, **options)
-        self.cluster, self.resources, self.told = cluster, resources, told
+        super().__init__(*arguments, device=device, **options)
+        self.cluster, self.resources, self.progress, self.device = cluster, resources, progress, device
 
     def _results(self, paths: Iterator[str], finder: Finder | None) -> Iterator[Annotated]:
         wanted = list(paths)
         if not wanted:
             return
-        run = self._begin(wanted, finder)
-        work = replace(run.work(self.network, self.settings, SAMPLING), dense=True)
-        label_on_cluster(run, work, self.cluster or None, self.resources, self.told)
-        left = set(wanted)
+        photos = [_photo(path) for path in wanted]
+        run = self._begin(photos, finder)
+        work = replace(run.work(self.network, self.settings, SAMPLING, self.device), dense=True)
+        label_on_cluster(run, work, self.cluster or None, self.resources, self.progress)
+        names, paths = {photo.name for photo in photos}, iter(wanted)
         for entry in shard_entries(run):
-            path = os.path.join(ROOT, os.fsdecode(entry["file_name"].encode("utf-8", "surrogateescape")))
-            if path in left:
+            if entry["file_name"] in names:  # an unfinished run has others, too
                 people = decode_people(entry) if "people" in entry else None
-                yield Annotated(Path(path), people, entry.get("failure"))
+                yield Annotated(Path(next(paths)), people, entry.get("failure"))
         run.folder.remove()
 
-    def _begin(self, wanted: list[str], finder: Finder | None) -> ShardedRun:
+    def _begin(self, wanted: list[Photo], finder: Finder | None) -> ShardedRun:
         """The unfinished run if it has all these photos in this order, or else a new one."""
         out = str(self.folder)
         folder = folder_of(locate(out))
         model = describe_model(self.network, finder, self.settings, SAMPLING) | {"dense": True}
-        photos = [_photo(path) for path in wanted]
+        names = {photo.name for photo in wanted}
         try:
             manifest = Manifest.read(manifest_of(folder))
             manifest.check(ROOT, model, folder)
-            names = {photo.name for photo in photos}
             shards = range(len(manifest.blocks))
             known = [photo for i in shards for photo in manifest.photos(i) if photo.name in names]
-            if known == photos:
+            if known == wanted:
                 return ShardedRun(out, manifest)
         except (FileNotFoundError, ManifestError):
             pass
         folder.remove()
-        manifest = Manifest.of(ROOT, photos, model)
+        manifest = Manifest.of(ROOT, wanted, model)
         manifest_of(folder).write(manifest.to_bytes())
         return ShardedRun(out, manifest)
 

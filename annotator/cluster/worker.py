@@ -130,7 +130,6 @@ class Worker:
         """Of each photo, by its name."""
         entries = {photo.name: same_photo(photo.name, photo.same_as) for photo in photos if photo.same_as}
         names: dict[Path, str] = {}
-        """Of the photos that are on their way."""
 
         def paths(folder: str) -> Iterator[Path]:
             for photo, path in self.fetcher.fetch(
@@ -155,7 +154,7 @@ class Worker:
             closing(annotate(files, self.network, self.settings, self.finder, encode)) as results,
         ):
             for result in results:
-                entries[names.pop(result.path)] = result.encoded
+                entries[names[result.path]] = result.encoded
                 if is_fetched:
                     result.path.unlink()
                 progress(len(entries))

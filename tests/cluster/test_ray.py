@@ -190,7 +190,7 @@ def test_a_dataset_gets_the_labels_of_one_machine(
         prefix="there",
         maps_dir=maps,
         cluster=ray_cluster.address,
-        told=lambda *call: told.append(call),
+        progress=lambda *call: told.append(call),
         **options,
     )
     summary = run.run()

@@ -1,0 +1,49 @@
+"""Datasets that are labelled through shards, whose workers run in this process here."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import fiftyone as fo
+import pytest
+
+from annotator.cluster import dataset as cluster_dataset
+from annotator.cluster.dataset import ClusterAnnotation
+from annotator.cluster.run import ShardedRun
+from annotator.cluster.worker import Work
+from annotator.inference.network import Network
+from tests.annotator.conftest import draw_photo
+
+from .conftest import LEFT, RIGHT, VOTES
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> list[Work]:
+    """What the workers were given."""
+    given = []
+
+    def label(run: ShardedRun, work: Work, *_: object) -> None:
+        given.append(work)
+        run.label(replace(work, threads=1))
+
+    monkeypatch.setattr(cluster_dataset, "label_on_cluster", label)
+    return given
+
+
+def test_samples_get_the_people_of_their_own_photo_however_its_path_is_spelled(
+    dataset, works: list[Work], tmp_path: Path, tiny_network: Network
+):
+    for name, people in (("one", [LEFT]), ("two", [LEFT, RIGHT]), ("none", [])):
+        draw_photo(tmp_path / f"{name}.png", people)
+    names = ["one", "two", "one", "none", "two"]
+    dataset.add_samples([fo.Sample(filepath=str(tmp_path / f"{name}.png")) for name in names])
+    # As FiftyOne keeps them where somebody sets many at once.
+    dataset.set_values(
+        "filepath", [f"{tmp_path}{'/' * (1 + i % 2)}{name}.png" for i, name in enumerate(names)]
+    )
+    run = ClusterAnnotation(
+        dataset, tiny_network.path, settings=VOTES, maps_dir=tmp_path / "maps", device="cpu"
+    )
+    assert run.run().samples == 5
+    found = [people and len(people.detections) for people in dataset.values("dp_people")]
+    assert found == [1, 2, 1, 0, 2]
+    assert [work.device for work in works] == ["cpu"]
