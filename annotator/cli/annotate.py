@@ -56,7 +56,7 @@ def add_sharding(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from annotator.cluster.storage import is_remote
+    from annotator.cluster.storage import is_uri
     from annotator.inference.network import DEFAULT_MODEL, Network
 
     is_sharded = arguments.cluster is not None or arguments.shard is not None
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     sampling, settings = sampling_of(arguments), settings_of(arguments)
     network = Network(arguments.model or DEFAULT_MODEL, arguments.device)
     print(f"{network.info.model_id} on {network.device}", flush=True)
-    if is_sharded or is_remote(arguments.photos) or is_remote(arguments.out):
+    if is_sharded or is_uri(arguments.photos) or is_uri(arguments.out):
         from annotator.cli.shards import annotate_in_shards
 
         return annotate_in_shards(arguments, network, settings, sampling)
@@ -99,13 +99,15 @@ def check_sharding(arguments: argparse.Namespace) -> None:
 
 def tell(summary: FolderSummary | None, out: str) -> int:
     """Say how a run ended; the command's exit code."""
-    from annotator.cluster.storage import locate
+    from annotator.cluster.storage import is_uri, locate
     from annotator.runs.labels_file import FAILURES_SUFFIX
 
-    failures = f"{out}{FAILURES_SUFFIX}"
+    file = locate(out) + FAILURES_SUFFIX
+    # A URI may have a query at its end; a path is said as it was given.
+    failures = file if is_uri(out) else f"{out}{FAILURES_SUFFIX}"
     if summary is None:
         print(f"{out}: is finished, with these photos, model and settings; --overwrite labels them again")
-        if (locate(out) + FAILURES_SUFFIX).exists():
+        if file.exists():
             print(f"photos that could not be used: {failures}")
         return 0
     print(f"{summary.people} people on {summary.photos - summary.failed} photos: {out}")

@@ -14,7 +14,7 @@ from annotator.photos.reading import PhotoError
 
 THREADS = 8
 AHEAD = 24
-"""Photos on the disk, or on their way to it, at a time."""
+"""Photos on the disk, or on their way to it, beside those that were handed out."""
 PAUSES = (1, 4, 15, 60)
 """Seconds to wait before a photo is tried again. One that cannot be read is tried twice, and each as often as this while the
 storage is out of reach."""

@@ -103,9 +103,9 @@ def locate(uri: str | Path) -> Location:
     return Remote.of(str(uri))
 
 
-def is_remote(uri: str | Path) -> bool:
-    """Whether it is a URI of another machine's file."""
-    return "://" in str(uri) and not str(uri).startswith("file://")
+def is_uri(uri: str | Path) -> bool:
+    """Whether it is a URI, and not a path."""
+    return "://" in str(uri)
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,10 @@ class Remote(Location):
     def is_folder(self) -> bool:
         from pyarrow import fs
 
-        return self.filesystem.get_file_info(self.path).type == fs.FileType.Directory
+        try:
+            return self.filesystem.get_file_info(self.path).type == fs.FileType.Directory
+        except OSError as error:
+            self._fail(error)
 
     def open(self) -> BinaryIO:
         try:

@@ -1,8 +1,11 @@
 import pytest
 
 from annotator.cli import main
+from annotator.cli.annotate import tell
 from annotator.cli.shards import part_of
 from annotator.cluster.run import Part
+from annotator.runs.labels_file import FolderSummary
+from tests.annotator.conftest import draw_photo, tiny_model  # noqa: F401
 
 KUBERNETES = {"JOB_COMPLETION_INDEX": "0"}
 SLURM = {
@@ -51,3 +54,18 @@ def test_the_part_of_a_job(text: str, environment: dict[str, str], expected: Par
 def test_options_that_do_not_go_together(tmp_path, capsys, options: list[str], message: str):
     assert main(["annotate", str(tmp_path), "--out", str(tmp_path / "labels.json"), *options]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_files_may_be_named_by_uris(tmp_path, capsys, tiny_model):  # noqa: F811
+    draw_photo(tmp_path / "photos" / "1.png", [(8, 20, 36, 60, 10)])
+    out = tmp_path / "labels.json"
+    options = ["--model", str(tiny_model), "--proposals", "votes"]
+    assert main(["annotate", f"file://{tmp_path}/photos", "--out", f"file://{out}", *options]) == 0
+    assert f"1 people on 1 photos: file://{out}" in capsys.readouterr().out
+    assert out.exists()
+
+
+def test_the_list_of_failures_has_the_query_of_the_uri_at_its_end(capsys):
+    query = "?endpoint_override=127.0.0.1:9&region=us-east-1&scheme=http"
+    assert tell(FolderSummary(photos=2, people=1, failed=1), f"s3://bucket/labels.json{query}") == 0
+    assert f": s3://bucket/labels.json.failures.jsonl{query}\n" in capsys.readouterr().out
