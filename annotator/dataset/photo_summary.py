@@ -32,7 +32,7 @@ SCORE_NAMES = (
 BINS = 20
 """Of the histogram of issue scores."""
 STAGES = ("label", "review", "done")
-"""Of a team's work, as :data:`annotator.team.stages.STAGES`."""
+"""Of a team's work, see :mod:`annotator.team.stages`."""
 DIGITS = 20
 """Of numbers in file names, by which photos are sorted; longer ones are taken for text."""
 VERSION = 1

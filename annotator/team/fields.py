@@ -27,7 +27,7 @@ class TeamFields:
 
     @property
     def stage(self) -> str:
-        """One of :data:`annotator.team.stages.STAGES`; none stands for the first."""
+        """One of :data:`annotator.dataset.photo_summary.STAGES`; none stands for the first."""
         return f"{self.labels.prefix}_stage"
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
+from annotator.dataset.photo_summary import STAGES
 from annotator.labels.messages import short
 from annotator.team.expressions import appended, event, object_ids, with_name
 from annotator.team.fields import TeamFields, declare_team_fields, has_team_fields
@@ -17,8 +18,7 @@ from annotator.team.settings import TeamError, check_author, read_settings
 if TYPE_CHECKING:
     import fiftyone as fo
 
-LABEL, REVIEW, DONE = "label", "review", "done"
-STAGES = (LABEL, REVIEW, DONE)
+LABEL, REVIEW, DONE = STAGES
 MAX_COMMENT = 2000
 """Characters of a comment."""
 
@@ -98,11 +98,6 @@ def change_stage(
         )
     who = f": {last['author']} was faster" if last.get("author") not in (None, author) else ""
     raise TeamError(f"not {wanted.words}: the photo is at the stage “{stage}” by now{who}")
-
-
-def stage_number(stage: str) -> int:
-    """The place of a stage among all, from 0."""
-    return STAGES.index(stage)
 
 
 def finished_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
