@@ -8,9 +8,11 @@ each of 256 buckets of photos, so that an edit leads to few being counted again.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
 from threading import Lock
@@ -32,8 +34,10 @@ MARGIN = timedelta(minutes=2)
 """How far the clocks of machines may differ, and how long a write in bulk may take, for its samples to be noticed at once."""
 CHECK_EVERY = 600
 """Seconds after which all samples are compared with their summaries, whatever their time."""
-CHUNK = 5000
+CHUNK = 1000
 """Samples that are asked for at once."""
+WORKERS = min(os.cpu_count() or 1, 4)
+"""Chunks of samples that the database works on at once."""
 ORDERS = {
     "issue_score": [("done", 1), ("doubt", -1), ("_id", 1)],
     "stage": [("stage", 1), ("done", 1), ("doubt", -1), ("_id", 1)],
@@ -45,6 +49,8 @@ _MADE = {"$set": {"made": "$$NOW"}}
 _LOCKS: dict[str, Lock] = {}
 _CHECKED: dict[str, float] = {}
 """When this process has last compared all samples of a collection, in monotonic seconds."""
+_PROGRESS: dict[str, tuple[int, int]] = {}
+"""Of the collections that this process is bringing up to date: samples that are up to date, and in all."""
 
 
 class PhotoIndex:
@@ -77,15 +83,21 @@ class PhotoIndex:
             self._samples.create_index([("last_modified_at", 1), ("_id", 1)])
             state = self._buckets.find_one("state")
             total = self._samples.estimated_document_count()
-            is_new = state is None or state["version"] != VERSION
-            # Of many new samples all are made anew faster than these one by one.
-            if is_new or total > 2 * state["total"] + CHUNK:
-                self._build()
-            else:
+            if state is None or state["version"] != VERSION:
+                self._begin(is_other_version=state is not None)
+                state = None
+            try:
                 self._update(state)
+            finally:
+                _PROGRESS.pop(self.photos.name, None)
             values = {"version": VERSION, "at": now, "total": total}
             self._buckets.update_one({"_id": "state"}, {"$set": values}, upsert=True)
             return now
+
+    def progress(self) -> tuple[int, int] | None:
+        """How many samples are up to date, and how many there are in all, while this process is in :meth:`refresh`; ``None`` if it is
+        not, or has only just begun."""
+        return _PROGRESS.get(self.photos.name)
 
     def changed_since(self, time: datetime, limit: int) -> list[Any]:
         """Ids of the summaries, at most so many, that were made since a time of the database."""
@@ -105,59 +117,63 @@ class PhotoIndex:
         ]
         return Counter({row["_id"]: row["count"] for row in self._buckets.aggregate(pipeline)})
 
-    def _build(self) -> None:
+    def _begin(self, is_other_version: bool) -> None:
+        """Make room for summaries, of which there may be some of an interrupted beginning."""
         from pymongo import IndexModel, UpdateOne
 
         remove_orphans()
+        if is_other_version:
+            self.photos.drop()
+            self._buckets.delete_one({"_id": "state"})
         # Another process may do the same at this time.
         marked = {"$set": {"dirty": uuid4().hex}}
         names = [f"{number:02x}" for number in range(256)]
         self._buckets.bulk_write([UpdateOne({"_id": name}, marked, upsert=True) for name in names])
-        stages = [{"$match": is_labelled(self.fields)}, *summary_stages(self.fields), _MADE]
-        self._samples.aggregate([*stages, {"$out": self.photos.name}])  # faster than one by one
         orders = [IndexModel(keys, name=name) for name, keys in ORDERS.items()]
         paths = ("bucket", "kinds", "made", "work.annotators", "work.lease.by", "work.returned_to")
         folder = IndexModel([("folder", 1), ("sequence", 1)])
         self.photos.create_indexes([*orders, folder, *map(IndexModel, paths)])
-        _CHECKED[self.photos.name] = time.monotonic()
 
-    def _update(self, state: dict[str, Any]) -> None:
+    def _update(self, state: dict[str, Any] | None) -> None:
         checked = _CHECKED.get(self.photos.name)
         is_due = checked is None or time.monotonic() - checked > CHECK_EVERY
-        if is_due or self._samples.estimated_document_count() != state["total"]:
+        if state is None or is_due or self._samples.estimated_document_count() != state["total"]:
             _CHECKED[self.photos.name] = time.monotonic()
             self._remove_deleted()
-            since = {}
+            self._compare({})
         else:
-            since = {"$gte": state["at"] - MARGIN}
-        stale = list(self._stale(since))
+            self._compare({"last_modified_at": {"$gte": state["at"] - MARGIN}})
         changed = f"{self.fields.prefix}_work.changed"
-        if changed.partition(".")[0] in self.dataset.get_field_schema():
+        if state and changed.partition(".")[0] in self.dataset.get_field_schema():
             # By the database's own clock.
             recent = {changed: {"$gte": state["at"] - timedelta(seconds=10)}}
-            stale += [row["_id"] for row in self._samples.find(recent, ["_id"])]
-        for ids in _chunks(stale):
-            buckets = sorted({str(key)[-2:] for key in ids})
-            # Before the summaries: whoever counts from now on, counts again.
-            self._mark(buckets)
-            self._summarize({**is_labelled(self.fields), "_id": {"$in": ids}})
-            gone = self._samples.find({self.fields.people: None, "_id": {"$in": ids}}, ["_id"])
-            self.photos.delete_many({"_id": {"$in": [row["_id"] for row in gone]}})
+            for rows in _chunks(self._samples.find(recent, ["_id"])):
+                self._summarize([row["_id"] for row in rows])
 
-    def _stale(self, since: dict[str, Any]) -> Iterator[Any]:
-        """Ids of the samples whose summary is of another time; of those that were saved in this time only."""
-        found = self._samples.find(
-            {"last_modified_at": since} if since else {},
-            ["last_modified_at"],
-            hint=[("last_modified_at", 1), ("_id", 1)],
-        )
-        for rows in _chunks(found):
-            times = {row["_id"]: row.get("last_modified_at") for row in rows}
-            known = {row["_id"]: row["at"] for row in self.photos.find({"_id": {"$in": list(times)}}, ["at"])}
-            yield from (key for key, at in known.items() if times[key] != at)
-            if unknown := [key for key in times if key not in known]:
-                labelled = {**is_labelled(self.fields), "_id": {"$in": unknown}}
-                yield from (row["_id"] for row in self._samples.find(labelled, ["_id"]))
+    def _compare(self, chosen: Expression) -> None:
+        """Make those summaries anew that are of another time than their samples."""
+        order = [("last_modified_at", 1), ("_id", 1)]
+        found = self._samples.find(chosen, ["last_modified_at"], hint=order)
+        done, total = 0, 0
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for rows in _chunks(found, WORKERS * CHUNK):
+                if len(rows) == WORKERS * CHUNK:  # it may take a while
+                    total = total or self._samples.count_documents(chosen, hint=order)
+                    _PROGRESS[self.photos.name] = done, max(total, done)
+                # One after another in the pool; their errors come out of it.
+                for _ in pool.map(self._compare_chunk, _chunks(rows)):
+                    pass
+                done += len(rows)
+
+    def _compare_chunk(self, rows: list[dict[str, Any]]) -> None:
+        times = {row["_id"]: row.get("last_modified_at") for row in rows}
+        known = {row["_id"]: row["at"] for row in self.photos.find({"_id": {"$in": list(times)}}, ["at"])}
+        stale = [key for key, at in known.items() if times[key] != at]
+        if unknown := [key for key in times if key not in known]:
+            labelled = {**is_labelled(self.fields), "_id": {"$in": unknown}}
+            stale += [row["_id"] for row in self._samples.find(labelled, ["_id"])]
+        if stale:
+            self._summarize(stale)
 
     def _remove_deleted(self) -> None:
         for rows in _chunks(self.photos.find({}, ["_id"], hint="_id_")):
@@ -168,15 +184,20 @@ class PhotoIndex:
                 self._mark(sorted({str(key)[-2:] for key in gone}))
                 self.photos.delete_many({"_id": {"$in": gone}})
 
-    def _summarize(self, chosen: Expression) -> None:
-        """Write the summaries of samples; one of a later time stays."""
+    def _summarize(self, ids: list[Any]) -> None:
+        """Write the summaries of samples, and remove those of samples without labels; one of a later time stays."""
+        # Before the summaries: whoever counts from now on, counts again.
+        self._mark(sorted({str(key)[-2:] for key in ids}))
         is_later = {"$gt": ["$at", "$$new.at"]}
         merge = {
             "into": self.photos.name,
             "whenMatched": [{"$replaceWith": {"$cond": [is_later, "$$ROOT", "$$new"]}}],
         }
+        chosen = {**is_labelled(self.fields), "_id": {"$in": ids}}
         stages = [{"$match": chosen}, *summary_stages(self.fields), _MADE]
         self._samples.aggregate([*stages, {"$merge": merge}])
+        gone = self._samples.find({self.fields.people: None, "_id": {"$in": ids}}, ["_id"])
+        self.photos.delete_many({"_id": {"$in": [row["_id"] for row in gone]}})
 
     def _mark(self, buckets: Sequence[str]) -> None:
         """These are to be counted again."""
@@ -275,7 +296,7 @@ def _may_repeat(view: fo.DatasetView) -> bool:
     return any(isinstance(stage, fo.Concat | fo.Mongo) for stage in view._stages)
 
 
-def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
+def _chunks(rows: Iterable[Any], size: int = 0) -> Iterator[list[Any]]:
     iterator = iter(rows)
-    while chunk := list(islice(iterator, CHUNK)):
+    while chunk := list(islice(iterator, size or CHUNK)):
         yield chunk

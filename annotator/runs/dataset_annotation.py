@@ -27,6 +27,7 @@ from annotator.runs.dataset_run import (
     as_function,
     check_overwrite,
     labelled_samples,
+    summarizing,
     touched_samples,
     write_people,
 )
@@ -101,6 +102,7 @@ class Annotation(DatasetRun):
         """Samples to annotate, and those with labels whose photo may have changed."""
         return len(self._todo)
 
+    @summarizing
     def __iter__(self) -> Iterator[int]:
         from annotator.inference.finder import open_finder
 

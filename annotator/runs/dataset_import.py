@@ -35,6 +35,7 @@ from annotator.runs.dataset_run import (
     as_function,
     check_overwrite,
     labelled_samples,
+    summarizing,
     write_people,
 )
 from annotator.runs.returning_people import with_known_labels
@@ -105,6 +106,7 @@ class Import(DatasetRun):
         self.total: int | None = None
         """Images in a COCO file, once it is read."""
 
+    @summarizing
     def __iter__(self) -> Iterator[int]:
         sections, repeated = {}, {}
         if self._format_name == COCO:

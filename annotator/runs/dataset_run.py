@@ -6,14 +6,16 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.photo_file import file_stamp, find_change, is_untouched
+from annotator.dataset.photo_index import Summaries
 from annotator.dataset.sample_people import has_human_labels, replace_predictions
 from annotator.dataset.store import StoredSample, StoreError
 from annotator.photos.reading import PhotoError
@@ -32,6 +34,8 @@ Changed = Literal["refuse", "relabel"]
 failure, or replace all labels, also these. One that only a model has labelled is labelled anew in either case."""
 RELABEL = "look at it in the review panel, or have it labelled anew, which deletes what humans did there"
 """What to do about a photo that has changed."""
+SUMMARIZE_EVERY = 1000
+"""Samples that a run writes before it has the database summarize them: who opens the review after it waits for the last ones only."""
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -110,6 +114,28 @@ def as_function(kind: Callable[_Arguments, DatasetRun]) -> Callable[_Arguments, 
         return kind(*args, **kwargs).run()
 
     return run
+
+
+_Run = TypeVar("_Run", bound=DatasetRun)
+
+
+def summarizing(steps: Callable[[_Run], Iterator[int]]) -> Callable[[_Run], Iterator[int]]:
+    """The ``__iter__`` of a run with ``dataset`` and ``fields``, so that the summaries of its samples are made along with their
+    labels."""
+
+    @wraps(steps)
+    def iterate(run: _Run) -> Iterator[int]:
+        summarized = 0
+        with closing(steps(run)) as running:
+            for done in running:
+                if done - summarized >= SUMMARIZE_EVERY:
+                    summarized = done
+                    # All photos so far may have failed, so that there are no labels yet.
+                    if run.dataset is not None and run.dataset.has_sample_field(run.fields.people):
+                        Summaries(run.dataset, run.fields)
+                yield done
+
+    return iterate
 
 
 def check_overwrite(overwrite: str, changed: str = "refuse") -> None:

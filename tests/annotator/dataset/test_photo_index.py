@@ -101,6 +101,37 @@ def test_a_write_that_looks_old_is_found_by_the_next_full_check(dataset, samples
     assert check(dataset)["state:approved"] == 1
 
 
+def test_it_says_how_far_it_is(dataset, samples, monkeypatch):
+    monkeypatch.setattr(photo_index, "CHUNK", 2)
+    monkeypatch.setattr(photo_index, "WORKERS", 3)
+    index, said = PhotoIndex(dataset, FIELDS), []
+    compare = PhotoIndex._compare_chunk
+    monkeypatch.setattr(
+        PhotoIndex, "_compare_chunk", lambda self, rows: (said.append(index.progress()), compare(self, rows))
+    )
+    assert index.progress() is None
+    index.refresh()
+    assert said[:9] == [(0, 20)] * 3 + [(6, 20)] * 3 + [(12, 20)] * 3
+    assert index.progress() is None
+    check(dataset)
+
+
+@pytest.mark.parametrize("version", [photo_index.VERSION, 0])
+def test_a_beginning_that_was_interrupted_and_another_version_are_made_good(
+    dataset, samples, monkeypatch, version
+):
+    index = PhotoIndex(dataset, FIELDS)
+    index.refresh()
+    if version:
+        index._buckets.delete_one({"_id": "state"})
+        index.photos.delete_one({"_id": ObjectId(samples[3].id)})
+        dataset.delete_samples([samples[4]])
+    else:
+        index.photos.update_many({}, {"$set": {"doubt": 100}})
+        index._buckets.update_one({"_id": "state"}, {"$set": {"version": version}})
+    check(dataset)
+
+
 def test_readers_at_once_count_the_same(dataset, samples):
     found = []
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from annotator.dataset.fields import FieldError, Fields
+from annotator.dataset.photo_index import PhotoIndex
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
 from annotator.inference.network import DEFAULT_MODEL, ModelError
@@ -49,6 +50,18 @@ def test_photos_are_annotated_and_bad_ones_listed(dataset, photos, tmp_path):
         assert person.model
         assert person.time
         assert 0 <= person.quality_mask <= 1
+
+
+def test_photos_are_summarized_for_the_review_while_they_are_annotated(
+    dataset, photos, tmp_path, monkeypatch, tiny_model
+):
+    monkeypatch.setattr(dataset_run, "SUMMARIZE_EVERY", 2)
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    add(dataset, [tmp_path / "bad.jpg", *photos])
+    summarized = []
+    for _ in Annotation(dataset, tiny_model, settings=VOTES):
+        summarized.append(PhotoIndex(dataset, Fields()).photos.count_documents({}))
+    assert summarized == [0, 1, 1, 3]
 
 
 def test_a_photo_on_which_the_model_fails_is_listed_and_tried_again(dataset, tmp_path, tiny_model):

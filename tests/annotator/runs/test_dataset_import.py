@@ -11,8 +11,10 @@ from pycocotools.coco import COCO
 
 from annotator.coco.parsing import MAX_ID
 from annotator.coco.reader import CocoError, read_coco
-from annotator.dataset.fields import FieldError
+from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.info import last_settings
+from annotator.dataset.photo_index import PhotoIndex
+from annotator.runs import dataset_run
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import Import, import_labels
@@ -50,6 +52,17 @@ def test_what_is_imported_is_exported_again(dataset, labels, tmp_path):
     was, now = (json.loads(path.read_text()) for path in (labels, tmp_path / "again.json"))
     del was["images"][2:]
     assert now == was
+
+
+def test_photos_are_summarized_for_the_review_while_they_are_imported(labels, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_run, "SUMMARIZE_EVERY", 1)
+    content = json.loads(labels.read_text())
+    content["images"] = content["images"][::-1]  # those that fail come first
+    labels.write_text(json.dumps(content))
+    run = Import("summarized", labels, tmp_path)
+    run.run()
+    assert PhotoIndex(run.dataset, Fields()).photos.count_documents({}) == run.summary.samples == 2
+    run.dataset.delete()
 
 
 def test_the_folder_of_maps_is_remembered_for_the_next_model(dataset, labels, tmp_path):
