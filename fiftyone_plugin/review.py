@@ -25,6 +25,7 @@ from annotator.team.edit_log import EditLog, Work
 
 from .bulk_runs import BulkRun, OfBulkRun, answer_of
 from .calls import Call, CallValues, OfImage, OfLabels, RequestId, SampleId, Share, user_name
+from .slow_calls import OfSlowCall, SlowCall
 
 MAX_FAILURES = 3
 """Images that were left out and are named in the panel."""
@@ -44,13 +45,12 @@ class ReviewSetup(Call):
         return {"prefixes": prefixes, **words, "user": user_name(ctx), "body": body_data(load_body())}
 
 
-class ReviewQueue(Call):
+class ReviewQueue(SlowCall):
     """See :func:`annotator.review.queue.queue`; of the view that the App shows."""
 
     name = "review_queue"
-    writes = False
 
-    class Values(OfLabels):
+    class Values(OfSlowCall):
         states: list[str] = Field([])
         reasons: list[str] = Field([])
         samples: list[str] = Field([])
@@ -67,13 +67,12 @@ class ReviewQueue(Call):
         return queue(ctx.view, Fields(values["prefix"]), wanted, **page)
 
 
-class ReviewScores(Call):
+class ReviewScores(SlowCall):
     """See :func:`annotator.review.score_table.score_table`; of the view that the App shows."""
 
     name = "review_scores"
-    writes = False
 
-    class Values(OfLabels):
+    class Values(OfSlowCall):
         order: str
         skip: int = 0
 
@@ -193,13 +192,12 @@ class ReviewLogTime(Call):
         return {"logged": True}
 
 
-class ReviewSpotCheck(Call):
+class ReviewSpotCheck(SlowCall):
     """See :func:`annotator.review.approvals.spot_check`; of the view that the App shows."""
 
     name = "review_spot_check"
-    writes = False
 
-    class Values(OfLabels):
+    class Values(OfSlowCall):
         issue_score: Share
         share: Share
         seed: Annotated[int, Field(ge=0)]
@@ -209,11 +207,10 @@ class ReviewSpotCheck(Call):
         return spot_check(ctx.view, fields, values["issue_score"], values["share"], values["seed"])
 
 
-class ReviewErrorRate(Call):
+class ReviewErrorRate(SlowCall):
     """See :func:`annotator.review.error_rate.error_rate`; of the view that the App shows."""
 
     name = "review_error_rate"
-    writes = False
 
     def answer(self, ctx: Context, values: dict[str, Any]) -> dict[str, Any]:
         times = bulk_approval_times(ctx.dataset, values["prefix"])

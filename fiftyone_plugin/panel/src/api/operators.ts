@@ -30,9 +30,10 @@ const call = <T>(scope: Scope, name: string, params: object) => callOperator<T>(
 
 export const fetchSetup = (scope: Scope) => call<Setup>(scope, "setup", {});
 
-export const fetchQueue = (scope: Scope, query: QueueQuery) => call<QueueResult>(scope, "queue", query);
+export const fetchQueue = (scope: Scope, query: QueueQuery, show?: Show) => callSlow<QueueResult>(scope, "queue", query, show);
 
-export const fetchScores = (scope: Scope, order: string, skip = 0) => call<ScoreTable>(scope, "scores", { order, skip });
+export const fetchScores = (scope: Scope, order: string, skip: number, show?: Show) =>
+    callSlow<ScoreTable>(scope, "scores", { order, skip }, show);
 
 export const fetchImage = (scope: Scope, sample: string) => call<OpenedImage>(scope, "open", { sample });
 
@@ -65,13 +66,13 @@ export const logTime = (scope: Scope, sample: string, author: string, seconds: n
     call<object>(scope, "log_time", { sample, author, seconds, request_id: newRequestId() });
 
 export const spotCheck = (scope: Scope, issueScore: number, share: number, seed: number) =>
-    call<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
+    callSlow<SpotCheckResult>(scope, "spot_check", { issue_score: issueScore, share, seed });
 
-export const fetchErrorRate = (scope: Scope) => call<ErrorRate>(scope, "error_rate", {});
+export const fetchErrorRate = (scope: Scope) => callSlow<ErrorRate>(scope, "error_rate", {});
 
 /** How long to wait before a run that goes on is asked for its result again. */
 const ASK_AGAIN_MS = 1000;
-type Show = (done: number, total: number | null) => void;
+export type Show = (done: number, total: number | null) => void;
 type Progress = { running?: { done: number; total: number | null } };
 
 /** The result of a run in the background, which the server knows by `request_id`; `show` is told how far it is. */
@@ -87,6 +88,10 @@ async function callUntilDone<T>(scope: Scope, name: string, values: object, show
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
 }
+
+/** What may take long where there are many photos. The scope may be another one before the answer comes. */
+const callSlow = <T>(scope: Scope, name: string, values: object, show: Show = () => {}) =>
+    callUntilDone<T>({ ...scope }, name, { ...values, request_id: newRequestId() }, show);
 
 export const approveBelow = (scope: Scope, issueScore: number, author: string, requestId: string, show: Show) =>
     callUntilDone<ApprovalResult>(scope, "approve_below", { issue_score: issueScore, author, request_id: requestId }, show);

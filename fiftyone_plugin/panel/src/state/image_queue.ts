@@ -1,6 +1,6 @@
 // Which images are to be reviewed, in which order, and at which of them the review is.
 
-import { fetchQueue, type Scope } from "../api/operators";
+import { fetchQueue, type Scope, type Show } from "../api/operators";
 import type { StageName, WorkKind } from "../api/team_types";
 import type { PersonState, QueueItem, QueueQuery, QueueResult } from "../api/types";
 import type { Image } from "./image_loader";
@@ -42,7 +42,8 @@ export class ImageQueue {
     /** Whether `result` is about labels of another prefix or view. */
     private isOutdated = false;
 
-    constructor(private readonly scope: Scope, private readonly author: () => string) {}
+    /** `show` is told how many photos are summarized while an answer takes long. */
+    constructor(private readonly scope: Scope, private readonly author: () => string, private readonly show: Show) {}
 
     get items(): QueueItem[] {
         return this.result?.items ?? [];
@@ -63,7 +64,7 @@ export class ImageQueue {
         const asked = JSON.stringify([this.scope, query]);
         const since = keepOrder && !this.isOutdated && asked === this.asked ? (before?.time ?? null) : null;
         const limit = keepOrder ? Math.min(Math.max(this.items.length, PAGE), MAX_ITEMS) : PAGE;
-        const result = await fetchQueue(this.scope, { ...query, since, limit });
+        const result = await fetchQueue(this.scope, { ...query, since, limit }, this.show);
         // The answer to a later request may come first.
         if (request !== this.requests) return true;
         if (result.gone) this.addUnchanged(result);

@@ -48,6 +48,8 @@ export class ReviewState {
     image: Image | null = null;
     /** Id of the sample that is being loaded. */
     loading: string | null = null;
+    /** How many photos are summarized for a queue that takes long; null if none does. */
+    summarized: { done: number; total: number | null } | null = null;
     /** When it was asked for, to measure how long that took. */
     requestedAt = 0;
     /** Key of the selected person, who may be a possible one. */

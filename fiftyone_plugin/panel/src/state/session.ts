@@ -40,7 +40,7 @@ export class Session extends ReviewState {
         super(dataset);
         this.prefixKey = `densepose-prefix-${dataset}`;
         this.imageKey = `densepose-at-${dataset}`;
-        this.queue = new ImageQueue(this.scope, () => this.author);
+        this.queue = new ImageQueue(this.scope, () => this.author, (done, total) => this.set({ summarized: { done, total } }));
         this.loader = new ImageLoader(this.scope, this.queue);
         this.edits = new Edits(this, this.queue, this.loader, {
             onSaved: (sample) => {
@@ -134,8 +134,12 @@ export class Session extends ReviewState {
     }
 
     async refreshQueue(keepOrder = false) {
-        if (!(await this.queue.refresh(keepOrder, this.edits.isPending))) this.refreshQueueSoon();
-        else this.thumbnails.renew(this.queue.items);
+        try {
+            if (!(await this.queue.refresh(keepOrder, this.edits.isPending))) this.refreshQueueSoon();
+            else this.thumbnails.renew(this.queue.items);
+        } finally {
+            this.set({ summarized: null });
+        }
         this.team.refreshed();
         this.notify();
     }
@@ -143,7 +147,7 @@ export class Session extends ReviewState {
     refreshQueueSoon() {
         clearTimeout(this.queueTimer);
         this.queueTimer = setTimeout(() => {
-            if (this.edits.isPending || this.loading) this.refreshQueueSoon();
+            if (this.edits.isPending || this.loading || this.summarized) this.refreshQueueSoon();
             else if (this.scope.prefix) void this.reportErrors(() => this.refreshQueue(true));
         }, QUEUE_DELAY_MS);
     }

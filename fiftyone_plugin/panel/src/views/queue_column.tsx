@@ -81,7 +81,7 @@ export function QueueColumn({ session }: { session: Session }) {
                 <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title={withKeys("All people and their scores ({j})")}>
                     Scores
                 </button>
-                <span className="dp-dim">{filters.check ? `${result.found} to check` : counted(result.found, "image", "images")}</span>
+                <span className="dp-dim">{session.summarized ? "Loading…" : filters.check ? `${result.found} to check` : counted(result.found, "image", "images")}</span>
             </div>
             <AllDone session={session} />
             {items.length ? (

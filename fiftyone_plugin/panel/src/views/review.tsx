@@ -13,6 +13,7 @@ import { nextMissing } from "../tools/keypoints";
 import { TOOLS } from "../tools/tools";
 import { Banners } from "./banners";
 import { EmptyDataset, EmptyQueue, NoDataset } from "./empty_states";
+import { Loading } from "./loading";
 import { BodyMap } from "./body_map";
 import { Comparison } from "./comparison";
 import { Help } from "./help";
@@ -92,7 +93,7 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
             event.nativeEvent.stopImmediatePropagation();
         }
     };
-    const { setup, image, loading } = session;
+    const { setup, image, loading, queue } = session;
     return (
         <div
             ref={root}
@@ -133,8 +134,8 @@ function DatasetReview({ dataset, sample }: { dataset: string; sample: string | 
                             </div>
                             <div className="dp-photo">
                                 <Stage session={session} viewport={viewport} />
-                                {(loading || !setup) && <div className="dp-loading">Loading…</div>}
-                                {setup && !image && !loading && !session.message && (
+                                <Loading session={session} />
+                                {queue.result && !image && !loading && !session.message && (
                                     <div className="dp-loading">
                                         <EmptyQueue session={session} />
                                     </div>

@@ -15,7 +15,7 @@ export function ScoreTable({ session }: { session: Session }) {
     const [table, setTable] = React.useState<Table | null>(null);
     React.useEffect(() => {
         let isWanted = true;
-        fetchScores(session.scope, order).then(
+        fetchScores(session.scope, order, 0).then(
             (result) => isWanted && setTable(result),
             (error) => session.set({ message: error.message }),
         );

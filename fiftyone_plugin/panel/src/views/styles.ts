@@ -97,6 +97,7 @@ export const STYLES = `
 .dp-warning { background: #6b4a00; }
 .dp-loading { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 8px; align-items: center;
     justify-content: center; pointer-events: none; color: #c3c7cb; } .dp-loading .dp-button { pointer-events: auto; }
+.dp-loading > .dp-bar { flex: none; width: min(260px, 80%); } .dp-loading > span { max-width: 90%; text-align: center; }
 /* As wide as its longest word: the toolbar must not wrap anew, and move the photo, while somebody drags. */
 .dp-saving { font-size: 12px; min-width: 7em; color: #63c587; } .dp-saving.dp-saving { color: #9aa0a6; } .dp-saving.dp-saved { color: #63c587; }
 .dp-saving.dp-failing { color: #ff7a7a; font-weight: 600; }
