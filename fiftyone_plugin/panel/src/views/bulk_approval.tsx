@@ -5,7 +5,7 @@ import { approveBelow, fetchErrorRate, newRequestId, spotCheck, takeBack } from 
 import type { ErrorRate, SpotCheckResult } from "../api/types";
 import { focusPanel } from "../input/panel_element";
 import type { Session } from "../state/session";
-import { countedPeople } from "./counted";
+import { countedPeople, digits } from "./counted";
 import { ErrorRateNote } from "./error_rate";
 
 export function BulkApproval({ session }: { session: Session }) {
@@ -113,7 +113,7 @@ export function BulkApproval({ session }: { session: Session }) {
                 <input type="range" min="0" max="100" value={share} onChange={(e) => setShare(+e.target.value)} />
             </label>
             <span className="dp-dim">
-                {counts ? `Predicted people: ${counts.people}, images: ${counts.images}` : "Counting…"}
+                {counts ? `Predicted people: ${digits(counts.people)}, images: ${digits(counts.images)}` : "Counting…"}
             </span>
             <div className="dp-row">
                 <button
@@ -124,10 +124,10 @@ export function BulkApproval({ session }: { session: Session }) {
                         if (session.queue.items[0]) await session.openImage(session.queue.items[0].id);
                     }}
                 >
-                    Check {counts?.check.length}
+                    Check {counts && digits(counts.check.length)}
                 </button>
                 <button className="dp-button dp-approved" disabled={!counts?.people} onClick={approve}>
-                    {isBusy ? "Approving…" : `Approve ${counts?.people ?? "…"}`}
+                    {isBusy ? "Approving…" : `Approve ${counts ? digits(counts.people) : "…"}`}
                 </button>
                 <button className="dp-button" onClick={close}>
                     Close
@@ -139,7 +139,7 @@ export function BulkApproval({ session }: { session: Session }) {
 
 /** Says how far it is: it goes on in the background, as the panel “Runs” shows, also if this page is closed. */
 const showIn = (session: Session) => (done: number, total: number | null) =>
-    session.set({ message: `${done}${total === null ? "" : ` of ${total}`} images: it goes on in the background, see “Runs”.` });
+    session.set({ message: `${digits(done)}${total === null ? "" : ` of ${digits(total)}`} images: it goes on in the background, see “Runs”.` });
 
 /** Undoes the last "approve the rest". */
 function TakeBack({ session }: { session: Session }) {
@@ -164,7 +164,7 @@ function TakeBack({ session }: { session: Session }) {
     };
     return (
         <button className="dp-button" onClick={undo} title="People whom somebody has changed since stay as they are">
-            Take back {bulkApproval.approved ?? "approval"}
+            Take back {bulkApproval.approved === null ? "approval" : digits(bulkApproval.approved)}
         </button>
     );
 }

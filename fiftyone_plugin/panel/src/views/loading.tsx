@@ -1,6 +1,7 @@
 // What is said in place of a photo that is not there yet.
 
 import type { Session } from "../state/session";
+import { digits } from "./counted";
 
 export function Loading({ session }: { session: Session }) {
     const { setup, loading, queue, message, summarized } = session;
@@ -15,7 +16,7 @@ export function Loading({ session }: { session: Session }) {
                 <span>The labels are being read…</span>
             ) : (
                 <>
-                    <span>{`The labels of ${done.toLocaleString("en")} of ${total.toLocaleString("en")} photos are read.`}</span>
+                    <span>{`The labels of ${digits(done)} of ${digits(total)} photos are read.`}</span>
                     <div className="dp-bar">
                         <div style={{ width: `${(100 * done) / Math.max(total, 1)}%` }} />
                     </div>

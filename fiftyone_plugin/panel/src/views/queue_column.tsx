@@ -5,7 +5,7 @@ import { withKeys } from "../input/keymap";
 import type { Session } from "../state/session";
 import type { Thumbnails } from "../state/thumbnails";
 import { BulkApproval } from "./bulk_approval";
-import { counted } from "./counted";
+import { counted, digits } from "./counted";
 import { FileName } from "./file_name";
 import { AllDone, EmptyQueue } from "./empty_states";
 import { Histogram } from "./histogram";
@@ -37,7 +37,7 @@ export function QueueColumn({ session }: { session: Session }) {
         <div className={`dp-column dp-left ${session.queueOpen ? "dp-wanted" : ""}`} data-testid="dp-queue">
             <div className="dp-progress" title="Images on which every person is approved or rejected, and nobody may be missing">
                 <span data-testid="dp-done">
-                    {result.done} of {result.images} images done
+                    {digits(result.done)} of {digits(result.images)} images done
                 </span>
                 <div className="dp-bar">
                     <div style={{ width: `${100 * doneShare}%` }} />
@@ -54,7 +54,7 @@ export function QueueColumn({ session }: { session: Session }) {
                         aria-pressed={filters.states.includes(state)}
                         onClick={() => session.filter({ states: toggled(filters.states, state) })}
                     >
-                        {state} {result.states[state]}
+                        {state} {digits(result.states[state])}
                     </button>
                 ))}
                 {Object.entries({ ...zeros(filters.reasons), ...result.reasons }).map(([reason, count]) => (
@@ -64,7 +64,7 @@ export function QueueColumn({ session }: { session: Session }) {
                         aria-pressed={filters.reasons.includes(reason)}
                         onClick={() => session.filter({ reasons: toggled(filters.reasons, reason) })}
                     >
-                        {reason} {count}
+                        {reason} {digits(count)}
                     </button>
                 ))}
             </div>
@@ -81,7 +81,7 @@ export function QueueColumn({ session }: { session: Session }) {
                 <button className="dp-button" onClick={() => session.set({ scoresOpen: true })} title={withKeys("All people and their scores ({j})")}>
                     Scores
                 </button>
-                <span className="dp-dim">{session.summarized ? "Loading…" : filters.check ? `${result.found} to check` : counted(result.found, "image", "images")}</span>
+                <span className="dp-dim">{session.summarized ? "Loading…" : filters.check ? `${digits(result.found)} to check` : counted(result.found, "image", "images")}</span>
             </div>
             <AllDone session={session} />
             {items.length ? (

@@ -6,25 +6,30 @@ import { withKeys } from "../input/keymap";
 import { focusPanel } from "../input/panel_element";
 import { MIN_ISSUE_SCORE } from "../state/labels";
 import type { Session } from "../state/session";
-import { countedPeople } from "./counted";
+import { countedPeople, digits } from "./counted";
 import { FileName } from "./file_name";
 import { Histogram } from "./histogram";
 
 export function ScoreTable({ session }: { session: Session }) {
     const [order, setOrder] = React.useState("issue_score");
     const [table, setTable] = React.useState<Table | null>(null);
+    const [isLoading, setLoading] = React.useState(true);
     React.useEffect(() => {
         let isWanted = true;
+        setLoading(true);
         fetchScores(session.scope, order, 0).then(
             (result) => isWanted && setTable(result),
             (error) => session.set({ message: error.message }),
-        );
+        ).finally(() => isWanted && setLoading(false));
         return () => void (isWanted = false);
     }, [session, order]);
     const showMore = async () => {
+        if (isLoading) return; // not disabled, which would take the focus from it
+        setLoading(true);
         const page = await fetchScores(session.scope, order, table!.rows.length).catch((error: Error) => session.set({ message: error.message }));
         // Another order may have been chosen meanwhile.
         if (page) setTable((now) => (now === table ? { ...now!, rows: [...now!.rows, ...page.rows], is_more: page.is_more } : now));
+        setLoading(false);
     };
     const close = () => {
         focusPanel(document.activeElement);
@@ -33,7 +38,7 @@ export function ScoreTable({ session }: { session: Session }) {
     return (
         <div className="dp-scores" data-testid="dp-scores">
             <div className="dp-row">
-                <b>{table ? `${countedPeople(table.people)} to decide` : "Loading…"}</b>
+                <b>{isLoading || !table ? "Loading…" : `${countedPeople(table.people)} to decide`}</b>
                 <span className="dp-dim">Click a score to sort by it, a person to go there.</span>
                 <button autoFocus className="dp-button dp-end" onClick={close} title={withKeys("{j}")}>
                     Close
@@ -78,8 +83,11 @@ export function ScoreTable({ session }: { session: Session }) {
             )}
             {table?.is_more && (
                 <button className="dp-button" onClick={showMore} data-testid="dp-more-scores">
-                    Show more
+                    {isLoading ? "Loading…" : "Show more"}
                 </button>
+            )}
+            {table && !table.is_more && table.rows.length < table.people && (
+                <span className="dp-dim">{`The first ${digits(table.rows.length)} are listed. The queue has the others: filter it by a state or reason.`}</span>
             )}
         </div>
     );
