@@ -15,13 +15,11 @@ from annotator.inference.left_right import JOINTS, resolve_sides, weight_joints
 from annotator.inference.network import ModelInfo
 from annotator.inference.resampling import resample_charts
 from annotator.inference.settings import VOTES_CONFIDENCE, Settings
-from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR
+from annotator.labels.label_space import CHART_PARTS, CHART_TO_PART, KEYPOINT_MIRROR
 from annotator.labels.maps import Maps
 from annotator.labels.people import People, Person, Provenance
 from annotator.labels.quality import BORDER_WIDTH, confidences, find_issues, find_map_issues
 
-CHART_PARTS = np.resize(CHART_TO_PART, 256)
-"""As OpenCV takes it, ten times as fast as numpy."""
 KEYPOINT_FLOOR = 0.02
 """Heatmap peaks below this are no keypoint. Low: a keypoint in the wrong place takes as many clicks to mend as none."""
 KEYPOINT_SURE = 0.3
@@ -150,13 +148,14 @@ def _person(
 ) -> Person | None:
     """The person of one label; ``None`` if no pixel of the image is left of it."""
     region = labels == index
+    free = region | (labels == 0)
     to_image = _to_image(letterbox, info.output_stride)
-    rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    maps = resolve_sides(maps, rim & (region | (labels == 0)))
+    rim = cv2.dilate(region.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+    maps = resolve_sides(maps, rim & free)
     # No person is labelled outside of the photo, or of the region of it that the network was shown.
     low = np.maximum(np.floor(letterbox.origin), 0)
     high = np.minimum(np.ceil(np.add(letterbox.origin, letterbox.size)), size)
-    person = _make_person(maps, labels, index, to_image, (low, high), settings.threshold)
+    person = _make_person(maps, region, free, to_image, (low, high), settings.threshold)
     if person is not None:
         _add_scores(person, maps, region, letterbox, size, info)
     return person
@@ -198,14 +197,14 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 def _make_person(
     maps: Maps,
-    labels: np.ndarray,
-    index: int,
+    region: np.ndarray,
+    free: np.ndarray,
     to_image: np.ndarray,
     seen: tuple[np.ndarray, np.ndarray],
     threshold: float,
 ) -> Person | None:
-    """Mask and surface labels resampled into a tight box of image pixels, between two corners (x, y)."""
-    region = labels == index
+    """Mask and surface labels of a region of the maps, and its surroundings as far as they are free of other people, resampled
+    into a tight box of image pixels, between two corners (x, y)."""
     x, y, w, h = bounding_box(region)
     corners = to_image @ np.array([[x - 1, x + w + 1], [y - 1, y + h + 1], [1, 1]])
     low, high = seen
@@ -217,7 +216,7 @@ def _make_person(
     to_box[:, 2] -= x0, y0
     size = (int(x1 - x0), int(y1 - y0))
     # Neighbouring people count as zero, so that the border between two lies halfway.
-    own = np.where(region | (labels == 0), maps.person, 0).astype(np.float32)
+    own = cv2.copyTo(maps.person, free.view(np.uint8))
     # What the network labels outside of people means nothing.
     charts, u, v = resample_charts(maps, own >= threshold, to_box, size)
     mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
@@ -225,7 +224,7 @@ def _make_person(
     if tight is None:
         return None
     mask = np.ascontiguousarray(crop(mask, tight))
-    charts = crop(charts, tight) * mask
+    charts = cv2.copyTo(crop(charts, tight), mask.view(np.uint8))
     return Person(
         box=(int(x0) + tight[0], int(y0) + tight[1], *tight[2:]),
         mask=mask,
@@ -248,12 +247,15 @@ def _add_keypoints(
     """The highest point of each heatmap near a person, with its confidence and whether it is seen."""
     heatmaps = maps.keypoints
     step = info.keypoint_stride // info.output_stride
-    near = region[: heatmaps.shape[0] * step, : heatmaps.shape[1] * step]
-    near = near.reshape(heatmaps.shape[0], step, heatmaps.shape[1], step).any(axis=(1, 3)).astype(np.uint8)
-    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+    # A pixel of theirs is near where any of the region's is in it.
+    near = cv2.dilate(region.view(np.uint8), np.ones((step, step), np.uint8), anchor=(0, 0))[::step, ::step]
+    near = near[: heatmaps.shape[0], : heatmaps.shape[1]]
+    near = cv2.dilate(near, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)).view(bool)
     x, y, w, h = bounding_box(near)
     window = clip_box((x - BLUR, y - BLUR, w + 2 * BLUR, h + 2 * BLUR), near.shape[::-1])
-    weighted = weight_joints(heatmaps, CHART_TO_PART.take(maps.charts) * region, window)
+    weighted = weight_joints(
+        heatmaps, cv2.copyTo(cv2.LUT(maps.charts, CHART_PARTS), region.view(np.uint8)), window
+    )
     at = find_peaks(weighted, crop(near, window)) + window[:2]
     column, row = np.floor(at).astype(int).T
     # A joint that the heatmap of the other side found is as sure as it is there.

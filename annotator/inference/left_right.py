@@ -6,15 +6,16 @@ of its arm where the two disagree, and a knee that of its leg.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import Box, bounding_box, crop
+from annotator.geometry.boxes import Box, bounding_box, clip_box, crop
 from annotator.labels.label_space import (
     CHART_MIRROR,
-    CHART_TO_PART,
+    CHART_PARTS,
     KEYPOINT_MIRROR,
     KEYPOINT_PARTS,
     LIMBS,
@@ -60,12 +61,19 @@ def resolve_sides(maps: Maps, around: np.ndarray) -> Maps:
     box = bounding_box(around)
     charts = maps.charts.copy()
     here = crop(charts, box)
-    parts = CHART_TO_PART[here] * crop(around, box)
+    parts = cv2.copyTo(cv2.LUT(here, CHART_PARTS), crop(around, box).view(np.uint8))
     for outer, inner in LIMBS:
-        pieces = _pieces(parts, outer)
-        for piece in [p for p in pieces if _is_attached_to_other_side(p, parts, outer, inner)]:
-            here[piece] = CHART_MIRROR[here[piece]]
-            parts[piece] = PART_MIRROR[parts[piece]]
+        present = np.bincount(parts.ravel(), minlength=len(PARTS))
+        moved = [
+            piece
+            for side in (0, 1)
+            if present[outer[side]] and present[inner[1 - side]]
+            for piece in _pieces_of_other_side(parts, outer[side], inner[side], inner[1 - side])
+        ]
+        for window, piece in moved:
+            for labels, mirror in ((here, CHART_MIRROR), (parts, PART_MIRROR)):
+                there = crop(labels, window)
+                there[piece] = mirror[there[piece]]
     flipped = charts != maps.charts
     if not flipped.any():
         return maps
@@ -74,22 +82,23 @@ def resolve_sides(maps: Maps, around: np.ndarray) -> Maps:
     return replace(maps, charts=charts, u=u, v=v)
 
 
-def _pieces(parts: np.ndarray, sides: tuple[int, int]) -> list[np.ndarray]:
-    """(h, w) bool of each connected piece of the left, then of the right part."""
-    pieces = []
-    for part in sides:
-        count, labels = cv2.connectedComponents((parts == part).view(np.uint8))
-        pieces += [labels == label for label in range(1, count)]
-    return pieces
-
-
-def _is_attached_to_other_side(
-    piece: np.ndarray, parts: np.ndarray, outer: tuple[int, int], inner: tuple[int, int]
-) -> bool:
-    side = outer.index(parts[piece][0])
-    near = cv2.dilate(piece.view(np.uint8), CONTACT).view(bool)
-    touched = np.bincount(parts[near], minlength=len(PARTS))
-    return bool(touched[inner[1 - side]] > FLIP_RATIO * touched[inner[side]])
+def _pieces_of_other_side(parts: np.ndarray, part: int, own: int, other: int) -> list[tuple[Box, np.ndarray]]:
+    """The connected pieces of a part that touch much more of the ``other`` side's limb than of their ``own``: each as a box,
+    and bool of its pixels in that."""
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats((parts == part).view(np.uint8))
+    found = []
+    for label in range(1, count):
+        x, y, w, h = boxes[label, :4].tolist()
+        window = clip_box(
+            (x - CONTACT_RADIUS, y - CONTACT_RADIUS, w + 2 * CONTACT_RADIUS, h + 2 * CONTACT_RADIUS),
+            parts.shape[::-1],
+        )
+        piece = crop(labels, window) == label
+        near = cv2.dilate(piece.view(np.uint8), CONTACT).view(bool)
+        touched = crop(parts, window)[near]
+        if np.count_nonzero(touched == other) > FLIP_RATIO * np.count_nonzero(touched == own):
+            found.append((window, piece))
+    return found
 
 
 def weight_joints(heatmaps: np.ndarray, parts: np.ndarray, window: Box) -> np.ndarray:
@@ -109,13 +118,18 @@ def weight_joints(heatmaps: np.ndarray, parts: np.ndarray, window: Box) -> np.nd
     box = bounding_box(parts)
     if box is None:
         return crop(heatmaps, window)
-    rows, columns = np.nonzero(parts)
-    height, width = heatmaps.shape[:2]
-    cells = ((rows // step) * width + columns // step) * len(PARTS) + parts[rows, columns]
-    counts = np.bincount(cells, minlength=height * width * len(PARTS)).reshape(height, width, len(PARTS))
-    shares = counts.astype(np.float32) / step**2
-    shares = cv2.GaussianBlur(shares, (0, 0), max(JOINT_BLUR * max(box[2:]) / step, 0.5))
-    shares, heatmaps = crop(shares, window), crop(heatmaps, window)
+    deviation = max(JOINT_BLUR * max(box[2:]) / step, 0.5)
+    # OpenCV's Gaussian of floats ends there: what is farther away does not count.
+    reach = math.ceil(4 * deviation) + 1
+    x, y, w, h = window
+    around = clip_box((x - reach, y - reach, w + 2 * reach, h + 2 * reach), heatmaps.shape[1::-1])
+    near = crop(parts, tuple(length * step for length in around))
+    rows, columns = np.nonzero(near > 0)
+    cells = ((rows // step) * around[2] + columns // step) * len(PARTS) + near[rows, columns]
+    counts = np.bincount(cells, minlength=around[3] * around[2] * len(PARTS))
+    shares = counts.astype(np.float32).reshape(around[3], around[2], len(PARTS)) / step**2
+    shares = cv2.GaussianBlur(shares, (0, 0), deviation)
+    shares, heatmaps = crop(shares, (x - around[0], y - around[1], w, h)), crop(heatmaps, window)
     one, other = shares.take(JOINT_PARTS[0], axis=2), shares.take(JOINT_PARTS[1], axis=2)
     between = (np.sqrt(one * other) + MIN_PART_SHARE) * ((one + other) / 2 + MIN_PART_SHARE)
     seen = heatmaps[..., JOINTS] + OTHER_SIDE * heatmaps[..., KEYPOINT_MIRROR[JOINTS]]

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from annotator.geometry.boxes import bounding_box, crop
-from annotator.geometry.letterbox import warp
 from annotator.labels.maps import Maps
 
 
@@ -40,32 +39,34 @@ def resample_charts(
         return charts, *np.zeros((2, *charts.shape), np.float16)
     # In a rim of zeros, which spares OpenCV a slow way for pixels whose neighbours are beyond the edge.
     labels = _in_rim(cv2.copyTo(crop(maps.charts, box), crop(shown, box).view(np.uint8)))
-    confidence, u, v = (crop(values, box) for values in (maps.chart_confidence, maps.u, maps.v))
-    weighted = _in_rim(cv2.merge([np.ascontiguousarray(confidence), confidence * u, confidence * v]))
+    confidence, u, v = (
+        np.ascontiguousarray(crop(values, box)) for values in (maps.chart_confidence, maps.u, maps.v)
+    )
+    weighted = _in_rim(cv2.merge([confidence, cv2.multiply(confidence, u), cv2.multiply(confidence, v)]))
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)[1:]) + 1
     on_charts = labels == present[:, None, None].astype(np.uint8)
-    all_rows = _slices(on_charts.any(axis=2), box[1] - 1, *matrix[1, 1:], size[1])
-    all_columns = _slices(on_charts.any(axis=1), box[0] - 1, *matrix[0, ::2], size[0])
-    for chart, on_chart, (rows, first_row, rows_there), (columns, first_column, columns_there) in zip(
-        present.tolist(), on_charts, all_rows, all_columns, strict=True
+    all_rows = _slices(on_charts.any(axis=2), box[1] - 1, *matrix[1, 1:].tolist(), size[1])
+    all_columns = _slices(on_charts.any(axis=1), box[0] - 1, *matrix[0, ::2].tolist(), size[0])
+    to_there = np.zeros((2, 3))
+    to_there[0, 0], to_there[1, 1] = matrix[0, 0], matrix[1, 1]
+    # Charts are small: what a call costs counts for more than its pixels.
+    for chart, on_chart, (rows, rows_there, down), (columns, columns_there, across) in zip(
+        present.tolist(), on_charts.view(np.uint8), all_rows, all_columns, strict=True
     ):
         # Only where the chart has any weight: the whole person for each chart would take several times as long.
-        here = charts[rows_there, columns_there]
+        there = rows_there, columns_there
+        here = charts[there]
         if not here.size:
             continue
-        to_there = matrix.copy()
-        to_there[:, 2] += matrix[:, :2] @ (first_column, first_row) - (
-            columns_there.start,
-            rows_there.start,
-        )
-        layers = cv2.copyTo(weighted[rows, columns], on_chart[rows, columns].view(np.uint8))
-        layers = warp(layers, to_there, here.shape[::-1], cv2.INTER_LINEAR)
-        weight = cv2.extractChannel(layers, 0)
-        wins = cv2.compare(weight, highest[rows_there, columns_there], cv2.CMP_GT)
-        cv2.copyTo(weight, wins, highest[rows_there, columns_there])
-        cv2.copyTo(layers, wins, best[rows_there, columns_there])
-        # np.copyto would take several times as long.
-        cv2.copyTo(np.full(here.shape, chart, np.uint8), wins, here)
+        to_there[:, 2] = across, down
+        layers = cv2.copyTo(weighted[rows, columns], on_chart[rows, columns])
+        layers = cv2.warpAffine(layers, to_there, here.shape[::-1])
+        weight, highest_here = cv2.extractChannel(layers, 0), highest[there]
+        wins = cv2.compare(weight, highest_here, cv2.CMP_GT)
+        cv2.copyTo(weight, wins, highest_here)
+        cv2.copyTo(layers, wins, best[there])
+        # Later charts have higher numbers; np.copyto would take several times as long.
+        cv2.max(here, cv2.min(wins, chart), here)
     # cv2.split would take three times as long.
     weighted_uv = (cv2.extractChannel(best, channel) for channel in (1, 2))
     np.copyto(highest, 1, where=charts == 0)
@@ -80,9 +81,9 @@ def _in_rim(array: np.ndarray) -> np.ndarray:
 
 def _slices(
     filled: np.ndarray, origin: int, scale: float, offset: float, length: int
-) -> Iterator[tuple[slice, int, slice]]:
-    """Along one axis, for each chart: its pixels of the crop and one more on either side, the first of them on the maps, and
-    the pixels of the result to which bilinear interpolation carries anything of those.
+) -> Iterator[tuple[slice, slice, float]]:
+    """Along one axis, for each chart: its pixels of the crop and one more on either side, the pixels of the result to which
+    bilinear interpolation carries anything of those, and the offset of OpenCV's affine map from the ones to the others.
 
     Args:
         filled: (charts, n) bool, where along the axis of the crop each chart has pixels; it has some, none in the rim.
@@ -97,4 +98,6 @@ def _slices(
     high = np.ceil(scale * (last + origin + 1.5) + offset)
     ends = np.clip([low, high], 0, length).astype(int).tolist()
     for start, stop, low, high in zip(first.tolist(), last.tolist(), *ends, strict=True):
-        yield slice(start - 1, stop + 2), start - 1 + origin, slice(low, high)
+        # OpenCV's whole numbers are the centres of pixels, as in annotator.geometry.letterbox.warp.
+        shift = offset + (scale * (start - 1 + origin) - low) + (0.5 * scale - 0.5)
+        yield slice(start - 1, stop + 2), slice(low, high), shift

