@@ -102,10 +102,10 @@ def answer_of(
     """
     key, prefix = (label, values["request_id"]), values["prefix"]
     with _LOCK:
-        if key not in _RUNS:
-            _RUNS[key] = make()
-            _RUNS[key].start(ctx, label, prefix)
-        run = _RUNS[key]
+        if (run := _RUNS.get(key)) is None:
+            run = make()
+            run.start(ctx, label, prefix)
+            _RUNS[key] = run  # only now: one that did not start would never end
     try:
         return run.answer(WAIT if values["background"] else None)
     finally:

@@ -76,3 +76,15 @@ def test_it_is_cancelled_and_taken_back(team, go_on):  # noqa: F811
     assert states(team) == {"approved": 1, "predicted": 3}
     assert result("review_take_back", team) == {"predicted": 4}
     assert states(team) == {"predicted": 4}
+
+
+def test_one_that_does_not_start_is_begun_again(monkeypatch):
+    def answer() -> dict:
+        run = bulk_runs.BulkRun(lambda begun: iter([2, 3]), "approved", lambda people: {"approved": people})
+        return bulk_runs.answer_of(None, "Approve", VALUES | {"prefix": "dp"}, lambda: run)
+
+    monkeypatch.setattr(bulk_runs, "start", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        answer()
+    monkeypatch.setattr(bulk_runs, "start", lambda ctx, label, job: list(job.run))
+    assert answer() == {"approved": 5}
