@@ -22,7 +22,8 @@ def encode_part_masks(parts: np.ndarray, box: Box, frame: Frame) -> list[dict[st
     """``dp_masks`` in ``frame`` of (h, w) uint8 parts at ``box``; ``[]`` for a part that is not there."""
     columns = _pixels(frame[0], frame[2], box[0], box[2])
     rows = _pixels(frame[1], frame[3], box[1], box[3])
-    return encode_labels(parts[np.ix_(rows, columns)], len(PARTS) - 1)
+    # Rows first, which are copied whole, is several times as fast as both at once.
+    return encode_labels(parts[rows][:, columns], len(PARTS) - 1)
 
 
 def decode_part_masks(masks: list, box: Box, frame: Frame) -> np.ndarray:

@@ -41,9 +41,9 @@ def encode_labels(labels: np.ndarray, count: int) -> list[dict[str, Any] | list]
     ``labels`` is (height, width) uint8.
     """
     height, width = labels.shape
-    flat = labels.T.ravel()
-    starts = np.r_[0, np.flatnonzero(flat[1:] != flat[:-1]) + 1]
-    ends = np.r_[starts[1:], flat.size]
+    flat = cv2.transpose(labels).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts, ends = np.append(0, edges), np.append(edges, flat.size)
     values = flat[starts]
     masks: list[dict[str, Any] | list] = []
     for label in range(1, count + 1):
@@ -101,7 +101,7 @@ def _compress(starts: np.ndarray, ends: np.ndarray, width: int, height: int) -> 
     edges = np.empty(2 * len(starts) + 2, np.int64)
     edges[0], edges[-1] = 0, width * height
     edges[1:-1:2], edges[2:-1:2] = starts, ends
-    counts = np.diff(edges)
+    counts = edges[1:] - edges[:-1]
     if counts[-1] == 0:
         counts = counts[:-1]
     encoded = {"size": [height, width], "counts": counts.tolist()}

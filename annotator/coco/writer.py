@@ -68,6 +68,7 @@ class CocoWriter:
 
     def __enter__(self) -> CocoWriter:
         self._images, self._annotations = self._part(), self._part()
+        self._started: set[IO[str]] = set()
         self._image_ids, self._annotation_ids = _Ids("image"), _Ids("annotation")
         return self
 
@@ -108,13 +109,18 @@ class CocoWriter:
             if record.get("category_id") not in self._persons:
                 ids["category_id"] = self._persons[0]
             lines.append(_line(ids | record | ids, f"annotation {annotation_id}"))
-        _write(self._images, lines[:1])
-        _write(self._annotations, lines[1:])
+        self._write(self._images, lines[:1])
+        self._write(self._annotations, lines[1:])
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         with self._images, self._annotations:
             if kind is None:
                 self._finish()
+
+    def _write(self, part: IO[str], lines: list[str]) -> None:
+        for line in lines:
+            part.write((",\n" if part in self._started else "\n") + line)
+            self._started.add(part)
 
     def _part(self) -> IO[str]:
         try:
@@ -168,8 +174,3 @@ def _line(value: object, what: str) -> str:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CocoError(f"{what} cannot be written as JSON: {error}") from None
-
-
-def _write(file: IO[str], lines: list[str]) -> None:
-    for line in lines:
-        file.write(("\n" if file.tell() == 0 else ",\n") + line)

@@ -172,7 +172,7 @@ def _check_source(source: Any, name: str) -> None:
 def _check(values: Mapping[str, Any], kinds: Values, where: str) -> None:
     for name, (is_right, wanted) in kinds.items():
         value = values.get(name)
-        if not is_right(value):
+        if (value is not None or name in _NEEDED) and not is_right(value):
             raise LabelError(f"{where}: {name} is {short(value)}, not {wanted}: correct or delete it")
     if "points" in values and kinds is _KEYPOINTS:
         _check_lengths(values, where)
@@ -189,7 +189,9 @@ def _check_lengths(keypoints: Mapping[str, Any], where: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Most are floats, of which there are hundreds on each photo.
+    is_number = type(value) is float or (isinstance(value, int | float) and not isinstance(value, bool))
+    return is_number and math.isfinite(value)
 
 
 def is_whole(value: Any) -> bool:
@@ -203,10 +205,12 @@ def _is_box(value: Any) -> bool:
 
 def _is_point(value: Any) -> bool:
     """Whether it is x, y; NaN is FiftyOne's sign for a keypoint that is missing."""
-    numbers = (
-        isinstance(value, list) and len(value) == 2 and all(isinstance(side, int | float) for side in value)
+    if not (isinstance(value, list) and len(value) == 2):
+        return False
+    x, y = value
+    return all(type(side) is float or isinstance(side, int | float) for side in value) and not (
+        abs(x) > MAX_SHARE or abs(y) > MAX_SHARE
     )
-    return numbers and not any(abs(side) > MAX_SHARE for side in value)
 
 
 def _is_place(value: Any) -> bool:
@@ -319,3 +323,10 @@ _PHOTO: Values = {
     "mtime_ns": (is_whole, "a time in nanoseconds"),
 }
 _POSSIBLE: Values = {"box": _BOX, "score": (_is_number, "a number"), "state": _DECIDED}
+_NEEDED = {
+    name
+    for kinds in (_PERSON, _KEYPOINTS, _SOURCE, _RECORD, _PHOTO, _POSSIBLE)
+    for name, (is_right, _) in kinds.items()
+    if not is_right(None)
+}
+"""Values that may not be missing everywhere; most of the others are, and are not checked then."""

@@ -217,6 +217,7 @@ def read_person(labels: Labels, size: tuple[int, int]) -> Person:
     detection, record, state = labels.person, labels.record or {}, labels.state
     box = pixel_box(detection.bounding_box, size)
     mask = _read_mask(detection, box)
+    mask = None if mask is None else mask.copy()
     parts = None
     if labels.parts or "parts" in (record.get("known") or ()):
         parts = _join_parts(labels.parts, box, size)
@@ -311,11 +312,12 @@ def pixel_box(relative: list[float], size: tuple[int, int]) -> Box:
 
 
 def _read_mask(detection: fo.Detection, box: Box) -> np.ndarray | None:
-    """(h, w) bool; a mask of another size is stretched over the box, as the App draws it."""
+    """(h, w) bool, not to be changed; a mask of another size is stretched over the box, as the App draws it."""
     mask = detection.get_mask()
     if mask is None:
         return None
-    mask = np.asarray(mask) > 0
+    mask = np.asarray(mask)
+    mask = mask if mask.dtype == bool else mask > 0
     _, _, w, h = box
     if mask.shape == (h, w):
         return mask

@@ -49,7 +49,7 @@ class PlainLabel:
                 if value.get("_cls") != "Instance" or len(value) != 2:
                     raise NotPlain
                 self.instance = SimpleNamespace(id=str(value["_id"]))
-            elif value and name != "points" and _has_documents(value):
+            elif value and name != "points" and isinstance(value, dict | list) and _has_documents(value):
                 raise NotPlain
 
     def __getitem__(self, name: str) -> Any:
@@ -128,8 +128,10 @@ def _mask(data: bytes) -> np.ndarray:
         raise NotPlain from None
 
 
-def _has_documents(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_has_documents, value)))
+def _has_documents(value: dict | list) -> bool:
+    return isinstance(value, dict) or any(
+        isinstance(each, dict | list) and _has_documents(each) for each in value
+    )
 
 
 def _has_classes(value: Any) -> bool:

@@ -118,12 +118,15 @@ def read_people(
     source = sample[fields.source] or {}
     size = _size(sample, source)
     found = find_labels(sample, fields)[0] if found is None else found
-    # Threads, because most of the work is unpacking images, outside the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        loading = pool.submit(load_maps, sample, fields, found, size)
+    if sample[fields.charts] is None:
         people = [read_person(labels, size) for labels in found]
-        if (maps := loading.result()) is not None:
-            list(pool.map(read_surface, people, found, repeat(maps)))
+    else:
+        # Threads, because most of the work is unpacking images, outside the interpreter's lock.
+        with ThreadPoolExecutor() as pool:
+            loading = pool.submit(load_maps, sample, fields, found, size)
+            people = [read_person(labels, size) for labels in found]
+            if (maps := loading.result()) is not None:
+                list(pool.map(read_surface, people, found, repeat(maps)))
     return People(
         size=size,
         people=people,
