@@ -30,9 +30,8 @@ def find_peaks(heatmaps: np.ndarray, near: np.ndarray) -> np.ndarray:
         heatmaps.shape
     )  # of one, OpenCV drops the axis
     rows, columns = np.nonzero(near)
-    peak = (
-        smooth[rows, columns].T.copy().argmax(axis=1)
-    )  # along the first axis it takes several times as long
+    # Along the first axis argmax takes several times as long.
+    peak = smooth[rows, columns].T.copy().argmax(axis=1)
     row, column, channel = rows[peak], columns[peak], np.arange(count)
     # The pixel beyond an edge is that on the edge.
     up, left = np.maximum(row - 1, 0), np.maximum(column - 1, 0)

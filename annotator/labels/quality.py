@@ -204,6 +204,8 @@ def _jumps(charts: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
     for axis in (0, 1):
         first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
         same = (charts[first] == charts[second]) & (charts[first] > 0)
+        if not same.size:  # a person one pixel wide, of which OpenCV makes nothing
+            continue
         gap = cv2.max(*(cv2.absdiff(c[first], c[second]) for c in (u, v)))
         jumps[first] |= same & (gap > MIN_JUMP)
     return float(min(jumps.sum() / max(np.count_nonzero(charts), 1) / MAX_JUMPS, 1.0))

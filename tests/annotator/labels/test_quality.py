@@ -90,6 +90,17 @@ def test_noise_in_u_is_an_issue():
     assert find_issues(replace(person, u=noise))["surface_jump"] > 0.9
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
+def test_somebody_one_pixel_wide_has_no_jumps(size):
+    person = facing_person()
+    maps = {
+        name: getattr(person, name)[40 : 40 + size[0], 20 : 20 + size[1]]
+        for name in ("mask", "parts", "charts", "u", "v")
+    }
+    thin = replace(person, box=(0, 0, *size[::-1]), **maps)
+    assert find_issues(thin)["surface_jump"] == 0
+
+
 def test_a_second_head_is_an_issue():
     person = facing_person()
     parts = person.parts.copy()
