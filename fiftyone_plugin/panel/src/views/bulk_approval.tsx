@@ -69,7 +69,7 @@ export function BulkApproval({ session }: { session: Session }) {
     const close = () => {
         focusPanel(document.activeElement);
         setOpen(false);
-        void session.filter({ check: null });
+        return session.filter({ check: null });
     };
     const approve = async () => {
         if (isBusy) return; // not disabled, which would take the focus from it
@@ -83,7 +83,7 @@ export function BulkApproval({ session }: { session: Session }) {
             // If there was nobody, what can be taken back is what was approved before.
             session.setBulkApproval(approved ? { ...approval, approved } : before);
             session.grid.edited();
-            close();
+            await close();
             if (session.image) await session.openImage(session.image.sample);
             const leftOut = failed ? ` Images left out: ${failed}, such as ${failures[0]}` : "";
             session.set({ message: `${countedPeople(approved)} approved.${leftOut}` });
@@ -129,7 +129,7 @@ export function BulkApproval({ session }: { session: Session }) {
                 <button className="dp-button dp-approved" disabled={!counts?.people} onClick={approve}>
                     {isBusy ? "Approving…" : `Approve ${counts ? digits(counts.people) : "…"}`}
                 </button>
-                <button className="dp-button" onClick={close}>
+                <button className="dp-button" onClick={() => void close()}>
                     Close
                 </button>
             </div>
