@@ -76,6 +76,7 @@ def test_no_photo_is_given_twice_and_none_is_kept_back(dataset, samples, url, ne
     others = {"_id": {"$in": [sample._id for sample in (first, second)]}}
     photos.update_many(others, {"$set": {f"{names.work}.annotators": ["Bob"]}})
     photos.update_one({"_id": to_label._id}, {"$set": {names.stage: "label", f"{names.work}.annotators": []}})
+    photos.update_many({}, {"$currentDate": {"last_modified_at": True}})  # as FiftyOne does whenever it saves
     ada = panels[0]
     to_review = ada["work-filters"].get_by_role("button", name="to review")
     to_review.click()
