@@ -105,7 +105,7 @@ class Worker:
     def label(
         self, header: dict[str, Any], photos: list[Photo], progress: Callable[[int], object] | None = None
     ) -> Receipt:
-        """Label a shard and write its file.
+        """Label a shard and write its file; one that is there by then stays.
 
         Args:
             header: of the file.
@@ -118,7 +118,9 @@ class Worker:
         """
         found = self._entries(photos, progress or (lambda done: None))
         entries = [found[photo.name] for photo in photos]
-        (self.shards / shard_name(header["shard"])).write(encode_shard(header, entries))
+        file = self.shards / shard_name(header["shard"])
+        if not file.exists():  # a worker whose driver was killed may have finished it meanwhile
+            file.write(encode_shard(header, entries))
         return Receipt(
             header["shard"],
             len(entries),
