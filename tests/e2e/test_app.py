@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class App:
     def show(self, *fields: str) -> None:
         """Tick these label fields in the sidebar and no others."""
         boxes = self.page.locator("[data-cy^='checkbox-dp_']")
+        boxes.first.wait_for(timeout=2 * MINUTE)
         for i in range(boxes.count()):
             box = boxes.nth(i)
             name = box.get_attribute("data-cy").removeprefix("checkbox-")
@@ -211,20 +213,16 @@ def ids(dataset) -> set[str]:
 
 def assert_labels_are_drawn(app: App, dataset, bare: list[np.ndarray]) -> None:
     """``bare`` are the samples as they looked without labels."""
-    # People are drawn where they are, in their colours.
     app.show("dp_people")
-    drawn = app.images()
-    for before, after, sample in zip(bare, drawn, dataset, strict=True):
-        mask = person_mask(sample, before.shape[1::-1])
-        inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5))) > 0
-        changed = np.abs(after.astype(int) - before).max(axis=-1) > 12
-        assert changed[inside].mean() > 0.9
-        around = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9))) > 0
-        assert changed[~around].mean() < 0.1
-        # Orange over the photo: more red than blue, on the first person at least.
-        assert (after[inside].astype(int) @ [1, 0, -1]).mean() > (
-            before[inside].astype(int) @ [1, 0, -1]
-        ).mean() + 40
+    end = time.monotonic() + 2 * MINUTE / 1000
+    while True:
+        try:
+            assert_people_are_drawn(app.images(), dataset, bare)
+            break
+        except AssertionError:  # a slow App is still loading
+            if time.monotonic() > end:
+                raise
+            app.page.wait_for_timeout(1000)
 
     # So are parts, charts, and U and V in two scales.
     views = {}
@@ -236,6 +234,23 @@ def assert_labels_are_drawn(app: App, dataset, bare: list[np.ndarray]) -> None:
             difference = np.abs(after.astype(int) - before).max(axis=-1)
             assert (difference[person_mask(sample, before.shape[1::-1])] > 12).mean() > 0.5, other
     assert_blended(bare, views["dp_parts"], dataset)
+
+
+def assert_people_are_drawn(drawn: list[np.ndarray], dataset, bare: list[np.ndarray]) -> None:
+    """Where they are, in their colours."""
+    assert len(drawn) == len(bare)
+    for before, after, sample in zip(bare, drawn, dataset, strict=True):
+        assert after.shape == before.shape
+        mask = person_mask(sample, before.shape[1::-1])
+        inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5))) > 0
+        changed = np.abs(after.astype(int) - before).max(axis=-1) > 12
+        assert changed[inside].mean() > 0.9
+        around = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9))) > 0
+        assert changed[~around].mean() < 0.1
+        # Orange over the photo: more red than blue, on the first person at least.
+        assert (after[inside].astype(int) @ [1, 0, -1]).mean() > (
+            before[inside].astype(int) @ [1, 0, -1]
+        ).mean() + 40
 
 
 def assert_edits_survive(app: App, dataset) -> None:
