@@ -17,7 +17,7 @@ from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.photo_index import PhotoIndex
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.store import StoredSample
-from annotator.inference.network import DEFAULT_MODEL, ModelError
+from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 from annotator.photos.reading import photo_size
 from annotator.runs import dataset_run
 from annotator.runs.dataset_annotation import Annotation, annotate_samples
@@ -267,16 +267,13 @@ def test_a_run_that_is_not_started_writes_nothing(dataset, photos, tmp_path):
 
 
 def test_a_model_that_cannot_run_leaves_no_trace(dataset, photos, tmp_path):
-    class Broken:
-        def __init__(self, network):
-            self.path, self.side, self.info = network.path, network.side, network.info
-
+    class Broken(Network):
         def run(self, images):
             raise RuntimeError("the device is gone")
 
     add(dataset, photos)
     run = Annotation(dataset, maps_dir=tmp_path / "maps")
-    run.network = Broken(run.network)
+    run.network = Broken(run.network.path)
     with pytest.raises(RuntimeError, match="the device is gone"):
         run.run()
     dataset.reload()
