@@ -41,6 +41,8 @@ export class ImageQueue {
     private isLoadingMore = false;
     /** Whether `result` is about labels of another prefix or view. */
     private isOutdated = false;
+    /** Whether an answer is awaited that lists the images in the server's order. */
+    private isToBeListedAnew = false;
 
     /** `show` is told how many photos are summarized while an answer takes long. */
     constructor(private readonly scope: Scope, private readonly author: () => string, private readonly show: Show) {}
@@ -60,10 +62,12 @@ export class ImageQueue {
     async refresh(keepOrder = false, isPending = false): Promise<boolean> {
         const request = ++this.requests;
         const { edits } = this;
+        if (!keepOrder) this.isToBeListedAnew = true; // also if a later request is answered in its place
+        const keepsOrder = !this.isToBeListedAnew;
         const { query, result: before } = this;
         const asked = JSON.stringify([this.scope, query]);
-        const since = keepOrder && !this.isOutdated && asked === this.asked ? (before?.time ?? null) : null;
-        const limit = keepOrder ? Math.min(Math.max(this.items.length, PAGE), MAX_ITEMS) : PAGE;
+        const since = keepsOrder && !this.isOutdated && asked === this.asked ? (before?.time ?? null) : null;
+        const limit = keepsOrder ? Math.min(Math.max(this.items.length, PAGE), MAX_ITEMS) : PAGE;
         const result = await fetchQueue(this.scope, { ...query, since, limit }, this.show);
         // The answer to a later request may come first.
         if (request !== this.requests) return true;
@@ -72,8 +76,8 @@ export class ImageQueue {
         const isExact = !isPending && edits === this.edits;
         if (isExact) this.counted.clear();
         else if (this.result && !this.isOutdated) this.keepShown(result, this.result);
-        this.isOutdated = false;
-        if (keepOrder) {
+        this.isOutdated = this.isToBeListedAnew = false;
+        if (keepsOrder) {
             // The open image stays in the queue even if the filters no longer match it: the next one is found from there.
             const here = this.find(this.current);
             if (here && !result.items.some(({ id }) => id === here.id)) result.items.push(here);
