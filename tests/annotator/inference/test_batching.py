@@ -85,8 +85,9 @@ def test_a_batch_that_cannot_be_made_leaves_nobody_waiting(queue: BatchingQueue)
                 failed.append(str(error))
 
     threads = [threading.Thread(target=task, args=(side,), daemon=True) for side in (1, 2)]
-    for thread in threads:
+    for _ in threads:  # before any begins, or the first would be a batch of its own
         queue.expect()
+    for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
