@@ -30,8 +30,6 @@ GOALS = {
     "score_table_page_s": 1.0,
     "open_a_photo_s": 0.5,
     "start_of_annotate_people_s": 5.0,
-    "export_photos_per_s": 100,
-    "export_dense_photos_per_s": 30,
 }
 """At most so much, but for the speeds: at least."""
 PREFIX = "dp"
@@ -39,8 +37,6 @@ BATCH = 200
 """Samples that are inserted at once."""
 REPEATS = 5
 """Of each measurement, of which the median counts."""
-EXPORTED = 1000
-"""Samples of which the speed of an export is taken."""
 
 
 def measure_collection(photos: Path, model: Path, samples: int, people: int, file: Path) -> dict[str, Any]:

@@ -25,8 +25,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from annotator.dataset.fields import Fields
 from annotator.dataset.map_files import SurfaceMaps
 from annotator.dataset.person_labels import (
@@ -41,8 +39,9 @@ from annotator.dataset.person_labels import (
 from annotator.dataset.photo_file import photo_or_known
 from annotator.dataset.possible_people import open_people, possible_scores, read_possible, replace_possible
 from annotator.dataset.review_state import PhotoReview
+from annotator.dataset.same_person import is_same, overlaps_more
 from annotator.dataset.sample_maps import load_maps, maps_or_blank, read_surface, same_surface, set_maps
-from annotator.geometry.boxes import Box, box_iou, intersection_area, overlap_slices
+from annotator.geometry.boxes import intersection_area
 from annotator.labels.people import DECIDED, People, Person
 from annotator.labels.quality import combined_score
 from annotator.photos.reading import PhotoError, photo_size
@@ -51,10 +50,6 @@ if TYPE_CHECKING:
     import fiftyone as fo
 
     from annotator.dataset.plain_sample import PlainSample
-
-OVERLAP = 0.5
-"""A new person and one who was kept are the same if they share more than this of the smaller of their masks, or, if
-one has no pixels or is a crowd, if the IoU of their boxes is more than this."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +173,7 @@ def replace_predictions(
     """Replace the predictions of a sample that nobody reviewed; the sample is not saved.
 
     People who are kept (:attr:`Labels.is_kept`) stay exactly as they are. New people who are the same as one of them
-    (:data:`OVERLAP`) are dropped, and so are new predictions of a person who was deleted by hand, unless they overlap
+    (:data:`annotator.dataset.same_person.OVERLAP`) are dropped, and so are new predictions of a person who was deleted by hand, unless they overlap
     more with a person whom they replace. Possible people whom nobody has decided about are replaced, too
     (:func:`annotator.dataset.possible_people.replace_possible`).
 
@@ -204,8 +199,8 @@ def replace_predictions(
     new = [
         person
         for person in sorted(people.people, key=lambda p: -p.score)
-        if not any(_is_same(person, other) for other in kept_people)
-        and not (_is_prediction(person) and _overlaps_more(person.box, deleted_boxes, replaced_boxes))
+        if not any(is_same(person, other) for other in kept_people)
+        and not (_is_prediction(person) and overlaps_more(person.box, deleted_boxes, replaced_boxes))
     ]
 
     maps = maps_or_blank(sample, fields, found, people.size) if kept else SurfaceMaps.blank(people.size)
@@ -384,21 +379,3 @@ def _size(sample: fo.Sample, source: dict[str, Any]) -> tuple[int, int]:
 
 def _is_prediction(person: Person) -> bool:
     return bool(person.provenance.model) and person.provenance.state == "predicted"
-
-
-def _overlaps_more(box: Box, deleted: list[Box], replaced: list[Box]) -> bool:
-    """Whether a box has an IoU above :data:`OVERLAP` with one that was deleted, and a higher one than with all replaced."""
-    best = max((box_iou(box, other) for other in deleted), default=0.0)
-    return best > OVERLAP and best > max((box_iou(box, other) for other in replaced), default=0.0)
-
-
-def _is_same(person: Person, kept: Person) -> bool:
-    if not (_has_pixels(person) and _has_pixels(kept)) or kept.crowd or person.crowd:
-        return box_iou(person.box, kept.box) > OVERLAP
-    here, there = overlap_slices(person.box, kept.box)
-    both = np.count_nonzero(person.mask[here] & kept.mask[there])
-    return both > OVERLAP * min(np.count_nonzero(person.mask), np.count_nonzero(kept.mask))
-
-
-def _has_pixels(person: Person) -> bool:
-    return person.mask is not None and bool(person.mask.any())
