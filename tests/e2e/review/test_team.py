@@ -184,6 +184,15 @@ def test_a_photo_is_sent_on_only_as_it_is_seen(dataset, samples, url, new_page):
     expect(send).to_be_enabled()
     assert [work(dataset, sample.id)["stage"] for sample in samples] == ["label"] * 3
 
+    # Who opens a photo while another one is handed out stays there, and that one is free again.
+    following = bob["team"].get_by_role("button", name="Next photo")
+    with held(bob, "team_next"):
+        following.click()
+        bob.show(0)
+    expect(following).to_be_enabled()
+    assert shown(bob) == str(samples[0].id)
+    assert work(dataset, samples[1].id)["holder"] is None
+
 
 def test_a_customer_may_only_look(dataset, samples, url, new_page, tmp_path):
     save_settings(dataset, TeamSettings(team=True))

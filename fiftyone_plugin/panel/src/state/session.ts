@@ -91,7 +91,8 @@ export class Session extends ReviewState {
             const last = this.queue.find(stored) ?? (!first && stored ? await this.queue.include(stored) : undefined);
             const open = last ?? items.find((item) => item.open) ?? items[0];
             const isHandedOut = !first && !last && (await this.team.begin());
-            if (!first && !isHandedOut && open) await this.openImage(open.id);
+            const isChosen = this.image || this.loading; // by a click, meanwhile
+            if (!first && !isHandedOut && !isChosen && open) await this.openImage(open.id);
             else this.prefetchNext();
         } catch (error) {
             this.showError(error);

@@ -220,10 +220,13 @@ export class Team {
             const items = isFresh && !this.queue.filters.work ? await this.queue.fetchAt(stage) : this.queue.items;
             const candidates = this.candidates(items, stage, resume);
             if (!candidates.length) continue;
+            const { current } = this.queue;
             const { sample } = await takeNext(scope, author, candidates, stage, this.taken, resume);
             if (!sample) continue;
             this.taken = sample;
-            await this.callbacks.open(sample);
+            // Who has opened another one meanwhile works on that, and leaves this one.
+            if (this.queue.current === current) await this.callbacks.open(sample);
+            else if (this.state.image && !this.state.loading) await this.take(this.state.image.sample);
             return true;
         }
         return false;
