@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1000
 """Samples that are read at once."""
+MAX_CHECK = 2000
+"""Images that are drawn: more would be no spot check, and the panel asks for all of them by their ids."""
 DECISION = ("review", "author", "time")
 """Attributes of a person's label that an approval sets."""
 Decisions = dict[str, list[str | None]]
@@ -53,18 +55,16 @@ def spot_check(
         seed: of the draw.
 
     Returns:
-        ``images`` and ``people``: how many would be approved; ``check``: ids of the images drawn.
+        ``images`` and ``people``: how many would be approved; ``check``: ids of the images drawn, at most :data:`MAX_CHECK`.
 
     Raises:
         FieldError: as :func:`annotator.dataset.fields.check_people`.
     """
-    chosen = {
-        str(row["_id"]): len(row["keys"])
-        for row in Summaries(samples, fields).aggregate(_predicted_below(issue_score))
-    }
-    ids = sorted(chosen)
-    drawn = np.random.default_rng(seed).permutation(len(ids))[: math.ceil(share * len(ids))]
-    return {"images": len(ids), "people": sum(chosen.values()), "check": [ids[i] for i in drawn]}
+    counted = [*_predicted_below(issue_score), {"$project": {"people": {"$size": "$keys"}}}]
+    chosen = {row["_id"]: row["people"] for row in Summaries(samples, fields).aggregate(counted)}
+    ids, wanted = sorted(chosen), min(math.ceil(share * len(chosen)), MAX_CHECK)
+    drawn = np.random.default_rng(seed).permutation(len(ids))[:wanted]
+    return {"images": len(ids), "people": sum(chosen.values()), "check": [str(ids[i]) for i in drawn]}
 
 
 def approve_below(
@@ -101,12 +101,11 @@ def approve_below(
     folder, failures = _approvals(maps), {} if failures is None else failures
     if undo.find_token(folder, request_id) is None:
         approved = ["approved", author, datetime.now(timezone.utc).isoformat()]
-        before = _predictions_below(samples, fields, issue_score)
         remember_bulk_approval(samples._dataset, fields.prefix, approved[-1])
-        undo.save_values(folder, {"approved": approved, "before": before}, request_id)
-    approved, before = _approval(folder, request_id)
-    begun(len(before))
-    for sample_id, old in before.items():
+        undo.save_rows(folder, approved, _predictions_below(samples, fields, issue_score), request_id)
+    approved, images, before = undo.load_rows(folder, undo.find_token(folder, request_id))
+    begun(images)
+    for sample_id, old in before:
         new = dict.fromkeys(old, approved)
         count = _replace_decisions(samples._dataset, sample_id, fields, old, new, failures, same_photo=True)
         _record(samples._dataset, fields, approved[1], f"{request_id}-{sample_id}", sample_id, count)
@@ -136,12 +135,13 @@ def take_back(
     Raises:
         ValueError: not a request id.
     """
-    if undo.find_token(_approvals(maps), request_id) is None:
+    token = undo.find_token(_approvals(maps), request_id)
+    if token is None:
         return
     failures = {} if failures is None else failures
-    approved, before = _approval(_approvals(maps), request_id)
-    begun(len(before))
-    for sample_id, old in before.items():
+    approved, images, before = undo.load_rows(_approvals(maps), token)
+    begun(images)
+    for sample_id, old in before:
         count = _replace_decisions(dataset, sample_id, fields, dict.fromkeys(old, approved), old, failures)
         if EditLog(dataset, fields.prefix).has(f"{request_id}-{sample_id}"):
             _record(dataset, fields, approved[1], f"{request_id}+{sample_id}", sample_id, -count)
@@ -172,12 +172,6 @@ def _refusal(document: dict[str, Any], fields: Fields, same_photo: bool) -> str 
 
 def _approvals(maps: Path) -> Path:
     return undo.history_folder(maps) / "approvals"
-
-
-def _approval(folder: Path, request_id: str) -> tuple[list[str], dict[str, Decisions]]:
-    """The decision of an approval, and the decisions before it, by the id of the image."""
-    values = undo.load_values(folder, undo.find_token(folder, request_id))
-    return values["approved"], values["before"]
 
 
 def _replace_decisions(
@@ -256,9 +250,10 @@ def _predicted_below(issue_score: float) -> list[dict[str, Any]]:
     ]
 
 
-def _predictions_below(samples: Samples, fields: Fields, issue_score: float) -> dict[str, Decisions]:
-    """By the id of each image, the predictions that :func:`approve_below` approves."""
-    chosen: dict[str, Decisions] = {}
+def _predictions_below(
+    samples: Samples, fields: Fields, issue_score: float
+) -> Iterator[tuple[str, Decisions]]:
+    """The id of each image, and the predictions on it that :func:`approve_below` approves."""
     people = f"{fields.people}.detections"
     columns = [f"{people}.{name}" for name in ("_id", *DECISION)]
     rows = Summaries(samples, fields).aggregate([*_predicted_below(issue_score), {"$sort": {"_id": 1}}])
@@ -273,5 +268,4 @@ def _predictions_below(samples: Samples, fields: Fields, issue_score: float) -> 
             # Somebody may have decided since.
             decisions = {key: of for key, of in decisions.items() if of[0] in (None, "predicted")}
             if decisions:
-                chosen[str(document["_id"])] = decisions
-    return chosen
+                yield str(document["_id"]), decisions

@@ -10,7 +10,7 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from secrets import token_hex
@@ -66,15 +66,33 @@ def save_people(
     arrays["people"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
     arrays["possible"] = np.frombuffer(json.dumps(possible or {}).encode(), np.uint8)
     arrays["documents"] = np.frombuffer(bson.encode(documents or {}), np.uint8)
-    return _write(folder, arrays, request_id)
+    return _write_arrays(folder, arrays, request_id)
 
 
-def save_values(folder: Path, values: Any, request_id: str) -> str:
-    """As :func:`save_people`, for values that JSON can hold. Returns the token for :func:`load_values`."""
-    return _write(folder, {"values": np.frombuffer(json.dumps(values).encode(), np.uint8)}, request_id)
+def save_rows(folder: Path, header: Any, rows: Iterable[Any], request_id: str) -> str:
+    """As :func:`save_people`, for any number of values that JSON can hold, of which one is in memory at a time. Returns the token
+    for :func:`load_rows`."""
+
+    def write(archive: zipfile.ZipFile) -> None:
+        count = 0
+        with archive.open("rows.jsonl", "w", force_zip64=True) as file:
+            for count, row in enumerate(rows, 1):  # noqa: B007
+                file.write(json.dumps(row).encode() + b"\n")
+        archive.writestr("header.json", json.dumps({"header": header, "rows": count}))
+
+    return _write(folder, write, request_id)
 
 
-def _write(folder: Path, arrays: Mapping[str, np.ndarray], request_id: str | None) -> str:
+def _write_arrays(folder: Path, arrays: Mapping[str, np.ndarray], request_id: str | None) -> str:
+    def write(archive: zipfile.ZipFile) -> None:
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array)
+
+    return _write(folder, write, request_id)
+
+
+def _write(folder: Path, write: Callable[[zipfile.ZipFile], None], request_id: str | None) -> str:
     make_folder(folder)
     # Tokens sort by time.
     token = f"{time.time_ns() // 1_000_000:012x}{request_id or token_hex(8)}"
@@ -83,9 +101,7 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray], request_id: str | Non
         whole_file(folder / f"{token}.npz") as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
-        for key, array in arrays.items():
-            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array)
+        write(archive)
     for path in expired_files(folder):
         path.unlink(missing_ok=True)
     return token
@@ -146,24 +162,35 @@ def load_possible(folder: Path, token: str) -> dict[str, str]:
         return json.loads(file["possible"].tobytes())
 
 
-def load_values(folder: Path, token: str) -> Any:
-    """What :func:`save_values` saved.
+def load_rows(folder: Path, token: str) -> tuple[Any, int, Iterator[Any]]:
+    """The header that :func:`save_rows` saved, the number of rows, and the rows, which are read one by one.
 
     Raises:
         KeyError: as :func:`load_people`.
     """
-    with _open(folder, token) as file:
-        return json.loads(file["values"].tobytes())
+    path = _path(folder, token)
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("header.json"))
+
+    def rows() -> Iterator[Any]:
+        with zipfile.ZipFile(path) as archive, archive.open("rows.jsonl") as file:
+            yield from map(json.loads, file)
+
+    return about["header"], about["rows"], rows()
 
 
 def _open(folder: Path, token: str) -> np.lib.npyio.NpzFile:
+    return np.load(_path(folder, token))
+
+
+def _path(folder: Path, token: str) -> Path:
     path = folder / f"{token}.npz"
     if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not path.exists():
         raise KeyError(
             f"there is nothing to undo under {short(token)}: it is older than {KEPT_DAYS} days, or the photo was labelled "
             "anew since"
         )
-    return np.load(path)
+    return path
 
 
 def _described(person: Person) -> dict:

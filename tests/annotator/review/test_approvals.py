@@ -3,6 +3,7 @@
 import bson
 import pytest
 
+from annotator.review import approvals
 from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
@@ -32,6 +33,12 @@ def test_all_below_an_issue_score_are_approved(collection, approve):
     assert sorted(names(found)) == ["1", "3"]
     sample = collection[found["items"][0]["id"]]
     assert sample.dp_people.detections[0].author == "Ada"
+
+
+def test_a_spot_check_is_of_a_bounded_number_of_images(collection, monkeypatch):
+    monkeypatch.setattr(approvals, "MAX_CHECK", 2)
+    drawn = spot_check(collection, FIELDS, 0.5, 1.0, seed=1)
+    assert (drawn["images"], len(drawn["check"])) == (3, 2)
 
 
 def test_what_was_approved_with_the_rest_is_taken_back(collection, approve, tmp_path):

@@ -40,13 +40,30 @@ def test_people_come_back_as_they_were(tmp_path):
     assert_same(bare, back["c"])
 
 
-def test_documents_and_values_come_back(tmp_path):
+def test_documents_come_back(tmp_path):
     documents = {"a": {"tags": ["hard"], "owner": bson.ObjectId(), "seen": datetime(2026, 1, 1)}}
     token = undo.save_people(tmp_path, {"a": None}, documents=documents)
     assert undo.load_documents(tmp_path, token) == documents
-    values = {"before": {"a": ["predicted", None]}}
-    token = undo.save_values(tmp_path, values, "0123456789abcdef")
-    assert undo.load_values(tmp_path, token) == values
+
+
+def test_rows_come_back_one_by_one(tmp_path):
+    rows = [["a", {"b": ["predicted", None]}], ["é\n", {}]]
+    token = undo.save_rows(tmp_path, ["approved", "Ada"], iter(rows), "0123456789abcdef")
+    header, count, found = undo.load_rows(tmp_path, token)
+    assert (header, count, list(found)) == (["approved", "Ada"], 2, rows)
+    token = undo.save_rows(tmp_path, None, iter(()), "0123456789abcdef")
+    header, count, found = undo.load_rows(tmp_path, token)
+    assert (header, count, list(found)) == (None, 0, [])
+
+
+def test_rows_that_cannot_all_be_read_leave_no_file(tmp_path):
+    def rows():
+        yield 1
+        raise OSError("the database is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        undo.save_rows(tmp_path, None, rows(), "0123456789abcdef")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_edit_that_was_not_done_is_forgotten(tmp_path):
