@@ -49,15 +49,13 @@ class RunsPanel(foo.Panel):
         listed = records.list()
         states = {record.key: record.state for record in listed}
         known = ctx.panel.get_state("states")
-        ended = [record for record in reversed(listed) if _is_of(ctx, record) and _is_news(record, known)]
-        is_running = any(record.state == "running" for record in listed)
-        # The App paints labels in its own colours, now and then for good, if it reads them before it has the dataset's.
-        if (is_running or ended) and _send_colours(ctx):
-            states |= {record.key: "running" for record in ended}
-        else:
-            for record in ended:
+        for record in reversed(listed):
+            if known is None:
+                is_new = time.time() - record.updated < JUST_NOW
+            else:
+                is_new = known.get(record.key, "running") == "running"
+            if record.state != "running" and is_new and _is_of(ctx, record):
                 refresh_app(ctx, record.refresh["name"], record.refresh.get("prefix"))
-        for record in listed:
             if record.panel is None:
                 records.mark_seen(record)
         if known != states:
@@ -90,11 +88,10 @@ class RunsPanel(foo.Panel):
             panel.md(f"**{label}** is scheduled and waits. {WHO_DOES_IT}", name=f"waiting_{i}")
         if not listed and not waiting:
             panel.md("Nothing runs on this dataset.", name="nothing")
-        states = ctx.panel.get_state("states") or {}
         for record in listed:
             box = types.Object()
             panel.define_property(f"run_{record.key}", box)
-            if record.is_running or (record.state != "running" and states.get(record.key) == "running"):
+            if record.is_running:
                 self._show_running(box, record)
             else:
                 self._show_ended(ctx, box, record)
@@ -146,15 +143,6 @@ class ShowRuns(foo.Operator):
             open_panel(ctx, "retraining")
 
 
-def _is_news(record: Record, known: dict[str, str] | None) -> bool:
-    """Whether a run has ended since the page knew the states of the runs."""
-    if record.state == "running":
-        return False
-    if known is None:
-        return time.time() - record.updated < JUST_NOW
-    return known.get(record.key, "running") == "running"
-
-
 def _is_of(ctx: Context, record: Record) -> bool:
     """Whether what a run has made is in the dataset that is open."""
     return bool(record.refresh) and record.refresh["name"] == ctx.dataset.name
@@ -184,7 +172,7 @@ def refresh_app(ctx: Context, name: str, prefix: str | None = None, view: str | 
     """Messages that make an open App show what is new in a dataset.
 
     Args:
-        prefix: of the fields that have other labels.
+        prefix: of the fields that have other labels, which are shown in the dataset's colours.
         view: to show from now on, serialized, as JSON.
     """
     if ctx.dataset is None or ctx.dataset.name != name:
@@ -196,35 +184,26 @@ def refresh_app(ctx: Context, name: str, prefix: str | None = None, view: str | 
 
 
 def _show_labels(ctx: Context, name: str, prefix: str) -> list[Any]:
-    if f"{prefix}_people" in ctx.active_fields:
-        return [ctx.trigger(f"{PLUGIN}reload_photos")]  # the sidebar keeps its filters
-    active = fo.load_dataset(name).app_config.active_fields
-    if active is None:
+    config = fo.load_dataset(name).app_config
+    scheme = config.color_scheme
+    if scheme is None or config.active_fields is None:
         return [ctx.ops.reload_dataset()]  # nobody was labelled, and no fields were declared
-    return [ctx.ops.reload_dataset(), ctx.trigger("set_active_fields", {"fields": active.paths})]
-
-
-def _send_colours(ctx: Context) -> bool:
-    """Give the App the dataset's colours if there are some, since the page was loaded, of labels that it does not show yet."""
-    scheme = fo.load_dataset(ctx.dataset.name).app_config.color_scheme
-    people = (
-        [field["path"] for field in scheme.fields or [] if field["path"].endswith("_people")]
-        if scheme
-        else []
-    )
-    sent = ctx.panel.get_state("coloured", [])
-    if {*people} <= {*ctx.active_fields, *sent}:
-        return False
     colours = {
-        "color_by": scheme.color_by,
+        "colorBy": scheme.color_by,
         "opacity": scheme.opacity,
-        "show_keypoint_skeletons": scheme.show_skeletons,
+        "showSkeletons": scheme.show_skeletons,
         "fields": scheme.fields,
         "colorscales": scheme.colorscales,
     }
-    ctx.trigger("set_color_scheme", colours)
-    ctx.panel.set_state("coloured", people)
-    return True
+    messages = [ctx.trigger(f"{PLUGIN}use_colours", {"dataset": name, "scheme": colours})]
+    if f"{prefix}_people" in ctx.active_fields:
+        messages.append(ctx.trigger(f"{PLUGIN}reload_photos"))  # the sidebar keeps its filters
+    else:
+        messages += [
+            ctx.ops.reload_dataset(),
+            ctx.trigger("set_active_fields", {"fields": config.active_fields.paths}),
+        ]
+    return messages
 
 
 def _item(label: str, text: str) -> str:

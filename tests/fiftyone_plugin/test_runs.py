@@ -191,26 +191,16 @@ def test_the_panel_shows_a_run_and_then_its_labels(dataset):
         shown(dataset, "remove", run=record.key)
 
 
-def test_the_app_has_the_colours_before_it_reads_the_labels(dataset):
+def test_the_app_gets_the_colours_of_the_labels(dataset):
     from fiftyone_plugin.run_records import Recorder
 
     recorder = Recorder(dataset._doc.id, "Annotate people", 4)
-    assert "set_color_scheme" not in shown(dataset)[1]
     declare_fields(dataset, Fields())
-    assert "set_color_scheme" in shown(dataset)[1]
+    assert "use_colours" not in shown(dataset)[1]
     recorder.end("done", "7 people on 4 photos.", [], {"name": dataset.name, "prefix": "dp"})
-
-    # The run was too short for that: it is shown as one that goes on until the page has the colours.
-    (record,) = records(dataset).list()
-    text, asked = shown(dataset, "refresh", panel_state={"states": {record.key: "running"}})
-    assert "set_color_scheme" in asked
-    assert "reload_dataset" not in asked
-    assert "7 people on 4 photos." not in text
-    state = {"states": {record.key: "running"}, "coloured": ["dp_people"]}
-    text, asked = shown(dataset, "refresh", panel_state=state)
-    assert "set_color_scheme" not in asked
-    assert {"reload_dataset", "set_active_fields"} <= set(asked)
-    assert "7 people on 4 photos." in text
+    text, asked = shown(dataset)
+    assert asked[:3] == ["use_colours", "reload_dataset", "set_active_fields"]
+    assert '"path": "dp_people"' in text
 
 
 def test_the_panel_opens_with_the_dataset_while_something_runs_or_ended_unseen(dataset):

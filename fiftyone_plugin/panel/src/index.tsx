@@ -1,9 +1,11 @@
 import { registerPanel } from "./api/host";
 import { registerReloadPhotos } from "./api/reload_photos";
+import { registerUseColours } from "./api/use_colours";
 import { Progress } from "./views/progress";
 import { Review } from "./views/review";
 
 registerReloadPhotos();
+registerUseColours();
 
 registerPanel({
     name: "densepose_review",

@@ -10,9 +10,11 @@ interface Host {
     recoil: {
         useRecoilValue<T>(state: unknown): T;
         useSetRecoilState<T>(state: unknown): (change: (value: T) => T) => void;
+        useRecoilCallback<T>(callback: (state: never) => T, dependencies: unknown[]): T;
     };
     __fos__: {
         datasetName: unknown;
+        colorScheme: unknown;
         view: unknown;
         nullableModalSampleId: unknown;
         /** A number; a change has the grid read its samples anew. */
