@@ -11,6 +11,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ GOALS = {
     "score_table_page_s": 1.0,
     "open_a_photo_s": 0.5,
     "start_of_annotate_people_s": 5.0,
+    "export_photos_per_s": 100,
+    "export_of_dense_labels_photos_per_s": 30,
 }
 """At most so much, but for the speeds: at least."""
 PREFIX = "dp"
@@ -37,6 +40,8 @@ BATCH = 200
 """Samples that are inserted at once."""
 REPEATS = 5
 """Of each measurement, of which the median counts."""
+EXPORTED = 400
+"""Samples whose export is measured, at most: those of the collection share eight photos, and have none of their own."""
 
 
 def measure_collection(photos: Path, model: Path, samples: int, people: int, file: Path) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def _measure(
         of_size["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         _say(f"memory: {of_size['memory_mb']:.0f} MB at most")
         file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    figures[str(samples)] |= _measure_export(dataset, folder)
+    figures[str(samples)] |= _measure_export(dataset, templates, people / samples, folder)
     file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     _print_goals(figures[str(samples)])
     return figures
@@ -245,14 +250,59 @@ def _measure_start(dataset: Any, model: Path) -> dict[str, float]:
     return {"start_of_annotate_people_s": seconds}
 
 
-def _measure_export(dataset: Any, folder: Path) -> dict[str, float]:
+def _measure_export(
+    dataset: Any, templates: list[dict[str, Any]], people: float, folder: Path
+) -> dict[str, float]:
+    """How long an export of everything takes to start, and the speed of one of some samples, whose people have their ids."""
+    import fiftyone as fo
+
+    from annotator.dataset.fields import Fields, declare_fields
+    from annotator.dataset.ids import assign_ids
     from annotator.runs.dataset_export import Export
 
-    figures = {}
+    figures, fields = {}, Fields(PREFIX)
     everything, seconds = _timed(lambda: Export(dataset, folder / "all.json"))
     figures["start_of_export_s"] = seconds
     _say(f"start of an export of {len(everything)} samples: {seconds:.1f} s")
+    some = fo.Dataset("export", persistent=True)
+    declare_fields(some, fields)
+    for number in range(min(EXPORTED, len(everything))):
+        document = _copy(templates, number, people, folder / "export") | {"_dataset_id": some._doc.id}
+        _provide_photo(document["filepath"], templates)
+        some._sample_collection.insert_one(document)
+    assign_ids(some, fields)
+    for name in ("export_of_dense_labels", "export"):
+        # In a process of its own, whose memory is the export's.
+        command = [sys.executable, __file__, some.name, f"{folder}/{name}.json"]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        of_export = json.loads(answer.splitlines()[-1])
+        figures |= {f"{name}_{of}": value for of, value in of_export.items()}
+        _say(f"{name}: {of_export['photos_per_s']:.1f} photos/s, {of_export['memory_mb']:.0f} MB at most")
+        some._sample_collection.update_many(
+            {}, {"$set": {fields.charts: None, fields.u: None, fields.v: None}}
+        )
     return figures
+
+
+def _export(name: str, path: str) -> dict[str, float]:
+    """The speed of an export of a dataset, and the most memory that this process has taken.
+
+    Raises:
+        ValueError: photos could not be written.
+    """
+    import fiftyone as fo
+
+    from annotator.runs.dataset_export import Export
+
+    dataset = fo.load_dataset(name)
+    Export(dataset.limit(REPEATS), path).run()  # what is imported once
+    export = Export(dataset, path)
+    summary, seconds = _timed(export.run)
+    if summary.failures:
+        raise ValueError(f"photos were not exported: {summary.failures}")
+    # Not as the resource module says, which counts what the process had that started this one.
+    memory = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    return {"photos_per_s": len(export) / seconds, "memory_mb": int(memory) / 1024}
 
 
 def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
@@ -271,3 +321,7 @@ def _print_goals(figures: dict[str, float]) -> None:
         if name in figures:
             sign = "≥" if name.endswith("per_s") else "≤"
             print(f"| {name} | {figures[name]:.2f} | {sign} {goal} |")
+
+
+if __name__ == "__main__":
+    print(json.dumps(_export(*sys.argv[1:])))

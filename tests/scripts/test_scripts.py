@@ -335,6 +335,21 @@ def test_train_default_trains_the_finder_of_a_recipe(tmp_path, monkeypatch, caps
     assert OnnxFinder(out / "finder.onnx").info.precision == "float16-weights"
 
 
+def test_benchmark_of_a_collection_measures_its_review_and_export(tmp_path):
+    path = tmp_path / "b.json"
+    result = run("benchmark", "--collection", 20, "--json", path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    figures = json.loads(path.read_text())["20"]
+    goals = runpy.run_path(str(SCRIPTS / "collection_benchmark.py"))["GOALS"]
+    for name, goal in goals.items():
+        assert (
+            f"| {name} | {figures[name]:.2f} | {'≥' if name.endswith('per_s') else '≤'} {goal} |"
+            in result.stdout
+        )
+    assert "export_of_dense_labels_photos_per_s" in goals
+    assert figures["export_memory_mb"] > 50 < figures["export_of_dense_labels_memory_mb"]
+
+
 def test_benchmark_training_prints_the_ratio(tmp_path):
     write_source(tmp_path / "data", 4)
     source = {
