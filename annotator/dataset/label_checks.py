@@ -12,7 +12,7 @@ import numpy as np
 
 from annotator.dataset.fields import Fields
 from annotator.dataset.possible_people import ACCEPTED, DISMISSED
-from annotator.labels.label_space import KEYPOINTS
+from annotator.labels.label_space import CHARTS, KEYPOINTS
 from annotator.labels.messages import short
 from annotator.labels.people import HAND_MADE, STATES, TASKS
 from annotator.labels.quality import ISSUES
@@ -223,16 +223,17 @@ def _is_place(value: Any) -> bool:
 def _is_json(value: Any) -> bool:
     try:
         return isinstance(json.loads(value), dict)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return False
 
 
 def _is_table(value: Any) -> bool:
     """Whether it is rows of five numbers: x, y, chart, U, V."""
     try:
-        return np.array(value, np.float64).reshape(-1, 5) is not None
+        rows = np.array(value, np.float64).reshape(-1, 5)
     except (TypeError, ValueError):
         return False
+    return bool(np.isfinite(rows).all() and np.isin(rows[:, 2], range(1, len(CHARTS))).all())
 
 
 def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -303,8 +304,8 @@ _RECORD: Values = {
     "box": _BOX,
     "known": (_or_none(_list_of(lambda value: isinstance(value, str))), "a list of labels"),
     "extra": (_or_none(_is_json), "JSON"),
-    "points": (_or_none(_is_table), "rows of x, y, chart, U and V"),
-    "corrections": (_or_none(_is_table), "rows of x, y, chart, U and V"),
+    "points": (_or_none(_is_table), f"rows of x, y, chart 1..{len(CHARTS) - 1}, U and V"),
+    "corrections": (_or_none(_is_table), f"rows of x, y, chart 1..{len(CHARTS) - 1}, U and V"),
     "quality": (_or_none(_dict_of(_is_number)), "a number per task"),
     "hand_made": (_or_none(_list_of(lambda value: value in HAND_MADE)), f"a list of {', '.join(HAND_MADE)}"),
     "removed_keypoints": (

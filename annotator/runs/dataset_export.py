@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotator.coco.file_names import common_folder, file_names
+from annotator.coco.parsing import CocoError
 from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.file_info import describe_file
 from annotator.dataset.ids import assign_ids
@@ -47,7 +48,7 @@ class Export(DatasetRun):
     """A run that writes the people of a dataset or view to a file or folder.
 
     It appears, whole, at the end of the iteration. For COCO-DensePose, images and people without an id get one, which is saved
-    in the dataset, so that every later file has the same. What another format cannot hold is counted as ``lost``. Photos whose labels cannot be read, or that have another size than
+    in the dataset, so that every later file has the same. What another format cannot hold is counted as ``lost``. Photos whose labels cannot be read or written, or that have another size than
     when they were labelled, are left out and listed in the summary's failures. Those that are other files of the same size
     are written, and listed as ``changed``.
 
@@ -134,7 +135,7 @@ class Export(DatasetRun):
                 for done, photo in enumerate(photos, 1):
                     try:
                         self._write(photo, writer)
-                    except FormatError as error:
+                    except (CocoError, FormatError) as error:
                         self.summary.failures[photo.path] = str(error)
                     else:
                         self.summary.samples += photo.models is not None
@@ -154,11 +155,17 @@ class Export(DatasetRun):
 
         def read(key: str, document: dict[str, Any] | None) -> _Photo:
             photo = self._read(key, document)
-            if photo.people is not None:
-                photo.models = [person.provenance.model for person in photo.people.people]
-                if self._is_coco:
-                    # Of the photos that wait to be written no pixels are held.
-                    photo.records, photo.people = writer.encode(photo.people), None
+            people = photo.people
+            if people is None:
+                return photo
+            if self._is_coco:
+                photo.people = None  # of the photos that wait to be written no pixels are held
+                try:
+                    photo.records = writer.encode(people)
+                except Exception as error:  # whatever labels may do to what packs them
+                    photo.failure = f"its labels cannot be written ({error!r}): correct or delete them"
+                    return photo
+            photo.models = [person.provenance.model for person in people.people]
             return photo
 
         workers, reading = default_workers(), deque()
@@ -178,7 +185,7 @@ class Export(DatasetRun):
         """Write a photo, or count why it is left out.
 
         Raises:
-            FormatError: the format cannot hold it.
+            CocoError, FormatError: the format cannot hold it.
         """
         summary = self.summary
         if photo.failure is not None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import dataclass
 
 import bson
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from bson import ObjectId
 
+from annotator.coco.surface_points import PointSampling
 from annotator.dataset.fields import Fields
 from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import replace_predictions
@@ -113,7 +115,8 @@ CASES = {
         "state is None, not accepted or dismissed",
     ),
     "a record without a digest": (record(digest=None), "digest is None, not a digest"),
-    "an odd record": (record(points="x"), "points is 'x', not rows of x, y, chart, U and V"),
+    "an odd record": (record(points="x"), "points is 'x', not rows of x, y, chart 1..24, U and V"),
+    "a chart that is none": (record(points=[[20, 20, 99, 0.5, 0.5]]), "99, 0.5, 0.5]], not rows of x, y, chart 1..24"),
     "an unsure keypoint that is none": (record(unsure=[[17, 0.5, 0.5]]), "rows of a keypoint's number 0..16, x and y"),
     "an unsure keypoint of words": (record(unsure=[[1, "a", 0.5]]), "unsure is [[1, 'a', 0.5]], not rows of"),
     "a map that is no image": (
@@ -207,6 +210,43 @@ def test_labels_that_cannot_be_read_are_a_failure_of_their_photo(
     for name in ("dp_parts", "dp_keypoints"):
         if not any(place.startswith(name) for place in values):
             assert bson.encode(after[name]) == bson.encode(document[name])
+
+
+@dataclass(frozen=True)
+class FailingSampling(PointSampling):
+    """Fails on people who are 21 pixels wide."""
+
+    def pick(self, charts):
+        if charts.shape[1] == 21:
+            raise MemoryError
+        return super().pick(charts)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (record(extra='{"note": NaN}'), "annotation 1 cannot be written as JSON: "),
+        ({"dp_source.extra": '{"file_name": ""}'}, "file_name: must say where below the images' folder "),
+        (
+            {PERSON + "bounding_box": [10 / 80, 10 / 60, 21 / 80, 40 / 60]},
+            "its labels cannot be written (MemoryError()): correct or delete them",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_written_are_a_failure_of_their_photo(
+    dataset, two_photos, tmp_path, change, reason
+):
+    documents = dataset._sample_collection
+    document = documents.find_one({"_id": ObjectId(two_photos[0])})
+    values = change(document, tmp_path) if callable(change) else change
+    documents.update_one({"_id": document["_id"]}, {"$set": values})
+    summary = export_samples(dataset, tmp_path / "labels.json", sampling=FailingSampling())
+    assert list(summary.failures) == [str(tmp_path / "bad.png")]
+    assert summary.failures[str(tmp_path / "bad.png")].startswith(reason)
+    assert (summary.samples, summary.people) == (1, 2)
+    written = read(tmp_path / "labels.json")
+    assert [image["file_name"] for image in written["images"]] == ["good.png"]
+    assert len(written["annotations"]) == 2
 
 
 def test_values_as_other_tools_leave_them_are_read(dataset, two_photos, tiny_model, tmp_path):
