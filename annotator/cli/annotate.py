@@ -59,12 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     from annotator.cluster.storage import is_uri
     from annotator.inference.network import DEFAULT_MODEL, Network
 
-    is_sharded = arguments.cluster is not None or arguments.shard is not None
     check_sharding(arguments)
     sampling, settings = sampling_of(arguments), settings_of(arguments)
-    network = Network(arguments.model or DEFAULT_MODEL, arguments.device)
-    print(f"{network.info.model_id} on {network.device}", flush=True)
-    if is_sharded or is_uri(arguments.photos) or is_uri(arguments.out):
+    is_cluster = arguments.cluster is not None
+    # This machine only says which model it is; that of a cluster's driver may have no GPU.
+    network = Network(arguments.model or DEFAULT_MODEL, "cpu" if is_cluster else arguments.device)
+    print(f"{network.info.model_id} on {'a cluster' if is_cluster else network.device}", flush=True)
+    if is_cluster or arguments.shard is not None or is_uri(arguments.photos) or is_uri(arguments.out):
         from annotator.cli.shards import annotate_in_shards
 
         return annotate_in_shards(arguments, network, settings, sampling)

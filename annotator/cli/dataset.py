@@ -177,7 +177,8 @@ def run_annotate(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         **options,
     )
-    print(f"{run.network.info.model_id} on {run.network.device}")
+    where = run.network.device if arguments.cluster is None else "a cluster"
+    print(f"{run.network.info.model_id} on {where}")
     return _report(_do(run, len(run)), arguments.dataset, "photos changed and were labelled anew")
 
 

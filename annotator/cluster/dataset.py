@@ -39,6 +39,7 @@ class ClusterAnnotation(Annotation):
         cluster: address, as of :func:`~annotator.cluster.ray_driver.label_on_cluster`; empty for its default.
         resources: of the workers.
         progress: is called with (photos done, photos in all) while the cluster labels.
+        device: of the workers; this machine needs none.
 
     Raises:
         ClusterError, ImportError: in the iteration, as of that function.
@@ -53,7 +54,7 @@ class ClusterAnnotation(Annotation):
         device: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(*arguments, device=device, **options)
+        super().__init__(*arguments, device="cpu", **options)  # here it is only looked at
         self.cluster, self.resources, self.progress, self.device = cluster, resources, progress, device
 
     def _results(self, paths: Iterator[str], finder: Finder | None) -> Iterator[Annotated]:

@@ -20,7 +20,7 @@ from annotator.cluster.manifest import unpack_photos
 from annotator.cluster.run import Progress, ShardedRun
 from annotator.cluster.shard_files import shard_header, shard_name
 from annotator.cluster.worker import Receipt, Work, Worker
-from annotator.inference.network import ModelError
+from annotator.inference.backends.base import DeviceError, ModelError
 
 SILENCE = 120
 """Seconds without a shard done after which the driver says what it waits for, and after each again."""
@@ -245,7 +245,7 @@ class ShardActor:
         try:
             self._worker = self._worker or Worker(self._work)
             receipt = self._worker.label(row["header"], unpack_photos(row["photos"]))
-        except (ModelError, OSError, ImportError) as error:
+        except (ModelError, DeviceError, OSError, ImportError) as error:
             failed = Receipt(row["header"]["shard"], 0, 0, 0)
             return {**asdict(failed), "error": f"{os.uname().nodename}: {error}"}
         return {**asdict(receipt), "error": ""}

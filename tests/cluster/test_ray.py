@@ -16,6 +16,7 @@ import pytest
 from annotator.cluster.merge import merge, open_run
 from annotator.cluster.ray_driver import ClusterError, Resources
 from annotator.cluster.run import ShardedRun
+from annotator.inference.backends.gpu import find_gpu
 from annotator.inference.network import Network
 from annotator.runs.folder import annotate_folder
 from tests.annotator.conftest import draw_photo
@@ -230,6 +231,19 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_one_line(
     said, _ = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 1
     assert "once that is mended, the same command goes on" in said.splitlines()[-1]
+
+
+@pytest.mark.skipif(find_gpu() is not None, reason="the device is there")
+def test_a_device_that_the_workers_lack_ends_the_run_with_one_line(
+    ray_cluster: Cluster, photos: Path, tmp_path: Path, tiny_network: Network
+):
+    options = ["--out", tmp_path / "x.json", "--model", tiny_network.path, "--proposals", "votes"]
+    options += ["--device", "cuda", "--cluster", ray_cluster.address]
+    done = run_command("annotate", photos, *options)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"densepose-annotator: {os.uname().nodename}: device cuda is not there: ")
+    assert line.endswith("; once that is mended, the same command goes on")
 
 
 def test_an_address_where_no_cluster_is_is_named(photos: Path, tmp_path: Path, tiny_network: Network):

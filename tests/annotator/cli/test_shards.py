@@ -56,6 +56,17 @@ def test_options_that_do_not_go_together(tmp_path, capsys, options: list[str], m
     assert message in capsys.readouterr().err
 
 
+def test_the_driver_of_a_cluster_needs_not_the_device_of_its_workers(tmp_path, capsys, tiny_model):  # noqa: F811
+    draw_photo(tmp_path / "photos" / "1.png", [(8, 20, 36, 60, 10)])
+    options = ["--out", str(tmp_path / "labels.json"), "--model", str(tiny_model), "--proposals", "votes"]
+    command = ["annotate", str(tmp_path / "photos"), *options, "--cluster", "127.0.0.1:1", "--device", "cuda"]
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert said.out == "tiny-1 on a cluster\n"
+    # It has come as far as the cluster.
+    assert "no Ray cluster answers at 127.0.0.1:1" in said.err or "--cluster needs Ray" in said.err
+
+
 def test_files_may_be_named_by_uris(tmp_path, capsys, tiny_model):  # noqa: F811
     draw_photo(tmp_path / "photos" / "1.png", [(8, 20, 36, 60, 10)])
     out = tmp_path / "labels.json"
