@@ -26,6 +26,11 @@ def shard_name(shard: int) -> str:
     return f"shard-{shard:06}.jsonl.gz"
 
 
+def attempt_file(shards: Location, shard: int) -> Location:
+    """The notes of :class:`~annotator.cluster.attempts.Attempt`, not where finished shards are listed."""
+    return (shards + ".attempts") / f"shard-{shard:06}.json"
+
+
 def shard_numbers(names: Iterable[str]) -> set[int]:
     """The shards of which there are files, given the names of all files in their folder."""
     return {int(match[1]) for name in names if (match := _NAME.fullmatch(name))}

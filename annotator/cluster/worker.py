@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from annotator.cluster.attempts import REASON, Attempt
 from annotator.cluster.dense_entries import encode_people
 from annotator.cluster.fetching import Fetcher
-from annotator.cluster.shard_files import encode_shard, shard_name
+from annotator.cluster.shard_files import attempt_file, encode_shard, shard_name
 from annotator.cluster.storage import Local, Photo, locate
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.finder import DEFAULT_FINDER, Finder, finder_beside
-from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
+from annotator.inference.network import DEFAULT_MODEL, ModelError, Network, run_blank
 from annotator.inference.pipeline import Annotated, annotate
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
@@ -105,7 +106,7 @@ class Worker:
     def label(
         self, header: dict[str, Any], photos: list[Photo], progress: Callable[[int], object] | None = None
     ) -> Receipt:
-        """Label a shard and write its file; one that is there by then stays.
+        """Label a shard and write its file; one that is there by then stays. Photos at which workers have died are failures.
 
         Args:
             header: of the file.
@@ -116,17 +117,40 @@ class Worker:
             ModelError: a model fails for good.
             OSError: the shard cannot be written, or the photos are out of reach.
         """
-        found = self._entries(photos, progress or (lambda done: None))
-        entries = [found[photo.name] for photo in photos]
-        file = self.shards / shard_name(header["shard"])
-        if not file.exists():  # a worker whose driver was killed may have finished it meanwhile
-            file.write(encode_shard(header, entries))
+        progress = progress or (lambda done: None)
+        attempt = Attempt(attempt_file(self.shards, header["shard"]))
+        try:
+            if attempt.is_careful:
+                found = self._entries_one_by_one(photos, progress, attempt)
+            else:
+                found = self._entries(photos, progress)
+            entries = [found[photo.name] for photo in photos]
+            file = self.shards / shard_name(header["shard"])
+            if not file.exists():  # a worker whose driver was killed may have finished it meanwhile
+                file.write(encode_shard(header, entries))
+        except BaseException:
+            attempt.stop()
+            raise
         return Receipt(
             header["shard"],
             len(entries),
             sum(len(entry.get("annotations", entry.get("people", ()))) for entry in entries),
             sum("failure" in entry for entry in entries),
         )
+
+    def _entries_one_by_one(
+        self, photos: list[Photo], progress: Callable[[int], object], attempt: Attempt
+    ) -> dict[str, dict[str, Any]]:
+        """As :meth:`_entries`, with no more than one photo in hand."""
+        for model in filter(None, (self.network, self.finder)):
+            run_blank(model)  # if that kills a worker, it is no photo's fault
+        entries = {name: failed_photo(name, REASON) for name in attempt.given_up}
+        for photo in attempt.order(photos):
+            attempt.note(photo.name)
+            entries |= self._entries([photo], lambda _: None)
+            progress(len(entries))
+        attempt.note(None)
+        return entries
 
     def _entries(self, photos: list[Photo], progress: Callable[[int], object]) -> dict[str, dict[str, Any]]:
         """Of each photo, by its name."""

@@ -1,5 +1,6 @@
 """A real Ray cluster on this machine. Each test has a time limit, so that a hang fails."""
 
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from annotator.cluster.attempts import REASON
 from annotator.cluster.merge import merge, open_run
 from annotator.cluster.ray_driver import ClusterError, Resources
 from annotator.cluster.run import ShardedRun
@@ -143,8 +145,27 @@ def label_and_kill(
         driver.wait()
 
 
-def start_driver(cluster: Cluster, photos: Path, out: Path, network: Network) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.cluster.label", photos, out, network.path, cluster.address, SHARD]
+def test_a_photo_that_kills_every_worker_is_a_failure(
+    ray_cluster: Cluster, photos: Path, local: Path, tmp_path: Path, tiny_network: Network
+):
+    out, killer = tmp_path / "labels.json", "57.png"
+    driver = start_driver(ray_cluster, photos, out, tiny_network, killer)
+    said = driver.communicate(timeout=PATIENCE)[0]
+    assert driver.returncode == 0, said
+    summary = merge(open_run(out))
+    known = [json.loads(line) for line in Path(f"{local}.failures.jsonl").read_text().splitlines()]
+    found = [json.loads(line) for line in Path(f"{out}.failures.jsonl").read_text().splitlines()]
+    assert (summary.photos, summary.failed) == (122, len(known) + 1)
+    assert [entry for entry in found if entry not in known] == [
+        {"file_name": f"1/{killer}", "failure": REASON}
+    ]
+
+
+def start_driver(
+    cluster: Cluster, photos: Path, out: Path, network: Network, *killer: str
+) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.cluster.label"]
+    command += [photos, out, network.path, cluster.address, SHARD, *killer]
     return subprocess.Popen(
         [str(word) for word in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
