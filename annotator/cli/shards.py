@@ -29,11 +29,11 @@ def add_command(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from annotator.cluster.merge import merge, open_run
+    from annotator.cluster.run_lock import hold
     from annotator.runs.progress_bar import ProgressBar
 
-    merged = open_run(arguments.out)
-    with ProgressBar("image", "merging") as bar:
-        summary = merge(merged, bar.show)
+    with hold(open_run(arguments.out).folder, _say), ProgressBar("image", "merging") as bar:
+        summary = merge(open_run(arguments.out), bar.show)
     return tell(summary, arguments.out)
 
 
@@ -41,11 +41,23 @@ def annotate_in_shards(
     arguments: argparse.Namespace, network: Network, settings: Settings, sampling: PointSampling
 ) -> int:
     """Do what ``annotate`` says on a cluster, or a part of it, or all of it, here."""
+    from annotator.cluster.run import WHOLE, folder_of
+    from annotator.cluster.run_lock import hold
+    from annotator.cluster.storage import locate
+
+    if arguments.shard is not None:
+        return _annotate(arguments, network, settings, sampling, part_of(arguments.shard, os.environ))
+    with hold(folder_of(locate(arguments.out)), _say):
+        return _annotate(arguments, network, settings, sampling, WHOLE)
+
+
+def _annotate(
+    arguments: argparse.Namespace, network: Network, settings: Settings, sampling: PointSampling, part: Part
+) -> int:
     from annotator.cluster.merge import merge
-    from annotator.cluster.run import WHOLE, begin
+    from annotator.cluster.run import begin
     from annotator.runs.progress_bar import ProgressBar
 
-    part = WHOLE if arguments.shard is None else part_of(arguments.shard, os.environ)
     sharded = begin(
         arguments.photos, arguments.out, network, settings, sampling, overwrite=arguments.overwrite
     )

@@ -13,6 +13,7 @@ from annotator.cluster.manifest import Manifest, ManifestError
 from annotator.cluster.merge import shard_entries
 from annotator.cluster.ray_driver import Resources, label_on_cluster
 from annotator.cluster.run import Progress, ShardedRun, folder_of, manifest_of
+from annotator.cluster.run_lock import hold
 from annotator.cluster.storage import Photo, locate
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.pipeline import Annotated
@@ -43,6 +44,7 @@ class ClusterAnnotation(Annotation):
 
     Raises:
         ClusterError, ImportError: in the iteration, as of that function.
+        ManifestError: in the iteration, another run is at work on the folder.
     """
 
     def __init__(
@@ -62,15 +64,16 @@ class ClusterAnnotation(Annotation):
         if not wanted:
             return
         photos = [_photo(path) for path in wanted]
-        run = self._begin(photos, finder)
-        work = replace(run.work(self.network, self.settings, SAMPLING, self.device), dense=True)
-        label_on_cluster(run, work, self.cluster or None, self.resources, self.progress)
-        names, paths = {photo.name for photo in photos}, iter(wanted)
-        for entry in shard_entries(run):
-            if entry["file_name"] in names:  # an unfinished run has others, too
-                people = decode_people(entry) if "people" in entry else None
-                yield Annotated(Path(next(paths)), people, entry.get("failure"))
-        run.folder.remove()
+        with hold(folder_of(locate(str(self.folder)))):
+            run = self._begin(photos, finder)
+            work = replace(run.work(self.network, self.settings, SAMPLING, self.device), dense=True)
+            label_on_cluster(run, work, self.cluster or None, self.resources, self.progress)
+            names, paths = {photo.name for photo in photos}, iter(wanted)
+            for entry in shard_entries(run):
+                if entry["file_name"] in names:  # an unfinished run has others, too
+                    people = decode_people(entry) if "people" in entry else None
+                    yield Annotated(Path(next(paths)), people, entry.get("failure"))
+            run.folder.remove()
 
     def _begin(self, wanted: list[Photo], finder: Finder | None) -> ShardedRun:
         """The unfinished run if it has all these photos in this order, or else a new one."""

