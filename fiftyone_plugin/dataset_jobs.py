@@ -36,7 +36,7 @@ def dataset_job(
         return None if is_shown else {"name": run.dataset.name, "prefix": run.fields.prefix}
 
     stopped = "No file was written." if is_export else "What is labelled stays; to go on, run it again."
-    return Job(run, total, results, output, _said, refresh, stopped=stopped)
+    return Job(run, total, results, output, _said, refresh, run.describe, stopped)
 
 
 def _said(values: dict[str, Any]) -> str:

@@ -161,7 +161,8 @@ class Recorder:
     def show(self, done: int, total: int | None, text: str = "") -> None:
         record = self.record
         # In this order: the other thread may write the record at any time.
-        record.first = record.first or (done, time.time())
+        if record.first is None or done < record.done:  # a run may count twice
+            record.first = done, time.time()
         record.done, record.total, record.text = done, total, text
 
     def end(

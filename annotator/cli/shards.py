@@ -69,7 +69,9 @@ def _annotate(
             from annotator.cluster.ray_driver import Resources, label_on_cluster
 
             resources = Resources(arguments.cluster_workers, arguments.worker_cpus, arguments.worker_gpus)
-            label_on_cluster(sharded, work, arguments.cluster or None, resources, bar.show, _say)
+            address = arguments.cluster or None
+            for done in label_on_cluster(sharded, work, address, resources, _say):
+                bar.show(done, sharded.manifest.count)
         else:
             sharded.label(work, part, bar.show)
     if arguments.shard is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ from annotator.cluster.dense_entries import decode_people
 from annotator.cluster.manifest import Manifest, ManifestError
 from annotator.cluster.merge import shard_entries
 from annotator.cluster.ray_driver import Resources, label_on_cluster
-from annotator.cluster.run import Progress, ShardedRun, folder_of, manifest_of
+from annotator.cluster.run import ShardedRun, folder_of, manifest_of
 from annotator.cluster.run_lock import hold
 from annotator.cluster.storage import Photo, locate
 from annotator.coco.surface_points import PointSampling
+from annotator.inference.finder import open_finder
 from annotator.inference.pipeline import Annotated
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.labels_file import describe_model
@@ -33,13 +35,12 @@ class ClusterAnnotation(Annotation):
     """As :class:`~annotator.runs.dataset_annotation.Annotation`, on a cluster whose machines all have the photos, and the folder
     of the maps, under the same paths as this one.
 
-    The iteration begins when all photos are labelled. A run that is killed goes on with its shards, which lie beside the
-    folder of the maps until all people are written.
+    The iteration counts the photos twice: while the cluster labels them, shard by shard, and then while their people are
+    written. A run that is killed goes on with its shards, which lie beside the folder of the maps until all people are written.
 
     Args:
         cluster: address, as of :func:`~annotator.cluster.ray_driver.label_on_cluster`; empty for its default.
         resources: of the workers.
-        progress: is called with (photos done, photos in all) while the cluster labels.
         device: of the workers; this machine needs none.
 
     Raises:
@@ -52,27 +53,33 @@ class ClusterAnnotation(Annotation):
         *arguments: Any,
         cluster: str = "",
         resources: Resources | None = None,
-        progress: Progress | None = None,
         device: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, device="cpu", **options)  # here it is only looked at
-        self.cluster, self.resources, self.progress, self.device = cluster, resources, progress, device
+        self.cluster, self.resources, self.device = cluster, resources, device
+        self._is_writing = False
 
-    def _results(self, paths: Iterator[str], finder: Finder | None) -> Iterator[Annotated]:
-        wanted = list(paths)
-        if not wanted:
+    def describe(self, done: int) -> str:
+        return f"{done} of {len(self)} photos {'written' if self._is_writing else 'labelled on the cluster'}"
+
+    def __iter__(self) -> Iterator[int]:
+        self._is_writing = False
+        paths = list(self._photos())
+        finder = open_finder(self.network, self.settings)
+        if not paths:
+            yield from self._save_all(iter(()), finder)
             return
-        photos = [_photo(path) for path in wanted]
+        photos = [_photo(path) for path in paths]
         with hold(folder_of(locate(str(self.folder)))):
             run = self._begin(photos, finder)
             work = replace(run.work(self.network, self.settings, SAMPLING, self.device), dense=True)
-            label_on_cluster(run, work, self.cluster or None, self.resources, self.progress)
-            names, paths = {photo.name for photo in photos}, iter(wanted)
-            for entry in shard_entries(run):
-                if entry["file_name"] in names:  # an unfinished run has others, too
-                    people = decode_people(entry) if "people" in entry else None
-                    yield Annotated(Path(next(paths)), people, entry.get("failure"))
+            others = run.manifest.count - len(photos)  # of an unfinished run, which has written them
+            with closing(label_on_cluster(run, work, self.cluster or None, self.resources)) as labelled:
+                for done in labelled:
+                    yield max(done - others, 0)
+            self._is_writing = True
+            yield from self._save_all(_results(run, photos, paths), finder)
             run.folder.remove()
 
     def _begin(self, wanted: list[Photo], finder: Finder | None) -> ShardedRun:
@@ -94,6 +101,15 @@ class ClusterAnnotation(Annotation):
         manifest = Manifest.of(ROOT, wanted, model)
         manifest_of(folder).write(manifest.to_bytes())
         return ShardedRun(out, manifest)
+
+
+def _results(run: ShardedRun, photos: list[Photo], paths: list[str]) -> Iterator[Annotated]:
+    """What has become of these photos of a run, which has them in this order."""
+    names, left = {photo.name for photo in photos}, iter(paths)
+    for entry in shard_entries(run):
+        if entry["file_name"] in names:
+            people = decode_people(entry) if "people" in entry else None
+            yield Annotated(Path(next(left)), people, entry.get("failure"))
 
 
 def _photo(path: str) -> Photo:

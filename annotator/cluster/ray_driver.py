@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from annotator.cluster.manifest import unpack_photos
-from annotator.cluster.run import Progress, ShardedRun
+from annotator.cluster.run import ShardedRun
 from annotator.cluster.shard_files import shard_header, shard_name
 from annotator.cluster.worker import Receipt, Work, Worker
 from annotator.inference.backends.base import DeviceError, ModelError
@@ -101,10 +101,11 @@ def label_on_cluster(
     work: Work,
     address: str | None = None,
     resources: Resources | None = None,
-    progress: Progress | None = None,
     say: Callable[[str], object] = print,
-) -> None:
-    """Do what is left of a run on a Ray cluster.
+) -> Iterator[int]:
+    """Do what is left of a run on a Ray cluster; the number of photos that are done, at the start and after each shard.
+
+    Closing the iterator ends the workers.
 
     Args:
         run: whose ``out`` and photos all machines reach under the same names.
@@ -112,7 +113,6 @@ def label_on_cluster(
         address: of a cluster, as of ``ray.init``; default: the environment's, or one on this machine, which is started and
             ended here.
         resources: of the workers.
-        progress: called with (photos done, photos in all).
         say: is told what the driver waits for.
 
     Raises:
@@ -120,10 +120,8 @@ def label_on_cluster(
         ClusterError: no cluster answers, it is too small, or a worker could not go on.
     """
     left = run.left()
-    total = run.manifest.count
-    done = total - run.photos_in(left)
-    if progress:
-        progress(done, total)
+    done = run.manifest.count - run.photos_in(left)
+    yield done
     if not left:
         return
     with _cluster(address) as ray:
@@ -136,8 +134,7 @@ def label_on_cluster(
             for receipt in _checked(rows):
                 hear()
                 done += receipt.photos
-                if progress:
-                    progress(done, total)
+                yield done
     if missing := run.left():
         raise ClusterError(
             f"{run.shards / shard_name(missing[0])}: a worker has written it, and it is not there: --out must be where all "

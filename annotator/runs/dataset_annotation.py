@@ -96,25 +96,30 @@ class Annotation(DatasetRun):
         self._todo = [
             (key, path) for key, path in photos.items() if key not in labelled or key in self._touched
         ]
+        self._taken: deque[_Taken] = deque()
         self.summary = Summary(skipped=len(photos) - len(self._todo))
 
     def __len__(self) -> int:
         """Samples to annotate, and those with labels whose photo may have changed."""
         return len(self._todo)
 
-    @summarizing
     def __iter__(self) -> Iterator[int]:
         from annotator.inference.finder import open_finder
+        from annotator.inference.pipeline import annotate
 
         finder = open_finder(self.network, self.settings)
+        yield from self._save_all(annotate(self._photos(), self.network, self.settings, finder), finder)
+
+    @summarizing
+    def _save_all(self, results: Iterator[Annotated], finder: Finder | None) -> Iterator[int]:
+        """Write what has become of the photos of :meth:`_photos`, in their order; the number of samples done."""
         if not self._todo:
             # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
-        taken: deque[_Taken] = deque()
         done = 0
-        with closing(self._results(self._photos(taken), finder)) as results:
+        with closing(results):
             for number, result in enumerate(results):
-                photo = taken.popleft()
+                photo = self._taken.popleft()
                 require_fields(self.dataset, self.fields.names if number else ())
                 if not number:
                     # Only now that the model has run.
@@ -136,19 +141,14 @@ class Annotation(DatasetRun):
         if done < len(self):
             yield len(self)  # the last ones have not changed
 
-    def _results(self, paths: Iterator[str], finder: Finder | None) -> Iterator[Annotated]:
-        """What becomes of the photos, in their order."""
-        from annotator.inference.pipeline import annotate
-
-        return annotate(paths, self.network, self.settings, finder)
-
-    def _photos(self, taken: deque[_Taken]) -> Iterator[str]:
-        """The paths of the photos to annotate, each of which is put into ``taken``; of those with labels, the changed ones."""
+    def _photos(self) -> Iterator[str]:
+        """The paths of the photos to annotate, each of which is taken; of those with labels, the changed ones."""
+        self._taken.clear()
         for number, (key, path) in enumerate(self._todo, 1):
             if key in self._touched and not self._is_changed(key, path):
                 self.summary.skipped += 1
             else:
-                taken.append(_Taken(number, key, path, _stamp(path)))
+                self._taken.append(_Taken(number, key, path, _stamp(path)))
                 yield path
 
     def _is_changed(self, key: str, path: str) -> bool:

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError
@@ -94,6 +94,10 @@ class DatasetRun(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[int]: ...
 
+    def describe(self, done: int) -> str:
+        """What the last number that was yielded means, in words; empty if it is samples that are done."""
+        return ""
+
     def run(self, progress: Callable[[int], None] | None = None) -> Summary:
         """Do all of it.
 
@@ -119,14 +123,16 @@ def as_function(kind: Callable[_Arguments, DatasetRun]) -> Callable[_Arguments, 
 _Run = TypeVar("_Run", bound=DatasetRun)
 
 
-def summarizing(steps: Callable[[_Run], Iterator[int]]) -> Callable[[_Run], Iterator[int]]:
-    """The ``__iter__`` of a run with ``dataset`` and ``fields``, so that the summaries of its samples are made along with their
+def summarizing(
+    steps: Callable[Concatenate[_Run, _Arguments], Iterator[int]],
+) -> Callable[Concatenate[_Run, _Arguments], Iterator[int]]:
+    """The steps of a run with ``dataset`` and ``fields``, so that the summaries of its samples are made along with their
     labels."""
 
     @wraps(steps)
-    def iterate(run: _Run) -> Iterator[int]:
+    def iterate(run: _Run, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[int]:
         summarized = 0
-        with closing(steps(run)) as running:
+        with closing(steps(run, *args, **kwargs)) as running:
             for done in running:
                 if done - summarized >= SUMMARIZE_EVERY:
                     summarized = done

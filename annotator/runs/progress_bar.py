@@ -27,6 +27,9 @@ class ProgressBar:
         """Say that so much is done; what the first call says was done before and does not count for the speed."""
         from tqdm import tqdm
 
+        if self._bar is not None and done < self._bar.n:  # the next round of a run that counts twice
+            self._bar.close()
+            self._bar = self._before = None
         if self._before is None:
             self._before = done
         if self._bar is None and done > self._before:

@@ -32,7 +32,8 @@ def main(photos: str, out: str, model: str, address: str, shard_size: str, kille
     network = Network(model, threads=1)
     run = begin(photos, out, network, VOTES, SAMPLING, shard_size=int(shard_size))
     resources = Resources(workers=2, cpus=1)
-    label_on_cluster(run, run.work(network, VOTES, SAMPLING), address, resources)
+    for _ in label_on_cluster(run, run.work(network, VOTES, SAMPLING), address, resources):
+        pass
 
 
 if __name__ == "__main__":

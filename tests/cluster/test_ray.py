@@ -207,16 +207,10 @@ def test_a_dataset_gets_the_labels_of_one_machine(
     options = {"model": tiny_network.path, "settings": VOTES}
     Annotation(dataset, prefix="here", maps_dir=tmp_path / "here", **options).run()
     maps, told = tmp_path / "there", []
-    run = ClusterAnnotation(
-        dataset,
-        prefix="there",
-        maps_dir=maps,
-        cluster=ray_cluster.address,
-        progress=lambda *call: told.append(call),
-        **options,
-    )
-    summary = run.run()
-    assert told[-1] == (7, 7)
+    run = ClusterAnnotation(dataset, prefix="there", maps_dir=maps, cluster=ray_cluster.address, **options)
+    summary = run.run(lambda done: told.append(run.describe(done)))
+    assert told[:2] == [f"{done} of 7 photos labelled on the cluster" for done in (0, 7)]
+    assert told[2:] == [f"{done} of 7 photos written" for done in range(1, 8)]
     assert summary.samples == 6
     assert summary.failures == {str(paths[0]): "not an image, or of an unknown format"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "there"]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,34 @@ def test_scheduled_runs_and_those_of_python_have_records_too(dataset, photos, tm
         "Annotate people",
     ]
     assert ["File", str(tmp_path / "a.json")] in records(dataset).list()[0].details
+
+
+def test_a_cluster_shows_the_photos_that_it_has_labelled(dataset, photos, monkeypatch):  # noqa: F811
+    from annotator.cluster import dataset as cluster_dataset
+
+    shown = []
+
+    def label(run, work, *_) -> Iterator[int]:
+        yield 0
+        for done in (1, 2):  # as after a shard each
+            yield done
+            for _ in range(600):
+                record = records(dataset).list()[0]
+                if record.done == done:
+                    break
+                time.sleep(0.1)
+            shown.append((record.done, record.total, record.describe()))
+        run.label(replace(work, threads=1))
+        yield 3
+
+    monkeypatch.setattr(cluster_dataset, "label_on_cluster", label)
+    run_in_app("annotate_people", dataset, **ANNOTATE, cluster="10.0.0.1:6379")
+    record = wait_for_the_end(dataset)
+    assert [each[:2] for each in shown] == [(1, 3), (2, 3)]
+    assert shown[0][2].startswith("1 of 3 photos labelled on the cluster")
+    assert shown[1][2].startswith("2 of 3 photos labelled on the cluster, about ")
+    assert (record.state, record.done, record.text) == ("done", 3, "3 of 3 photos written")
+    assert record.sentence.endswith(" on 3 photos.")
 
 
 def test_only_the_last_runs_are_kept_and_a_dead_one_is_told_from_one_that_runs(dataset):

@@ -1,5 +1,6 @@
 """Datasets that are labelled through shards, whose workers run in this process here."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +25,10 @@ def works(monkeypatch: pytest.MonkeyPatch) -> list[Work]:
     """What the workers were given."""
     given = []
 
-    def label(run: ShardedRun, work: Work, *_: object) -> None:
+    def label(run: ShardedRun, work: Work, *_: object) -> Iterator[int]:
         given.append(work)
-        run.label(replace(work, threads=1, device="cpu"))
+        yield run.manifest.count - run.photos_in(run.left())
+        yield run.label(replace(work, threads=1, device="cpu"))
 
     monkeypatch.setattr(cluster_dataset, "label_on_cluster", label)
     return given
@@ -47,7 +49,10 @@ def test_samples_get_the_people_of_their_own_photo_however_its_path_is_spelled(
         dataset, tiny_network.path, settings=VOTES, maps_dir=tmp_path / "maps", device="cuda"
     )
     assert run.network.device == "CPU"  # this machine labels nothing
-    assert run.run().samples == 5
+    told = []
+    assert run.run(lambda done: told.append(run.describe(done))).samples == 5
+    assert told[:2] == [f"{done} of 5 photos labelled on the cluster" for done in (0, 5)]
+    assert told[2:] == [f"{done} of 5 photos written" for done in range(1, 6)]
     found = [people and len(people.detections) for people in dataset.values("dp_people")]
     assert found == [1, 2, 1, 0, 2]
     assert [work.device for work in works] == ["cuda"]
