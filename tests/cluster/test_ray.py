@@ -196,6 +196,7 @@ def test_a_dataset_gets_the_labels_of_one_machine(
     ray_cluster: Cluster, dataset, photos: Path, tmp_path: Path, tiny_network: Network
 ):
     import fiftyone as fo
+    import ray
 
     from annotator.cluster.dataset import ClusterAnnotation
     from annotator.dataset.fields import Fields
@@ -208,9 +209,14 @@ def test_a_dataset_gets_the_labels_of_one_machine(
     Annotation(dataset, prefix="here", maps_dir=tmp_path / "here", **options).run()
     maps, told = tmp_path / "there", []
     run = ClusterAnnotation(dataset, prefix="there", maps_dir=maps, cluster=ray_cluster.address, **options)
+    steps = iter(run)
+    assert [next(steps), next(steps)] == [0, 7]
+    steps.close()  # as when somebody cancels it
+    assert not ray.is_initialized()
+    assert Path(f"{run.folder}.shards").exists()
     summary = run.run(lambda done: told.append(run.describe(done)))
-    assert told[:2] == [f"{done} of 7 photos labelled on the cluster" for done in (0, 7)]
-    assert told[2:] == [f"{done} of 7 photos written" for done in range(1, 8)]
+    assert told[0] == "7 of 7 photos labelled on the cluster"
+    assert told[1:] == [f"{done} of 7 photos written" for done in range(1, 8)]
     assert summary.samples == 6
     assert summary.failures == {str(paths[0]): "not an image, or of an unknown format"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "there"]

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from annotator.cluster.attempts import Attempt
 from annotator.cluster.merge import merge
 from annotator.cluster.run import ShardedRun, begin
+from annotator.cluster.shard_files import attempt_file
 from annotator.cluster.storage import Photo, locate
 from annotator.coco.surface_points import PointSampling
 from annotator.inference.network import Network
@@ -60,7 +62,8 @@ def test_bad_photos_of_a_bucket_are_named_as_those_of_a_folder(s3, tmp_path: Pat
     assert "is finished, with these photos, model and settings" in again.stdout
 
 
-def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: Network):
+@pytest.mark.parametrize("is_again", [False, True], ids=["first", "after a death"])
+def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: Network, is_again: bool):
     data = draw_photo(tmp_path / "photo.png", [LEFT]).read_bytes()
     for key in ("good.png", "a//double.png", "gone.png", ".hidden/x.png", "a.jpg/inside.png"):
         s3.put_object(Bucket=BUCKET, Key=f"photos/{key}", Body=data)
@@ -68,6 +71,8 @@ def test_what_only_a_bucket_can_do_to_a_photo(s3, tmp_path: Path, tiny_network: 
     s3.put_object(Bucket=BUCKET, Key="photos/frozen.png", Body=data, StorageClass="GLACIER")
     run = start(tiny_network)
     s3.delete_object(Bucket=BUCKET, Key="photos/gone.png")
+    if is_again:  # so that photos are fetched and labelled one by one
+        Attempt(attempt_file(run.shards, 0))
     run.label(run.work(tiny_network, VOTES, SAMPLING))
     summary = merge(run)
     assert (summary.people, summary.photos - summary.failed) == (2, 2)

@@ -26,9 +26,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second for a second."""
-    for name in ("BEAT", "SILENCE", "SETTLE"):
-        monkeypatch.setattr(run_lock, name, getattr(run_lock, name) / 10)
+    monkeypatch.setattr(run_lock, "BEAT", 0.5)
+    monkeypatch.setattr(run_lock, "SETTLE", 0.1)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_lock, "SILENCE", 3)
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_a_second_run_is_refused_until_the_first_is_done(folder: Location):
             f"{folder}: another run is at work on it, process {os.getpid()} on "
         )
         assert "wait until that is done, or end it" in str(refused.value)
-        assert "waiting up to 4.5 seconds to see whether the run" in said[0]
+        assert "waiting up to 45 seconds to see whether the run" in said[0]
     with hold(folder):
         pass
     assert not (folder + ".lock").exists()
@@ -89,7 +93,7 @@ def test_a_process_that_was_killed_lets_go_at_once(folder: Location):
             assert time.monotonic() - began < run_lock.SILENCE
 
 
-def test_a_run_of_another_machine_lets_go_when_it_is_silent(folder: Location):
+def test_a_run_of_another_machine_lets_go_when_it_is_silent(folder: Location, brief):
     file = folder + ".lock"
     gone = {"run": "1", "machine": "elsewhere", "host": "elsewhere", "process": 1, "time": time.time() + 9e9}
     file.write(json.dumps(gone).encode())
@@ -99,7 +103,7 @@ def test_a_run_of_another_machine_lets_go_when_it_is_silent(folder: Location):
         assert "whether the run on elsewhere is at work" in said[0]
 
 
-def test_a_run_that_passed_for_dead_leaves_the_folder_to_the_other(folder: Location):
+def test_a_run_that_passed_for_dead_leaves_the_folder_to_the_other(folder: Location, brief):
     with running(folder) as process:
         process.send_signal(signal.SIGSTOP)
         with hold(folder):
