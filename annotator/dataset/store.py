@@ -70,6 +70,13 @@ def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
     return document and document["last_modified_at"]
 
 
+def object_ids(keys: Sequence[str]) -> list[Any]:
+    """The ids as the database has them, without those that are none."""
+    from bson import ObjectId
+
+    return [ObjectId(key) for key in dict.fromkeys(keys) if ObjectId.is_valid(key)]
+
+
 def find_document(dataset: fo.Dataset, sample_id: str, paths: Sequence[str]) -> dict[str, Any] | None:
     """A sample's values at these paths, and its ``_id``, as the database has them; ``None`` if there is no such
     sample."""

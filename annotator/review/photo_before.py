@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from annotator.dataset.fields import Fields
 from annotator.dataset.photo_index import Summaries
 from annotator.dataset.photo_summary import place_in_folder
+from annotator.dataset.store import object_ids
 from annotator.labels.messages import short
 from annotator.review.loaded_image import ReviewError
-from annotator.team.expressions import object_ids
 
 if TYPE_CHECKING:
     import fiftyone as fo

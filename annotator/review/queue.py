@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from annotator.dataset.fields import Fields
 from annotator.dataset.photo_index import ORDERS, Summaries
 from annotator.dataset.photo_summary import BINS, combined, kind
+from annotator.dataset.store import object_ids
 from annotator.labels.messages import short
 from annotator.labels.people import DECIDED, STATES
 from annotator.labels.quality import MISSING_PEOPLE
-from annotator.team.expressions import holder, object_ids
+from annotator.team.expressions import holder
 from annotator.team.listing import KINDS, count_kinds, work_filter
 from annotator.team.settings import read_only_reason, read_settings
 from annotator.team.stages import REVIEW, STAGES

@@ -20,7 +20,7 @@ PAGE = 200
 """People listed at once."""
 MAX_SKIP = 10_000
 """People before a page: whoever wants more filters the queue."""
-COUNTED = 20_000
+COUNTED = 5000
 """Images from which histograms are counted, of any number."""
 SCORES = {
     "issue_score": "all issues",

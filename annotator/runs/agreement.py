@@ -17,13 +17,13 @@ from annotator.dataset.possible_people import possible_scores
 from annotator.dataset.sample_people import read_people
 from annotator.dataset.second_labels import NOBODY, read_agreement, save_agreement, second_fields
 from annotator.dataset.store import StoredSample
-from annotator.dataset.views import photos_of
+from annotator.dataset.stored_photos import chosen_photos, stored_photos
 from annotator.evaluation.agreement import compare_people
 from annotator.labels.messages import table_cell
 from annotator.labels.people import DECIDED, TASKS, People
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.reading import PhotoError
-from annotator.runs.dataset_run import DatasetRun, Summary, labelled_samples
+from annotator.runs.dataset_run import DatasetRun, Summary
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -101,9 +101,9 @@ class Agreement(DatasetRun):
         check_people(samples, self.fields)
         check_people(samples, self.second)
         self.surface = surface or load_body_surface()
-        given = labelled_samples(self.dataset, self.second)
-        photos = zip(*photos_of(samples).values(["id", "filepath"]), strict=True)
-        self._todo = {key: path for key, path in photos if key in given}
+        stored = stored_photos(self.dataset, self.second)
+        chosen = (key for key in chosen_photos(samples, stored) if stored[key].is_labelled)
+        self._todo = {key: stored[key].path for key in chosen}
         self.rows: list[PersonRow] = []
         self._photos: Counter[tuple[str, str]] = Counter()
         self.summary = Summary()

@@ -16,7 +16,7 @@ from annotator.dataset.label_checks import LabelError, check_document
 from annotator.dataset.photo_file import file_stamp, find_change, photo_or_known
 from annotator.dataset.second_labels import check_new_prefix
 from annotator.dataset.store import find_without_masks, write_values
-from annotator.dataset.views import photos_of
+from annotator.dataset.stored_photos import chosen_photos, stored_photos
 from annotator.inference.network import DEFAULT_MODEL
 from annotator.photos.reading import PhotoError
 from annotator.runs.dataset_run import (
@@ -26,7 +26,6 @@ from annotator.runs.dataset_run import (
     Summary,
     as_function,
     check_overwrite,
-    labelled_samples,
     summarizing,
     touched_samples,
     write_people,
@@ -90,11 +89,19 @@ class Annotation(DatasetRun):
         self.folder, self._maps_dir = maps_folder(self.dataset, prefix, maps_dir), maps_dir
         self.changed = changed
         is_skipping = overwrite == "skip"
-        labelled = (labelled_samples if is_skipping else finished_samples)(self.dataset, self.fields)
-        photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
-        self._touched = touched_samples(self.dataset, self.fields, photos.keys() & labelled)
+        stored = stored_photos(self.dataset, self.fields)
+        photos = {key: stored[key] for key in chosen_photos(samples, stored)}
+        finished = set() if is_skipping else finished_samples(self.dataset, self.fields)
+        left_alone = {
+            key: photo
+            for key, photo in photos.items()
+            if (photo.is_labelled if is_skipping else key in finished)
+        }
+        self._touched = touched_samples(self.dataset, self.fields, left_alone)
         self._todo = [
-            (key, path) for key, path in photos.items() if key not in labelled or key in self._touched
+            (key, photo.path)
+            for key, photo in photos.items()
+            if key not in left_alone or key in self._touched
         ]
         self._taken: deque[_Taken] = deque()
         self.summary = Summary(skipped=len(photos) - len(self._todo))

@@ -24,6 +24,7 @@ from annotator.dataset.plain_sample import NotPlain, PlainSample
 from annotator.dataset.review_state import ALL_LEFT_OUT, UNFINISHED, chosen_states
 from annotator.dataset.sample_people import find_labels, read_people, review_of
 from annotator.dataset.store import StoredSample, find_documents
+from annotator.dataset.stored_photos import chosen_photos, stored_photos
 from annotator.dataset.views import photos_of, with_all_fields, with_lists
 from annotator.formats.names import COCO
 from annotator.formats.registry import find_format
@@ -101,13 +102,9 @@ class Export(DatasetRun):
         self.format, self._is_coco = find_format(format), format == COCO
         if polygons and not self._is_coco:
             raise FormatError(f"polygons: only for COCO-DensePose, not for {self.format.label}")
-        columns = ["id", "filepath", f"{self.fields.source}.file_name"]
-        samples = photos_of(samples)
-        rows = zip(*self.dataset.exists(self.fields.people).values(columns), strict=True)
-        # A name that is none is a failure of its photo, once that is read.
-        labelled = {key: (path, name if isinstance(name, str) else None) for key, path, name in rows}
-        keys = dict.fromkeys(samples.values("id"))  # a view may have a sample twice
-        photos = {key: labelled[key] for key in keys if key in labelled}
+        stored, samples = stored_photos(self.dataset, self.fields), photos_of(samples)
+        keys = chosen_photos(samples, stored)
+        photos = {key: (stored[key].path, stored[key].file_name) for key in keys if stored[key].is_labelled}
         self._root = Path(images_dir or common_folder(photos.values()))
         self._names = file_names(photos, self._root)
         self._paths = {key: path for key, (path, _) in photos.items()}

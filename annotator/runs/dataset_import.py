@@ -21,6 +21,7 @@ from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import find_labels, read_people
 from annotator.dataset.second_labels import check_new_prefix
 from annotator.dataset.store import StoredSample
+from annotator.dataset.stored_photos import stored_photos
 from annotator.formats.names import COCO
 from annotator.formats.registry import find_format
 from annotator.formats.values import FormatError
@@ -34,7 +35,6 @@ from annotator.runs.dataset_run import (
     Summary,
     as_function,
     check_overwrite,
-    labelled_samples,
     summarizing,
     write_people,
 )
@@ -153,9 +153,10 @@ class Import(DatasetRun):
         """Ids of the samples by the paths and by the identities of their photos; ids of those that have people."""
         if self.dataset is None:
             return {}, set()
-        photos = list(zip(*self.dataset.values(["filepath", "id"]), strict=True))
-        known = {photo_identity(path): key for path, key in photos} | dict(photos)
-        return known, labelled_samples(self.dataset, self.fields)
+        stored = stored_photos(self.dataset, self.fields)
+        photos = {photo.path: key for key, photo in stored.items()}
+        known = {photo_identity(path): key for path, key in photos.items()} | photos
+        return known, {key for key, photo in stored.items() if photo.is_labelled}
 
     def _write(self, sample_id: str | None, path: str, people: People) -> tuple[str, str | None]:
         """Write people to a sample, without an id to a new one; the sample's id, and why that failed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from annotator.dataset.fields import Fields, require_fields
 from annotator.dataset.label_checks import LabelError
-from annotator.dataset.photo_file import file_stamp, find_change, is_untouched
+from annotator.dataset.photo_file import file_stamp, find_change
 from annotator.dataset.photo_index import Summaries
 from annotator.dataset.sample_people import has_human_labels, replace_predictions
-from annotator.dataset.store import StoredSample, StoreError
+from annotator.dataset.store import StoredSample, StoreError, object_ids
+from annotator.dataset.stored_photos import AT_ONCE, StoredPhoto
 from annotator.photos.reading import PhotoError
 from annotator.review.undo import history_folder
 from annotator.team.stages import is_finished, restart
@@ -155,26 +156,21 @@ def check_overwrite(overwrite: str, changed: str = "refuse") -> None:
         raise ValueError(f"changed: {changed!r} is neither 'refuse' nor 'relabel'")
 
 
-def labelled_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
-    """Ids of the samples that have people, none where the fields are not declared yet."""
-    return (
-        set(dataset.exists(fields.people).values("id")) if dataset.has_sample_field(fields.people) else set()
-    )
-
-
-def touched_samples(dataset: fo.Dataset, fields: Fields, keys: Collection[str]) -> set[str]:
-    """Ids of the samples, among ``keys`` and with labels, whose photo may not be the one that was labelled: its file has been
-    touched since, or there is nothing but its size to tell."""
-    if not keys or not dataset.has_sample_field(fields.source):
-        return set()
-    columns = ["id", "filepath", f"{fields.source}.size", f"{fields.source}.photo"]
-    touched = set()
-    for key, path, size, known in zip(*dataset.exists(fields.source).values(columns), strict=True):
-        try:
-            if key in keys and size and not (known and is_untouched(file_stamp(path), known)):
+def touched_samples(dataset: fo.Dataset, fields: Fields, photos: Mapping[str, StoredPhoto]) -> set[str]:
+    """Ids of the samples, among these, whose photo may not be the one that was labelled: its file has been touched since, or
+    there is nothing but its size to tell."""
+    touched, unknown = set(), []
+    for key, photo in photos.items():
+        if photo.stamp is None:
+            unknown.append(key)
+            continue
+        with suppress(PhotoError):  # there is no such photo
+            if file_stamp(photo.path) != photo.stamp:
                 touched.add(key)
-        except (PhotoError, TypeError, KeyError):
-            pass  # there is no such photo, or its labels cannot be read
+    sized = {f"{fields.source}.size": {"$exists": True, "$ne": None}}
+    for i in range(0, len(unknown), AT_ONCE):
+        among = {"_id": {"$in": object_ids(unknown[i : i + AT_ONCE])}}
+        touched |= {str(row["_id"]) for row in dataset._sample_collection.find(sized | among, ["_id"])}
     return touched
 
 

@@ -13,9 +13,9 @@ from annotator.dataset.label_checks import LabelError
 from annotator.dataset.sample_people import has_human_labels, read_people
 from annotator.dataset.second_labels import second_fields
 from annotator.dataset.store import StoredSample
-from annotator.dataset.views import photos_of
+from annotator.dataset.stored_photos import chosen_photos, stored_photos
 from annotator.photos.reading import PhotoError
-from annotator.runs.dataset_run import DatasetRun, Summary, as_function, labelled_samples, write_people
+from annotator.runs.dataset_run import DatasetRun, Summary, as_function, write_people
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -50,11 +50,10 @@ class SecondLabels(DatasetRun):
         self.dataset, self.fields = samples._dataset, Fields(prefix)
         check_people(samples, self.fields)
         self.second = second_fields(self.fields)
-        labelled = labelled_samples(self.dataset, self.fields)
-        given = labelled_samples(self.dataset, self.second)
-        photos = dict(zip(*photos_of(samples).values(["id", "filepath"]), strict=True))
-        drawn = [key for key in photos if key in labelled and _number(key, seed) < share]
-        self._todo = {key: photos[key] for key in drawn if key not in given}
+        photos, given = (stored_photos(self.dataset, fields) for fields in (self.fields, self.second))
+        labelled = (key for key in chosen_photos(samples, photos) if photos[key].is_labelled)
+        drawn = [key for key in labelled if key in given and _number(key, seed) < share]
+        self._todo = {key: photos[key].path for key in drawn if not given[key].is_labelled}
         self.summary = Summary(skipped=len(drawn) - len(self._todo))
 
     def __len__(self) -> int:

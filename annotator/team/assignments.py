@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.second_labels import SUFFIX, is_second, second_fields
+from annotator.dataset.store import object_ids
 from annotator.dataset.views import list_at
 from annotator.labels.messages import short
 from annotator.team.expressions import (
@@ -22,7 +23,6 @@ from annotator.team.expressions import (
     is_free,
     is_held_by,
     new_lease,
-    object_ids,
     with_name,
 )
 from annotator.team.fields import TeamFields, declare_team_fields

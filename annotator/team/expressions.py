@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from annotator.dataset.views import list_at
@@ -56,10 +55,3 @@ def event(author: str, action: str, comment: str = "") -> Expression:
         "action": action,
         "comment": {"$literal": comment},
     }
-
-
-def object_ids(keys: Sequence[str]) -> list[Any]:
-    """The ids as the database has them, without those that are none."""
-    from bson import ObjectId
-
-    return [ObjectId(key) for key in dict.fromkeys(keys) if ObjectId.is_valid(key)]

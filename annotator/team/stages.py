@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from annotator.dataset.fields import Fields
 from annotator.dataset.photo_summary import STAGES
+from annotator.dataset.store import object_ids
 from annotator.labels.messages import short
-from annotator.team.expressions import appended, event, object_ids, with_name
+from annotator.team.expressions import appended, event, with_name
 from annotator.team.fields import TeamFields, declare_team_fields, has_team_fields
 from annotator.team.settings import TeamError, check_author, read_settings
 
