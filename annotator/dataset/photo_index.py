@@ -49,6 +49,8 @@ _MADE = {"$set": {"made": "$$NOW"}}
 _LOCKS: dict[str, Lock] = {}
 _CHECKED: dict[str, float] = {}
 """When this process has last compared all samples of a collection, in monotonic seconds."""
+_COMPARED: dict[str, tuple[datetime, tuple[int, int]]] = {}
+"""By collection, until when this process has compared samples, and the fingerprint of those within :data:`MARGIN` before that."""
 _PROGRESS: dict[str, tuple[int, int]] = {}
 """Of the collections that this process is bringing up to date: samples that are up to date, and in all."""
 
@@ -86,10 +88,13 @@ class PhotoIndex:
             if state is None or state["version"] != VERSION:
                 self._begin(is_other_version=state is not None)
                 state = None
+            # Before they are compared: who is saved meanwhile is compared again.
+            fingerprint = self._fingerprint(now)
             try:
                 self._update(state)
             finally:
                 _PROGRESS.pop(self.photos.name, None)
+            _COMPARED[self.photos.name] = now, fingerprint
             values = {"version": VERSION, "at": now, "total": total}
             self._buckets.update_one({"_id": "state"}, {"$set": values}, upsert=True)
             return now
@@ -142,7 +147,9 @@ class PhotoIndex:
             self._remove_deleted()
             self._compare({})
         else:
-            self._compare({"last_modified_at": {"$gte": state["at"] - MARGIN}})
+            at = state["at"]
+            is_same = _COMPARED.get(self.photos.name) == (at, self._fingerprint(at))
+            self._compare({"last_modified_at": {"$gt": at} if is_same else {"$gte": at - MARGIN}})
         changed = f"{self.fields.prefix}_work.changed"
         if state and changed.partition(".")[0] in self.dataset.get_field_schema():
             # By the database's own clock.
@@ -164,6 +171,23 @@ class PhotoIndex:
                 for _ in pool.map(self._compare_chunk, _chunks(rows)):
                     pass
                 done += len(rows)
+
+    def _fingerprint(self, at: datetime) -> tuple[int, int]:
+        """The number of the samples that were saved within :data:`MARGIN` before a time, and the sum of their times: after thousands
+        were saved at once, it says sooner than a comparison that they are the same as before."""
+        since = at - MARGIN
+        pipeline = [
+            {"$match": {"last_modified_at": {"$gte": since, "$lte": at}}},
+            {
+                "$group": {
+                    "_id": None,
+                    "n": {"$sum": 1},
+                    "t": {"$sum": {"$subtract": ["$last_modified_at", since]}},
+                }
+            },
+        ]
+        found = self._samples.aggregate(pipeline, hint={"last_modified_at": 1, "_id": 1})
+        return next(((row["n"], row["t"]) for row in found), (0, 0))
 
     def _compare_chunk(self, rows: list[dict[str, Any]]) -> None:
         times = {row["_id"]: row.get("last_modified_at") for row in rows}
