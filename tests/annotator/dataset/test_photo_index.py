@@ -1,6 +1,7 @@
 """The summaries of a dataset's photos: true after every write, whoever made it."""
 
 from collections import Counter
+from datetime import timedelta
 from threading import Thread
 
 import fiftyone as fo
@@ -99,6 +100,23 @@ def test_a_write_that_looks_old_is_found_by_the_next_full_check(dataset, samples
     # A summary of a later time would stay: this is what a clock that goes wrong leads to.
     PhotoIndex(dataset, FIELDS).photos.update_one({"_id": ObjectId(samples[4].id)}, {"$set": {"at": None}})
     assert check(dataset)["state:approved"] == 1
+
+
+def test_samples_just_saved_are_compared_again_only_if_one_has_changed(dataset, samples, monkeypatch):
+    check(dataset)
+    chunks, compare = [], PhotoIndex._compare_chunk
+    monkeypatch.setattr(
+        PhotoIndex, "_compare_chunk", lambda self, rows: (chunks.append(len(rows)), compare(self, rows))
+    )
+    check(dataset)
+    assert chunks == []
+    # By a machine whose clock is behind.
+    before = samples[4]._doc.last_modified_at.replace(tzinfo=None)
+    values = {f"{FIELDS.people}.detections.0.review": "approved"}
+    values["last_modified_at"] = before + timedelta(milliseconds=1)
+    dataset._sample_collection.update_one({"_id": ObjectId(samples[4].id)}, {"$set": values})
+    assert check(dataset)["state:approved"] == 1
+    assert chunks == [20]
 
 
 def test_it_says_how_far_it_is(dataset, samples, monkeypatch):
