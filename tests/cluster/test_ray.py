@@ -186,7 +186,7 @@ def workers(cluster: Cluster) -> list[int]:
 def written(out: Path) -> dict[str, int]:
     """Shard files with their inodes, which are new ones when a file is written again."""
     found = {}
-    for path in Path(f"{out}.shards").glob("*/shard-*"):
+    for path in Path(f"{out}.shards").glob("*/shard-*.gz"):
         with suppress(FileNotFoundError):
             found[path.name] = path.stat().st_ino
     return found
