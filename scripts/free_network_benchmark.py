@@ -27,7 +27,7 @@ class FreeModel:
 
     def __init__(self, model: Network | Finder) -> None:
         self._model, self._known = model, {}
-        self.path, self.info, self.side = model.path, model.info, model.side
+        self.path, self.info, self.side, self.backend = model.path, model.info, model.side, model.backend
         self.batch_size = FREE_BATCH
         self.seconds = 0.0
         """Of a processor, for looking up."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from benchmark_steps import copy_photos, read_square, timed
 
+from annotator.inference.backends.gpu import batch_sizes
 from annotator.inference.network import Network
 from annotator.inference.settings import Settings
 from annotator.runs.folder import annotate_folder
@@ -62,7 +63,7 @@ def measure_sessions(arguments: argparse.Namespace, photos: list[Path], folder: 
     for precision, path in files.items():
         network, opened = timed(Network, path, arguments.device)
         backend = network.backend
-        largest = arguments.batch or backend.batch_size
+        largest = backend.full_batch = arguments.batch or backend.batch_size
         _, warmed = timed(backend.warm_up)
         result = {
             **backend.describe(),
@@ -73,14 +74,12 @@ def measure_sessions(arguments: argparse.Namespace, photos: list[Path], folder: 
         show(f"\n{precision} on {network.device}, {result['onnxruntime']}")
         show(f"  opened in {opened:.1f} s, warmed up in {warmed:.1f} s; batch {largest}")
         names = [output.name for output in backend.session.get_outputs()]
-        size = 1
-        while size <= (arguments.batch or max(largest, 8)):
+        for size in batch_sizes(arguments.batch or max(largest, 8)):
             images = np.ascontiguousarray(squares[:size])
             bare = per_second(partial(backend.run, names, images), size, arguments.seconds)
             bound = per_second(run_bound(backend, images), size, arguments.seconds)
             result["batches"][size] = {"images_per_second": bare, "without_copies": bound}
             show(f"  bare, batch {size:>2}: {bare:>8.1f} images/s, without copies {bound:>8.1f}")
-            size *= 2
         ratios, looks = [], []
         images = np.ascontiguousarray(squares[: min(largest, len(squares))])
         for _ in range(arguments.rounds):

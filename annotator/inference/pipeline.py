@@ -101,6 +101,9 @@ def annotate(
         finder = open_finder(network, settings)
     finder_batch = settings.batch_size or (finder.backend.batch_size if finder else 1)
     settings = replace(settings, batch_size=settings.batch_size or network.batch_size)
+    network.backend.full_batch = settings.batch_size
+    if finder is not None:
+        finder.backend.full_batch = finder_batch
     results = _annotate(iter(paths), network, finder, settings, finder_batch, encode)
     return _check_models(results, network.path)
 

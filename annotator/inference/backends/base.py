@@ -30,6 +30,9 @@ class Backend(Protocol):
     """For what the file says of itself."""
     batch_size: int
     """Images per call where nobody says how many: what the device and its memory are good for."""
+    full_batch: int
+    """Images per call where there are enough, to be set where somebody says how many: a backend that fills batches up fills
+    none beyond it."""
     largest_batch: int | None
     """More images than these are to be given in several calls."""
 

@@ -16,7 +16,7 @@ class CpuBackend:
     name = "cpu"
     device = "CPU"
     provider = CPU_PROVIDER
-    batch_size = 1  # larger ones are no faster, and need more memory
+    batch_size = full_batch = 1  # larger ones are no faster, and need more memory
     largest_batch: int | None = None
 
     def __init__(self, path: Path, threads: int = 0):

@@ -9,7 +9,13 @@ import numpy as np
 
 from annotator.inference.backends.base import DeviceError
 from annotator.inference.backends.cpu import CpuBackend
-from annotator.inference.backends.gpu import LARGEST_BATCH, batch_that_fits, find_gpu, padded_size
+from annotator.inference.backends.gpu import (
+    LARGEST_BATCH,
+    batch_sizes,
+    batch_that_fits,
+    find_gpu,
+    padded_size,
+)
 from annotator.inference.backends.session import (
     CPU_PROVIDER,
     Options,
@@ -22,8 +28,8 @@ from annotator.inference.backends.session import (
 class CudaBackend(CpuBackend):
     """A :class:`~annotator.inference.backends.base.Backend` on a GPU.
 
-    Batches are filled up with blank images to powers of two: for every new size of batch cuDNN searches its fastest
-    algorithms anew.
+    Batches are filled up with blank images to powers of two, or to a full batch: for every new size of batch cuDNN searches
+    its fastest algorithms anew.
 
     Raises:
         DeviceError: ONNX Runtime has no CUDA, there is no GPU, or its libraries do not load.
@@ -51,7 +57,7 @@ class CudaBackend(CpuBackend):
             onnxruntime.preload_dlls()  # CUDA and cuDNN of the [gpu] extra lie where the loader does not look
         self.side, self.is_half = read_side_and_precision(path)
         self.device = f"GPU ({gpu.name}, {self.words})"
-        self.batch_size = batch_that_fits(gpu.memory, self.side, self.is_half)
+        self.batch_size = self.full_batch = batch_that_fits(gpu.memory, self.side, self.is_half)
         providers = self._providers(path)
         self.options = providers[self.provider]
         self.session = open_session(path, providers | {CPU_PROVIDER: {}}, threads)
@@ -69,13 +75,11 @@ class CudaBackend(CpuBackend):
         }
 
     def run(self, outputs: Sequence[str], images: np.ndarray) -> list[np.ndarray]:
-        count, padded = len(images), padded_size(len(images))
+        count, padded = len(images), padded_size(len(images), self.full_batch)
         if padded > count:
             images = np.concatenate([images, np.zeros((padded - count, *images.shape[1:]), np.uint8)])
         return [array[:count] for array in super().run(outputs, images)]
 
     def warm_up(self) -> None:
-        size = 1
-        while size <= self.batch_size:
+        for size in batch_sizes(self.full_batch):
             self._run_blank(size)
-            size *= 2

@@ -52,6 +52,11 @@ def batch_that_fits(memory: int, side: int, is_half: bool) -> int:
     return 1 << (count.bit_length() - 1)
 
 
-def padded_size(count: int) -> int:
-    """The least power of two that is not smaller than ``count``, and 1 for nothing."""
-    return 1 << max(count - 1, 0).bit_length()
+def padded_size(count: int, full: int) -> int:
+    """The size that a batch of ``count`` images is filled up to: a power of two, or ``full`` if that is less; 1 for nothing."""
+    return next((size for size in batch_sizes(full) if size >= count), 1 << max(count - 1, 0).bit_length())
+
+
+def batch_sizes(full: int) -> list[int]:
+    """The sizes that batches of up to ``full`` images are filled up to: the powers of two below it, and itself."""
+    return [*(1 << i for i in range((full - 1).bit_length())), full]

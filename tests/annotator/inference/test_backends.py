@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,15 @@ from onnx import TensorProto
 
 from annotator.inference.backends import BACKENDS, DEVICES, open_backend
 from annotator.inference.backends.base import DeviceError, ModelError
-from annotator.inference.backends.gpu import LARGEST_BATCH, batch_that_fits, find_gpu, padded_size
+from annotator.inference.backends.cpu import CpuBackend
+from annotator.inference.backends.cuda import CudaBackend
+from annotator.inference.backends.gpu import (
+    LARGEST_BATCH,
+    batch_sizes,
+    batch_that_fits,
+    find_gpu,
+    padded_size,
+)
 from annotator.inference.backends.session import read_side_and_precision
 from annotator.inference.backends.tensorrt import engine_folder
 from annotator.inference.box_prompt import label_boxes
@@ -21,6 +30,7 @@ from annotator.inference.network import Network
 from annotator.inference.pipeline import annotate
 from annotator.inference.settings import Settings
 from tests.annotator.conftest import SIDE, draw_photo
+from tests.annotator.inference.test_failing_models import CountedSession
 from tests.annotator.inference.test_pipeline import LEFT, RIGHT, VOTES, labels
 
 AVAILABLE = onnxruntime.get_available_providers()
@@ -120,7 +130,50 @@ def test_the_batch_goes_by_the_memory(gigabytes: int, side: int, is_half: bool, 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 1), (1, 1), (2, 2), (3, 4), (33, 64), (64, 64)])
 def test_batches_are_filled_up_to_powers_of_two(count: int, expected: int):
-    assert padded_size(count) == expected
+    assert padded_size(count, 64) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "full", "expected"),
+    [(0, 48, 1), (16, 48, 16), (20, 48, 32), (33, 48, 48), (48, 48, 48), (49, 48, 64), (1, 1, 1), (3, 3, 3)],
+)
+def test_a_full_batch_is_not_filled_up_further(count: int, full: int, expected: int):
+    assert padded_size(count, full) == expected
+
+
+@pytest.mark.parametrize(
+    ("full", "expected"),
+    [(1, [1]), (2, [1, 2]), (48, [1, 2, 4, 8, 16, 32, 48]), (64, [1, 2, 4, 8, 16, 32, 64])],
+)
+def test_there_is_a_fixed_size_for_every_batch(full: int, expected: list[int]):
+    assert batch_sizes(full) == expected
+    assert {padded_size(count, full) for count in range(1, full + 1)} == set(expected)
+
+
+class CudaOnTheCpu(CudaBackend):
+    """What :class:`CudaBackend` does around the session, which is one of the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = CountedSession(CpuBackend(path, threads=1).session)
+        self.batch_size = self.full_batch = 4
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"), [(None, [1, 2, 4, 4, 8, 8]), (3, [1, 2, 3, 4, 8, 8]), (6, [1, 2, 4, 4, 6, 6])]
+)
+def test_a_run_fills_no_batch_beyond_the_one_that_is_given(
+    tmp_path: Path, tiny_model: Path, tiny_network: Network, given: int | None, sizes: list[int]
+):
+    photos = [draw_photo(tmp_path / f"{i}.png", [LEFT, RIGHT][: i % 3]) for i in range(7)]
+    settings = replace(VOTES, batch_size=given, zoom_in=False)
+    network = Network(tiny_model, threads=1)
+    network.backend = network._file.backend = backend = CudaOnTheCpu(tiny_model)
+    assert labels(annotate(photos, network, settings)) == labels(annotate(photos, tiny_network, settings))
+    assert set(backend.session.batches) <= set(batch_sizes(given or 4))
+    backend.session.batches.clear()
+    for count in range(1, 7):
+        assert len(network.run(np.zeros((count, SIDE, SIDE, 3), np.uint8)).person) == count
+    assert backend.session.batches == sizes
 
 
 def test_engines_lie_in_the_users_cache_by_the_files_content(tmp_path, tiny_model, monkeypatch):
