@@ -28,7 +28,7 @@ def shard_name(shard: int) -> str:
 
 def attempt_file(shards: Location, shard: int) -> Location:
     """The notes of :class:`~annotator.cluster.attempts.Attempt`, not where finished shards are listed."""
-    return (shards + ".attempts") / f"shard-{shard:06}.json"
+    return (shards + ".attempts") / f"{shard:06}.json"
 
 
 def shard_numbers(names: Iterable[str]) -> set[int]:
