@@ -65,7 +65,7 @@ RELABEL_WARNING = (
 QUALITY = {
     "draft": ("Draft", "Looks closely only at people of whom the finder is fairly sure."),
     "normal": ("Normal", "For most photos."),
-    "best": ("Best", "Also for crowds and tiny people; several times slower."),
+    "best": ("Best", "Also for crowds and tiny people, with better keypoints; several times slower."),
 }
 AS_QUALITY = "as the quality says"
 PROPOSAL = {

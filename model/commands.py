@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -216,22 +217,28 @@ def run_export(arguments: argparse.Namespace) -> int:
     from model.finder.export import export_finder
     from model.finder.weights import is_finder, open_finder
     from model.parity import ExportError, read_images
+    from model.pose.export import export_pose_estimator
+    from model.pose.weights import is_pose_estimator, open_pose_estimator
     from model.weights import open_cascade
 
     if arguments.size is not None and (arguments.size < 32 or arguments.size % 32):
         raise ExportError(f"--size must be a multiple of 32, not {arguments.size}")
     weights = _weights_in(arguments.run_folder)
-    finds = is_finder(weights)
-    if finds and (arguments.raw or arguments.fp16):
-        raise ExportError(f"{weights}: a finder has no {'--raw' if arguments.raw else '--fp16'}")
-    network = open_finder(weights) if finds else open_cascade(weights)
+    kind, read, export = "cascade", open_cascade, partial(export_onnx, raw=arguments.raw)
+    if is_finder(weights):
+        kind, read, export = "finder", open_finder, export_finder
+    elif is_pose_estimator(weights):
+        kind, read, export = "pose estimator", open_pose_estimator, export_pose_estimator
+    if kind != "cascade" and (arguments.raw or arguments.fp16):
+        raise ExportError(f"{weights}: a {kind} has no {'--raw' if arguments.raw else '--fp16'}")
+    network = read(weights)
     photos = find_photos(arguments.photos or EXAMPLES)[:16]
     if not photos:
         raise ExportError(f"{arguments.photos}: no photos for the check")
     # The run's report measures its last weights, not others that lie beside them, such as a mean.
     report = weights.parent / "report.json" if weights.name == "stage3.npz" else None
     precision = "float16" if arguments.fp16 else "float16-weights" if arguments.fp16_weights else "float32"
-    parity = (export_finder if finds else export_onnx)(
+    parity = export(
         network,
         arguments.onnx,
         read_images(photos, arguments.size or network.config.input_size),
@@ -239,7 +246,6 @@ def run_export(arguments: argparse.Namespace) -> int:
         report=report.read_bytes() if report and report.is_file() else b"",
         weights_license=arguments.license,
         precision=precision,
-        **({} if finds else {"raw": arguments.raw}),
     )
     if parity:
         print(f"Keras and ONNX Runtime on {len(photos)} photos:\n{parity.table()}")

@@ -66,7 +66,7 @@ def approve(samples) -> None:
 
 @pytest.fixture(scope="session")
 def old_model(tmp_path_factory) -> Path:
-    """An ONNX file of a tiny network that has learnt nothing, as its finder beside it; so are the weights of both."""
+    """An ONNX file of a tiny network that has learnt nothing, as its finder beside it; so are the weights of both, and a pose estimator."""
     from model.commands import prepare_keras
 
     prepare_keras("tensorflow")
@@ -78,6 +78,7 @@ def old_model(tmp_path_factory) -> Path:
     from model.finder.network import Finder
     from model.finder.weights import save_finder
     from model.weights import save_weights
+    from tests.annotator.inference.tiny_pose import write_pose_estimator
     from tests.model.finder.tiny import TINY
     from tests.model.tiny import tiny_network
 
@@ -91,6 +92,7 @@ def old_model(tmp_path_factory) -> Path:
     export_finder(
         finder, path.with_name("finder.onnx"), photos, model_id="tiny-finder", weights_license="Apache-2.0"
     )
+    write_pose_estimator(path.with_name("pose.onnx"))
     return path
 
 

@@ -55,6 +55,11 @@ def add_settings(
         action=argparse.BooleanOptionalAction,
         help="average with the predictions on the mirror image: twice the time",
     )
+    parser.add_argument(
+        "--refine-keypoints",
+        action=argparse.BooleanOptionalAction,
+        help="predict everybody's keypoints again, by the pose estimator, in a view of their own; default: what --quality says",
+    )
     parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="minimum person probability of a pixel, 0..1")
     parser.add_argument(
@@ -123,7 +128,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         if grouping != arguments.grouping and (given := _given(arguments, *names)):
             option = f"--{next(iter(given)).replace('_', '-')}"
             raise ValueError(f"{option} needs --grouping {grouping}, not {arguments.grouping}")
-    names = ("proposals", "tiles", "zoom_in", "flip_augment")
+    names = ("proposals", "tiles", "zoom_in", "flip_augment", "refine_keypoints")
     names += ("threshold", "confidence", "grouping", "batch_size", "workers")
     return Settings.of_quality(
         arguments.quality,

@@ -19,6 +19,7 @@ from annotator.coco.surface_points import PointSampling
 from annotator.inference.finder import DEFAULT_FINDER, Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network, run_blank
 from annotator.inference.pipeline import Annotated, annotate
+from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR, pose_estimator_beside
 from annotator.inference.settings import Settings
 from annotator.photos.reading import PhotoError
 from annotator.runs.differences import differences
@@ -42,7 +43,8 @@ class Work:
     model: Path
     """Its file; of those of other machines only the name."""
     files: dict[str, bytes] = field(default_factory=dict)
-    """The model's, by name, and a finder's beside it, for machines that do not have them; none for the package's own."""
+    """The model's, by name, and a finder's and a pose estimator's beside it, for machines that do not have them; none for the
+    package's own."""
     device: str | None = None
     """As of :class:`~annotator.inference.network.Network`."""
     threads: int = 0
@@ -59,8 +61,9 @@ class Work:
         files = {}
         if self.model != DEFAULT_MODEL:
             files[self.model.name] = self.model.read_bytes()
-            if (finder := finder_beside(self.model)) != DEFAULT_FINDER:
-                files[finder.name] = finder.read_bytes()
+            for beside in (finder_beside(self.model), pose_estimator_beside(self.model)):
+                if beside not in (DEFAULT_FINDER, DEFAULT_POSE_ESTIMATOR):
+                    files[beside.name] = beside.read_bytes()
         settings = replace(self.settings, workers=self.settings.workers or threads or None)
         return replace(self, settings=settings, model=Path(self.model.name), files=files, threads=threads)
 

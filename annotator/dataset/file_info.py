@@ -13,7 +13,8 @@ KEY = "densepose_annotator"
 """In ``info``: the version of this package, what was chosen for the export, and the models with people in the file::
 
     {"version": …, "export": {"state": …, "rejected": …, "polygons": …},
-     "models": [{"id": …, "license": …, "finder": {"id": …, "license": …} or None, "settings": of inference}]}
+     "models": [{"id": …, "license": …, "finder": {"id": …, "license": …} or None,
+      "pose_estimator": the same, "settings": of inference}]}
 """
 
 
@@ -47,8 +48,11 @@ def describe_file(
         described = _describe_models(models, runs, imported.get("models"))
         info = info | {KEY: {"version": __version__, "export": dict(export), "models": described}}
     if not licenses:
-        of_all = [of for entry in described for of in (entry, entry.get("finder")) if isinstance(of, dict)]
-        names = {f"{of['license']} (model {of.get('id')})": None for of in of_all if of.get("license")}
+        of_all = [
+            of for entry in described for of in (entry, entry.get("finder"), entry.get("pose_estimator"))
+        ]
+        of_all = [of for of in of_all if isinstance(of, dict) and of.get("license")]
+        names = {f"{of['license']} (model {of.get('id')})": None for of in of_all}
         licenses = [{"id": number, "name": name, "url": ""} for number, name in enumerate(names, 1)]
     return {"info": info, "licenses": licenses}
 

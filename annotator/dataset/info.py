@@ -69,9 +69,9 @@ def remember_settings(
 
 
 def past_runs(dataset: fo.Dataset, prefix: str) -> list[dict[str, Any]]:
-    """The models and settings that labelled photos of the dataset: dicts with ``id`` and ``license`` of the model, ``finder``,
-    the same of the person finder or ``None``, and ``settings`` of inference; the last one last. None of those of earlier
-    versions."""
+    """The models and settings that labelled photos of the dataset: dicts with ``id`` and ``license`` of the model, ``finder``
+    and ``pose_estimator``, the same of these or ``None``, and ``settings`` of inference; the last one last. None of those of
+    earlier versions."""
     return [dict(run) for run in _recall(dataset, RUNS, prefix) or []]
 
 

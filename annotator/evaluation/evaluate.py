@@ -32,6 +32,7 @@ from annotator.inference.box_prompt import label_boxes
 from annotator.inference.finder import finder_beside, open_finder
 from annotator.inference.network import InferenceError, Network, run_blank
 from annotator.inference.pipeline import annotate
+from annotator.inference.pose_estimator import open_pose_estimator, pose_estimator_beside
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
 from annotator.labels.people import Person
@@ -105,6 +106,7 @@ class _Evaluation:
         }
         self.networks = {name: _TimedNetwork(network) for name in self.views}
         self.finder = open_finder(network, settings) if "scene" in self.views else None
+        self.pose = open_pose_estimator(network, settings)
         self.seconds = dict.fromkeys(self.views, 0.0)
         self.counts = dict.fromkeys(self.views, 0)
         self.images = self.people = 0
@@ -129,7 +131,7 @@ class _Evaluation:
         """The people predicted on each image, or why there are none."""
         begin = time.perf_counter()
         photos = [ground_truth.photo for ground_truth in ground_truths]
-        results = list(annotate(photos, self.networks["scene"], self.settings, self.finder))
+        results = list(annotate(photos, self.networks["scene"], self.settings, self.finder, pose=self.pose))
         self.seconds["scene"] += time.perf_counter() - begin
         scenes = []
         for ground_truth, result in zip(ground_truths, results, strict=True):
@@ -160,7 +162,7 @@ class _Evaluation:
         if error := _wrong_size(ground_truth, photo.shape[1::-1]):
             raise error
         boxes = [person.box for person in people]
-        predictions = label_boxes(photo, boxes, self.networks["person"], self.settings)
+        predictions = label_boxes(photo, boxes, self.networks["person"], self.settings, self.pose)
         if people:  # otherwise the photo is read only to see that it can be
             self.seconds["person"] += time.perf_counter() - begin
         self.counts["person"] += len(people)
@@ -217,6 +219,7 @@ def describe(network: Network, settings: Settings, surface: Surface | None) -> d
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": _file(network.path) | asdict(network.info),
         "finder": _file(finder_beside(network.path)) if settings.uses_finder else None,
+        "pose_estimator": _file(pose_estimator_beside(network.path)) if settings.refine_keypoints else None,
         "device": network.device,
         "settings": asdict(settings),
         "surface": None if surface is None else _file(surface.path),

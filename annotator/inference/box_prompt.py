@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from annotator.geometry.boxes import FloatBox, pad_box, pixels_in_box
+from annotator.geometry.boxes import FloatBox, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
-from annotator.inference.photo_views import Photo, show
+from annotator.inference.photo_views import Photo, box_view, show
+from annotator.inference.pose_estimator import PoseEstimator, refine_keypoints
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright
 from annotator.labels.maps import Maps
@@ -20,7 +21,11 @@ from annotator.labels.people import Person
 
 
 def label_boxes(
-    photo: np.ndarray, boxes: Sequence[FloatBox], network: Network, settings: Settings
+    photo: np.ndarray,
+    boxes: Sequence[FloatBox],
+    network: Network,
+    settings: Settings,
+    pose: PoseEstimator | None = None,
 ) -> list[Person | None]:
     """The person in each box that somebody drew on a photo.
 
@@ -29,12 +34,15 @@ def label_boxes(
     Args:
         photo: uint8 [H, W, 3].
         boxes: x, y, w, h in image pixels, each around one person and with an extent.
+        pose: predicts the keypoints again.
 
     Returns:
         A person for each box, ``None`` where nobody was found; see
         :func:`~annotator.inference.decoding.decode_box`.
     """
-    return label_prompts([(photo, box) for box in boxes], network, settings, flip_augment=True)
+    people = label_prompts([(photo, box) for box in boxes], network, settings, flip_augment=True)
+    refine_keypoints(photo, people, pose, flip_augment=True)
+    return people
 
 
 def label_prompts(
@@ -58,23 +66,30 @@ def label_prompts(
 
 
 def label_masks(
-    photo: np.ndarray, people: Sequence[Person], network: Network, settings: Settings
+    photo: np.ndarray,
+    people: Sequence[Person],
+    network: Network,
+    settings: Settings,
+    pose: PoseEstimator | None = None,
 ) -> list[Person | None]:
     """People whose pixels are known, labelled anew, each in a view of its own, with flip augmentation.
 
     Args:
         photo: uint8 [H, W, 3].
         people: with masks that are not empty.
+        pose: predicts the keypoints again.
 
     Returns:
         For each one a person with the same box and mask; see :func:`~annotator.inference.decoding.decode_mask`.
     """
     prompts = [(photo, person.box) for person in people]
     views = predict_boxes(prompts, network, settings, flip_augment=True)
-    return [
+    found = [
         decode_mask(maps, view, photo.shape[1::-1], network.info, settings, person.box, person.mask)
         for person, (maps, view) in zip(people, views, strict=True)
     ]
+    refine_keypoints(photo, found, pose, flip_augment=True)
+    return found
 
 
 def predict_boxes(
@@ -96,9 +111,3 @@ def predict_boxes(
             inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
             region = inside & (maps[i].person >= settings.threshold)
             yield predict_upright(network, square, maps[i], region, flip_augment), view
-
-
-def box_view(box: FloatBox, side: int) -> Letterbox:
-    """How the network is shown a box: with a margin, at full input size."""
-    x, y, w, h = pad_box(box)
-    return Letterbox((w, h), side, (x, y))

@@ -261,7 +261,18 @@ def _add_keypoints(
     # A joint that the heatmap of the other side found is as sure as it is there.
     confidence, of_other_side = maps.keypoints[row, column, [np.arange(17), KEYPOINT_MIRROR]]
     confidence[JOINTS] = np.maximum(confidence, of_other_side)[JOINTS]
-    points = letterbox.to_image(at * info.keypoint_stride)
+    set_keypoints(person, letterbox.to_image(at * info.keypoint_stride), confidence, size)
+
+
+def set_keypoints(person: Person, points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> None:
+    """Give a person keypoints, and say which of them are seen.
+
+    Args:
+        person: with a mask.
+        points: (17, 2) x, y in image pixels.
+        confidence: (17,), 0..1; those below :data:`KEYPOINT_FLOOR` are no keypoints.
+        size: width, height of the image in pixels.
+    """
     x, y = np.floor(points - person.box[:2]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < person.box[2]) & (y < person.box[3])
     on_mask = np.zeros(17, bool)

@@ -20,7 +20,8 @@ from annotator.labels.messages import listed, short
 FORMAT_VERSION = 1
 METADATA_KEY = "densepose_annotator"
 FINDER_METADATA_KEY = f"{METADATA_KEY}_finder"
-WHAT = {METADATA_KEY: "model", FINDER_METADATA_KEY: "person finder"}
+POSE_METADATA_KEY = f"{METADATA_KEY}_pose_estimator"
+WHAT = {METADATA_KEY: "model", FINDER_METADATA_KEY: "person finder", POSE_METADATA_KEY: "pose estimator"}
 """What a file is that has this key in its metadata."""
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "lite.onnx"
 LABEL_SPACE = "coco-densepose"
@@ -261,6 +262,7 @@ class Network:
         self._file = OnnxFile(path, device, threads)
         self.backend = self._file.backend
         self.path = self._file.path
+        self.threads = threads
         self.info = self._file.read_info(METADATA_KEY, ModelInfo, FORMAT_VERSION)
         self.side: int = self._file.read_side(multiple_of=32)
         """Side of the square images it takes, in pixels."""
@@ -321,7 +323,7 @@ def _check_info(path: Path, info: ModelInfo, side: int) -> None:
 
 
 def run_blank(model: Any) -> None:
-    """Run a network or a finder on a blank image.
+    """Run a network, a finder or a pose estimator on a blank image.
 
     Raises:
         ModelError: it fails.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from annotator.geometry.boxes import FloatBox, pad_box
 from annotator.geometry.letterbox import Letterbox
 from annotator.photos.reading import PhotoFile
 
@@ -73,6 +74,12 @@ def show(photos: Sequence[Photo | np.ndarray], views: Sequence[Letterbox]) -> li
         is_array = isinstance(photo, np.ndarray)
         squares += [view.apply(photo) for view in of_photo] if is_array else photo.show(of_photo)
     return squares
+
+
+def box_view(box: FloatBox, side: int) -> Letterbox:
+    """How a model is shown a box of one person: with a margin, at full input size."""
+    x, y, w, h = pad_box(box)
+    return Letterbox((w, h), side, (x, y))
 
 
 def _apply(view: Letterbox, pixels: np.ndarray, reduction: int) -> np.ndarray:

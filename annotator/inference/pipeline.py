@@ -26,6 +26,7 @@ from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
 from annotator.inference.network import InferenceError, ModelError, Network, run_blank
 from annotator.inference.photo_views import Photo
+from annotator.inference.pose_estimator import PoseEstimator, open_pose_estimator, refine_keypoints
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
@@ -78,6 +79,7 @@ def annotate(
     settings: Settings,
     finder: Finder | None = None,
     encode: Callable[[Annotated], Any] | None = None,
+    pose: PoseEstimator | None = None,
 ) -> Iterator[Annotated]:
     """People of each photo, in the order of ``paths``.
 
@@ -92,19 +94,19 @@ def annotate(
         finder: default: the one that goes with the network, where the settings need one.
         encode: what is to be done with each result beside those of other photos, in its thread, so that only quick work is
             left to the caller; what it returns is in :attr:`Annotated.encoded`. Its errors are raised in the iteration.
+        pose: default: the pose estimator that goes with the network, where the settings need one.
 
     Raises:
-        ModelError: the finder cannot be used; in the iteration: a model fails on a blank image, too, or on photo after photo
-            from the start.
+        ModelError: the finder or the pose estimator cannot be used; in the iteration: a model fails on a blank image, too, or
+            on photo after photo from the start.
     """
     if finder is None or not settings.uses_finder:
         finder = open_finder(network, settings)
-    finder_batch = settings.batch_size or (finder.backend.batch_size if finder else 1)
-    settings = replace(settings, batch_size=settings.batch_size or network.batch_size)
-    network.backend.full_batch = settings.batch_size
-    if finder is not None:
-        finder.backend.full_batch = finder_batch
-    results = _annotate(iter(paths), network, finder, settings, finder_batch, encode)
+    if pose is None or not settings.refine_keypoints:
+        pose = open_pose_estimator(network, settings)
+    for model in filter(None, (network, finder, pose)):
+        model.backend.full_batch = settings.batch_size or model.backend.batch_size
+    results = _annotate(iter(paths), network, finder, pose, settings, encode)
     return _check_models(results, network.path)
 
 
@@ -124,20 +126,19 @@ def _annotate(
     paths: Iterator[str | Path],
     network: Network,
     finder: Finder | None,
+    pose: PoseEstimator | None,
     settings: Settings,
-    finder_batch: int,
     encode: Callable[[Annotated], Any] | None,
 ) -> Iterator[Annotated]:
+    batch_size = settings.batch_size
+    settings = replace(settings, batch_size=batch_size or network.batch_size)
     workers = settings.workers or default_workers()
     ahead = BATCHES_AHEAD * settings.batch_size + 2 * workers
     queue = BatchingQueue(workers)
-    labeller = _Labeller(
-        queue,
-        queue.queued(network, settings.batch_size),
-        finder and queue.queued(finder, finder_batch),
-        settings,
-        encode,
-    )
+    others = [
+        model and queue.queued(model, batch_size or model.backend.batch_size) for model in (finder, pose)
+    ]
+    labeller = _Labeller(queue, queue.queued(network, settings.batch_size), *others, settings, encode)
     photos: deque[tuple[_Photo, Future[Annotated]]] = deque()
     has_more = True
     with ThreadPoolExecutor(ahead, "photo") as pool:
@@ -180,6 +181,7 @@ class _Labeller:
     queue: BatchingQueue
     network: QueuedModel
     finder: QueuedModel | None
+    pose: QueuedModel | None
     settings: Settings
     encode: Callable[[Annotated], Any] | None
 
@@ -203,7 +205,7 @@ class _Labeller:
             except MemoryError:
                 return Annotated(photo.path, None, NO_MEMORY)
             except InferenceError as error:
-                for model in filter(None, (self.network, self.finder)):
+                for model in filter(None, (self.network, self.finder, self.pose)):
                     run_blank(model)
                 return Annotated(photo.path, None, str(error), by_model=True)
             finally:
@@ -214,12 +216,19 @@ class _Labeller:
 
     def _people(self, photo: _Photo) -> People:
         settings = self.settings
-        if not (settings.uses_finder or settings.zoom_in):
+        if not (settings.uses_finder or settings.zoom_in or self.pose):
             square, letterbox = self._read_whole(photo)
             maps = predict(self.network, square[None], settings.flip_augment)[0]
             return decode(maps, letterbox, letterbox.size, self.network.info, settings)
         image = Photo(photo.path, self._first_views)
         photo.pixels = image.held
+        people = self._find(image)
+        refine_keypoints(image, people.people, self.pose, flip_augment=settings.flip_augment)
+        return people
+
+    def _find(self, image: Photo) -> People:
+        """The people that finder and votes propose."""
+        settings = self.settings
         voted = self._voted(image) if settings.uses_votes else None
         if self.finder is None:
             return voted

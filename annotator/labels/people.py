@@ -31,7 +31,7 @@ UNSURE_KEYPOINT = 0.2
 """Confidence below which a keypoint is a guess: it is shown faint, as in the panel's ``frame.ts``, and no label for others.
 Of `lite-1.2`'s keypoints of 339 people on COCO photos (true boxes of 24 pixels or more) one in eight below it is right, with a
 similarity of 0.5 in OKS, and 65 % above it; below it are 66 % of those that are wrong or that nobody could label, and 12 % of
-those that are right."""
+those that are right. Of those of the pose estimator, of 57 people, 66 % of the first and 5 % of the second."""
 BOX_ARRAYS = ("mask", "parts", "charts", "u", "v")
 """Attributes of a person that are arrays (h, w) of its box."""
 

@@ -70,13 +70,18 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
         ``mask`` (twice the distance of the probability from one half), ``parts``, ``charts``, ``keypoints``
         (of those that were found; 0 if there is none).
     """
-    found = keypoint_confidence[keypoint_confidence > 0]
     return {
         "mask": float(np.abs(2 * maps.person[region] - 1).mean()),
         "parts": float(maps.part_confidence[region].mean()),
         "charts": float(maps.chart_confidence[region].mean()),
-        "keypoints": float(found.mean()) if len(found) else 0.0,
+        "keypoints": mean_confidence(keypoint_confidence),
     }
+
+
+def mean_confidence(keypoint_confidence: np.ndarray) -> float:
+    """The mean of the (17,) confidences, each 0..1, of the keypoints that were found; 0 if there is none."""
+    found = keypoint_confidence[keypoint_confidence > 0]
+    return float(found.mean()) if len(found) else 0.0
 
 
 def find_map_issues(maps: Maps, region: np.ndarray) -> dict[str, float]:
@@ -113,22 +118,36 @@ def find_issues(person: Person) -> dict[str, float]:
         only the network's maps show (:func:`find_map_issues`).
     """
     found = {}
-    step = max(1, math.ceil(max(person.box[2:]) / COMPARED_SIDE))
+    step = _step(person)
     parts, charts = (None if a is None else a[::step, ::step] for a in (person.parts, person.charts))
     if person.mask is not None:
         found["two_people"] = _two_people(person.mask[::step, ::step], parts)
-    if parts is not None and parts.any():
-        if person.keypoints is not None and person.visibility is not None:
-            # The centre of a pixel that is kept stays its centre.
-            at = (person.keypoints[:, :2] - person.box[:2] - 0.5) / step + 0.5
-            found["keypoint_outside"], found["sides_swapped"] = _keypoints(parts, at, person.visibility)
-        if charts is not None and charts.any():
-            both = (parts > 0) & (charts > 0)
-            wrong = (CHART_TO_PART[charts] != parts)[both]
-            found["chart_against_part"] = float(wrong.mean()) if both.any() else 0.0
+    found |= find_keypoint_issues(person)
+    if parts is not None and parts.any() and charts is not None and charts.any():
+        both = (parts > 0) & (charts > 0)
+        wrong = (CHART_TO_PART[charts] != parts)[both]
+        found["chart_against_part"] = float(wrong.mean()) if both.any() else 0.0
     if charts is not None and charts.any():
         found["surface_jump"] = _jumps(charts, person.u[::step, ::step], person.v[::step, ::step])
     return found
+
+
+def find_keypoint_issues(person: Person) -> dict[str, float]:
+    """Of the issues of :func:`find_issues` those that keypoints and parts show together: ``keypoint_outside`` and
+    ``sides_swapped``; none where either is missing."""
+    step = _step(person)
+    parts = None if person.parts is None else person.parts[::step, ::step]
+    if parts is None or not parts.any() or person.keypoints is None or person.visibility is None:
+        return {}
+    # The centre of a pixel that is kept stays its centre.
+    at = (person.keypoints[:, :2] - person.box[:2] - 0.5) / step + 0.5
+    outside, swapped = _keypoints(parts, at, person.visibility)
+    return {"keypoint_outside": outside, "sides_swapped": swapped}
+
+
+def _step(person: Person) -> int:
+    """Every how many pixels are compared, see :data:`COMPARED_SIDE`."""
+    return max(1, math.ceil(max(person.box[2:]) / COMPARED_SIDE))
 
 
 def combined_score(scores: Iterable[float]) -> float:

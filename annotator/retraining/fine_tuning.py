@@ -25,6 +25,7 @@ from annotator.dataset.info import last_settings
 from annotator.dataset.views import photos_of
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR, pose_estimator_beside
 from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import whole_file
 from annotator.photos.finding import find_photos
@@ -304,6 +305,9 @@ class Retraining:
                 model_id=self.model_id,
                 weights_license=old.info.license,
             )
+
+        if (pose := pose_estimator_beside(self.old.path)) != DEFAULT_POSE_ESTIMATOR:
+            shutil.copyfile(pose, self.out / pose.name)
 
     def _outcome(self, subsets: tuple[Subset, Subset, Subset], comparison: Comparison) -> Outcome:
         return Outcome(self.out / MODEL, self.model_id, *subsets, comparison, read_left_out(self.out))

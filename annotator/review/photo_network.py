@@ -27,6 +27,7 @@ from annotator.inference.click_prompt import Click, ClickView, choose_box, click
 from annotator.inference.decoding import decode_mask
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import Network
+from annotator.inference.pose_estimator import open_pose_estimator, refine_keypoints
 from annotator.inference.settings import Settings
 from annotator.labels.people import Person, PossiblePerson, Provenance
 from annotator.photos.reading import read_photo
@@ -53,13 +54,18 @@ class PhotoNetwork:
 
     def label_box(self, box: Box) -> Person | None:
         """The person in a box, ``None`` where nobody is."""
-        return label_boxes(self._photo, [box], self._network, self.settings)[0]
+        network = self._network
+        return label_boxes(
+            self._photo, [box], network, self.settings, open_pose_estimator(network, self.settings)
+        )[0]
 
     def label_masks(self, people: Sequence[Person]) -> list[Person | None]:
         """As :func:`annotator.inference.box_prompt.label_masks`; all ``None`` if the photo, the model or ONNX Runtime cannot be
         used: the edit is then made without."""
         try:
-            return label_masks(self._photo, people, self._network, self.settings)
+            network = self._network
+            pose = open_pose_estimator(network, self.settings)
+            return label_masks(self._photo, people, network, self.settings, pose)
         except (ValueError, ImportError, OSError, MemoryError) as error:
             logger.warning(
                 "%s: people keep their labels, the model cannot be asked: %s", self.filepath, error
@@ -96,6 +102,7 @@ class PhotoNetwork:
         whole = np.ascontiguousarray(crop(whole, tight))
         box = (box[0] + tight[0], box[1] + tight[1], *tight[2:])
         found = decode_mask(view.maps, view.letterbox, size, network.info, self.settings, box, whole)
+        refine_keypoints(photo, [found], open_pose_estimator(network, self.settings), flip_augment=False)
         return found or Person(box, mask=whole, provenance=Provenance(model=network.info.model_id))
 
     def _view(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from annotator.inference.finder import Finder
     from annotator.inference.network import Network
     from annotator.inference.pipeline import Annotated
+    from annotator.inference.pose_estimator import PoseEstimator
     from annotator.inference.settings import Settings
 
 
@@ -120,6 +121,9 @@ class Annotation(DatasetRun):
     @summarizing
     def _save_all(self, results: Iterator[Annotated], finder: Finder | None) -> Iterator[int]:
         """Write what has become of the photos of :meth:`_photos`, in their order; the number of samples done."""
+        from annotator.inference.pose_estimator import open_pose_estimator
+
+        pose = open_pose_estimator(self.network, self.settings)
         if not self._todo:
             # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
@@ -137,6 +141,7 @@ class Annotation(DatasetRun):
                     remember_settings(self.dataset, prefix, settings, self._maps_dir)
                     run = _described(self.network) | {
                         "finder": finder and _described(finder),
+                        "pose_estimator": pose and _described(pose),
                         "settings": settings,
                     }
                     remember_run(self.dataset, prefix, run)
@@ -199,7 +204,7 @@ class _Taken:
     """Of its file, before it was read."""
 
 
-def _described(model: Network | Finder) -> dict[str, str]:
+def _described(model: Network | Finder | PoseEstimator) -> dict[str, str]:
     return {"id": model.info.model_id, "license": model.info.license}
 
 

@@ -18,6 +18,7 @@ from annotator.coco.writer import CocoWriter
 from annotator.inference.finder import Finder
 from annotator.inference.network import Network
 from annotator.inference.pipeline import Annotated
+from annotator.inference.pose_estimator import open_pose_estimator
 from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import move_file
 from annotator.runs.differences import differences
@@ -48,9 +49,11 @@ def describe_model(
     """What must be the same for a run to be continued; batch size and workers change no label."""
     described = dataclasses.asdict(settings)
     described.pop("batch_size"), described.pop("workers")
+    pose = open_pose_estimator(network, settings)
     return {
         "model": dataclasses.asdict(network.info),
         "finder": finder and dataclasses.asdict(finder.info),
+        "pose_estimator": pose and dataclasses.asdict(pose.info),
         "settings": described,
         "sampling": dataclasses.asdict(sampling),
     }

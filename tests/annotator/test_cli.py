@@ -14,6 +14,7 @@ from annotator.cli import main
 from annotator.coco.reader import read_coco
 from tests.annotator.conftest import draw_photo
 from tests.annotator.inference.tiny_finder import write_finder
+from tests.annotator.inference.tiny_pose import write_pose_estimator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = [sys.executable, "-m", "annotator.cli"]
@@ -257,6 +258,13 @@ def test_info_says_what_the_model_is(tiny_model: Path):
     assert said["input_size"] == "64"
     assert said["kind"] == "model"
     assert said["device"] == "CPU"
+
+
+def test_info_says_what_a_pose_estimator_is(tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main(["info", str(write_pose_estimator(tmp_path / "p.onnx"))]) == 0
+    out = capsys.readouterr().out
+    for text in ("kind  pose estimator", "model_id  dots", "license  CC0-1.0"):
+        assert text in out
 
 
 def test_info_says_what_a_finder_is(tmp_path: Path, capsys: pytest.CaptureFixture):

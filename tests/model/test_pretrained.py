@@ -1,4 +1,4 @@
-"""The shipped Keras weights and the shipped ONNX files are one model and one finder, and the command exports it."""
+"""The shipped Keras weights and the shipped ONNX files are one model, one finder and one pose estimator, and the command exports it."""
 
 import keras
 import numpy as np
@@ -10,6 +10,8 @@ from annotator.inference.decoding import decode as decode_people
 from annotator.inference.finder import DEFAULT_FINDER
 from annotator.inference.finder import Finder as OnnxFinder
 from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR
+from annotator.inference.pose_estimator import PoseEstimator as OnnxPoseEstimator
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import read_photo
@@ -17,9 +19,10 @@ from model.export import decode
 from model.finder.export import compare_boxes, decode_finder
 from model.finder.network import places
 from model.finder.weights import open_finder
-from model.parity import read_images
+from model.parity import LIMITS, read_images
+from model.pose.weights import open_pose_estimator
 from model.presets import STAGE_NETS
-from model.pretrained import FINDER, LITE
+from model.pretrained import FINDER, LITE, POSE_ESTIMATOR, weights_of
 from model.weights import open_cascade
 
 
@@ -52,6 +55,16 @@ def test_the_finders_keras_weights_and_onnx_file_agree():
     compare_boxes(expected, onnx.run(images)).check(onnx.info.precision)
 
 
+def test_the_pose_estimators_keras_weights_and_onnx_file_agree():
+    network, onnx = open_pose_estimator(POSE_ESTIMATOR), OnnxPoseEstimator()
+    images = read_images(find_photos(EXAMPLES)[:3], onnx.side)
+    expected = keras.ops.sigmoid(network(images.astype("float32"), training=False))
+    (actual,) = onnx.run(images)
+    assert actual[..., :5].max(axis=(1, 2)).min() > 0.3
+    assert np.abs(expected - actual).max() <= LIMITS[onnx.info.precision][0]
+    assert (weights_of(onnx.path), onnx.info.license) == (POSE_ESTIMATOR, "Apache-2.0")
+
+
 def test_the_backbone_is_alive():
     """Most of its channels change somewhere in these images: what batch norm is there for, see :mod:`model.norms`."""
     cascade = open_cascade(LITE)
@@ -67,6 +80,7 @@ def test_all_are_small():
     assert LITE.stat().st_size <= 16e6
     assert DEFAULT_MODEL.stat().st_size <= 15e6
     assert max(FINDER.stat().st_size, DEFAULT_FINDER.stat().st_size) <= 8e6
+    assert max(POSE_ESTIMATOR.stat().st_size, DEFAULT_POSE_ESTIMATOR.stat().st_size) <= 14e6
 
 
 def test_export_command(tmp_path, capsys):

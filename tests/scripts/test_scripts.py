@@ -19,6 +19,8 @@ from annotator.inference.settings import QUALITIES
 from model.cascade import Cascade
 from model.finder.network import Finder
 from model.finder.weights import open_finder, save_finder
+from model.pose.network import PoseEstimator
+from model.pose.weights import open_pose_estimator
 from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
 from tests.model.conftest import HEIGHT, WIDTH, write_source
@@ -59,10 +61,12 @@ def test_benchmark_prints_a_table_and_writes_json(tmp_path):
     for name, value in speed["images_per_second"].items():
         assert value > 0
         assert f"| photos to labels, {name} | {value:.1f} images/s |" in result.stdout
-    finder = measured["finder"]
-    assert finder["side"] == OnnxFinder().side
-    assert min(finder["looks"], finder["ms_per_image"]) > 0
-    assert f"| finder, in looks of the network | {finder['looks']:.2f} |" in result.stdout
+    for name, side in (("finder", OnnxFinder().side), ("pose_estimator", 256)):
+        beside = measured[name]
+        assert beside["side"] == side
+        assert min(beside["looks"], beside["ms_per_image"]) > 0
+        words = name.replace("_", " ")
+        assert f"| {words}, in looks of the network | {beside['looks']:.2f} |" in result.stdout
 
 
 def test_benchmark_without_the_work_of_the_network(tmp_path):
@@ -93,7 +97,7 @@ def test_benchmark_measures_bare_sessions_in_float32_and_float16(tmp_path):
         assert f"{precision} on CPU, {session['onnxruntime']}" in result.stdout
 
 
-def movenet_like(cascade: Cascade, folder: Path) -> Path:
+def movenet_like(cascade: Cascade | PoseEstimator, folder: Path) -> Path:
     """Write backbone and pose net as the npm package has them: float16, batch norm folded to a bias, and whole numbers
     and other heads between."""
     arrays = {}
@@ -154,14 +158,19 @@ MOVENET_POSE = {
 """What the tensors of the pose net's layers are called in the npm package's movenet-lightning.json."""
 
 
-def test_convert_movenet_keeps_the_function(tmp_path):
-    movenet = Cascade(PRESETS["lite"])
-    rng = np.random.default_rng(0)
-    for layer in movenet.layers:
-        if layer.name in movenet.backbone_layers and isinstance(layer, keras.layers.BatchNormalization):
+def give_it_movenets_norms(network: Cascade | PoseEstimator, rng: np.random.Generator) -> None:
+    """Batch norm of the backbone that only adds."""
+    for layer in network.layers:
+        if layer.name in network.backbone_layers and isinstance(layer, keras.layers.BatchNormalization):
             scale, _, mean, variance = layer.get_weights()
             one = np.full_like(scale, np.sqrt(1 + layer.epsilon))
             layer.set_weights([one, rng.normal(0, 0.1, scale.shape), mean, variance])
+
+
+def test_convert_movenet_keeps_the_function(tmp_path):
+    movenet = Cascade(PRESETS["lite"])
+    rng = np.random.default_rng(0)
+    give_it_movenets_norms(movenet, rng)
     kernel = movenet.get_layer("pose_keypoints").kernel
     kernel.assign(rng.normal(0, 0.1, kernel.shape))
     out = tmp_path / "movenet.npz"
@@ -176,6 +185,18 @@ def test_convert_movenet_keeps_the_function(tmp_path):
         )
         assert np.ptp(expected) > 1e-3
         np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
+
+
+def test_convert_movenet_makes_the_pose_estimator_of_thunder(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(0)
+    thunder, rng = PoseEstimator(), np.random.default_rng(0)
+    give_it_movenets_norms(thunder, rng)
+    out = tmp_path / "pose.npz"
+    assert call(monkeypatch, "convert-movenet", movenet_like(thunder, tmp_path), out) == 0
+    image = rng.integers(0, 255, (1, 64, 64, 3)).astype("float32")
+    expected, actual = (np.array(net(image)) for net in (thunder, open_pose_estimator(out)))
+    assert np.ptp(expected) > 1e-3
+    np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
 
 
 def test_convert_movenet_refuses_other_files(tmp_path, monkeypatch, capsys):

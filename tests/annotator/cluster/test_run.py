@@ -16,6 +16,7 @@ from annotator.cluster.worker import Work, Worker
 from annotator.inference.network import ModelError, Network
 from annotator.photos.reading import PhotoError
 from tests.annotator.conftest import draw_photo
+from tests.annotator.inference.tiny_pose import write_pose_estimator
 
 from .conftest import LEFT, SAMPLING, SHARD, VOTES, failures
 
@@ -149,6 +150,19 @@ def test_the_model_goes_to_machines_that_do_not_have_it(photos: Path, out: Path,
     sent = work(run, tiny_network).for_others(threads=1)
     assert sent.model == Path("tiny.onnx")
     assert Worker(sent).network.info == tiny_network.info
+
+
+def test_a_pose_estimator_of_the_models_own_goes_with_it(photos: Path, tmp_path: Path, tiny_network: Network):
+    network = Network(shutil.copy(tiny_network.path, tmp_path / "tiny.onnx"), threads=1)
+    write_pose_estimator(tmp_path / "pose.onnx")
+    settings, out = replace(VOTES, refine_keypoints=True), tmp_path / "out" / "labels.json"
+    run = start(photos, out, network, settings=settings)
+    assert run.manifest.run["pose_estimator"]["model_id"] == "dots"
+    sent = run.work(network, settings, SAMPLING).for_others(threads=1)
+    assert set(sent.files) == {"tiny.onnx", "pose.onnx"}
+    assert run.label(replace(sent, model=network.path)) == 13
+    with pytest.raises(ModelError, match=r"is not that of the run \(pose_estimator"):
+        Worker(replace(sent, files={"tiny.onnx": sent.files["tiny.onnx"]}))
 
 
 def test_without_photos_there_is_no_run(tmp_path: Path, out: Path, tiny_network: Network):

@@ -28,6 +28,15 @@ def test_models_with_people_in_the_file_are_described_with_licences_and_settings
     ]
 
 
+def test_the_pose_estimators_licence_is_named():
+    refined = RUNS[1] | {"pose_estimator": {"id": "thunder", "license": "Apache-2.0"}}
+    licenses = describe_file(None, ["lite"], [refined, refined | {"pose_estimator": None}], EXPORT)[
+        "licenses"
+    ]
+    names = ["CC BY-NC 4.0 (model lite)", "CC0 (model finder)", "Apache-2.0 (model thunder)"]
+    assert [one["name"] for one in licenses] == names
+
+
 @pytest.mark.parametrize("info", [{"year": 2018}, {KEY: 5}, 7, "text", [1]])
 def test_sections_that_were_imported_are_kept(info):
     sections = {"info": info, "licenses": [{"id": 3}]}

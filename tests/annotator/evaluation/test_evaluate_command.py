@@ -15,6 +15,7 @@ from annotator.examples import EXAMPLES
 from annotator.inference.finder import DEFAULT_FINDER
 from annotator.inference.network import DEFAULT_MODEL, Network
 from annotator.inference.pipeline import annotate
+from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.surface.geodesic import Surface
 from tests.annotator.evaluation.conftest import LEFT, value
@@ -98,11 +99,17 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
     report = json.loads(out.read_text())
     settings = report["settings"]
     assert [settings[name] for name in ("proposals", "tiles", "flip_augment")] == ["finder", 1, False]
+    assert settings["refine_keypoints"]
+    assert report["pose_estimator"]["file"] == DEFAULT_POSE_ESTIMATOR.name
     assert report["finder"]["file"] == DEFAULT_FINDER.name
     assert len(report["finder"]["sha256"]) == 64
-    assert main([*command, "--view", "scene", "--proposals", "votes"]) == 0
+    assert main([*command, "--view", "scene", "--proposals", "votes", "--no-refine-keypoints"]) == 0
     report = json.loads(out.read_text())
-    assert (report["settings"]["proposals"], report["finder"]) == ("votes", None)
+    assert (report["settings"]["proposals"], report["finder"], report["pose_estimator"]) == (
+        "votes",
+        None,
+        None,
+    )
     command = [*command[:-2], "--grouping", "dbscan", "--eps", "0.02", "--min-samples", "90"]
     assert main([*command, "--view", "person"]) == 0
     report = json.loads(out.read_text())

@@ -15,6 +15,7 @@ from annotator.dataset.info import last_model, last_settings
 from annotator.examples import EXAMPLES
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
+from annotator.inference.pose_estimator import pose_estimator_beside
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.messages import MAX_LISTED
 from annotator.photos.finding import find_photos
@@ -50,6 +51,12 @@ def test_a_new_finder_beside_the_new_model(retrained, old_model):
         np.abs(np.array(a) - np.array(b)).max() for a, b in zip(*(w.variables for w in weights), strict=True)
     ]
     assert 0 < max(changes) < 1e-3
+
+
+def test_the_models_own_pose_estimator_goes_with_the_new_model(retrained, old_model):
+    new = pose_estimator_beside(retrained.outcome.model)
+    assert new.parent == retrained.out
+    assert new.read_bytes() == pose_estimator_beside(old_model).read_bytes()
 
 
 def test_the_report_says_what_both_find(retrained):

@@ -1,0 +1,280 @@
+"""Keypoints that the pose estimator predicts again: where it sees them, near the person, whichever way they lie."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from annotator.examples import EXAMPLES
+from annotator.inference.batching import BatchingQueue
+from annotator.inference.box_prompt import label_boxes, label_masks
+from annotator.inference.network import ModelError, Network
+from annotator.inference.pipeline import annotate
+from annotator.inference.pose_estimator import (
+    DEFAULT_POSE_ESTIMATOR,
+    PoseEstimator,
+    open_pose_estimator,
+    pose_estimator_beside,
+    quarter_turns,
+    refine_keypoints,
+)
+from annotator.inference.settings import Settings
+from annotator.labels.label_space import KEYPOINT_MIRROR, KEYPOINT_PARTS
+from annotator.labels.people import Person
+from annotator.photos.reading import read_photo
+from tests.annotator.conftest import draw_photo
+
+from .failing import write_failing
+from .tiny_pose import DESCRIPTION, write_pose_estimator
+
+GREEN, BLUE = 1, 2
+BOX = (40, 20, 60, 80)
+DOT = 10
+LEFT, RIGHT = np.arange(17) % 2 == 1, np.arange(17) % 2 == 0
+REFINED = Settings(proposals="votes", refine_keypoints=True)
+
+
+def dotted(*dots: tuple[float, float, int, int], size: tuple[int, int] = (160, 120)) -> np.ndarray:
+    """A black photo with square dots, each x, y of its middle, colour and brightness."""
+    photo = np.zeros((*size[::-1], 3), np.uint8)
+    for x, y, colour, value in dots:
+        photo[int(y - DOT / 2) : int(y + DOT / 2), int(x - DOT / 2) : int(x + DOT / 2), colour] = value
+    return photo
+
+
+def person_in(box: tuple[int, int, int, int] = BOX, keypoints: np.ndarray | None = None) -> Person:
+    """Somebody who fills a box."""
+    return Person(box, mask=np.ones(box[:1:-1], bool), keypoints=keypoints)
+
+
+def at(x: float, y: float, confidence: float = 1.0) -> np.ndarray:
+    """(17, 3): all keypoints in one place."""
+    return np.tile(np.float32([x, y, confidence]), (17, 1))
+
+
+@pytest.fixture(scope="module")
+def pose(tmp_path_factory: pytest.TempPathFactory) -> PoseEstimator:
+    return PoseEstimator(write_pose_estimator(tmp_path_factory.mktemp("pose") / "pose.onnx"), threads=1)
+
+
+@pytest.mark.parametrize("scale", [1, 4, 30])
+def test_keypoints_are_where_the_pose_estimator_sees_them(pose: PoseEstimator, scale: int):
+    photo = np.kron(dotted((55, 40, BLUE, 250), (80, 60, GREEN, 250)), np.ones((scale, scale, 1), np.uint8))
+    person = person_in(tuple(scale * length for length in BOX))
+    refine_keypoints(photo, [person], pose, flip_augment=False)
+    np.testing.assert_allclose(person.keypoints[LEFT, :2] / scale, np.tile([55, 40], (8, 1)), atol=2)
+    np.testing.assert_allclose(person.keypoints[RIGHT, :2] / scale, np.tile([80, 60], (9, 1)), atol=2)
+    assert (person.keypoints[:, 2] > 0.7).all()
+    assert (person.visibility == 2).all()
+    assert person.quality["keypoints"] == pytest.approx(person.keypoints[:, 2].mean())
+
+
+def test_only_what_is_near_the_mask_counts(pose: PoseEstimator):
+    person = person_in()
+    person.mask[:, :10] = person.mask[:, 30:] = False
+    refine_keypoints(dotted((60, 40, GREEN, 200), (95, 40, GREEN, 255)), [person], pose, flip_augment=False)
+    np.testing.assert_allclose(person.keypoints[RIGHT, :2], np.tile([60, 40], (9, 1)), atol=2)
+    # Nothing is blue.
+    assert (person.visibility[LEFT] == 0).all()
+    assert (person.keypoints[LEFT] == 0).all()
+
+
+def test_keypoints_off_the_mask_are_hidden(pose: PoseEstimator):
+    person = person_in()
+    person.mask[:, :22] = False
+    refine_keypoints(dotted((56, 40, GREEN, 255)), [person], pose, flip_augment=False)
+    assert np.abs(person.keypoints[RIGHT, 0] - 60).max() < 5
+    assert set(person.visibility[RIGHT]) <= {1, 2}
+    person = person_in()
+    refine_keypoints(dotted((56, 40, GREEN, 60)), [person], pose, flip_augment=False)
+    assert (person.visibility[RIGHT] == 1).all()  # unsure
+
+
+@pytest.mark.parametrize("near", [(55, 40), (80, 60)])
+def test_of_two_places_the_one_of_the_keypoint_there_was_is_taken(pose: PoseEstimator, near: tuple[int, int]):
+    photo = dotted((55, 40, GREEN, 200), (80, 60, GREEN, 200))
+    person = person_in(keypoints=at(*near))
+    refine_keypoints(photo, [person], pose, flip_augment=False)
+    np.testing.assert_allclose(person.keypoints[RIGHT, :2], np.tile(near, (9, 1)), atol=3)
+    alone = person_in(keypoints=at(*near, 0.0))
+    refine_keypoints(photo, [alone], pose, flip_augment=False)
+    assert (alone.keypoints[RIGHT, 2] < person.keypoints[RIGHT, 2]).all()
+
+
+def test_the_mirror_image_sees_left_as_right(pose: PoseEstimator):
+    photo = dotted((55, 40, BLUE, 255), (80, 60, GREEN, 255))
+    plain, both = person_in(), person_in()
+    refine_keypoints(photo, [plain], pose, flip_augment=False)
+    refine_keypoints(photo, [both], pose, flip_augment=True)
+    # This pose estimator goes by colours, which a mirror does not change: each of the two views is for another place.
+    paired = np.arange(17) != KEYPOINT_MIRROR
+    assert (both.keypoints[paired, 2] < 0.6 * plain.keypoints[paired, 2]).all()
+    assert both.keypoints[0, 2] == pytest.approx(plain.keypoints[0, 2], abs=1e-3)
+    np.testing.assert_allclose(both.keypoints[0, :2], plain.keypoints[0, :2], atol=0.1)
+
+
+STANDING = np.zeros((17, 3), np.float32)
+STANDING[:7] = (70, 30, 0.9)
+STANDING[11:13] = (70, 60, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("towards", "turns"),
+    [((0, -1), 0), ((1, 0), 1), ((0, 1), 2), ((-1, 0), 3), ((0.6, -1), 0), ((1, -0.6), 1), ((-1, 0.6), 3)],
+)
+def test_the_line_from_hips_to_head_says_how_a_view_is_turned(towards: tuple[float, float], turns: int):
+    keypoints = STANDING.copy()
+    keypoints[:7, :2] = keypoints[11, :2] + 30 * np.array(towards)
+    assert quarter_turns(person_in(keypoints=keypoints)) == turns
+    for missing, confidence in ((slice(0, 7), 0.0), (slice(11, 13), 0.19)):
+        without = keypoints.copy()
+        without[missing, 2] = confidence
+        assert quarter_turns(person_in(keypoints=without)) == 0
+    assert quarter_turns(person_in()) == 0
+
+
+@pytest.mark.parametrize(("head", "dot"), [((95, 60), (90, 40)), ((45, 60), (50, 80)), ((70, 95), (60, 90))])
+def test_who_does_not_stand_is_seen_upright(pose: PoseEstimator, head: tuple[int, int], dot: tuple[int, int]):
+    """The pose estimator sees nothing in the lowest quarter of its view: there lie the feet of who is turned upright."""
+    keypoints = STANDING.copy()
+    keypoints[:7, :2], keypoints[11:13, :2] = head, (70, 60)
+    person = person_in((40, 30, 60, 60), keypoints)
+    if head == (70, 95):
+        person = person_in((40, 30, 60, 70), keypoints)
+    refine_keypoints(dotted((*dot, GREEN, 255)), [person], pose, flip_augment=False)
+    np.testing.assert_allclose(person.keypoints[RIGHT, :2], np.tile(dot, (9, 1)), atol=3)
+    assert (person.keypoints[RIGHT, 2] > 0.6).all()
+
+
+def test_issues_are_those_of_the_new_keypoints(pose: PoseEstimator):
+    person = person_in(keypoints=at(70, 60, 0.1))
+    person.parts = np.full(person.mask.shape, KEYPOINT_PARTS[0][0], np.uint8)
+    person.issues = {"keypoint_outside": 0.9, "mask_border": 0.25}
+    refine_keypoints(dotted((70, 40, GREEN, 255)), [person], pose, flip_augment=False)
+    assert person.issues["mask_border"] == 0.25
+    assert person.issues["keypoint_outside"] != 0.9
+    assert "sides_swapped" in person.issues
+
+
+def test_who_has_no_mask_stays_as_they_are(pose: PoseEstimator):
+    photo = dotted((70, 40, GREEN, 255))
+    bare, empty = Person(BOX), Person(BOX, mask=np.zeros(BOX[:1:-1], bool))
+    refine_keypoints(photo, [None, bare, empty], pose, flip_augment=False)
+    assert bare.keypoints is empty.keypoints is None
+    person = person_in()
+    refine_keypoints(photo, [person], None, flip_augment=False)
+    assert person.keypoints is None
+    refine_keypoints(photo, [], pose, flip_augment=True)
+
+
+@pytest.mark.parametrize("flip_augment", [False, True])
+def test_the_batch_size_changes_no_keypoint(pose: PoseEstimator, flip_augment: bool):
+    photo = dotted((30, 40, GREEN, 255), (90, 70, BLUE, 200), (130, 60, GREEN, 180))
+    boxes = [(10, 20, 50, 60), (70, 30, 40, 70), (100, 20, 50, 90), (0, 0, 160, 120), (20, 30, 20, 20)]
+    found = []
+    for batch_size in (None, 1, 2, 5, 9):
+        people = [person_in(box) for box in boxes]
+        refine_keypoints(photo, people, pose, flip_augment=flip_augment, batch_size=batch_size)
+        found.append(np.stack([person.keypoints for person in people]))
+    queue = BatchingQueue(1)
+    queue.expect()
+    people = [person_in(box) for box in boxes]
+    with queue.working():
+        refine_keypoints(photo, people, queue.queued(pose, 3), flip_augment=flip_augment, batch_size=4)
+    queue.close()
+    found.append(np.stack([person.keypoints for person in people]))
+    for keypoints in found[1:]:
+        np.testing.assert_array_equal(keypoints, found[0])
+
+
+def test_everybody_in_a_photo_is_refined(tmp_path: Path, tiny_network: Network, pose: PoseEstimator):
+    photos = [
+        draw_photo(tmp_path / f"{i}.png", [(20, 10, 40, 70, 90), (80 + i, 15, 30, 70, 200)], (128, 96))
+        for i in range(5)
+    ]
+    before = [result.people.people for result in annotate(photos, tiny_network, Settings(proposals="votes"))]
+    after = [result.people.people for result in annotate(photos, tiny_network, REFINED, pose=pose)]
+    again = [
+        result.people.people
+        for result in annotate(
+            photos, tiny_network, Settings(proposals="votes", zoom_in=False, refine_keypoints=True), pose=pose
+        )
+    ]
+    unasked = annotate(photos, tiny_network, Settings(proposals="votes"), pose=pose)
+    assert [len(people) for people in after] == [len(people) for people in before]
+    for old, new, plain in zip(before, after, (result.people.people for result in unasked), strict=True):
+        for one, other, same in zip(old, new, plain, strict=True):
+            assert one.box == other.box
+            np.testing.assert_array_equal(one.mask, other.mask)
+            np.testing.assert_array_equal(one.keypoints, same.keypoints)
+            assert not np.array_equal(one.keypoints, other.keypoints)
+    assert all(again)
+
+
+def test_a_pose_estimator_that_fails_ends_the_run(tmp_path: Path, tiny_network: Network, pose: PoseEstimator):
+    photo = draw_photo(tmp_path / "a.png", [(20, 10, 40, 70, 90)], (128, 96))
+    broken = PoseEstimator(
+        write_failing(pose.path, tmp_path / "broken.onnx", largest_batch=0, on_grey="fails"), threads=1
+    )
+    with pytest.raises(ModelError, match=r"broken\.onnx: fails even on a blank image"):
+        list(annotate([photo], tiny_network, REFINED, pose=broken))
+
+
+def test_boxes_and_masks_are_refined(tmp_path: Path, tiny_network: Network, pose: PoseEstimator):
+    photo = read_photo(draw_photo(tmp_path / "a.png", [(20, 10, 40, 70, 90)], (128, 96)))
+    (plain,) = label_boxes(photo, [(20, 10, 40, 70)], tiny_network, REFINED)
+    (refined, nobody) = label_boxes(photo, [(20, 10, 40, 70), (90, 10, 30, 60)], tiny_network, REFINED, pose)
+    assert nobody is None
+    assert not np.array_equal(plain.keypoints, refined.keypoints)
+    (known,) = label_masks(photo, [plain], tiny_network, REFINED, pose)
+    assert known.box == plain.box
+    assert not np.array_equal(plain.keypoints, known.keypoints)
+
+
+def test_the_pose_estimator_beside_a_model_goes_before_that_of_the_package(tmp_path: Path, tiny_model: Path):
+    network = Network(shutil.copy(tiny_model, tmp_path / "tiny.onnx"), threads=1)
+    assert pose_estimator_beside(network.path) == DEFAULT_POSE_ESTIMATOR
+    beside = write_pose_estimator(tmp_path / "pose.onnx")
+    opened = open_pose_estimator(network, REFINED)
+    assert opened.path == beside
+    assert asdict(opened.info) == DESCRIPTION
+    assert open_pose_estimator(network, REFINED) is opened
+    assert open_pose_estimator(network, Settings()) is None
+
+
+def test_files_that_are_no_pose_estimator_are_refused(tmp_path: Path, tiny_model: Path):
+    with pytest.raises(ModelError, match=r"none\.onnx: no such model file"):
+        PoseEstimator(tmp_path / "none.onnx")
+    with pytest.raises(
+        ModelError, match=r"tiny\.onnx: not a pose estimator .*`densepose_annotator_pose_estimator`"
+    ):
+        PoseEstimator(tiny_model)
+    with pytest.raises(ModelError, match=r"newer\.onnx: model format 99 is newer"):
+        PoseEstimator(write_pose_estimator(tmp_path / "newer.onnx", format_version=99))
+    model = onnx.load(write_pose_estimator(tmp_path / "other.onnx"))
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "heatmaps"
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=r"other\.onnx: has no output `keypoints`"):
+        PoseEstimator(tmp_path / "other.onnx")
+
+
+def test_the_pose_estimator_of_the_package():
+    """The face of the astronaut, also where she lies."""
+    pose, photo = PoseEstimator(), read_photo(EXAMPLES / "astronaut.jpg")
+    assert (pose.side, pose.info.license) == (256, "Apache-2.0")
+    network, (x, y, w, h) = Network(), (64, 40, 320, 420)
+    (person,) = label_boxes(photo, [(x, y, w, h)], network, REFINED, pose)
+    nose, left_eye, right_eye, left_ear, right_ear, left_shoulder, right_shoulder = person.keypoints[:7]
+    assert (person.visibility[:7] == 2).all()
+    assert person.keypoints[:7, 2].mean() > 0.5
+    np.testing.assert_allclose(nose[:2], (224, 123), atol=5)
+    assert left_ear[0] > left_eye[0] > nose[0] > right_eye[0] > right_ear[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_shoulder[1], right_shoulder[1])
+    assert left_shoulder[0] > right_shoulder[0]
+    lying = (y, photo.shape[1] - x - w, h, w)
+    (turned,) = label_boxes(np.ascontiguousarray(np.rot90(photo)), [lying], network, REFINED, pose)
+    expected = np.stack([person.keypoints[:5, 1], photo.shape[1] - person.keypoints[:5, 0]], axis=1)
+    np.testing.assert_allclose(turned.keypoints[:5, :2], expected, atol=15)

@@ -1,0 +1,116 @@
+"""The pose estimator's network, its weights file and its ONNX file, which is the same function and describes itself."""
+
+import hashlib
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from annotator.cli import main
+from annotator.examples import EXAMPLES
+from annotator.inference.network import ModelError, Network
+from annotator.inference.pose_estimator import PoseEstimator as OnnxPoseEstimator
+from annotator.photos.finding import find_photos
+from model.finder.weights import is_finder
+from model.parity import LIMITS, ExportError, read_images
+from model.pose.export import export_pose_estimator
+from model.pose.network import PoseEstimator, PoseEstimatorConfig
+from model.pose.weights import is_pose_estimator, open_pose_estimator, save_pose_estimator
+from model.presets import PoseConfig
+from model.weights import CONFIG_KEY, WeightsError, open_cascade, save_arrays
+
+SIDE = 96
+TINY = PoseEstimatorConfig(
+    input_size=64, backbone_width=0.35, pose=PoseConfig(bottom=8, widths=(8, 8, 4, 4), head=8)
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> PoseEstimator:
+    keras.utils.set_random_seed(0)
+    return PoseEstimator(TINY)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return read_images(find_photos(EXAMPLES)[:3], SIDE)
+
+
+@pytest.fixture(scope="module")
+def exported(network, images, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "pose.onnx"
+    options = {"model_id": "trial", "report": b"{}", "weights_license": "CC0-1.0"}
+    return path, export_pose_estimator(network, path, images, **options)
+
+
+def test_agrees_with_keras_on_real_images(network, exported, images):
+    path, parity = exported
+    assert parity.heatmap <= LIMITS["float32"][0]
+    assert "largest difference" in parity.table()
+    (heatmaps,) = OnnxPoseEstimator(path).run(images)
+    assert heatmaps.shape == (3, SIDE // 4, SIDE // 4, 17)
+    logits = np.array(network(images.astype("float32")))
+    assert np.ptp(logits) > 1e-3
+    np.testing.assert_allclose(heatmaps, 1 / (1 + np.exp(-logits)), atol=1e-4)
+
+
+def test_describes_itself(exported):
+    pose = OnnxPoseEstimator(exported[0])
+    info = pose.info
+    assert (pose.side, info.input_size) == (SIDE, TINY.input_size)
+    assert (info.model_id, info.precision, info.license) == ("trial", "float32", "CC0-1.0")
+    assert info.report_sha256 == hashlib.sha256(b"{}").hexdigest()
+    with pytest.raises(ModelError, match=r"pose\.onnx: not a model .*`densepose_annotator_pose_estimator`\)"):
+        Network(exported[0])
+
+
+def test_a_wrong_graph_is_not_written(network, images, tmp_path, monkeypatch):
+    with pytest.raises(ExportError, match="precision is 'float16'"):
+        export_pose_estimator(network, tmp_path / "bad.onnx", images, model_id="x", precision="float16")
+    monkeypatch.setitem(LIMITS, "float32", (-1.0, 0.0))
+    with pytest.raises(ExportError, match="disagree"):
+        export_pose_estimator(network, tmp_path / "bad.onnx", images, model_id="x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_weights_reopen_from_the_file_alone_and_the_command_exports_them(network, tmp_path, capsys):
+    weights = tmp_path / "p.npz"
+    save_pose_estimator(network, weights, "float16")
+    with np.load(weights) as file:
+        assert {file[name].dtype.name for name in file.files if name.endswith("/kernel")} == {"float16"}
+    reopened = open_pose_estimator(weights)
+    assert reopened.config == TINY
+    for a, b in zip(network.variables, reopened.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+    assert is_pose_estimator(weights)
+    assert not is_finder(weights)
+    assert main(["export-model", str(weights), str(tmp_path / "p.onnx"), "--fp16-weights"]) == 0
+    assert "largest difference" in capsys.readouterr().out
+    pose = OnnxPoseEstimator(tmp_path / "p.onnx")
+    assert (pose.side, pose.info.precision) == (64, "float16-weights")
+    assert main(["export-model", str(weights), str(tmp_path / "q.onnx"), "--fp16"]) == 1
+    assert "p.npz: a pose estimator has no --fp16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off"])
+def test_names_broken_files(tmp_path, content):
+    path = tmp_path / "p.npz"
+    if content is not None:
+        path.write_bytes(content)
+    assert not is_pose_estimator(path)
+    with pytest.raises(WeightsError, match=r"p\.npz"):
+        open_pose_estimator(path)
+
+
+def test_refuses_other_weights(network, tmp_path):
+    path = tmp_path / "p.npz"
+    save_pose_estimator(network, path)
+    with pytest.raises(WeightsError, match=r"p\.npz: not a weights file of a cascade"):
+        open_cascade(path)
+    save_arrays(path, {CONFIG_KEY: np.array(json.dumps({"pose_estimator": TINY.to_dict()}))})
+    with pytest.raises(WeightsError, match=r"p\.npz: not all weights of a pose estimator.*Conv1/kernel"):
+        open_pose_estimator(path)
+    save_arrays(path, {CONFIG_KEY: np.array(json.dumps({"pose_estimator": {"depth": 3}}))})
+    with pytest.raises(WeightsError, match=r"p\.npz: not a weights file of a pose estimator"):
+        open_pose_estimator(path)
