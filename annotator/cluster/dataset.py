@@ -68,7 +68,7 @@ class ClusterAnnotation(Annotation):
         paths = list(self._photos())
         finder = open_finder(self.network, self.settings)
         if not paths:
-            yield from self._save_all(iter(()), finder)
+            yield from self._save_all((result for result in ()), finder)
             return
         photos = [_photo(path) for path in paths]
         with hold(folder_of(locate(str(self.folder)))):
@@ -109,7 +109,7 @@ def _results(run: ShardedRun, photos: list[Photo], paths: list[str]) -> Iterator
     for entry in shard_entries(run):
         if entry["file_name"] in names:
             people = decode_people(entry) if "people" in entry else None
-            yield Annotated(Path(next(left)), people, entry.get("failure"))
+            yield Annotated(Path(next(left)), people, entry.get("failure"), is_followed=True)
 
 
 def _photo(path: str) -> Photo:

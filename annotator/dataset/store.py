@@ -70,7 +70,7 @@ def saved_at(dataset: fo.Dataset, sample_id: str) -> datetime | None:
     return document and document["last_modified_at"]
 
 
-def object_ids(keys: Sequence[str]) -> list[Any]:
+def object_ids(keys: Iterable[str]) -> list[Any]:
     """The ids as the database has them, without those that are none."""
     from bson import ObjectId
 
@@ -117,19 +117,11 @@ def update_document(
     Raises:
         StoreError: the sample would be larger than the database allows; nothing was written.
     """
-    from pymongo import WriteConcern
     from pymongo.errors import DocumentTooLarge, WriteError
 
-    # The database keeps milliseconds.
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    later = document["last_modified_at"] + timedelta(milliseconds=1)
-    values = values | {"last_modified_at": max(now, later)}
-    condition = {name: document[name] for name in ("_id", "last_modified_at")}
-    # Answered once it is in the journal on disk: else a database that is killed forgets the last tenth of a second.
-    samples = dataset._sample_collection.with_options(write_concern=WriteConcern(j=True))
+    condition, values = _update(document, values)
     try:
-        done = samples.update_one(condition, {"$set": values})
+        done = _lasting(dataset).update_one(condition, {"$set": values})
     # The limit of the driver or of the server, whichever is met first.
     except (DocumentTooLarge, WriteError) as error:
         if isinstance(error, WriteError) and error.code not in TOO_LARGE:
@@ -142,6 +134,68 @@ def update_document(
         return None
     _reload(dataset, [str(document["_id"])])
     return values
+
+
+def update_documents(
+    dataset: fo.Dataset, updates: Sequence[tuple[dict[str, Any], dict[str, Any]]], mark: str
+) -> list[dict[str, Any] | StoreError | None]:
+    """As :func:`update_document` of several samples, each by itself, with one call of the database unless one of them fails.
+
+    Args:
+        updates: the documents of different samples, and their values.
+        mark: a path whose value says what was written, should somebody else save a sample in the same millisecond.
+
+    Returns:
+        Of each sample what :func:`update_document` returns or raises.
+    """
+    from pymongo import UpdateOne
+    from pymongo.errors import DocumentTooLarge, OperationFailure
+
+    if not updates:
+        return []
+    sent = [_update(*update) for update in updates]
+    operations = [UpdateOne(condition, {"$set": values}) for condition, values in sent]
+    try:
+        is_done = _lasting(dataset).bulk_write(operations, ordered=False).matched_count == len(sent)
+    except (DocumentTooLarge, OperationFailure):
+        is_done = False  # each that fails does so again below
+    if is_done:
+        _reload(dataset, [str(document["_id"]) for document, _ in updates])
+        return [values for _, values in sent]
+    # The database does not say which of them it has written.
+    marks = [
+        {"_id": condition["_id"]}
+        | {name: values[name] for name in ("last_modified_at", mark) if name in values}
+        for condition, values in sent
+    ]
+    done = {found["_id"] for found in dataset._sample_collection.find({"$or": marks}, ["_id"])}
+    results: list[dict[str, Any] | StoreError | None] = []
+    for (document, wanted), (_, values) in zip(updates, sent, strict=True):
+        try:
+            is_done = document["_id"] in done
+            results.append(values if is_done else update_document(dataset, document, wanted))
+        except StoreError as error:
+            results.append(error)
+    _reload(dataset, [str(key) for key in done])
+    return results
+
+
+def _update(document: dict[str, Any], values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The condition and the values of :func:`update_document`."""
+    # The database keeps milliseconds.
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    later = document["last_modified_at"] + timedelta(milliseconds=1)
+    condition = {name: document[name] for name in ("_id", "last_modified_at")}
+    return condition, values | {"last_modified_at": max(now, later)}
+
+
+def _lasting(dataset: fo.Dataset) -> Any:
+    """The samples; what is written there is answered once it is in the journal on disk: else a database that is killed forgets
+    the last tenth of a second."""
+    from pymongo import WriteConcern
+
+    return dataset._sample_collection.with_options(write_concern=WriteConcern(j=True))
 
 
 def write_values(
@@ -285,10 +339,13 @@ class StoredSample:
         Raises:
             StoreError: as :func:`update_document`.
         """
-        values = {name: self._encoded(name, changed) for name in fields.names}
-        values = {name: value for name, value in values.items() if value != self.document[name]}
-        written = update_document(dataset, self.document, values)
+        written = update_document(dataset, self.document, self.changes(fields, changed))
         return None if written is None else StoredSample(self.document | written, self.sample)
+
+    def changes(self, fields: Fields, changed: Collection[str]) -> dict[str, Any]:
+        """The values of the people fields that :meth:`save` writes, by their names."""
+        values = {name: self._encoded(name, changed) for name in fields.names}
+        return {name: value for name, value in values.items() if value != self.document[name]}
 
     def _encoded(self, name: str, changed: Collection[str]) -> Any:
         import fiftyone as fo

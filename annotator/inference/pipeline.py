@@ -56,6 +56,8 @@ class Annotated:
     """Whether the model failed on a photo that could be read."""
     encoded: Any = None
     """What the ``encode`` of :func:`annotate` made of it."""
+    is_followed: bool = False
+    """Whether the next one is there already: whoever saves several at once need not wait for it."""
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ def _annotate(
                 if photos:
                     result = photos[0][1].result()
                     photos.popleft()
-                    yield result
+                    yield replace(result, is_followed=bool(photos) and photos[0][1].done())
         finally:
             for _, future in photos:
                 future.cancel()

@@ -28,8 +28,8 @@ from annotator.runs.dataset_run import (
     check_overwrite,
     summarizing,
     touched_samples,
-    write_people,
 )
+from annotator.runs.people_writing import handfuls, write_people
 from annotator.team.stages import finished_samples
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from annotator.inference.pipeline import Annotated
     from annotator.inference.pose_estimator import PoseEstimator
     from annotator.inference.settings import Settings
+    from annotator.labels.people import People
 
 
 class Annotation(DatasetRun):
@@ -121,37 +122,43 @@ class Annotation(DatasetRun):
     @summarizing
     def _save_all(self, results: Iterator[Annotated], finder: Finder | None) -> Iterator[int]:
         """Write what has become of the photos of :meth:`_photos`, in their order; the number of samples done."""
-        from annotator.inference.pose_estimator import open_pose_estimator
-
-        pose = open_pose_estimator(self.network, self.settings)
         if not self._todo:
             # A dataset in which nothing is left to annotate may be the clone of a view, which has no other fields.
             declare_fields(self.dataset, self.fields)
         done = 0
         with closing(results):
-            for number, result in enumerate(results):
-                photo = self._taken.popleft()
-                require_fields(self.dataset, self.fields.names if number else ())
-                if not number:
-                    # Only now that the model has run.
-                    declare_fields(self.dataset, self.fields)
-                    prefix = self.fields.prefix
-                    remember_model(self.dataset, prefix, self.network.path)
-                    settings = asdict(self.settings)
-                    remember_settings(self.dataset, prefix, settings, self._maps_dir)
-                    run = _described(self.network) | {
-                        "finder": finder and _described(finder),
-                        "pose_estimator": pose and _described(pose),
-                        "settings": settings,
-                    }
-                    remember_run(self.dataset, prefix, run)
-                if failure := self._save(photo, result):
-                    self.summary.failures[photo.path] = failure
-                    write_values(self.dataset, {photo.key: failure}, self.fields.failure)
-                done = photo.number
-                yield done
+            labelled = ((self._taken.popleft(), result) for result in results)
+            for handful in handfuls(labelled, _people, lambda photo: photo[1].is_followed):
+                if not done:
+                    self._declare(finder)  # only now that the model has run
+                failures = self._save(handful)
+                if failures:
+                    write_values(self.dataset, failures, self.fields.failure)
+                for photo, _ in handful:
+                    if photo.key in failures:
+                        self.summary.failures[photo.path] = failures[photo.key]
+                for photo, _ in handful:
+                    done = photo.number
+                    yield done
         if done < len(self):
             yield len(self)  # the last ones have not changed
+
+    def _declare(self, finder: Finder | None) -> None:
+        """Declare the fields, and remember what the labels are made with."""
+        from annotator.inference.pose_estimator import open_pose_estimator
+
+        pose = open_pose_estimator(self.network, self.settings)
+        require_fields(self.dataset)
+        declare_fields(self.dataset, self.fields)
+        prefix, settings = self.fields.prefix, asdict(self.settings)
+        remember_model(self.dataset, prefix, self.network.path)
+        remember_settings(self.dataset, prefix, settings, self._maps_dir)
+        run = _described(self.network) | {
+            "finder": finder and _described(finder),
+            "pose_estimator": pose and _described(pose),
+            "settings": settings,
+        }
+        remember_run(self.dataset, prefix, run)
 
     def _photos(self) -> Iterator[str]:
         """The paths of the photos to annotate, each of which is taken; of those with labels, the changed ones."""
@@ -178,17 +185,22 @@ class Annotation(DatasetRun):
             pass  # a photo with labels, which is left alone
         return False
 
-    def _save(self, photo: _Taken, result: Annotated) -> str | None:
-        """Write the people of a sample; why there are none, if so."""
-        if result.people is None:
-            return result.failure
-        if _stamp(photo.path) != photo.stamp:
-            return "the photo was changed while it was labelled: annotate it again"
+    def _save(self, handful: list[tuple[_Taken, Annotated]]) -> dict[str, str]:
+        """Write the people of samples; why there are none, by the ids of the samples."""
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        for person in result.people.people:
-            person.provenance.time = time
-        return write_people(
-            self.dataset, photo.key, result.people, self.fields, self.folder, self.summary, self.changed
+        people: dict[str, People] = {}
+        reasons: dict[str, str] = {}
+        for photo, result in handful:
+            if result.people is None:
+                reasons[photo.key] = result.failure
+            elif _stamp(photo.path) != photo.stamp:
+                reasons[photo.key] = "the photo was changed while it was labelled: annotate it again"
+            else:
+                people[photo.key] = result.people
+                for person in result.people.people:
+                    person.provenance.time = time
+        return reasons | write_people(
+            self.dataset, people, self.fields, self.folder, self.summary, self.changed
         )
 
 
@@ -202,6 +214,10 @@ class _Taken:
     path: str
     stamp: tuple[int, int] | None
     """Of its file, before it was read."""
+
+
+def _people(photo: tuple[_Taken, Annotated]) -> People | None:
+    return photo[1].people
 
 
 def _described(model: Network | Finder | PoseEstimator) -> dict[str, str]:

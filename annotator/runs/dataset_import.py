@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,8 @@ from annotator.runs.dataset_run import (
     as_function,
     check_overwrite,
     summarizing,
-    write_people,
 )
+from annotator.runs.people_writing import handfuls, write_people
 from annotator.runs.returning_people import with_known_labels
 
 if TYPE_CHECKING:
@@ -115,31 +116,14 @@ class Import(DatasetRun):
             names = list(read_file_names(self.path))
             self.total = len(names)
             repeated = shared_photos(names, self.images_dir)
-        known, labelled = self._samples()
-        first: dict[Hashable, str] = {}
         unread: dict[str, str] = {}
-        for done, people in enumerate(self.format.read(self.path, self.images_dir, unread), 1):
-            path = os.path.normpath(self.images_dir / people.file_name)
-            for name, count in people.other_classes.items():
-                self.summary.other_classes[name] = self.summary.other_classes.get(name, 0) + count
-            failure = repeated.get(people.id) or _mismatch(path, people)
-            identity = photo_identity(path)
-            if failure is None and identity in first:
-                failure = f"the file has its photo twice, also as {first[identity]}: the first was imported"
-            if failure is None:
-                first[identity] = people.file_name
-                # Of several samples of one photo the one with this path.
-                sample_id = known.get(path) or known.get(identity)
-                only_others = people.other_classes and not people.people
-                if sample_id in labelled and (self.overwrite == "skip" or only_others):
-                    self.summary.skipped += 1
-                else:
-                    if sample_id in labelled:
-                        self._keep_labels(sample_id, people)
-                    known[identity], failure = self._write(sample_id, path, people)
-            if failure is not None:
-                self.summary.failures[path] = failure
-            yield done
+        for handful in handfuls(self._photos(repeated, unread), lambda photo: photo.people):
+            self._write([photo for photo in handful if photo.people is not None])
+            for photo in handful:
+                if photo.failure is not None:
+                    self.summary.failures[photo.path] = photo.failure
+            for photo in handful:
+                yield photo.number
         for name, reason in unread.items():
             photo = os.path.normpath(self.images_dir / name)
             self.summary.failures[photo if os.path.exists(photo) else name] = reason
@@ -148,6 +132,38 @@ class Import(DatasetRun):
             raise kind(f"{self.path}: no new dataset: {self._nothing()}")
         if self._format_name == COCO:
             remember_sections(self._open(), self.fields.prefix, sections)
+
+    def _photos(self, repeated: dict[int, str], unread: dict[str, str]) -> Iterator[_Photo]:
+        """The photos of the file, with people where they are to be written.
+
+        Args:
+            repeated: why photos that have several names in the file are left out, by their ids.
+            unread: gets the reason for each image that cannot be read.
+        """
+        known, labelled = self._samples()
+        first: dict[Hashable, str] = {}
+        for number, people in enumerate(self.format.read(self.path, self.images_dir, unread), 1):
+            path = os.path.normpath(self.images_dir / people.file_name)
+            for name, count in people.other_classes.items():
+                self.summary.other_classes[name] = self.summary.other_classes.get(name, 0) + count
+            failure = repeated.get(people.id) or _mismatch(path, people)
+            identity = photo_identity(path)
+            if failure is None and identity in first:
+                failure = f"the file has its photo twice, also as {first[identity]}: the first was imported"
+            if failure is not None:
+                yield _Photo(number, path, failure=failure)
+                continue
+            first[identity] = people.file_name
+            # Of several samples of one photo the one with this path.
+            sample_id = known.get(path) or known.get(identity)
+            only_others = people.other_classes and not people.people
+            if sample_id in labelled and (self.overwrite == "skip" or only_others):
+                self.summary.skipped += 1
+                yield _Photo(number, path)
+                continue
+            if sample_id in labelled:
+                self._keep_labels(sample_id, people)
+            yield _Photo(number, path, sample_id, people)
 
     def _samples(self) -> tuple[dict[Hashable, str], set[str]]:
         """Ids of the samples by the paths and by the identities of their photos; ids of those that have people."""
@@ -158,15 +174,21 @@ class Import(DatasetRun):
         known = {photo_identity(path): key for path, key in photos.items()} | photos
         return known, {key for key, photo in stored.items() if photo.is_labelled}
 
-    def _write(self, sample_id: str | None, path: str, people: People) -> tuple[str, str | None]:
-        """Write people to a sample, without an id to a new one; the sample's id, and why that failed."""
+    def _write(self, photos: list[_Photo]) -> None:
+        """Write people to samples, to new ones where there are none, or say why that failed."""
+        if not photos:
+            return
         dataset = self._open()
-        # The file does not say: they follow from how well the labels fit each other.
-        for person in people.people:
-            person.issues = find_issues(person)
-        sample_id = sample_id or _add_sample(dataset, path)
+        _add_samples(dataset, [photo for photo in photos if photo.sample_id is None])
+        for photo in photos:
+            # The file does not say: they follow from how well the labels fit each other.
+            for person in photo.people.people:
+                person.issues = find_issues(person)
+        people = {photo.sample_id: photo.people for photo in photos}
         folder = maps_folder(dataset, self.fields.prefix, self.maps_dir)
-        return sample_id, write_people(dataset, sample_id, people, self.fields, folder, self.summary)
+        failures = write_people(dataset, people, self.fields, folder, self.summary)
+        for photo in photos:
+            photo.failure = failures.get(photo.sample_id)
 
     def _keep_labels(self, sample_id: str, people: People) -> None:
         """Take over what the format cannot hold from the people of a sample who are replaced."""
@@ -213,11 +235,27 @@ import_labels = as_function(Import)
 """``import_labels("a new dataset", "labels.json", "photos")``, say."""
 
 
-def _add_sample(dataset: fo.Dataset, path: str) -> str:
-    """Add a photo; the sample's id."""
+@dataclass
+class _Photo:
+    """An image of the file."""
+
+    number: int
+    """Among those of the file, from 1."""
+    path: str
+    sample_id: str | None = None
+    people: People | None = None
+    """To write, if any."""
+    failure: str | None = None
+
+
+def _add_samples(dataset: fo.Dataset, photos: list[_Photo]) -> None:
+    """Add photos to a dataset; they get the ids of their samples."""
     import fiftyone as fo
 
-    return dataset.add_sample(fo.Sample(filepath=path))
+    if photos:
+        ids = dataset.add_samples([fo.Sample(filepath=photo.path) for photo in photos], progress=False)
+        for photo, sample_id in zip(photos, ids, strict=True):
+            photo.sample_id = sample_id
 
 
 def _mismatch(path: str, people: People) -> str | None:

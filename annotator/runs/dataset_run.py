@@ -1,32 +1,24 @@
-"""The base class of the runs over a FiftyOne dataset (annotate, export, import), their summary, and how people are written
-to a sample."""
+"""The base class of the runs over a FiftyOne dataset (annotate, export, import), and their summary."""
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from annotator.dataset.fields import Fields, require_fields
-from annotator.dataset.label_checks import LabelError
-from annotator.dataset.photo_file import file_stamp, find_change
+from annotator.dataset.fields import Fields
+from annotator.dataset.photo_file import file_stamp
 from annotator.dataset.photo_index import Summaries
-from annotator.dataset.sample_people import has_human_labels, replace_predictions
-from annotator.dataset.store import StoredSample, StoreError, object_ids
+from annotator.dataset.store import object_ids
 from annotator.dataset.stored_photos import AT_ONCE, StoredPhoto
 from annotator.photos.reading import PhotoError
-from annotator.review.undo import history_folder
-from annotator.team.stages import is_finished, restart
 
 if TYPE_CHECKING:
     import fiftyone as fo
 
-    from annotator.labels.people import People
 
 Overwrite = Literal["skip", "replace"]
 """What to do with samples that have labels: leave them alone, or replace the predicted people that nobody reviewed."""
@@ -85,8 +77,8 @@ class DatasetRun(ABC):
     """A run over the samples of a dataset.
 
     The constructor checks its arguments and writes nothing. Iterating does the work, one sample per step, and yields
-    the number of samples done; :meth:`run` does all of it. Every sample is saved by itself, so that a run that is
-    killed loses nothing, and a failure before the first step leaves no trace. If the dataset or its fields are deleted
+    the number of samples done; :meth:`run` does all of it. What is counted as done is saved, so that a run that is killed
+    loses no more than the handful in hand, and a failure before the first step leaves no trace. If the dataset or its fields are deleted
     meanwhile, the iteration ends with a :class:`~annotator.dataset.fields.FieldError`.
     """
 
@@ -172,70 +164,3 @@ def touched_samples(dataset: fo.Dataset, fields: Fields, photos: Mapping[str, St
         among = {"_id": {"$in": object_ids(unknown[i : i + AT_ONCE])}}
         touched |= {str(row["_id"]) for row in dataset._sample_collection.find(sized | among, ["_id"])}
     return touched
-
-
-def write_people(
-    dataset: fo.Dataset,
-    sample_id: str,
-    people: People,
-    fields: Fields,
-    folder: Path,
-    summary: Summary,
-    changed: Changed = "refuse",
-) -> str | None:
-    """Replace the predictions of a sample that nobody reviewed, however often it is saved by others meanwhile. If the photo
-    has changed, all labels are replaced. One that a team has sent to review, or that is done, is left alone otherwise.
-
-    Args:
-        folder: of the maps, see :func:`annotator.dataset.info.maps_folder`.
-        summary: counts what was written.
-        changed: what to do if the photo has changed and a human has worked on the labels.
-
-    Returns:
-        Why the people could not be written; ``None`` if they were.
-
-    Raises:
-        FieldError: the dataset or its fields were deleted meanwhile.
-    """
-    try:
-        require_fields(dataset, fields.names)
-        while (stored := StoredSample.load(dataset, sample_id, fields)) is not None:
-            sample = stored.sample
-            change = find_change(sample.filepath, sample[fields.source])
-            if change is None and is_finished(dataset, fields, sample_id):
-                summary.skipped += 1
-                return None
-            if change is not None and changed == "refuse" and has_human_labels(sample, fields):
-                return f"{change.reason}; {RELABEL}"
-            replaced = replace_predictions(sample, people, fields, folder, anew=change is not None)
-            # Also those that were kept: if another tool has edited them, they are marked as edited now.
-            written = {person.id for person in sample[fields.people].detections}
-            if stored.save(dataset, fields, written) is not None:
-                summary.samples += 1
-                summary.people += replaced.added
-                summary.removed += replaced.removed
-                summary.kept += replaced.kept
-                summary.dropped += replaced.dropped
-                if change is not None:
-                    restart(dataset, fields, sample_id, change.reason)
-                    summary.changed.append(sample.filepath)
-                    # Whoever could be brought back from there is of another photo.
-                    shutil.rmtree(history_folder(folder) / sample_id, ignore_errors=True)
-                _save_size(dataset, sample, people.size)
-                return None
-    except (FileNotFoundError, LabelError, PhotoError, StoreError) as error:
-        return str(error)
-    return "the sample was deleted meanwhile"
-
-
-def _save_size(dataset: fo.Dataset, sample: fo.Sample, size: tuple[int, int]) -> None:
-    """Save the photo's width and height in the sample's metadata, also in the place of FiftyOne's own, which are
-    those of the upright photo for JPEGs only."""
-    import fiftyone as fo
-
-    # Another tool may have stored anything there.
-    metadata = sample.metadata if isinstance(sample.metadata, fo.ImageMetadata) else None
-    if metadata is None or (metadata.width, metadata.height) != size:
-        metadata = metadata or fo.ImageMetadata.build_for(sample.filepath)
-        metadata.width, metadata.height = size
-        dataset.set_values("metadata", {sample.id: metadata}, key_field="id")

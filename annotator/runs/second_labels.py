@@ -15,7 +15,8 @@ from annotator.dataset.second_labels import second_fields
 from annotator.dataset.store import StoredSample
 from annotator.dataset.stored_photos import chosen_photos, stored_photos
 from annotator.photos.reading import PhotoError
-from annotator.runs.dataset_run import DatasetRun, Summary, as_function, write_people
+from annotator.runs.dataset_run import DatasetRun, Summary, as_function
+from annotator.runs.people_writing import write_people
 
 if TYPE_CHECKING:
     from annotator.dataset.store import Samples
@@ -79,7 +80,8 @@ class SecondLabels(DatasetRun):
                     self.summary.skipped += 1
                     failure = None
                 else:
-                    failure = write_people(self.dataset, key, people, self.second, folder, self.summary)
+                    written = write_people(self.dataset, {key: people}, self.second, folder, self.summary)
+                    failure = written.get(key)
             except (LabelError, PhotoError, OSError) as error:
                 failure = str(error)
             if failure is not None:

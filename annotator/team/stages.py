@@ -5,6 +5,7 @@ Who did what and when is kept. Of one photo the stage is changed in a single ste
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,21 +104,17 @@ def change_stage(
 
 def finished_samples(dataset: fo.Dataset, fields: Fields) -> set[str]:
     """Ids of the samples that a human has sent to review, or that are done: no run replaces predictions there."""
-    if not has_team_fields(dataset, fields):
-        return set()
-    stages = {TeamFields(fields).stage: {"$in": [REVIEW, DONE]}}
-    return {str(found["_id"]) for found in dataset._sample_collection.find(stages, ["_id"])}
+    return _finished(dataset, fields, {}) if has_team_fields(dataset, fields) else set()
 
 
-def is_finished(dataset: fo.Dataset, fields: Fields, sample_id: str) -> bool:
-    """Whether a sample is one of :func:`finished_samples`."""
+def finished_among(dataset: fo.Dataset, fields: Fields, sample_ids: Collection[str]) -> set[str]:
+    """Those of :func:`finished_samples` that are among these, also where a team has begun in another process."""
+    return _finished(dataset, fields, {"_id": {"$in": object_ids(sample_ids)}})
+
+
+def _finished(dataset: fo.Dataset, fields: Fields, condition: dict[str, Any]) -> set[str]:
     stages = {TeamFields(fields).stage: {"$in": [REVIEW, DONE]}}
-    return (
-        dataset._sample_collection.find_one(
-            {**stages, "_id": next(iter(object_ids([sample_id])), None)}, ["_id"]
-        )
-        is not None
-    )
+    return {str(found["_id"]) for found in dataset._sample_collection.find(condition | stages, ["_id"])}
 
 
 def restart(dataset: fo.Dataset, fields: Fields, sample_id: str, comment: str) -> None:

@@ -10,8 +10,9 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ import onnx
 from annotator.cli import main
 from annotator.dataset.info import maps_folder
 from annotator.inference.network import Network
+from annotator.inference.pipeline import Annotated
 from annotator.inference.settings import Settings
 from annotator.retraining.corrections import write_corrections
 from annotator.review.approvals import approve_below, take_back
 from annotator.review.session import Review
+from annotator.runs import people_writing
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export
 from annotator.runs.dataset_import import Import
@@ -72,10 +75,17 @@ class Operation:
         return self.dataset.sort_by("filepath").values("id")
 
     def annotation(self, overwrite: str = "skip") -> Annotation:
-        return Annotation(self.dataset, self.model, settings=VOTES, overwrite=overwrite, maps_dir=self.maps)
+        return _Following(self.dataset, self.model, settings=VOTES, overwrite=overwrite, maps_dir=self.maps)
 
     def review(self) -> Review:
         return Review(self.dataset, author="Ada", model=self.model, maps_dir=self.maps)
+
+
+class _Following(Annotation):
+    """One that saves the same samples at once in every run, however fast the model is."""
+
+    def _save_all(self, results: Iterator[Annotated], finder: Any) -> Iterator[int]:
+        return super()._save_all((replace(result, is_followed=True) for result in results), finder)
 
 
 def add_photos(dataset: Any, paths: list[Path]) -> None:
@@ -338,4 +348,5 @@ def prepare(name: str, folder: Path, _: Acknowledge) -> None:
 
 def run(name: str, folder: Path, before: list[Any], acknowledge: Acknowledge) -> None:
     """Do an operation; ``before`` is what it acknowledged until it was killed."""
+    people_writing.AT_ONCE = 2  # of three photos
     OPERATIONS[name](folder).run(acknowledge, before)

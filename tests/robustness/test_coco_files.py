@@ -134,13 +134,14 @@ def test_imports_are_right_or_refused(dataset, folder, seeds):
     from annotator.dataset.fields import Fields, declare_fields
     from annotator.runs.dataset_export import export_samples
     from annotator.runs.dataset_import import import_labels
-    from annotator.runs.dataset_run import Summary, write_people
+    from annotator.runs.dataset_run import Summary
+    from annotator.runs.people_writing import write_people
 
     declare_fields(dataset, Fields())
     keys = dataset.add_samples([fo.Sample(filepath=str(folder / name)) for name in PHOTOS])
     for key, state in zip(keys, ("approved", "predicted", "predicted"), strict=True):
         person = dense_person(1, SIZE, provenance=Provenance("lite", state=state))
-        write_people(dataset, key, People(SIZE, [person]), Fields(), folder / "maps", Summary())
+        write_people(dataset, {key: People(SIZE, [person])}, Fields(), folder / "maps", Summary())
 
     def people() -> dict:
         """Those of the first photo by their ids, without the number that an export gives them."""

@@ -49,8 +49,12 @@ def test_samples_get_the_people_of_their_own_photo_however_its_path_is_spelled(
         dataset, tiny_network.path, settings=VOTES, maps_dir=tmp_path / "maps", device="cuda"
     )
     assert run.network.device == "CPU"  # this machine labels nothing
-    told = []
-    assert run.run(lambda done: told.append(run.describe(done))).samples == 5
+    shards, told = Path(f"{run.folder}.shards"), []
+    for done in run:
+        told.append(run.describe(done))
+        assert shards.exists()  # until all are saved
+    assert run.summary.samples == 5
+    assert not shards.exists()
     assert told[:2] == [f"{done} of 5 photos labelled on the cluster" for done in (0, 5)]
     assert told[2:] == [f"{done} of 5 photos written" for done in range(1, 6)]
     found = [people and len(people.detections) for people in dataset.values("dp_people")]

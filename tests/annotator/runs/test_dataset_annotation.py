@@ -16,10 +16,9 @@ import pytest
 from annotator.dataset.fields import FieldError, Fields
 from annotator.dataset.photo_index import PhotoIndex
 from annotator.dataset.sample_people import read_people
-from annotator.dataset.store import StoredSample
 from annotator.inference.network import DEFAULT_MODEL, ModelError, Network
 from annotator.photos.reading import photo_size
-from annotator.runs import dataset_run
+from annotator.runs import dataset_run, people_writing
 from annotator.runs.dataset_annotation import Annotation, annotate_samples
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
@@ -56,6 +55,7 @@ def test_photos_are_summarized_for_the_review_while_they_are_annotated(
     dataset, photos, tmp_path, monkeypatch, tiny_model
 ):
     monkeypatch.setattr(dataset_run, "SUMMARIZE_EVERY", 2)
+    monkeypatch.setattr(people_writing, "AT_ONCE", 1)
     (tmp_path / "bad.jpg").write_bytes(b"")
     add(dataset, [tmp_path / "bad.jpg", *photos])
     summarized = []
@@ -134,7 +134,7 @@ def test_an_edit_is_kept_that_a_sample_in_memory_does_not_know(dataset, sample, 
 def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
     dataset, sample, tiny_model, tmp_path, monkeypatch
 ):
-    replace_predictions, approved = dataset_run.replace_predictions, []
+    replace_predictions, approved = people_writing.replace_predictions, []
 
     def replace_slowly(*args, **options):
         replaced = replace_predictions(*args, **options)
@@ -142,7 +142,7 @@ def test_an_edit_is_kept_that_is_saved_while_people_are_replaced(
             approved.append(approve_elsewhere(dataset, sample.id))
         return replaced
 
-    monkeypatch.setattr(dataset_run, "replace_predictions", replace_slowly)
+    monkeypatch.setattr(people_writing, "replace_predictions", replace_slowly)
     summary = annotate_samples(dataset, tiny_model, overwrite="replace", maps_dir=tmp_path / "maps")
     assert (summary.samples, summary.kept) == (1, 1)
     assert [(person.id, person.review) for person in people(dataset)] == [(approved[0], "approved")]
@@ -188,15 +188,16 @@ def test_maps_are_on_the_disk_before_the_label_that_refers_to_them(
     dataset, tiny_model, tmp_path, monkeypatch
 ):
     add(dataset, [draw_photo(tmp_path / "a.png", [(30, 20, 40, 50, 100)])])
-    events, save, saved = record_disk_events(monkeypatch), StoredSample.save, []
+    events, update, saved = record_disk_events(monkeypatch), people_writing.update_documents, []
 
-    def recorded_save(stored, *arguments):
-        maps = [Path(stored.sample[f"dp_{name}"].map_path) for name in ("u", "v")]
-        maps.append(Path(stored.sample.dp_charts.mask_path))
-        saved.append(are_lasting(events, maps))
-        return save(stored, *arguments)
+    def recorded_update(dataset, updates, mark):
+        for _, values in updates:
+            maps = [Path(values[f"dp_{name}"]["map_path"]) for name in ("u", "v")]
+            maps.append(Path(values["dp_charts"]["mask_path"]))
+            saved.append(are_lasting(events, maps))
+        return update(dataset, updates, mark)
 
-    monkeypatch.setattr(StoredSample, "save", recorded_save)
+    monkeypatch.setattr(people_writing, "update_documents", recorded_update)
     annotate_samples(dataset, tiny_model, settings=VOTES, maps_dir=tmp_path / "maps")
     assert saved == [True]
 
@@ -210,14 +211,21 @@ def test_two_prefixes_do_not_meet(dataset, photos):
     assert Path(sample.dp_charts.mask_path).parent != Path(sample.other_charts.mask_path).parent
 
 
-def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_killed_run_goes_on_where_it_stopped(dataset, photos, at_once):
     dataset.persistent = True
     add(dataset, photos)
     code = (
         "import sys, fiftyone as fo\n"
+        "from dataclasses import replace\n"
+        "from annotator.runs import people_writing\n"
         "from annotator.runs.dataset_annotation import Annotation\n"
         "from annotator.inference.decoding import Settings\n"
-        f"run = Annotation(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
+        "class Following(Annotation):\n"
+        "    def _save_all(self, results, finder):\n"
+        "        return super()._save_all((replace(r, is_followed=True) for r in results), finder)\n"
+        f"people_writing.AT_ONCE = {at_once}\n"
+        f"run = Following(fo.load_dataset({dataset.name!r}), settings=Settings(confidence=0.05))\n"
         "for done in run:\n"
         "    print(done, flush=True)\n"
         "    sys.stdin.readline()\n"
@@ -238,10 +246,10 @@ def test_a_killed_run_goes_on_where_it_stopped(dataset, photos):
     child.stdin.close()
     child.stdout.close()
     dataset.reload()
-    assert len(dataset.exists("dp_people")) == 1
+    assert len(dataset.exists("dp_people")) == len(dataset.exists("dp_source")) == at_once
     before = dataset.exists("dp_people").first().to_dict()["dp_people"]
     summary = annotate_samples(dataset, settings=SETTINGS)
-    assert (summary.samples, summary.skipped) == (2, 1)
+    assert (summary.samples, summary.skipped) == (3 - at_once, at_once)
     assert dataset.first().to_dict()["dp_people"] == before
 
 
@@ -288,7 +296,8 @@ def test_a_run_says_how_far_it_is(dataset, photos):
     assert (summary.samples, steps) == (3, [1, 2, 3])
 
 
-def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos):
+def test_a_run_can_be_stopped_and_says_how_long_it_is(dataset, photos, monkeypatch):
+    monkeypatch.setattr(people_writing, "AT_ONCE", 1)
     add(dataset, photos)
     run = Annotation(dataset, DEFAULT_MODEL, settings=SETTINGS)
     assert len(run) == 3

@@ -7,6 +7,7 @@ from annotator.review.approvals import approve_below, spot_check, take_back
 from annotator.review.queue import Filter, queue
 from annotator.review.score_table import score_table
 from annotator.review.session import Review
+from annotator.runs import people_writing
 from annotator.runs.dataset_annotation import Annotation
 from annotator.runs.dataset_export import Export, export_samples
 from annotator.runs.dataset_import import Import
@@ -23,6 +24,12 @@ GONE = {
     ),
     "one of them": (lambda dataset: dataset.delete_sample_field("dp_keypoints"), "no field 'dp_keypoints'"),
 }
+
+
+@pytest.fixture(autouse=True)
+def one_at_once(monkeypatch):
+    """Runs save photo by photo, so that the fields are gone before the second."""
+    monkeypatch.setattr(people_writing, "AT_ONCE", 1)
 
 
 @pytest.fixture

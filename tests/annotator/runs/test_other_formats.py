@@ -18,7 +18,8 @@ from annotator.formats.values import FormatError
 from annotator.labels.people import People, Provenance
 from annotator.runs.dataset_export import export_samples
 from annotator.runs.dataset_import import import_labels
-from annotator.runs.dataset_run import Summary, write_people
+from annotator.runs.dataset_run import Summary
+from annotator.runs.people_writing import write_people
 from tests.annotator.people_samples import SIZE, block
 from tests.annotator.runs.conftest import add
 
@@ -38,9 +39,8 @@ def labelled(dataset, tmp_path) -> Path:
     approved = Provenance("lite", "2026-01-01T00:00:00+00:00", "approved", "Ada")
     crowd = [block(0), block(25), block(50, provenance=approved)]
     for sample, people in zip(dataset, (crowd, []), strict=True):
-        write_people(
-            dataset, sample.id, People(SIZE, people), Fields(), maps_folder(dataset, "dp", None), Summary()
-        )
+        folder_of_maps = maps_folder(dataset, "dp", None)
+        write_people(dataset, {sample.id: People(SIZE, people)}, Fields(), folder_of_maps, Summary())
     return folder
 
 
