@@ -8,6 +8,8 @@ front from back. :mod:`model.presets` describes the networks; :class:`Cascade` b
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -53,16 +55,14 @@ class Cascade(keras.Model):
         # H and W must stay multiples of 32, and of the inner strides of the stage nets.
         images = keras.Input((None, None, 3), name="images")
         scaled = layers.Rescaling(1 / 127.5, -1.0, name="scale")(images)
-        backbone = keras.applications.MobileNetV2(
-            input_tensor=scaled,
-            alpha=config.backbone_width,
-            include_top=False,
-            weights="imagenet" if imagenet else None,
-        )
+        backbone = self._backbone(scaled, config, "imagenet" if imagenet else None)
         pyramid = self._pyramid(backbone, config)
         features, outputs = {}, {}
         if with_pose := config.pose and "keypoints" in stage_nets:
-            features[POSE] = self._pose([backbone.get_layer(name).output for name in POSE_TAPS], config.pose)
+            taps = {
+                stride: backbone.get_layer(name).output for stride, name in POSE_TAPS[config.backbone].items()
+            }
+            features[POSE] = self._pose(taps, config.pose)
         for name in stage_nets:
             stage = config.stages[name]
             read = [pyramid, *(features[other] for other in stage.reads if other != POSE or config.pose)]
@@ -81,7 +81,7 @@ class Cascade(keras.Model):
         if with_pose:
             outputs["keypoints"] = self._pose_heatmaps(features[POSE], outputs["keypoints"], config)
         if config.context and set(config.context.reads) <= set(stage_nets):
-            taps = [backbone.get_layer(name).output for name in TAPS[-2:]]
+            taps = [backbone.get_layer(TAPS[config.backbone][stride]).output for stride in (16, 32)]
             x = self._context(taps, pyramid, features, config)
             for name in REFINED_OUTPUTS:
                 outputs[name] = self._refine(outputs[name], x, name, config)
@@ -95,11 +95,22 @@ class Cascade(keras.Model):
                 layer.momentum = MOMENTUM
 
     @staticmethod
+    def _backbone(images, config: CascadeConfig, weights: str | None) -> keras.Model:
+        """Of images in −1..1, the range for which the ImageNet weights of both were trained."""
+        if config.backbone == "efficientnet_v2_s":
+            return keras.applications.EfficientNetV2S(
+                input_tensor=images, include_top=False, include_preprocessing=False, weights=weights
+            )
+        return keras.applications.MobileNetV2(
+            input_tensor=images, alpha=config.backbone_width, include_top=False, weights=weights
+        )
+
+    @staticmethod
     def _pyramid(backbone: keras.Model, config: CascadeConfig):
         """F: the taps squeezed, brought to one stride and mixed. [N, H/s, W/s, feature_width]."""
         levels = []
         for stride, width in config.taps:
-            x = backbone.get_layer(TAPS[stride.bit_length() - 2]).output
+            x = backbone.get_layer(TAPS[config.backbone][stride]).output
             if config.stem and stride == 2:
                 for i in range(2):
                     x = conv(x, config.stem, 5, f"stem{i}", norm=True)
@@ -119,14 +130,14 @@ class Cascade(keras.Model):
         return layers.Conv2D(channels, 1, name=name, dtype="float32")(x)
 
     @staticmethod
-    def _pose(taps: list, pose: PoseConfig):
+    def _pose(taps: dict[int, Any], pose: PoseConfig):
         """The pose net's features: [N, H/4, W/4, widths[-1]]."""
-        x = layers.Conv2D(pose.bottom, 1, name="pose_widen")(taps[0])
+        x = layers.Conv2D(pose.bottom, 1, name="pose_widen")(taps[32])
         x = layers.ReLU(6, name="pose_widen_relu")(x)
         x = layers.Conv2D(pose.widths[0], 1, name="pose_squeeze32")(x)
-        for i, (stride, tap) in enumerate(zip((16, 8, 4), taps[1:], strict=True)):
+        for i, stride in enumerate((16, 8, 4)):
             x = Upsample(2, "bilinear", name=f"pose_up{stride}")(x)
-            finer = layers.Conv2D(pose.widths[i], 1, name=f"pose_squeeze{stride}")(tap)
+            finer = layers.Conv2D(pose.widths[i], 1, name=f"pose_squeeze{stride}")(taps[stride])
             x = layers.Add(name=f"pose_join{stride}")([x, finer])
             x = separable(x, pose.widths[i + 1], f"pose_mix{stride}")
         return x

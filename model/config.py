@@ -28,7 +28,7 @@ from annotator.labels.messages import short
 from model.augmentation import Augmentation
 from model.fields import CHECKED, Share, Side
 from model.losses import Term
-from model.presets import PRESETS, CascadeConfig, Preset, StageNet
+from model.presets import IMAGENET_WIDTHS, PRESETS, CascadeConfig, StageNet
 from model.sources import DataError, Source
 
 
@@ -98,13 +98,13 @@ class RunConfig:
         pydantic.ValidationError: a value that is not allowed; see :func:`config_from_dict` for readable errors.
     """
 
-    preset: Preset
+    model: CascadeConfig
+    """The network. In a file, fields that are left out are those of its ``preset``, whose recipe also says what else the
+    config leaves out."""
     data: tuple[Source, ...] = ()
     validation: tuple[Source, ...] = ()
     validation_share: Share = 0.05
     """Share of ``data`` held out where no ``validation`` is given."""
-    network: CascadeConfig | None = None
-    """The network, where it is not that of the preset."""
     backbone_weights: str | None = None
     """``"imagenet"``, a weights file (``.npz``) of backbone and pose net, or null for a random start."""
     start_weights: str | None = None
@@ -135,12 +135,13 @@ class RunConfig:
             raise ValueError("person_view, window_view: together they are more than 1")
         if self.backbone_share and not self.backbone_weights:
             raise ValueError("backbone_share: there is nothing to go back to: give backbone_weights")
+        if self.backbone_weights == "imagenet" and self.model.backbone_width not in IMAGENET_WIDTHS:
+            widths = ", ".join(map(str, IMAGENET_WIDTHS))
+            raise ValueError(
+                f"model.backbone_width is {self.model.backbone_width}: there are weights of ImageNet for {widths}; "
+                "for another, set backbone_weights to null"
+            )
         return self
-
-    @property
-    def cascade(self) -> CascadeConfig:
-        """The network that is trained."""
-        return self.network or PRESETS[self.preset]
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -202,8 +203,8 @@ def make_config(preset: str, **changes) -> RunConfig:
         DataError: there is no such preset.
     """
     if preset not in list(PRESETS):
-        raise DataError(f"preset is {short(preset)}: must be one of {', '.join(PRESETS)}")
-    return RunConfig(**{"preset": preset, **RECIPES[preset], **changes})
+        raise DataError(f"model.preset is {short(preset)}: must be one of {', '.join(PRESETS)}")
+    return RunConfig(**{"model": PRESETS[preset], **RECIPES[preset], **changes})
 
 
 def read_config(path: str | Path) -> RunConfig:
@@ -233,7 +234,10 @@ def config_from_dict(given: dict[str, Any]) -> RunConfig:
     """
     if not isinstance(given, dict):
         raise DataError(f"the config is {short(given)}: must be an object")
-    recipe = dataclasses.asdict(make_config(given.get("preset", "lite")))
+    network = given.get("model", {})
+    if not isinstance(network, dict):
+        raise DataError(f"model is {short(network)}: must be an object")
+    recipe = dataclasses.asdict(make_config(network.get("preset", "lite")))
     config = _merge(recipe, given)
     if isinstance(config["stages"], list):
         terms = [plan["terms"] for plan in recipe["stages"]]
@@ -266,6 +270,8 @@ def _describe(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{path}: missing"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error" and isinstance(error["input"], dict):
+        return f"{path}.{message}".removeprefix(".")  # of several fields together: it begins with their names
     for words, plain in (("Input should", "must"), ("Tuple should", "must"), (" after validation", "")):
         message = message.replace(words, plain)
     return f"{path} is {short(error['input'])}: {message}" if path else message

@@ -81,12 +81,12 @@ def measure_stage(cascade: Cascade, records: list[Record], size: int, batch: int
 def write_stage_report(out: Path, config: RunConfig, reports: dict[str, dict]) -> None:
     """Write ``report.json`` and ``report.md`` of the stages that are done."""
     images = next(iter(reports.values()))["images"]
-    described = {"preset": config.preset, "validation_images": images, "stages": reports}
+    described = {"preset": config.model.preset, "validation_images": images, "stages": reports}
     with whole_file(out / "report.json") as temporary:
         temporary.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     stages = sorted(reports)
     lines = [
-        f"# IoU after each training stage ({config.preset}, {images} validation images)",
+        f"# IoU after each training stage ({config.model.preset}, {images} validation images)",
         "",
         "| | " + " | ".join(f"stage {s}" for s in stages) + " | thesis 1 / 2 / 3 |",
         "|---" * (len(stages) + 2) + "|",

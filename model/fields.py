@@ -9,8 +9,10 @@ from pydantic import AfterValidator, ConfigDict, Field
 CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """For ``pydantic.dataclasses.dataclass``: fields have exactly their types, and there are no others."""
 
+MULTIPLE = 32
+"""Of which the sides of all images are multiples."""
 Share = Annotated[float, Field(ge=0, le=1)]
-Side = Annotated[int, Field(gt=0, multiple_of=32)]
+Side = Annotated[int, Field(gt=0, multiple_of=MULTIPLE)]
 """Of an image in pixels."""
 
 

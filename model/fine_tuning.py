@@ -15,7 +15,6 @@ from model.batches import shares_of
 from model.config import RunConfig, make_config, read_config
 from model.export import export_onnx
 from model.parity import read_images
-from model.presets import PRESETS
 from model.sources import Record, Source, read_source
 from model.weights import cascade_config_of, open_cascade
 
@@ -59,10 +58,9 @@ def fine_tuning_config(
     """
     network = cascade_config_of(weights)
     preset = network.preset
-    own = network if network != PRESETS[preset] else None
-    run = read_config(base) if base else make_config(preset, network=own)
-    if run.preset != preset:
-        raise ValueError(f"{base}: preset is {run.preset!r}, that of the weights {preset!r}")
+    run = read_config(base) if base else make_config(preset, model=network)
+    if run.model.preset != preset:
+        raise ValueError(f"{base}: model.preset is {run.model.preset!r}, that of the weights {preset!r}")
     records = [read_source(source) for source in run.data]
     shares = shares_of(run.data, records)
     rest = tuple(

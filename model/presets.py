@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, field
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
-from model.fields import CHECKED, Side
+from model.fields import CHECKED, MULTIPLE, Side
 
 StageNet = Literal["person", "parts", "charts", "uv", "keypoints", "head_vectors"]
 STAGE_NETS: tuple[StageNet, ...] = get_args(StageNet)
@@ -32,14 +32,29 @@ def net_of(layer: str) -> str | None:
 TRAINED_IN_STAGE = {1: STAGE_NETS[:2], 2: STAGE_NETS[2:4], 3: STAGE_NETS[4:]}
 """Stage nets that training stage 1, 2, 3 adds to those before."""
 
-TAPS = (
-    "expanded_conv_project_BN",
-    "block_2_add",
-    "block_5_add",
-    "block_12_add",
-    "block_16_project_BN",
-)
-"""Layers of Keras's MobileNetV2 that the pyramid reads, at strides 2, 4, 8, 16, 32."""
+Backbone = Literal["mobilenet_v2", "efficientnet_v2_s"]
+"""Networks of ``keras.applications`` whose features a cascade can read."""
+IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+"""Of MobileNetV2, for which Keras has weights."""
+TAPS: dict[Backbone, dict[int, str]] = {
+    "mobilenet_v2": {
+        2: "expanded_conv_project_BN",
+        4: "block_2_add",
+        8: "block_5_add",
+        16: "block_12_add",
+        32: "block_16_project_BN",
+    },
+    "efficientnet_v2_s": {
+        2: "block1b_add",
+        4: "block2d_add",
+        8: "block3d_add",
+        16: "block5i_add",
+        32: "block6o_add",
+    },
+}
+"""Layers of a backbone that the pyramid reads, by their strides."""
+POSE_TAPS = TAPS | {"mobilenet_v2": TAPS["mobilenet_v2"] | {16: "block_9_add"}}
+"""Layers that the pose net reads, at strides 4 to 32: of MobileNetV2 those of MoveNet."""
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -57,6 +72,26 @@ class StageConfig:
     """Width of the output head's convolution."""
     head_kernel: PositiveInt
 
+    def check(self, field: str, earlier: tuple[StageNet, ...], stride: int) -> None:
+        """Raise a ``ValueError`` that begins with the field if the net cannot be built.
+
+        Args:
+            field: name of the net in the config.
+            earlier: stage nets before it.
+            stride: of the image features.
+        """
+        if late := [name for name in self.reads if name not in (*earlier, POSE)]:
+            raise ValueError(
+                f"{field}.reads: {late[0]} is not one of the nets before it, {', '.join(earlier)}"
+            )
+        if len(self.encoder) != len(self.decoder):
+            raise ValueError(f"{field}.decoder: must have as many widths as encoder, {len(self.encoder)}")
+        if 2 ** len(self.encoder) * stride > MULTIPLE:
+            raise ValueError(
+                f"{field}.encoder: has {len(self.encoder)} widths, each of which halves the features at stride {stride}: "
+                f"at most stride {MULTIPLE} divides every image"
+            )
+
 
 @dataclass(frozen=True, config=CHECKED)
 class PoseConfig:
@@ -66,7 +101,7 @@ class PoseConfig:
 
     bottom: PositiveInt
     """Channels to which stride 32 is widened first."""
-    widths: tuple[PositiveInt, ...]
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=4, max_length=4)]
     """Channels at strides 32, 16, 8, each of which joins the next finer stride, and of the features, at stride 4."""
     head: PositiveInt
     """Width of its head."""
@@ -74,8 +109,6 @@ class PoseConfig:
 
 POSE = "pose"
 """Name of the pose net, also among :attr:`StageConfig.reads`, and prefix of its layers' names."""
-POSE_TAPS = ("block_16_project_BN", "block_9_add", "block_5_add", "block_2_add")
-"""Layers of Keras's MobileNetV2 that MoveNet's pyramid reads, at strides 32, 16, 8, 4."""
 POSE_STRIDE = 4
 
 
@@ -104,31 +137,51 @@ REFINED_OUTPUTS = ("charts", "keypoints")
 CONTEXT_STRIDE = 8
 
 
+Preset = Literal["thesis", "lite"]
+
+
 @dataclass(frozen=True, config=CHECKED)
 class CascadeConfig:
     """Everything that :class:`model.cascade.Cascade` needs to build the network."""
 
-    preset: str
+    preset: Preset
+    """Where it comes from: one of :data:`PRESETS`, of which the other fields may have changed some."""
     input_size: Side
     """Side in pixels at which it is trained; also the unit of the head vectors."""
     backbone_width: PositiveFloat
-    """MobileNetV2's alpha: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4."""
-    taps: tuple[tuple[PositiveInt, PositiveInt], ...]
-    """(stride of the backbone tap, channels it is squeezed to)."""
+    """MobileNetV2's alpha."""
+    taps: Annotated[tuple[tuple[Literal[2, 4, 8, 16, 32], PositiveInt], ...], Field(min_length=1)]
+    """(stride of the backbone tap, channels it is squeezed to), from fine to coarse."""
     stem: NonNegativeInt
     """Width of two 5×5 convolutions before the first tap is squeezed; 0 for none."""
-    feature_stride: PositiveInt
+    feature_stride: Literal[2, 4, 8]
     """Stride of F and of every stage net; the outputs are at half of it."""
     feature_width: PositiveInt
     norm: bool
     """Batch norm inside the stage nets."""
     stages: dict[StageNet, StageConfig] = field(default_factory=dict)
-    head_vector_targets: tuple[HeadVectorTarget, ...] = ("head",)
+    head_vector_targets: Annotated[tuple[HeadVectorTarget, ...], Field(min_length=1)] = ("head",)
     """Points of a person to which every pixel has a vector. The thesis has the head alone; a second point tells apart
     people whose heads are close together."""
     context: ContextConfig | None = None
     pose: PoseConfig | None = None
     """The thesis has neither."""
+    backbone: Backbone = "mobilenet_v2"
+
+    @model_validator(mode="after")
+    def _check_together(self) -> CascadeConfig:
+        if self.backbone != "mobilenet_v2" and self.backbone_width != 1.0:
+            raise ValueError(f"backbone_width is {self.backbone_width}: must be 1.0 of {self.backbone}")
+        strides = [stride for stride, _ in self.taps]
+        if strides != sorted({*strides}) or strides[0] < self.feature_stride:
+            raise ValueError(
+                f"taps: the strides {strides} must go up, and none be below feature_stride, {self.feature_stride}"
+            )
+        if missing := [name for name in STAGE_NETS if name not in self.stages]:
+            raise ValueError(f"stages.{missing[0]}: missing")
+        for i, name in enumerate(STAGE_NETS):
+            self.stages[name].check(f"stages.{name}", STAGE_NETS[:i], self.feature_stride)
+        return self
 
     def channels(self, name: str) -> int:
         """Channels of an output."""
@@ -163,7 +216,6 @@ def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, Stage
 _WIDE = (32, 64, 128)
 _LITE = (24, 48, 64)
 
-Preset = Literal["thesis", "lite"]
 PRESETS: dict[Preset, CascadeConfig] = {
     # The reference network of the thesis this project grew from: 24.5 M parameters.
     "thesis": CascadeConfig(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +15,14 @@ from keras import ops
 
 from annotator.photos.atomic_files import whole_file
 from model.presets import STAGE_NETS
-from model.weights import save_arrays
+from model.weights import CONFIG_KEY, WeightsError, save_arrays
 
 START = {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
 """State of a run: the stage it is in, epochs of that which are done, the best validation loss and its epoch (0 for
 none), and the reports of the stages that are done."""
 STATE_KEY = "state"
-"""Of the state among a checkpoint's arrays; checkpoints of earlier versions lack it."""
+"""Of the state among a checkpoint's arrays; checkpoints of earlier versions lack it and the
+network's config, whose name there is that in weights files."""
 LOSSES = ["loss", *STAGE_NETS]
 COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name in LOSSES)]
 """Of the log."""
@@ -60,14 +62,28 @@ class TrainingProgress:
         """Write the checkpoint of an epoch that is done, and change the state."""
         arrays = {name: ops.convert_to_numpy(v) for name, v in _variables(model, optimizer).items()}
         # The state is in the checkpoint, too, which must say whose weights it holds.
-        state = np.array(json.dumps(self.state | changes))
-        save_arrays(self.out / "checkpoint.npz", arrays | {STATE_KEY: state})
+        described = {STATE_KEY: self.state | changes, CONFIG_KEY: _config_of(model)}
+        described = {name: np.array(json.dumps(value)) for name, value in described.items()}
+        save_arrays(self.out / "checkpoint.npz", arrays | described)
         self.update(**changes)
 
     def load(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-        """Fill a model and its optimizer from the checkpoint."""
-        with np.load(self.out / "checkpoint.npz") as file:
-            stored = {name: file[name] for name in file.files if name != STATE_KEY}
+        """Fill a model and its optimizer from the checkpoint.
+
+        Raises:
+            WeightsError: it is one of another network.
+        """
+        path = self.out / "checkpoint.npz"
+        with np.load(path) as file:
+            stored = {name: file[name] for name in file.files}
+        stored.pop(STATE_KEY, None)
+        now = _config_of(model)
+        then = json.loads(str(stored.pop(CONFIG_KEY))) if CONFIG_KEY in stored else now
+        if then != now:
+            other = ", ".join(name for name in now if then.get(name) != now[name])
+            raise WeightsError(
+                f"{path}: holds another network: {other} is another than here; use another --out"
+            )
         variables = _variables(model, optimizer)
         if set(stored) != set(variables):
             # Other layers were frozen in the epoch before: the optimizer starts afresh, as it would have.
@@ -95,6 +111,11 @@ class TrainingProgress:
 
 def _position(state: dict[str, Any]) -> tuple[int, int]:
     return state["stage"], state["epoch"]
+
+
+def _config_of(model: keras.Model) -> dict[str, Any]:
+    """The config of a network as it comes back from JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(model.config)))
 
 
 def _variables(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, keras.Variable]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -32,7 +33,7 @@ from model.progress import TrainingProgress
 from model.samples import View
 from model.schedule import LearningRate, learning_rate, make_optimizer
 from model.sources import DataError, Record
-from model.weights import WeightsError, load_weights, save_weights
+from model.weights import WeightsError, load_backbone, load_weights, save_weights
 
 VALIDATION_SAMPLES = 400
 """At most so many samples decide which epoch was best."""
@@ -82,12 +83,13 @@ class Run:
         written = self.out / "config.json"
         begun = self.progress.begun and written.exists()
         # Not its text: fields that came later have their defaults.
-        if (
-            begun
-            and written.read_text(encoding="utf-8") != config.to_json()
-            and read_config(written) != config
-        ):
-            raise DataError(f"{written}: this folder holds a run with another config; use another --out")
+        if begun and written.read_text(encoding="utf-8") != config.to_json():
+            before = read_config(written)
+            changed = [f.name for f in fields(config) if getattr(before, f.name) != getattr(config, f.name)]
+            if changed:
+                raise DataError(
+                    f"{written}: this folder holds a run with another config ({', '.join(changed)}); use another --out"
+                )
         self.data, self.validation = split(config, data)
         self.copy_paste_sources = copy_paste_sources(config, self.data, self.validation)
         if not begun:
@@ -121,7 +123,7 @@ class Run:
         backbone = config.backbone_weights if config.backbone_share or not config.start_weights else None
         if backbone == "imagenet" and not fresh:
             backbone = None
-        cascade = _build(config.cascade, nets, backbone)
+        cascade = _build(config.model, nets, backbone)
         if config.start_weights:
             past = folded_convolutions(cascade)
             load_weights(cascade, config.start_weights)
@@ -219,7 +221,7 @@ class Run:
         optimizer.build(learner.trainable_variables)
 
     def _view(self, size: int) -> View:
-        network = self.config.cascade
+        network = self.config.model
         views = (self.config.person_view, self.config.window_view)
         return View(size, network.output_stride, network.input_size, network.head_vector_targets, *views)
 
@@ -252,7 +254,7 @@ def _build(config: CascadeConfig, nets: tuple[str, ...], backbone_weights: str |
     if backbone_weights not in (None, "imagenet"):
         cascade = Cascade(config, nets)
         try:
-            load_weights(cascade, backbone_weights)
+            load_backbone(cascade, backbone_weights)
         except WeightsError as error:
             raise DataError(f"backbone_weights: {error}. scripts/convert-movenet makes one") from error
         return cascade

@@ -16,7 +16,7 @@ import numpy as np
 
 from annotator.photos.atomic_files import whole_file
 from model.cascade import Cascade
-from model.presets import CascadeConfig, net_of
+from model.presets import POSE, CascadeConfig, net_of
 
 CONFIG_KEY = "config"
 
@@ -88,7 +88,7 @@ def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
     """
     arrays, config, _ = _read(path)
     if not _fits(config, cascade.config):
-        raise WeightsError(f"{path}: made for preset {config.preset!r} or another shape of it")
+        raise _of_another_shape(path, config, cascade.config)
     if config.head_vector_targets != cascade.config.head_vector_targets:
         arrays = {name: array for name, array in arrays.items() if not name.startswith("head_vectors/")}
     missing = []
@@ -98,6 +98,35 @@ def load_weights(cascade: Cascade, path: str | Path) -> list[str]:
         else:
             missing.append(net_of(variable.path.split("/")[0]))
     return [name for name in cascade.stage_nets if name in missing]
+
+
+def load_backbone(cascade: Cascade, path: str | Path) -> None:
+    """Fill the backbone and the pose net of a cascade from a file, whatever the other nets of both are.
+
+    Raises:
+        WeightsError: the file is of another backbone or pose net, or broken.
+    """
+    arrays, config, _ = _read(path)
+    own = cascade.config
+    names = ["backbone", "backbone_width", *(["pose"] if config.pose and own.pose else [])]
+    if any(getattr(config, name) != getattr(own, name) for name in names):
+        raise _of_another_shape(path, config, own, names)
+    backbone = {*cascade.backbone_layers}
+    for variable in cascade.variables:
+        layer = variable.path.split("/")[0]
+        if variable.path in arrays and (layer in backbone or net_of(layer) == POSE):
+            variable.assign(arrays[variable.path].astype("float32"))
+
+
+def _of_another_shape(
+    path: str | Path, given: CascadeConfig, wanted: CascadeConfig, names: Collection[str] = ()
+) -> WeightsError:
+    """An error that names the fields in which two networks differ, of these or of all."""
+    names = names or [field.name for field in dataclasses.fields(wanted)]
+    other = [f"model.{name}" for name in names if getattr(given, name) != getattr(wanted, name)]
+    return WeightsError(
+        f"{path}: made for preset {given.preset!r} or another shape of it: {', '.join(other)} is another than here"
+    )
 
 
 def _fits(given: CascadeConfig, wanted: CascadeConfig) -> bool:

@@ -10,6 +10,7 @@ from model.augmentation import Augmentation
 from model.config import make_config, read_config
 from model.copy_paste import CopyPaste
 from model.finder.training import read_finder_config
+from model.presets import PRESETS
 from model.sources import DataError, Source
 from tests.model.tiny import tiny_config
 
@@ -27,13 +28,36 @@ def test_config_survives_its_file(figures, tmp_path):
 
 def test_what_a_config_leaves_out_comes_from_the_recipe(tmp_path):
     plan = {"epochs": 3, "batch": 1, "size": 64, "learning_rate": 0.1}
-    given = {"preset": "thesis", "augmentation": {"flip": 0.5}, "stages": [plan, plan, plan | {"terms": {}}]}
+    given = {
+        "model": {"preset": "thesis"},
+        "augmentation": {"flip": 0.5},
+        "stages": [plan, plan, plan | {"terms": {}}],
+    }
     (tmp_path / "c.json").write_text(json.dumps(given))
     settings, recipe = read_config(tmp_path / "c.json"), make_config("thesis")
     assert settings.augmentation == dataclasses.replace(recipe.augmentation, flip=0.5)
     assert settings.optimizer == "rmsprop"
     assert [s.terms for s in settings.stages] == [s.terms for s in recipe.stages]
     assert settings.stages[0].drops == ()
+
+
+def test_a_config_changes_what_it_names_of_the_network(tmp_path):
+    model = {"backbone_width": 0.5, "input_size": 320, "context": None, "pose": {"head": 8}}
+    (tmp_path / "c.json").write_text(json.dumps({"model": model | {"stages": {"uv": {"features": 24}}}}))
+    settings, lite = read_config(tmp_path / "c.json"), PRESETS["lite"]
+    assert settings == make_config("lite", model=settings.model)
+    assert settings.model == dataclasses.replace(
+        lite,
+        backbone_width=0.5,
+        input_size=320,
+        context=None,
+        pose=dataclasses.replace(lite.pose, head=8),
+        stages=lite.stages | {"uv": dataclasses.replace(lite.stages["uv"], features=24)},
+    )
+    # A run records all of it, so that it stays what it is if the preset changes.
+    (tmp_path / "run.json").write_text(settings.to_json())
+    assert read_config(tmp_path / "run.json") == settings
+    assert json.loads(settings.to_json())["model"]["feature_width"] == 96
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "model" / "recipes").glob("*.json")), ids=lambda p: p.stem)
@@ -45,7 +69,7 @@ def test_recipes_are_configs_but_for_their_folders(tmp_path, path):
     if path.stem.startswith("finder"):
         assert read_finder_config(tmp_path / "c.json").epochs == recipe["epochs"]
     else:
-        assert read_config(tmp_path / "c.json").preset == "lite"
+        assert read_config(tmp_path / "c.json").model == PRESETS["lite"]
 
 
 PLAN = {"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}
@@ -54,6 +78,10 @@ PLAN = {"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}
 def stage(**changes) -> str:
     """A config of three equal stages."""
     return json.dumps({"stages": [PLAN | changes] * 3})
+
+
+def network(**changes) -> str:
+    return json.dumps({"model": changes})
 
 
 def source(**changes) -> str:
@@ -73,8 +101,48 @@ def chart_term(**changes) -> str:
         ("[]", r"the config is \[\]: must be an object"),
         (json.dumps(list(range(99))), r"the config is \[0, 1, 2, 3, 4, 5, \.\.\.\]: must be an object"),
         ('{"presets": "lite"}', "presets: no such field"),
-        ('{"preset": "huge"}', "preset is 'huge'"),
-        ('{"preset": ["lite"]}', r"preset is \['lite'\]"),
+        ('{"preset": "lite"}', "preset: no such field; there are augmentation, .*, model, "),
+        ('{"model": "lite"}', "model is 'lite': must be an object"),
+        (network(preset="huge"), r"model\.preset is 'huge': must be one of thesis, lite"),
+        (network(preset=["lite"]), r"model\.preset is \['lite'\]"),
+        (network(width=2), r"model\.width: no such field; there are backbone, backbone_width, "),
+        (network(input_size=100), r"model\.input_size is 100: must be a multiple of 32"),
+        (network(backbone="resnet"), r"model\.backbone is 'resnet': must be 'mobilenet_v2' or "),
+        (network(backbone_width=0), r"model\.backbone_width is 0: must be greater than 0"),
+        (
+            network(backbone="efficientnet_v2_s", backbone_width=0.5),
+            r"model\.backbone_width is 0\.5: must be 1\.0 of efficientnet_v2_s",
+        ),
+        (
+            json.dumps({"model": {"backbone_width": 0.6}, "backbone_weights": "imagenet"}),
+            r"model\.backbone_width is 0\.6: there are weights of ImageNet for 0\.35, .* 1\.4",
+        ),
+        (network(taps=[]), r"model\.taps is \[\]: must have at least 1 item"),
+        (network(taps=[[3, 8]]), r"model\.taps\[0\]\[0\] is 3: must be 2, 4, 8, 16 or 32"),
+        (network(taps=[[8, 8], [4, 8]]), r"model\.taps: the strides \[8, 4\] must go up"),
+        (network(taps=[[2, 8]]), r"model\.taps: the strides \[2\] .* below feature_stride, 4"),
+        (network(feature_stride=3), r"model\.feature_stride is 3: must be 2, 4 or 8"),
+        (
+            network(stages={"uv": {"width": 8}}),
+            r"model\.stages\.uv\.width: no such field; there are bottleneck",
+        ),
+        (network(stages={"legs": {}}), r"model\.stages\.legs is 'legs': must be 'person', "),
+        (network(stages={"uv": None}), r"model\.stages\.uv is None: must be an object"),
+        (
+            network(stages={"parts": {"reads": ["uv"]}}),
+            r"model\.stages\.parts\.reads: uv is not one of the nets before it, person",
+        ),
+        (
+            network(stages={"uv": {"decoder": [8]}}),
+            r"model\.stages\.uv\.decoder: must have as many widths as encoder, 3",
+        ),
+        (
+            network(stages={"uv": {"encoder": [8] * 4, "decoder": [8] * 4}}),
+            r"model\.stages\.uv\.encoder: has 4 widths, each of which halves the features at stride 4",
+        ),
+        (network(head_vector_targets=[]), r"model\.head_vector_targets is \[\]: must have at least 1 item"),
+        (network(pose={"widths": [8, 8]}), r"model\.pose\.widths is \[8, 8\]: must have at least 4 items"),
+        (network(preset="thesis", context={"width": 8}), r"model\.context\.reads: missing"),
         ('{"seed": "ten"}', "seed is 'ten': must be a valid integer"),
         ('{"seed": -1}', "seed is -1: must be greater than or equal to 0"),
         ('{"seed": true}', "seed is True: must be a valid integer"),

@@ -71,5 +71,7 @@ def test_sources_of_the_first_training_without_weight_count_by_their_images(weig
 def test_a_base_of_another_preset_is_refused(weights, tmp_path):
     base = tmp_path / "config.json"
     base.write_text(replace(make_config("thesis"), data=()).to_json())
-    with pytest.raises(ValueError, match=r"config\.json: preset is 'thesis', that of the weights 'lite'"):
+    with pytest.raises(
+        ValueError, match=r"config\.json: model\.preset is 'thesis', that of the weights 'lite'"
+    ):
         config_of(weights, tmp_path, base)

@@ -16,12 +16,13 @@ from model.batches import Batches, split
 from model.cascade import Cascade
 from model.config import read_config
 from model.norms import folded_convolutions
-from model.presets import net_of
+from model.presets import CascadeConfig, net_of
+from model.progress import TrainingProgress
 from model.samples import View
 from model.schedule import make_optimizer
 from model.sources import DataError, Source
 from model.training import Learner, Run
-from model.weights import load_weights, save_arrays, save_weights
+from model.weights import WeightsError, load_weights, save_arrays, save_weights
 from tests.model.tiny import log_of, tiny_config, tiny_network, without_epochs
 
 
@@ -157,7 +158,7 @@ def test_the_backbone_of_a_start_goes_back_as_far_as_wanted(figures, tmp_path, s
     save_weights(past, tmp_path / "past.npz")
     settings = tiny_config(
         figures,
-        network=network,
+        model=network,
         start_weights=str(tmp_path / "start.npz"),
         backbone_weights=str(tmp_path / "past.npz"),
         backbone_share=share,
@@ -204,8 +205,18 @@ def test_backbone_weights_that_cannot_be_had(figures, tmp_path, monkeypatch, wei
 
 def test_another_config_in_the_same_folder_is_refused(finished):
     begun = read_config(finished / "config.json")
-    with pytest.raises(DataError, match="another config"):
+    with pytest.raises(DataError, match=r"another config \(seed\)"):
         Run(dataclasses.replace(begun, seed=9), finished)
+
+
+def test_a_checkpoint_says_whose_weights_it_holds(finished):
+    with np.load(finished / "checkpoint.npz") as file:
+        assert CascadeConfig.from_dict(json.loads(str(file["config"]))) == tiny_network()
+    other = Cascade(dataclasses.replace(tiny_network(), feature_width=4), ("person",))
+    with pytest.raises(
+        WeightsError, match=r"checkpoint\.npz: holds another network: feature_width is another"
+    ):
+        TrainingProgress(finished).load(other, keras.optimizers.SGD())
 
 
 def test_a_run_that_an_older_release_began_goes_on(finished, tmp_path):

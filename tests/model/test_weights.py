@@ -7,7 +7,7 @@ import pytest
 
 from model.cascade import Cascade
 from model.presets import PRESETS
-from model.weights import WeightsError, load_weights, mix_weights, open_cascade, save_weights
+from model.weights import WeightsError, load_backbone, load_weights, mix_weights, open_cascade, save_weights
 from tests.model.tiny import tiny_network
 
 # The backbone of `lite` is most of such a file.
@@ -72,6 +72,25 @@ def test_refuses_another_preset(first, tmp_path):
     save_weights(first, tmp_path / "w.npz")
     with pytest.raises(WeightsError, match=r"w\.npz: made for preset 'lite'"):
         load_weights(Cascade(PRESETS["thesis"], ("person",)), tmp_path / "w.npz")
+    narrow = dataclasses.replace(NETWORK, feature_width=4)
+    with pytest.raises(WeightsError, match=r"w\.npz: made .*: model\.feature_width is another than here"):
+        load_weights(Cascade(narrow, ("person",)), tmp_path / "w.npz")
+
+
+def test_the_backbone_comes_from_a_file_of_other_stage_nets(tmp_path):
+    given = Cascade(NETWORK)
+    given.get_layer("pose_keypoints").bias.assign(np.arange(17.0))
+    save_weights(given, tmp_path / "w.npz")
+    other = Cascade(dataclasses.replace(NETWORK, feature_width=4, context=None))
+    own = np.array(other.get_layer("person").kernel)
+    load_backbone(other, tmp_path / "w.npz")
+    for name in ("block_1_expand", "pose_squeeze8"):
+        np.testing.assert_array_equal(other.get_layer(name).kernel, given.get_layer(name).kernel)
+    np.testing.assert_array_equal(other.get_layer("pose_keypoints").bias, np.arange(17.0))
+    np.testing.assert_array_equal(other.get_layer("person").kernel, own)
+    narrow = Cascade(tiny_network(), ("person",))
+    with pytest.raises(WeightsError, match=r"w\.npz: made .*: model\.backbone_width is another than here"):
+        load_backbone(narrow, tmp_path / "w.npz")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off"])

@@ -47,7 +47,7 @@ def tiny_config(figures: Path, **changes) -> RunConfig:
     )
     source = Source(str(figures), str(figures.parent / "images"))
     defaults = {
-        "network": tiny_network(),
+        "model": tiny_network(),
         "data": (source,),
         "validation": (source,),
         "copy_paste_sources": (source,),

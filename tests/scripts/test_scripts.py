@@ -179,7 +179,7 @@ def test_convert_movenet_keeps_the_function(tmp_path):
     cascade = Cascade(PRESETS["lite"])
     assert load_weights(cascade, out) == list(cascade.stage_nets)
     image = rng.integers(0, 255, (1, 64, 64, 3)).astype("float32")
-    for layer in (TAPS[2], "pose_keypoints"):
+    for layer in (TAPS["mobilenet_v2"][8], "pose_keypoints"):
         expected, actual = (
             np.array(keras.Model(net.input, net.get_layer(layer).output)(image)) for net in (movenet, cascade)
         )
@@ -272,8 +272,7 @@ def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path, monkeyp
         cv2.imwrite(str(data / "photos" / "iuv" / f"{i}.png"), dense)
     plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
     recipe = {
-        "preset": "lite",
-        "network": tiny_network().to_dict(),
+        "model": tiny_network().to_dict(),
         "backbone_weights": None,
         "data": [{"folder": "photos", "weight": 2.0}, {"folder": "more"}, {"folder": "missing"}],
         "copy_paste_sources": [{"folder": "theirs"}],
@@ -380,7 +379,7 @@ def test_benchmark_training_prints_the_ratio(tmp_path):
     plan = {"epochs": 1, "batch": 2, "size": 64, "learning_rate": 0.001}
     plan |= {"frozen_epochs": 1, "frozen_batch_norm_epochs": 1, "learning": ["head_vectors"]}
     config = {
-        "network": tiny_network().to_dict(),
+        "model": tiny_network().to_dict(),
         "backbone_weights": None,
         "data": [source],
         "validation": [source],

@@ -198,7 +198,7 @@ def test_a_run_that_cannot_start_leaves_no_trace(reviewed, tmp_path):
     before, base = dict(reviewed.info), tmp_path / "thesis.json"
     base.write_text(make_config("thesis").to_json())
     run = Retraining(reviewed, tmp_path / "out", plan=replace(SHORT, base=base))
-    with pytest.raises(ValueError, match=r"thesis\.json: preset is 'thesis'"):
+    with pytest.raises(ValueError, match=r"thesis\.json: model\.preset is 'thesis'"):
         run.run()
     reviewed.reload()
     assert reviewed.info == before
