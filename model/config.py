@@ -26,6 +26,7 @@ from pydantic.dataclasses import dataclass
 
 from annotator.labels.messages import short
 from model.augmentation import Augmentation
+from model.devices import Precision
 from model.fields import CHECKED, Share, Side
 from model.losses import Term
 from model.presets import IMAGENET_WIDTHS, PRESETS, CascadeConfig, StageNet
@@ -61,6 +62,8 @@ class StagePlan:
     """(epoch, factor): from that epoch on the rate is ``learning_rate / factor``."""
     schedule: Literal["steps", "cosine"] = "steps"
     """``"steps"`` follows ``drops``; ``"cosine"`` falls smoothly to a hundredth."""
+    warmup_epochs: NonNegativeFloat = 0.5
+    """The learning rate rises from a tenth over so many epochs at first."""
     steps: NonNegativeInt = 0
     """Batches per epoch; 0 for once through the data."""
     growth: Annotated[tuple[tuple[NonNegativeInt, Side], ...], AfterValidator(_in_order)] = ()
@@ -118,6 +121,21 @@ class RunConfig:
     within a thousand steps what it knew of people."""
     optimizer: Annotated[str, AfterValidator(_is_optimizer)] = "rmsprop"
     clipnorm: NonNegativeFloat = 2.5
+    """Norm at which the gradient of each variable is clipped; 0 for none."""
+    global_clipnorm: NonNegativeFloat = 0.0
+    """Norm at which all gradients together are clipped; 0 for none."""
+    weight_decay: NonNegativeFloat = 0.0
+    """As in AdamW (Loshchilov & Hutter, 2019), of kernels, not of norms and biases; of the backbone at its own rate."""
+    gradient_accumulation_steps: PositiveInt = 1
+    """Batches whose mean gradient makes one step of the optimizer: a large batch where there is little memory."""
+    ema_momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Momentum by step of a running mean of the weights (Polyak & Juditsky, 1992), such as 0.999: it is what is validated,
+    kept and exported, while training goes on with the weights themselves. It begins anew where other layers begin or
+    cease to learn, and with each stage. Null for none."""
+    precision: Precision = "float32"
+    jit_compile: bool | None = None
+    """Whether XLA compiles the step; null for where that gains in general: on JAX, which knows no other way. On a CPU XLA's
+    convolutions are slow under TensorFlow."""
     copy_paste_sources: tuple[Source, ...] = ()
     """Data whose people are pasted into other photos, see :class:`~model.copy_paste.CopyPaste`."""
     person_view: Share = 0.5
@@ -135,6 +153,10 @@ class RunConfig:
             raise ValueError("person_view, window_view: together they are more than 1")
         if self.backbone_share and not self.backbone_weights:
             raise ValueError("backbone_share: there is nothing to go back to: give backbone_weights")
+        if self.clipnorm and self.global_clipnorm:
+            raise ValueError(f"global_clipnorm: clipnorm is {self.clipnorm}, too: set one of both to 0")
+        if self.optimizer.lower() == "adamw" and not self.weight_decay:
+            raise ValueError("weight_decay: without it adamw is adam: give one, such as 0.05")
         if self.backbone_weights == "imagenet" and self.model.backbone_width not in IMAGENET_WIDTHS:
             widths = ", ".join(map(str, IMAGENET_WIDTHS))
             raise ValueError(
@@ -175,9 +197,29 @@ RECIPES: dict[str, dict] = {
         "augmentation": Augmentation(flip=0.0, photometric="thesis"),
         "person_view": 0.0,
         "stages": (
-            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(1)),
-            StagePlan(24, 16, 256, 1e-4, ((7, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(2)),
-            StagePlan(24, 8, 256, 5e-5, ((3, 5), (15, 25)), frozen_epochs=4, terms=_thesis_terms(3)),
+            StagePlan(
+                24,
+                16,
+                256,
+                1e-4,
+                ((7, 5), (15, 25)),
+                warmup_epochs=0,
+                frozen_epochs=4,
+                terms=_thesis_terms(1),
+            ),
+            StagePlan(
+                24,
+                16,
+                256,
+                1e-4,
+                ((7, 5), (15, 25)),
+                warmup_epochs=0,
+                frozen_epochs=4,
+                terms=_thesis_terms(2),
+            ),
+            StagePlan(
+                24, 8, 256, 5e-5, ((3, 5), (15, 25)), warmup_epochs=0, frozen_epochs=4, terms=_thesis_terms(3)
+            ),
         ),
     },
     "lite": {

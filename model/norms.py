@@ -33,7 +33,9 @@ def recalibrate_batch_norm(cascade: Cascade, images: np.ndarray) -> None:
     for name, x in inputs(images, training=False).items():
         norm = cascade.get_layer(name)
         gamma, beta, mean, variance = norm.get_weights()
-        new_mean, new_variance = (ops.convert_to_numpy(a) for a in ops.moments(x, (0, 1, 2)))
+        new_mean, new_variance = (
+            ops.convert_to_numpy(a) for a in ops.moments(ops.cast(x, "float32"), (0, 1, 2))
+        )
         slope = gamma / np.sqrt(variance + norm.epsilon)
         norm.set_weights(
             [

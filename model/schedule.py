@@ -3,48 +3,100 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
+import numpy as np
 
 from model.cascade import Cascade
 from model.config import RunConfig, StagePlan
 
 
 def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage; the backbone follows at its own rate."""
+    """The optimizer of a stage; the backbone follows at its own rate.
+
+    With a running mean of the weights, the weights themselves stay in the cascade: see :func:`averaged_weights`.
+    """
     kind = type(keras.optimizers.get(config.optimizer))
     backbone = set(cascade.backbone_layers)
+
+    def by_rate(pairs: list[tuple]) -> Iterator[tuple[float, list[tuple]]]:
+        """Tuples that begin with a variable, in groups of one relative learning rate each."""
+        for slow, rate in ((False, 1.0), (True, config.backbone_rate)):
+            group = [pair for pair in pairs if (pair[0].path.split("/")[0] in backbone) == slow]
+            if group:
+                yield rate, group
 
     class WithSlowBackbone(kind):
         def _backend_update_step(self, grads, trainable_variables, learning_rate):
             # Keras has no learning rate by layer; here all backends still have Keras's own variables.
-            slow = [v.path.split("/")[0] in backbone for v in trainable_variables]
-            for of_backbone, rate in ((False, 1.0), (True, config.backbone_rate)):
-                group = [
-                    pair
-                    for pair, is_slow in zip(zip(grads, trainable_variables, strict=True), slow, strict=True)
-                    if is_slow == of_backbone
-                ]
-                if group:
-                    super()._backend_update_step(*map(list, zip(*group, strict=True)), learning_rate * rate)
+            for rate, group in by_rate(list(zip(trainable_variables, grads, strict=True))):
+                variables, grads = map(list, zip(*group, strict=True))
+                super()._backend_update_step(grads, variables, learning_rate * rate)
 
-    return WithSlowBackbone(learning_rate=plan.learning_rate, clipnorm=config.clipnorm, name=config.optimizer)
+        def _apply_weight_decay(self, variables):
+            decay = self.weight_decay
+            for rate, group in by_rate([(variable,) for variable in variables] if decay else []):
+                self.weight_decay = decay * rate
+                super()._apply_weight_decay([variable for (variable,) in group])
+            self.weight_decay = decay
+
+        def finalize_variable_values(self, var_list):
+            """At the end of each ``fit``, which is an epoch here, Keras would overwrite the weights with their mean."""
+
+    steps = config.gradient_accumulation_steps
+    optimizer = WithSlowBackbone(
+        learning_rate=plan.learning_rate,
+        weight_decay=config.weight_decay or None,
+        clipnorm=config.clipnorm or None,
+        global_clipnorm=config.global_clipnorm or None,
+        gradient_accumulation_steps=steps if steps > 1 else None,
+        use_ema=config.ema_momentum is not None,
+        # Keras updates the mean with every batch, also where it changes no weights.
+        ema_momentum=(config.ema_momentum or 0.0) ** (1 / steps),
+        name=config.optimizer,
+    )
+    optimizer.exclude_from_weight_decay([v for v in cascade.trainable_variables if len(v.shape) < 2])
+    return optimizer
+
+
+@contextmanager
+def averaged_weights(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """A context in which the model has the running mean of its weights, where its optimizer has one."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not optimizer.use_ema or not int(optimizer._iterations):
+        yield
+        return
+    variables, means = optimizer._trainable_variables, optimizer._model_variables_moving_average
+    # Copies: Keras's callback that swaps both adds and subtracts them, which rounds the weights.
+    weights = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    for variable, mean in zip(variables, means, strict=True):
+        variable.assign(mean)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
 
 
 def learning_rate(plan: StagePlan, progress: float) -> float:
     """Learning rate after ``progress`` epochs."""
     if plan.schedule == "cosine":
-        return cosine(plan.learning_rate, progress, plan.epochs)
+        return cosine(plan.learning_rate, progress, plan.epochs, plan.warmup_epochs)
     factors = [factor for epoch, factor in plan.drops if progress >= epoch]
-    return plan.learning_rate / (factors[-1] if factors else 1.0)
+    return plan.learning_rate * warm_up(progress, plan.warmup_epochs) / (factors[-1] if factors else 1.0)
 
 
-def cosine(highest: float, progress: float, epochs: int) -> float:
-    """Learning rate after ``progress`` epochs: it rises for half an epoch, then falls smoothly to a hundredth."""
-    warm = min(1.0, (progress + 0.05) / 0.5)
+def cosine(highest: float, progress: float, epochs: int, warmup_epochs: float = 0.5) -> float:
+    """Learning rate after ``progress`` epochs: it rises at first, then falls smoothly to a hundredth."""
     fall = 0.5 * (1 + math.cos(math.pi * min(progress / epochs, 1.0)))
-    return highest * warm * (0.01 + 0.99 * fall)
+    return highest * warm_up(progress, warmup_epochs) * (0.01 + 0.99 * fall)
+
+
+def warm_up(progress: float, epochs: float) -> float:
+    """Factor of the learning rate after ``progress`` epochs, which rises from a tenth to 1 over so many epochs."""
+    return min(1.0, 0.1 + progress / epochs) if epochs else 1.0
 
 
 class LearningRate(keras.callbacks.Callback):

@@ -24,6 +24,7 @@ from annotator.photos.atomic_files import whole_file
 from model.batches import Batches, copy_paste_sources, errors_of, pick, split
 from model.cascade import Cascade
 from model.config import RunConfig, StagePlan, read_config
+from model.devices import dtype_policy
 from model.evaluation import measure_stage, write_stage_report
 from model.losses import Term, losses
 from model.norms import folded_convolutions, interpolate_backbone, recalibrate_batch_norm
@@ -31,7 +32,7 @@ from model.plots import plot_run
 from model.presets import CONTEXT, POSE, TRAINED_IN_STAGE, CascadeConfig, net_of
 from model.progress import TrainingProgress
 from model.samples import View
-from model.schedule import LearningRate, learning_rate, make_optimizer
+from model.schedule import LearningRate, averaged_weights, learning_rate, make_optimizer
 from model.sources import DataError, Record
 from model.weights import WeightsError, load_backbone, load_weights, save_weights
 
@@ -123,7 +124,8 @@ class Run:
         backbone = config.backbone_weights if config.backbone_share or not config.start_weights else None
         if backbone == "imagenet" and not fresh:
             backbone = None
-        cascade = _build(config.model, nets, backbone)
+        with dtype_policy(config.precision):
+            cascade = _build(config.model, nets, backbone)
         if config.start_weights:
             past = folded_convolutions(cascade)
             load_weights(cascade, config.start_weights)
@@ -143,7 +145,8 @@ class Run:
         cascade = self._cascade(stage)
         if stage == 3 and self.state["epoch"] == 0:
             save_weights(cascade, self.out / "start3.npz")
-        learner = Learner(cascade, plan.terms)
+        with dtype_policy(self.config.precision):
+            learner = Learner(cascade, plan.terms)
         best = self.out / f"stage{stage}.npz"
         compiled = None
         for epoch in range(self.state["epoch"], plan.epochs):
@@ -170,10 +173,11 @@ class Run:
             row = {name: float(values[-1]) for name, values in fitted.history.items()}
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
-            row |= self._validate(learner, plan)
-            improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
-            if improved:
-                save_weights(cascade, best)
+            with averaged_weights(learner.optimizer):
+                row |= self._validate(learner, plan)
+                improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
+                if improved:
+                    save_weights(cascade, best)
             self.progress.log(stage, epoch + 1, learning_rate(plan, epoch + 1), row)
             changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
             self.progress.save(cascade, learner.optimizer, epoch=epoch + 1, **changes)
@@ -215,10 +219,13 @@ class Run:
                 f"stages[{stage - 1}].learning: stage {stage} has no {', '.join(plan.learning)}: name nets of it "
                 "or of an earlier stage, or none"
             )
-        optimizer = make_optimizer(self.config, plan, cascade)
-        # XLA's convolutions are slow on a CPU under TensorFlow; JAX knows no other way.
-        learner.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-        optimizer.build(learner.trainable_variables)
+        jit = self.config.jit_compile
+        learner.compile(
+            optimizer=make_optimizer(self.config, plan, cascade),
+            jit_compile=keras.backend.backend() == "jax" if jit is None else jit,
+        )
+        # Not the one that was made: with mixed_float16 it is inside one that scales the loss.
+        learner.optimizer.build(learner.trainable_variables)
 
     def _view(self, size: int) -> View:
         network = self.config.model

@@ -31,6 +31,7 @@ from pydantic.dataclasses import dataclass
 from annotator.photos.atomic_files import whole_file
 from model.batches import errors_of, shares_of
 from model.copy_paste import CopyPasteSources
+from model.devices import dtype_policy
 from model.fields import CHECKED, Side
 from model.finder.evaluation import average_precision_of_boxes
 from model.finder.losses import finder_losses
@@ -229,12 +230,8 @@ class FinderRun:
     def _finder(self) -> Finder:
         """The network before the first epoch."""
         keras.utils.set_random_seed(self.config.seed)
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.config.precision)
-        try:
+        with dtype_policy(self.config.precision):
             finder = Finder(self.config.network)
-        finally:
-            keras.config.set_dtype_policy(before)
         if self.config.start_weights:
             load_finder(finder, self.config.start_weights)
         return finder

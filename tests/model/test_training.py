@@ -15,11 +15,12 @@ from annotator.cli import main
 from model.batches import Batches, split
 from model.cascade import Cascade
 from model.config import read_config
+from model.devices import dtype_policy
 from model.norms import folded_convolutions
 from model.presets import CascadeConfig, net_of
 from model.progress import TrainingProgress
 from model.samples import View
-from model.schedule import make_optimizer
+from model.schedule import averaged_weights, make_optimizer
 from model.sources import DataError, Source
 from model.training import Learner, Run
 from model.weights import WeightsError, load_weights, save_arrays, save_weights
@@ -246,6 +247,29 @@ def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
         Run(tiny_config(figures, **{typo: wrong}), tmp_path / "run").train()
     Run(tiny_config(figures), tmp_path / "run")
     assert read_config(tmp_path / "run" / "config.json") == tiny_config(figures)
+
+
+def test_float16_scales_the_loss(figures, tmp_path):
+    run = Run(tiny_config(figures, precision="mixed_float16", ema_momentum=0.5), tmp_path)
+    plan = run.config.stages[0]
+    with dtype_policy(run.config.precision):
+        learner = Learner(Cascade(tiny_network(), ("person",)), plan.terms)
+    run.compile(learner, 1, plan, frozen=False, frozen_batch_norm=False)
+    layer = learner.cascade.get_layer("features_conv")
+    assert (layer.compute_dtype, layer.kernel.dtype) == ("float16", "float32")
+    assert learner(np.zeros((1, 64, 64, 3), np.uint8))["person"].dtype == "float32"
+    before = np.array(layer.kernel)
+    scale = float(learner.optimizer.scale_loss(1.0))
+    assert scale > 1
+    for gradient in (np.inf, scale):
+        with averaged_weights(learner.optimizer):  # there is none yet
+            np.testing.assert_array_equal(layer.kernel, before)
+        learner.optimizer.apply([keras.ops.full(v.shape, gradient) for v in learner.trainable_variables])
+    after = np.array(layer.kernel)
+    np.testing.assert_allclose(after - before, -plan.learning_rate, rtol=0.01)
+    with averaged_weights(learner.optimizer):
+        np.testing.assert_array_equal(layer.kernel, after)
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_a_stage_ends_when_it_no_longer_improves(figures, tmp_path, capsys):
