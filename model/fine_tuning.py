@@ -91,6 +91,9 @@ def fine_tuning_config(
         backbone_share=0.0,
         start_weights=str(weights),
         stages=(*before, last),
+        # Of a few hundred steps: a mean of many, or batches put together, would leave the weights nearly as they were.
+        ema_momentum=None,
+        gradient_accumulation_steps=1,
     )
     return config, [read_source(corrected), *records]
 

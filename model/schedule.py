@@ -32,8 +32,8 @@ def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> kera
         def _backend_update_step(self, grads, trainable_variables, learning_rate):
             # Keras has no learning rate by layer; here all backends still have Keras's own variables.
             for rate, group in by_rate(list(zip(trainable_variables, grads, strict=True))):
-                variables, grads = map(list, zip(*group, strict=True))
-                super()._backend_update_step(grads, variables, learning_rate * rate)
+                variables, gradients = map(list, zip(*group, strict=True))
+                super()._backend_update_step(gradients, variables, learning_rate * rate)
 
         def _apply_weight_decay(self, variables):
             decay = self.weight_decay
@@ -41,6 +41,13 @@ def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> kera
                 self.weight_decay = decay * rate
                 super()._apply_weight_decay([variable for (variable,) in group])
             self.weight_decay = decay
+
+        def _update_model_variables_moving_average(self, trainable_variables):
+            # As TensorFlow's ExponentialMovingAverage: at first it follows faster, or a short stage would end as it began.
+            momentum, batches = self.ema_momentum, keras.ops.cast(self._iterations, "float32")
+            self.ema_momentum = keras.ops.minimum(momentum, (1 + batches) / (10 + batches))
+            super()._update_model_variables_moving_average(trainable_variables)
+            self.ema_momentum = momentum
 
         def finalize_variable_values(self, var_list):
             """At the end of each ``fit``, which is an epoch here, Keras would overwrite the weights with their mean."""
@@ -65,7 +72,7 @@ def make_optimizer(config: RunConfig, plan: StagePlan, cascade: Cascade) -> kera
 def averaged_weights(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     """A context in which the model has the running mean of its weights, where its optimizer has one."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not optimizer.use_ema or not int(optimizer._iterations):
+    if not optimizer.use_ema or not keras.ops.convert_to_numpy(optimizer._iterations):
         yield
         return
     variables, means = optimizer._trainable_variables, optimizer._model_variables_moving_average

@@ -56,14 +56,16 @@ def test_sources_of_the_first_training_without_weight_count_by_their_images(weig
         for file, weight in zip(files, given, strict=True)
     ]
     base = tmp_path / "config.json"
-    with_backbone = {"backbone_weights": "movenet.npz", "backbone_share": 0.4, "validation": (sources[0],)}
-    base.write_text(make_config("lite", data=tuple(sources), **with_backbone).to_json())
+    settings = {"backbone_weights": "movenet.npz", "backbone_share": 0.4, "validation": (sources[0],)}
+    settings |= {"ema_momentum": 0.999, "gradient_accumulation_steps": 4}
+    base.write_text(make_config("lite", data=tuple(sources), **settings).to_json())
     config, data = config_of(weights, tmp_path, base)
     assert [len(records) for records in data] == [5, 2, 6]
     own, *rest = config.data
     assert own.weight == 0.5
     assert [source.weight for source in rest] == pytest.approx(shares)
     assert config_from_dict(asdict(config)) == config
+    assert (config.ema_momentum, config.gradient_accumulation_steps) == (None, 1), "of a few hundred steps"
     (source,) = config.validation
     assert source.annotations == str(tmp_path / "validation" / "annotations.json")
 

@@ -114,16 +114,17 @@ def test_the_mean_of_the_weights_is_lent(cascade, accumulated):
     step = Steps(
         cascade,
         optimizer="sgd",
-        ema_momentum=0.75,
+        ema_momentum=0.25,
         backbone_rate=1.0,
         gradient_accumulation_steps=accumulated,
     )
-    momentum, mean = 0.75 ** (1 / accumulated), 0.0
-    for batch in range(3 * accumulated):
+    momentum, mean = 0.25 ** (1 / accumulated), 0.0
+    for batch in range(4 * accumulated):
         step(1.0)
         weights = step.weights()[KERNEL]
+        share = min(momentum, (1 + batch) / (10 + batch))
         # It begins with the weights after the first step.
-        mean = weights if batch < accumulated else momentum * mean + (1 - momentum) * weights
+        mean = weights if batch < accumulated else share * mean + (1 - share) * weights
     step.optimizer.finalize_variable_values(step.variables)  # as `fit` does
     np.testing.assert_array_equal(step.weights()[KERNEL], weights)
     with averaged_weights(step.optimizer):
