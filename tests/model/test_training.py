@@ -249,6 +249,38 @@ def test_a_typo_does_not_lock_the_folder(figures, tmp_path, typo):
     assert read_config(tmp_path / "run" / "config.json") == tiny_config(figures)
 
 
+def test_a_running_mean_of_the_weights_is_kept_while_training_goes_on_with_them(figures, tmp_path):
+    settings = tiny_config(figures, ema_momentum=0.5)
+    first = dataclasses.replace(settings.stages[0], growth=())
+    settings = dataclasses.replace(settings, stages=(first, *settings.stages[1:]))
+    out = tmp_path / "run"
+    assert next(Run(settings, out).epochs()) == 1
+    with np.load(out / "checkpoint.npz") as file:
+        checkpoint = {name: file[name] for name in file.files}
+    means = {
+        name.split("/")[-1].removesuffix("_average"): mean
+        for name, mean in checkpoint.items()
+        if name.endswith("_average")
+    }
+    with np.load(out / "stage1.npz") as kept:
+        for name in ("features_conv/kernel", "block_1_expand/kernel", "person/bias"):
+            np.testing.assert_array_equal(kept[name], means[name.replace("/", "_")])
+            assert np.abs(kept[name] - checkpoint[f"model/{name}"]).max() > 0
+
+    class Begin(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            variables = {f"model/{v.path}": v for v in self.model.cascade.variables}
+            variables |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.model.optimizer.variables)}
+            self.values = {name: np.array(keras.ops.convert_to_numpy(v)) for name, v in variables.items()}
+
+    resumed, begin = Run(settings, out), Begin()
+    resumed.callbacks.append(begin)
+    assert next(resumed.epochs()) == 2
+    assert begin.values.keys() == checkpoint.keys() - {"state", "config"}
+    for name, value in begin.values.items():
+        np.testing.assert_array_equal(value, checkpoint[name], err_msg=name)
+
+
 def test_float16_scales_the_loss(figures, tmp_path):
     run = Run(tiny_config(figures, precision="mixed_float16", ema_momentum=0.5), tmp_path)
     plan = run.config.stages[0]
