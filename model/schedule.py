@@ -76,8 +76,11 @@ def averaged_weights(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         yield
         return
     variables, means = optimizer._trainable_variables, optimizer._model_variables_moving_average
-    # Copies: Keras's callback that swaps both adds and subtracts them, which rounds the weights.
-    weights = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    # Copies: on JAX a step gives away the arrays of the variables; and Keras's callback that swaps both adds and subtracts
+    # them, which rounds the weights.
+    weights, means = (
+        [np.array(keras.ops.convert_to_numpy(variable)) for variable in some] for some in (variables, means)
+    )
     for variable, mean in zip(variables, means, strict=True):
         variable.assign(mean)
     try:
