@@ -78,6 +78,13 @@ def pick(
     return picks
 
 
+def fill_up(records: list[Record], multiple: int) -> list[Record]:
+    """The records, and the first of them again, so that their number is a multiple: what is left for the last batch must be
+    divided among all devices, too."""
+    missing = -len(records) % multiple
+    return records + [records[i % len(records)] for i in range(missing)]
+
+
 def copy_paste_sources(
     config: RunConfig, data: list[list[Record]], validation: list[Record]
 ) -> CopyPasteSources:

@@ -30,14 +30,22 @@ def add_commands(commands) -> None:
         "--validation", type=Path, metavar="JSON", help="default: a share of --data is held out"
     )
     train.add_argument("--validation-images", type=Path, metavar="DIR")
-    train.add_argument("--preset", help="lite (default) or thesis")
+    train.add_argument("--preset", help="lite (default), base or thesis")
     train.add_argument("--backbone", metavar="WEIGHTS", help="'imagenet', 'none' or a weights file (.npz)")
     train.add_argument("--start", type=Path, metavar="WEIGHTS", help="trained weights (.npz) to go on from")
     train.add_argument("--epochs", type=int, nargs=3, metavar=("E1", "E2", "E3"), help="epochs of the stages")
     train.add_argument("--steps", type=int, help="batches per epoch; 0 (default): once through the data")
     train.add_argument("--batch", type=int, help="samples per batch")
     train.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
+    train.add_argument("--learning-rate", type=float, help="of all stages, at its highest")
     train.add_argument("--seed", type=int)
+    train.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        metavar="N",
+        help="GPUs that share each batch, with --backend jax; 0 for all; default: 1",
+    )
     _add_run(train)
     train.set_defaults(run=run_train)
 
@@ -136,6 +144,7 @@ def _how_to_install() -> str:
 def run_train(arguments: argparse.Namespace) -> int:
     prepare_keras(arguments.backend)
     from model.config import config_from_dict, make_config, read_config
+    from model.devices import data_parallel
     from model.sources import DataError
     from model.training import train
 
@@ -150,7 +159,8 @@ def run_train(arguments: argparse.Namespace) -> int:
         raise DataError("train needs --config, or --data with --images")
     given = dataclasses.asdict(config)
     stages = [plan | _stage_changes(arguments, i) for i, plan in enumerate(given["stages"])]
-    train(config_from_dict(given | changes | {"stages": stages}), arguments.out)
+    with data_parallel(arguments.devices):
+        train(config_from_dict(given | changes | {"stages": stages}), arguments.out)
     print((arguments.out / "report.md").read_text(encoding="utf-8"))
     print(f"weights: {arguments.out / 'stage3.npz'}")
     return 0
@@ -202,7 +212,7 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _stage_changes(arguments: argparse.Namespace, index: int) -> dict[str, Any]:
     """Fields of a stage, counted from 0, that the options set."""
-    given = {name: getattr(arguments, name) for name in ("steps", "batch", "size")}
+    given = {name: getattr(arguments, name) for name in ("steps", "batch", "size", "learning_rate")}
     given["epochs"] = arguments.epochs and arguments.epochs[index]
     return {name: value for name, value in given.items() if value is not None}
 

@@ -21,10 +21,10 @@ import numpy as np
 from keras import ops
 
 from annotator.photos.atomic_files import whole_file
-from model.batches import Batches, copy_paste_sources, errors_of, pick, split
+from model.batches import Batches, copy_paste_sources, errors_of, fill_up, pick, split
 from model.cascade import Cascade
 from model.config import RunConfig, StagePlan, read_config
-from model.devices import dtype_policy
+from model.devices import device_count, dtype_policy
 from model.evaluation import measure_stage, write_stage_report
 from model.losses import Term, losses
 from model.norms import folded_convolutions, interpolate_backbone, recalibrate_batch_norm
@@ -90,6 +90,11 @@ class Run:
             if changed:
                 raise DataError(
                     f"{written}: this folder holds a run with another config ({', '.join(changed)}); use another --out"
+                )
+        for i, plan in enumerate(config.stages):
+            if plan.batch % device_count():
+                raise DataError(
+                    f"stages[{i}].batch is {plan.batch}: must be a multiple of the {device_count()} devices that share it"
                 )
         self.data, self.validation = split(config, data)
         self.copy_paste_sources = copy_paste_sources(config, self.data, self.validation)
@@ -234,7 +239,7 @@ class Run:
 
     def batches(self, stage: int, plan: StagePlan, epoch: int) -> Batches:
         """The training data of one epoch."""
-        picks = pick(self.config, plan, self.data, stage, epoch)
+        picks = fill_up(pick(self.config, plan, self.data, stage, epoch), device_count())
         view = self._view(plan.size_at(epoch))
         seed = (self.config.seed, stage, epoch)
         return Batches(
@@ -251,7 +256,8 @@ class Run:
         """Losses on whole images at the stage's last size, so that epochs can be compared."""
         step = math.ceil(len(self.validation) / VALIDATION_SAMPLES)
         view = self._view(plan.size_at(plan.epochs))
-        batches = Batches(self.validation[::step], plan.batch, view, None, (0,), self.config.workers)
+        records = fill_up(self.validation[::step], device_count())
+        batches = Batches(records, plan.batch, view, None, (0,), self.config.workers)
         with errors_of(batches):
             losses = learner.evaluate(batches, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in losses.items()}
@@ -271,8 +277,8 @@ def _build(config: CascadeConfig, nets: tuple[str, ...], backbone_weights: str |
         if backbone_weights is None:
             raise
         raise DataError(
-            f"backbone_weights: {backbone_weights} cannot be loaded: {error}. Give a weights file, as "
-            "scripts/convert-movenet makes it, or none for a random start"
+            f"backbone_weights: {backbone_weights} cannot be loaded: {error}. Where there is no network, put that file "
+            "into ~/.keras/models, give a weights file (.npz), or none for a random start"
         ) from error
 
 
