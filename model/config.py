@@ -129,9 +129,9 @@ class RunConfig:
     gradient_accumulation_steps: PositiveInt = 1
     """Batches whose mean gradient makes one step of the optimizer: a large batch where there is little memory."""
     ema_momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Momentum by step of a running mean of the weights (Polyak & Juditsky, 1992), such as 0.999: it is what is validated,
-    kept and exported, while training goes on with the weights themselves. It begins anew where other layers begin or
-    cease to learn, and with each stage. Null for none."""
+    """Momentum by step of a running mean of the weights (Polyak & Juditsky, 1992), such as 0.999, less in the first steps: it
+    is what is validated, kept and exported, while training goes on with the weights themselves. It begins anew with each
+    stage, and where other layers begin or cease to learn. Null for none."""
     precision: Precision = "float32"
     jit_compile: bool | None = None
     """Whether XLA compiles the step; null for where that gains in general: on JAX, which knows no other way. On a CPU XLA's
@@ -232,6 +232,31 @@ RECIPES: dict[str, dict] = {
             StagePlan(20, 16, 256, 1e-3, schedule="cosine", terms=_lite_terms(1)),
             StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_lite_terms(2)),
             StagePlan(14, 16, 256, 1e-3, schedule="cosine", frozen_epochs=2, terms=_lite_terms(3)),
+        ),
+    },
+    "base": {
+        "optimizer": "adamw",
+        "weight_decay": 0.05,
+        "clipnorm": 0.0,
+        "global_clipnorm": 10.0,
+        "ema_momentum": 0.999,
+        "precision": "mixed_bfloat16",
+        "backbone_rate": 0.1,
+        "backbone_weights": "imagenet",
+        "augmentation": Augmentation(),
+        "person_view": 0.5,
+        "stages": tuple(
+            StagePlan(
+                epochs,
+                32,
+                256,
+                5e-4,
+                schedule="cosine",
+                warmup_epochs=1,
+                frozen_epochs=frozen_epochs,
+                terms=_lite_terms(stage),
+            )
+            for stage, epochs, frozen_epochs in ((1, 20, 1), (2, 14, 2), (3, 14, 2))
         ),
     },
 }

@@ -137,7 +137,7 @@ REFINED_OUTPUTS = ("charts", "keypoints")
 CONTEXT_STRIDE = 8
 
 
-Preset = Literal["thesis", "lite"]
+Preset = Literal["thesis", "lite", "base"]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -215,6 +215,7 @@ def _stages(rows: dict[str, tuple], encoder: tuple[int, ...]) -> dict[str, Stage
 
 _WIDE = (32, 64, 128)
 _LITE = (24, 48, 64)
+_BASE = (64, 96, 128)
 
 PRESETS: dict[Preset, CascadeConfig] = {
     # The reference network of the thesis this project grew from: 24.5 M parameters.
@@ -264,5 +265,30 @@ PRESETS: dict[Preset, CascadeConfig] = {
         head_vector_targets=("head", "pelvis"),
         context=ContextConfig(("parts", "charts", "keypoints"), width=144, squeeze=96, skip=64),
         pose=PoseConfig(bottom=1280, widths=(64, 32, 24, 24), head=96),
+    ),
+    # As `lite`, for GPUs: the backbone has six times the parameters, the nets have about twice the channels.
+    "base": CascadeConfig(
+        preset="base",
+        input_size=256,
+        backbone="efficientnet_v2_s",
+        backbone_width=1.0,
+        taps=((4, 64), (8, 96), (16, 128), (32, 192)),
+        stem=0,
+        feature_stride=4,
+        feature_width=192,
+        norm=True,
+        stages=_stages(
+            {
+                "person": ((), 32, 3, 128, _BASE, 32, 3),
+                "parts": (("person",), 48, 3, 128, _BASE, 48, 3),
+                "charts": (("person", "parts"), 64, 3, 128, _BASE, 64, 3),
+                "uv": (("charts",), 96, 3, 128, _BASE, 96, 3),
+                "keypoints": (("parts", "charts"), 64, 3, 128, _BASE, 64, 3),
+                "head_vectors": (("parts", "charts", "uv", "keypoints"), 64, 3, 128, _BASE, 32, 3),
+            },
+            _BASE,
+        ),
+        head_vector_targets=("head", "pelvis"),
+        context=ContextConfig(("parts", "charts", "keypoints"), width=256, squeeze=160, skip=96),
     ),
 }

@@ -16,6 +16,7 @@ from model.presets import (
     TRAINED_IN_STAGE,
     CascadeConfig,
 )
+from tests.model.tiny import tiny_network
 
 # Stage net: what it reads beside F, feature width, bottleneck depth and width, decoder widths, head.
 THESIS = {
@@ -99,6 +100,22 @@ def test_outputs_at_output_stride(preset):
     assert {n: s.shape for n, s in shapes.items()} == {
         n: (2, 64 // stride, 96 // stride, cascade.config.channels(n)) for n in OUTPUTS
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "stride"),
+    [
+        ({"backbone_width": 0.6, "input_size": 96}, 2),
+        ({"feature_stride": 2, "taps": ((2, 4), (32, 8))}, 1),
+        ({"feature_stride": 8, "taps": ((8, 8), (16, 8))}, 4),
+    ],
+)
+def test_widths_and_strides_can_be_others(changes, stride):
+    cascade = Cascade(dataclasses.replace(tiny_network(), **changes))
+    shapes = cascade.compute_output_spec(keras.KerasTensor((1, 64, 96, 3)))
+    assert {name: shapes[name].shape[1:3] for name in OUTPUTS} == dict.fromkeys(
+        OUTPUTS, (64 // stride, 96 // stride)
+    )
 
 
 def test_a_training_stage_has_only_its_nets():

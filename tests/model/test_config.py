@@ -60,6 +60,15 @@ def test_a_config_changes_what_it_names_of_the_network(tmp_path):
     assert json.loads(settings.to_json())["model"]["feature_width"] == 96
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_alone_is_a_config(tmp_path, preset):
+    (tmp_path / "c.json").write_text(json.dumps({"model": {"preset": preset}}))
+    settings = read_config(tmp_path / "c.json")
+    assert settings == make_config(preset)
+    assert settings.model == PRESETS[preset]
+    assert [plan.epochs for plan in settings.stages] > [0, 0, 0]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "model" / "recipes").glob("*.json")), ids=lambda p: p.stem)
 def test_recipes_are_configs_but_for_their_folders(tmp_path, path):
     recipe = json.loads(path.read_text())
@@ -103,7 +112,7 @@ def chart_term(**changes) -> str:
         ('{"presets": "lite"}', "presets: no such field"),
         ('{"preset": "lite"}', "preset: no such field; there are augmentation, .*, model, "),
         ('{"model": "lite"}', "model is 'lite': must be an object"),
-        (network(preset="huge"), r"model\.preset is 'huge': must be one of thesis, lite"),
+        (network(preset="huge"), r"model\.preset is 'huge': must be one of thesis, lite, base"),
         (network(preset=["lite"]), r"model\.preset is \['lite'\]"),
         (network(width=2), r"model\.width: no such field; there are backbone, backbone_width, "),
         (network(input_size=100), r"model\.input_size is 100: must be a multiple of 32"),

@@ -35,6 +35,19 @@ def cascade() -> Cascade:
     return cascade
 
 
+@pytest.fixture(scope="module")
+def efficient() -> Cascade:
+    """Narrow nets on the backbone of ``base``."""
+    keras.utils.set_random_seed(0)
+    changes = {
+        "preset": "base",
+        "backbone": "efficientnet_v2_s",
+        "backbone_width": 1.0,
+        "taps": ((4, 8), (32, 8)),
+    }
+    return Cascade(replace(tiny_network(), **changes))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def traced_once() -> Iterator[None]:
     """All files here are of one network, and tracing it takes most of the time of an export."""
@@ -151,6 +164,16 @@ def test_a_wrong_graph_is_not_written(cascade, images, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="disagree on"):
         export_onnx(cascade, tmp_path / "bad.onnx", images, model_id="trial", precision="float16-weights")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_another_backbone_keeps_the_contract(efficient, images, tmp_path, precision):
+    path, small = tmp_path / "m.onnx", images[:1, ::2, ::2]
+    parity = export_onnx(efficient, path, small, model_id="trial", precision=precision)
+    assert max(parity.differences.values()) <= LIMITS[precision][0]
+    network = Network(path)
+    assert (network.side, network.info.preset, network.info.output_stride) == (64, "base", 2)
+    assert network.run(small).keypoints.shape == (1, 16, 16, 17)
 
 
 def test_needs_all_stage_nets(images, tmp_path):
