@@ -62,7 +62,7 @@ class Cascade(keras.Model):
             taps = {
                 stride: backbone.get_layer(name).output for stride, name in POSE_TAPS[config.backbone].items()
             }
-            features[POSE] = self._pose(taps, config.pose)
+            features[POSE] = self.pose_features(taps, config.pose)
         for name in stage_nets:
             stage = config.stages[name]
             read = [pyramid, *(features[other] for other in stage.reads if other != POSE or config.pose)]
@@ -130,8 +130,12 @@ class Cascade(keras.Model):
         return layers.Conv2D(channels, 1, name=name, dtype="float32")(x)
 
     @staticmethod
-    def _pose(taps: dict[int, Any], pose: PoseConfig):
-        """The pose net's features: [N, H/4, W/4, widths[-1]]."""
+    def pose_features(taps: dict[int, Any], pose: PoseConfig):
+        """The pose net's features: [N, H/4, W/4, widths[-1]].
+
+        Args:
+            taps: of the backbone, by stride: 4, 8, 16, 32.
+        """
         x = layers.Conv2D(pose.bottom, 1, name="pose_widen")(taps[32])
         x = layers.ReLU(6, name="pose_widen_relu")(x)
         x = layers.Conv2D(pose.widths[0], 1, name="pose_squeeze32")(x)

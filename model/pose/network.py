@@ -62,7 +62,8 @@ class PoseEstimator(keras.Model):
         backbone = keras.applications.MobileNetV2(
             input_tensor=scaled, alpha=config.backbone_width, include_top=False, weights=None
         )
-        x = Cascade._pose([backbone.get_layer(name).output for name in POSE_TAPS], config.pose)
+        taps = {stride: backbone.get_layer(name).output for stride, name in POSE_TAPS["mobilenet_v2"].items()}
+        x = Cascade.pose_features(taps, config.pose)
         x = separable(x, config.pose.head, "pose_head")
         heatmaps = layers.Conv2D(len(KEYPOINTS), 1, name="pose_keypoints", dtype="float32")(x)
         super().__init__(images, heatmaps, **kwargs)
