@@ -35,7 +35,7 @@ class StoredPhoto(NamedTuple):
 
 
 def stored_photos(dataset: fo.Dataset, fields: Fields) -> dict[str, StoredPhoto]:
-    """All photos of a dataset by the ids of their samples, in the order in which they were added."""
+    """All photos of a dataset by the ids of their samples, in the order of the ids."""
     labels, source = f"{fields.people}._cls", fields.source
     columns = ["filepath", labels, f"{source}.file_name"]
     columns += [f"{source}.photo.{name}" for name in ("bytes", "mtime_ns")]

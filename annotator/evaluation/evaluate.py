@@ -192,7 +192,7 @@ class _TimedNetwork:
 
     def __init__(self, network: Network):
         self.path, self.info, self.side = network.path, network.info, network.side
-        self.batch_size = network.batch_size
+        self.backend, self.batch_size = network.backend, network.batch_size
         self._network = network
         self.seconds = 0.0
         self._lock = Lock()

@@ -101,5 +101,9 @@ def test_photos_are_read_a_few_at_a_time_and_written_in_their_order(dataset, sam
 
     summary = export_samples(dataset, tmp_path / "labels.json")
     names = [image["file_name"] for image in read(tmp_path / "labels.json")["images"]]
-    assert names == [path.rsplit("/", 1)[1] for path in dataset.values("filepath")]
+    # Of a whole dataset in that of the samples' ids, of a view in its own.
+    assert names == [path.rsplit("/", 1)[1] for path in dataset.sort_by("id").values("filepath")]
+    export_samples(dataset.sort_by("filepath"), tmp_path / "view.json")
+    names = [image["file_name"] for image in read(tmp_path / "view.json")["images"]]
+    assert names == [path.rsplit("/", 1)[1] for path in sorted(dataset.values("filepath"))]
     assert (summary.samples, summary.people) == (2 * AT_ONCE, 4 * AT_ONCE)
