@@ -297,15 +297,8 @@ class Retraining:
             (export_fine_tuned_finder, "finder", self.finder.path.name, self.finder),
             (export_fine_tuned, "run", outcome.model.name, self.old),
         ):
-            export(
-                self.out / run,
-                self.out / name,
-                photos,
-                side=old.side,
-                model_id=self.model_id,
-                weights_license=old.info.license,
-            )
-
+            about = {"model_id": self.model_id, "weights_license": old.info.license}
+            export(self.out / run, self.out / name, photos, side=old.side, **about)
         if (pose := pose_estimator_beside(self.old.path)) != DEFAULT_POSE_ESTIMATOR:
             shutil.copyfile(pose, self.out / pose.name)
 
