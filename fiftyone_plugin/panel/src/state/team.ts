@@ -214,17 +214,18 @@ export class Team {
 
     private async openNext(resume: boolean, stage = this.nextStage): Promise<boolean> {
         const { scope, author } = this.state;
+        const { current } = this.queue;
         for (const isFresh of [false, true]) {
             // Others may have taken all that this queue shows as free, and it may be too long to list what is at a later stage.
             if (isFresh) await this.callbacks.refreshQueue();
             const items = isFresh && !this.queue.filters.work ? await this.queue.fetchAt(stage) : this.queue.items;
             const candidates = this.candidates(items, stage, resume);
             if (!candidates.length) continue;
-            const { current } = this.queue;
+            if (this.queue.current !== current) return true; // somebody has opened another one, and works on that
             const { sample } = await takeNext(scope, author, candidates, stage, this.taken, resume);
             if (!sample) continue;
             this.taken = sample;
-            // Who has opened another one meanwhile works on that, and leaves this one.
+            // Or has by now, and leaves this one.
             if (this.queue.current === current) await this.callbacks.open(sample);
             else if (this.state.image && !this.state.loading) await this.take(this.state.image.sample);
             return true;
