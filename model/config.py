@@ -190,6 +190,13 @@ def _lite_terms(stage: int) -> dict[str, Term]:
     return terms
 
 
+def _thesis_stage(stage: int, batch: int, rate: float, first_drop: int) -> StagePlan:
+    """A stage of which the learning rate drops after so many epochs, and once more."""
+    drops = ((first_drop, 5), (15, 25))
+    terms = _thesis_terms(stage)
+    return StagePlan(24, batch, 256, rate, drops, warmup_epochs=0, frozen_epochs=4, terms=terms)
+
+
 RECIPES: dict[str, dict] = {
     "thesis": {
         "optimizer": "rmsprop",
@@ -197,29 +204,9 @@ RECIPES: dict[str, dict] = {
         "augmentation": Augmentation(flip=0.0, photometric="thesis"),
         "person_view": 0.0,
         "stages": (
-            StagePlan(
-                24,
-                16,
-                256,
-                1e-4,
-                ((7, 5), (15, 25)),
-                warmup_epochs=0,
-                frozen_epochs=4,
-                terms=_thesis_terms(1),
-            ),
-            StagePlan(
-                24,
-                16,
-                256,
-                1e-4,
-                ((7, 5), (15, 25)),
-                warmup_epochs=0,
-                frozen_epochs=4,
-                terms=_thesis_terms(2),
-            ),
-            StagePlan(
-                24, 8, 256, 5e-5, ((3, 5), (15, 25)), warmup_epochs=0, frozen_epochs=4, terms=_thesis_terms(3)
-            ),
+            _thesis_stage(1, 16, 1e-4, 7),
+            _thesis_stage(2, 16, 1e-4, 7),
+            _thesis_stage(3, 8, 5e-5, 3),
         ),
     },
     "lite": {
