@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from annotator.geometry.boxes import Box, FloatBox, bounding_box, clip_box, crop, pixels_in_box
+from annotator.geometry.boxes import Box, FloatBox, bounding_box, box_iou, clip_box, crop, pixels_in_box
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.grouping import group_people, person_in_box
 from annotator.inference.heatmaps import find_peaks
@@ -27,6 +28,14 @@ KEYPOINT_SURE = 0.3
 keypoint is labelled, seen or hidden: that it is hidden shows in nothing but a lower peak."""
 BLUR = 5
 """Heatmap pixels around these to which smoothing reaches."""
+BOX_THRESHOLDS = (1.0, 0.8, 0.6, 0.4)
+"""In a box that says where a person ends, the person's pixels are those from so much of the usual threshold with which they fit
+it best: of people whom the network hardly makes out, few pixels reach the usual one."""
+LOWERING_COST = 0.1
+"""IoU with the box by which a threshold of 0 would have to fit better than the usual one. With 0.1 the mean IoU of masks in true
+boxes rises from 0.589 to 0.662 on 275 COCO people; on 267 of renders and 33 of Penn-Fudan it falls by 0.001."""
+GOOD_FIT = 0.9
+"""IoU with the box from which no other threshold is tried."""
 REACH = 2
 """Heatmap pixels around a person in which its keypoints are looked for."""
 
@@ -76,10 +85,22 @@ def decode_box(
     Returns:
         ``None`` where nobody is in the box.
     """
-    labels = _labels(maps, letterbox, info, settings)
-    region = person_in_box(labels, box_on_maps(box, letterbox, info))
-    if region is None:
+    on_maps = box_on_maps(box, letterbox, info)
+    best, best_fit = None, -np.inf
+    for share in BOX_THRESHOLDS:
+        lowered = replace(settings, threshold=share * settings.threshold)
+        labels = _labels(maps, letterbox, info, lowered)
+        region = person_in_box(labels, on_maps)
+        if region is None:
+            continue
+        fit = box_iou(bounding_box(region), on_maps) - LOWERING_COST * (1 - share)
+        if fit > best_fit:
+            best, best_fit = (region, labels, lowered), fit
+        if fit >= GOOD_FIT:
+            break
+    if best is None:
         return None
+    region, labels, settings = best
     labels = np.where(region, 1, np.where(labels > 0, 2, 0))
     return _person(maps, labels, 1, letterbox, size, info, settings)
 

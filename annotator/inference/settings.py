@@ -84,7 +84,7 @@ class Settings:
     flip_augment: bool = False
     """Take the mean of the predictions for a view and its mirror image, at twice the cost; always done for boxes that
     somebody draws."""
-    refine_keypoints: bool = False
+    refine_keypoints: bool = True
     """Predict the keypoints of everybody who is found again, by the pose estimator, in a view of their own."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
@@ -160,8 +160,8 @@ class Settings:
 
 
 QUALITIES: dict[str, dict] = {
-    "draft": {"proposals": "finder", "min_proposal": 0.4},
+    "draft": {"proposals": "finder", "min_proposal": 0.4, "refine_keypoints": False},
     "normal": {},
-    "best": {"tiles": 2, "flip_augment": True, "refine_keypoints": True},
+    "best": {"tiles": 2, "flip_augment": True},
 }
 """The settings that a word stands for, from the fastest to the slowest; docs/finding-people.md measures them."""

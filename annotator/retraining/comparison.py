@@ -46,7 +46,9 @@ class Comparison:
             def report(done: int, before: int = before) -> None:
                 progress((before + done) / count)
 
-            measured = evaluate(data, network, Settings(), progress=report, scores=scores)
+            # The pose estimator is not retrained, and would hide what the models have learned of keypoints.
+            settings = Settings(refine_keypoints=False)
+            measured = evaluate(data, network, settings, progress=report, scores=scores)
             reports[network.info.model_id] = measured | {SCORES: scores}
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annotator.geometry.letterbox import Letterbox
-from annotator.inference.decoding import decode
+from annotator.inference.decoding import decode, decode_box
 from annotator.inference.network import ModelInfo
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.label_space import CHART_TO_PART
@@ -193,3 +193,24 @@ def test_confidence_and_size_drop_people():
         maps, Letterbox((32, 32), SIDE), (32, 32), INFO, Settings(votes=VoteSettings(vote_threshold=8))
     ).people
     assert np.count_nonzero(person.mask) >= 64
+
+
+def test_a_box_shows_where_the_pixels_end_of_a_person_who_is_hardly_made_out():
+    maps = drawn(((20, 10, 12, 40), (-0.2, 0.0)))
+    maps.person[30:50, 20:32] = 0.3  # the legs
+    square = Letterbox((SIDE, SIDE), SIDE)
+
+    def height(box: tuple[int, int, int, int]) -> int:
+        return decode_box(maps, square, (SIDE, SIDE), INFO, Settings(), box).box[3]
+
+    assert height((40, 20, 24, 80)) == pytest.approx(80, abs=2)
+    assert height((40, 20, 24, 40)) == pytest.approx(40, abs=2)
+    assert decode(maps, square, (SIDE, SIDE), INFO, Settings()).people[0].box[3] == pytest.approx(40, abs=2)
+
+
+def test_a_box_that_fits_takes_no_unsure_pixels():
+    maps = drawn(((20, 10, 12, 40), (-0.2, 0.0)))
+    maps.person[22:38, 20:32] = 0.3  # a gap inside of the box
+    person = decode_box(maps, Letterbox((SIDE, SIDE), SIDE), (SIDE, SIDE), INFO, Settings(), (40, 20, 24, 80))
+    assert person.box[3] == pytest.approx(80, abs=2)
+    assert not person.mask[40, 12]

@@ -34,7 +34,8 @@ GREEN, BLUE = 1, 2
 BOX = (40, 20, 60, 80)
 DOT = 10
 LEFT, RIGHT = np.arange(17) % 2 == 1, np.arange(17) % 2 == 0
-REFINED = Settings(proposals="votes", refine_keypoints=True)
+REFINED = Settings(proposals="votes")
+UNREFINED = Settings(proposals="votes", refine_keypoints=False)
 
 
 def dotted(*dots: tuple[float, float, int, int], size: tuple[int, int] = (160, 120)) -> np.ndarray:
@@ -195,15 +196,13 @@ def test_everybody_in_a_photo_is_refined(tmp_path: Path, tiny_network: Network, 
         draw_photo(tmp_path / f"{i}.png", [(20, 10, 40, 70, 90), (80 + i, 15, 30, 70, 200)], (128, 96))
         for i in range(5)
     ]
-    before = [result.people.people for result in annotate(photos, tiny_network, Settings(proposals="votes"))]
+    before = [result.people.people for result in annotate(photos, tiny_network, UNREFINED)]
     after = [result.people.people for result in annotate(photos, tiny_network, REFINED, pose=pose)]
     again = [
         result.people.people
-        for result in annotate(
-            photos, tiny_network, Settings(proposals="votes", zoom_in=False, refine_keypoints=True), pose=pose
-        )
+        for result in annotate(photos, tiny_network, Settings(proposals="votes", zoom_in=False), pose=pose)
     ]
-    unasked = annotate(photos, tiny_network, Settings(proposals="votes"), pose=pose)
+    unasked = annotate(photos, tiny_network, UNREFINED, pose=pose)
     assert [len(people) for people in after] == [len(people) for people in before]
     for old, new, plain in zip(before, after, (result.people.people for result in unasked), strict=True):
         for one, other, same in zip(old, new, plain, strict=True):
@@ -242,7 +241,7 @@ def test_the_pose_estimator_beside_a_model_goes_before_that_of_the_package(tmp_p
     assert opened.path == beside
     assert asdict(opened.info) == DESCRIPTION
     assert open_pose_estimator(network, REFINED) is opened
-    assert open_pose_estimator(network, Settings()) is None
+    assert open_pose_estimator(network, UNREFINED) is None
 
 
 def test_files_that_are_no_pose_estimator_are_refused(tmp_path: Path, tiny_model: Path):
