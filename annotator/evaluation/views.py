@@ -19,6 +19,7 @@ from annotator.evaluation.finding import FindingAccumulator
 from annotator.evaluation.ground_truth import GroundTruth, GroundTruthMaps, has_mask, has_points, is_ignored
 from annotator.evaluation.matching import labelled_points, match_people, sample_labels
 from annotator.evaluation.report import metric
+from annotator.evaluation.sides import SidesAccumulator
 from annotator.geometry.boxes import union_box
 from annotator.geometry.label_maps import LabelMaps
 from annotator.labels.people import Person
@@ -32,7 +33,7 @@ class SceneView:
         self.masks, self.parts = MaskAccumulator("images"), PartAccumulator("images")
         self.points, self.dense = ChartAccumulator("points", surface), ChartAccumulator("pixels", surface)
         self.precision, self.keypoints = PrecisionAccumulator(surface), KeypointAccumulator()
-        self.counts, self.finding = CountAccumulator(), FindingAccumulator()
+        self.counts, self.finding, self.sides = CountAccumulator(), FindingAccumulator(), SidesAccumulator()
         self.false_areas: list[float] = []
         """Shares of images without people that are predicted to be people."""
 
@@ -55,6 +56,7 @@ class SceneView:
         for target, prediction in zip(ground_truth.people, matched, strict=True):
             if not is_ignored(target):
                 self.keypoints.add(prediction, target)
+                self.sides.add(prediction, target, maps)
 
     def report(self) -> dict[str, Any]:
         areas = self.false_areas
@@ -68,6 +70,7 @@ class SceneView:
             "dense": self.dense.report(),
             "precision": self.precision.report(),
             "keypoints": self.keypoints.report(),
+            "sides": self.sides.report(),
             "counting": self.counts.report(),
             "finding": self.finding.report(),
         }
@@ -79,7 +82,7 @@ class PersonView:
     def __init__(self, surface: Surface | None):
         self.masks, self.parts = MaskAccumulator("people"), PartAccumulator("people")
         self.points, self.dense = ChartAccumulator("points", surface), ChartAccumulator("pixels", surface)
-        self.keypoints = KeypointAccumulator()
+        self.keypoints, self.sides = KeypointAccumulator(), SidesAccumulator()
 
     def add(
         self, ground_truth: GroundTruth, maps: GroundTruthMaps, target: Person, prediction: Person | None
@@ -96,6 +99,7 @@ class PersonView:
             at, labels = labelled_points(target, ground_truth.image.size)
             self.points.add(sample_labels(painted, at, window[:2]), labels)
         self.keypoints.add(prediction, target)
+        self.sides.add(prediction, target, maps)
 
     def report(self) -> dict[str, Any]:
         return {
@@ -104,6 +108,7 @@ class PersonView:
             "points": self.points.report(),
             "dense": self.dense.report(),
             "keypoints": self.keypoints.report(),
+            "sides": self.sides.report(),
         }
 
 

@@ -1,5 +1,5 @@
 """The pose estimator: the keypoints of one person in a view of their own, more exact than those of the network that labels
-everything else."""
+everything else, and with them the sides of limbs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from annotator.inference.decoding import REACH, set_keypoints
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.network import POSE_METADATA_KEY, Network, OnnxFile, Output
 from annotator.inference.photo_views import Photo, box_view, show
+from annotator.inference.pose_sides import is_back_taken_for_front, set_sides
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import HIP_KEYPOINTS, KEYPOINT_MIRROR, KEYPOINTS
 from annotator.labels.people import UNSURE_KEYPOINT, Person
@@ -97,15 +98,17 @@ def refine_keypoints(
     flip_augment: bool,
     batch_size: int | None = None,
 ) -> None:
-    """Predict the keypoints of people again, each in a view of their own, turned so that they stand.
+    """Predict the keypoints of people again, each in a view of their own, turned so that they stand, and the sides of their limbs.
 
     A keypoint is the highest point, near the person's mask, of the mean of the pose estimator's heatmap and a Gaussian at the
-    keypoint that the person has already. Its confidence is the value there.
+    keypoint that the person has already. Its confidence is the value there. Parts, charts, U and V of limbs take the side that
+    the heatmaps say (:func:`~annotator.inference.pose_sides.set_sides`); of somebody whose back the pose estimator takes for
+    the front they keep theirs, and the keypoints get it.
 
     Args:
         photo: a photo or its pixels, uint8 [H, W, 3] RGB.
-        people: get new keypoints, visibility, confidence and issues of these; those without a mask, and ``None``, stay as they
-            are.
+        people: get new keypoints, visibility, sides, confidence and issues of these; those without a mask, and ``None``, stay as
+            they are.
         pose: ``None`` to leave everybody as they are.
         flip_augment: take the mean of the heatmaps of a view and its mirror image, at twice the cost.
         batch_size: views per call; default: the backend's.
@@ -162,15 +165,27 @@ def _set_keypoints(person: Person, heatmaps: np.ndarray, view: Letterbox, size: 
     near = cv2.dilate(region, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)).view(bool)
     if not near.any():
         return
-    if person.keypoints is not None:
-        own = _gaussians(view.to_square(person.keypoints[:, :2]) / stride, OWN_SPREAD / stride, count)
-        heatmaps = (1 - OWN_SHARE) * heatmaps + OWN_SHARE * person.keypoints[:, 2] * own
-    at = find_peaks(heatmaps, near)
+    mixed = _with_own(person, heatmaps, view)
+    at = find_peaks(mixed, near)
+    if is_back_taken_for_front(person, at):
+        mixed = _with_own(person, heatmaps.take(KEYPOINT_MIRROR, axis=2), view)
+        at = find_peaks(mixed, near)
+    else:
+        set_sides(person, mixed, to_maps)
     column, row = np.floor(at).astype(int).T
-    confidence = heatmaps[row, column, np.arange(len(KEYPOINTS))]
+    confidence = mixed[row, column, np.arange(len(KEYPOINTS))]
     set_keypoints(person, view.to_image(at * stride), confidence, size)
     person.quality["keypoints"] = mean_confidence(person.keypoints[:, 2])
     person.issues |= find_keypoint_issues(person)
+
+
+def _with_own(person: Person, heatmaps: np.ndarray, view: Letterbox) -> np.ndarray:
+    """Heatmaps (s, s, 17) of a view together with the keypoints that the person has."""
+    if person.keypoints is None:
+        return heatmaps
+    stride = view.side / heatmaps.shape[0]
+    own = _gaussians(view.to_square(person.keypoints[:, :2]) / stride, OWN_SPREAD / stride, len(heatmaps))
+    return (1 - OWN_SHARE) * heatmaps + OWN_SHARE * person.keypoints[:, 2] * own
 
 
 def _gaussians(centres: np.ndarray, deviation: float, count: int) -> np.ndarray:

@@ -80,6 +80,7 @@ KEYPOINTS: tuple[str, ...] = (
 
 HEAD_KEYPOINTS = slice(0, 5)
 """Nose, eyes and ears: the mean of those labelled is a person's head point."""
+SHOULDER_KEYPOINTS = slice(5, 7)
 HIP_KEYPOINTS = slice(11, 13)
 """Both hips: their middle is a person's pelvis point."""
 
