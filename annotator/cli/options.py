@@ -58,7 +58,8 @@ def add_settings(
     parser.add_argument(
         "--refine-keypoints",
         action=argparse.BooleanOptionalAction,
-        help="predict everybody's keypoints again, by the pose estimator, in a view of their own: the default except with --quality draft",
+        help="predict everybody's keypoints, and the sides of their limbs, again, by the pose estimator, in a view of their own: "
+        "the default except with --quality draft",
     )
     parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="minimum person probability of a pixel, 0..1")

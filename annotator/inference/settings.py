@@ -85,7 +85,8 @@ class Settings:
     """Take the mean of the predictions for a view and its mirror image, at twice the cost; always done for boxes that
     somebody draws."""
     refine_keypoints: bool = True
-    """Predict the keypoints of everybody who is found again, by the pose estimator, in a view of their own."""
+    """Predict the keypoints of everybody who is found, and the sides of their limbs, again, by the pose estimator, in a view of their
+    own."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float | None = None
