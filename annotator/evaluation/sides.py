@@ -24,11 +24,11 @@ from annotator.labels.people import Person
 
 SEEN_FROM = ("front", "behind", "side")
 SIDE_WIDTH = 0.375
-"""Width of the shoulders relative to the length of the torso below which a person is seen from the side: half of what it is from
-the front, as of somebody turned by 60°."""
+"""Width of the shoulders relative to the length of the torso below which a person is seen from the side: turned by 60° or more, if
+shoulders are three quarters of the torso's length apart. A rule of thumb."""
 SIDE_SHARES = (0.2, 0.9)
-"""Share of the torso's front in its pixels between which a person is seen from the side; outside of them the width of the shoulders
-is above :data:`SIDE_WIDTH` for nine in ten of 231 people on renders."""
+"""Share of the torso's front in its pixels between which a person is seen from the side. With these, charts and shoulders say the
+same of 193 of 231 people on renders, and never the opposite."""
 MIN_TORSO = 20
 """Pixels of the torso that tell how a person is seen."""
 JOINTS = {"keypoints": (slice(5, 17), 3), "arms": (slice(7, 11), 1), "legs": (slice(13, 17), 1)}
