@@ -69,7 +69,7 @@ class StagePlan:
     growth: Annotated[tuple[tuple[NonNegativeInt, Side], ...], AfterValidator(_in_order)] = ()
     """(epoch, size): from that epoch on samples have that side. Small samples first are many for their time."""
     patience: NonNegativeInt = 0
-    """The stage ends after so many epochs without a better validation loss; 0 for never."""
+    """The stage ends after so many epochs that were no better than the best (:mod:`model.validation`); 0 for never."""
     frozen_epochs: NonNegativeInt = 0
     """First epochs, in which the nets of earlier stages and the backbone are frozen."""
     learning: tuple[Literal[StageNet, "context", "pose"], ...] = ()

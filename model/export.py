@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,70 +15,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from annotator.inference.network import FORMAT_VERSION, METADATA_KEY, Network
+from annotator.inference.network import METADATA_KEY, Network
 from annotator.photos.atomic_files import whole_file
 from model.cascade import Cascade
+from model.decoding import decode, describe
 from model.float16 import backbone_nodes, to_float16
 from model.parity import ExportError, Parity, compare
 from model.presets import STAGE_NETS
 
 OPSET = 18
-KEYPOINT_STRIDE = 4
-"""Input pixels per heatmap pixel: a quarter of the side is enough for a Gaussian of sigma 6."""
-
 SMALL = 512
 """Tensors of fewer elements than this (biases, shapes) are not worth storing at half size."""
-
-
-def decode(raw: dict, config) -> dict:
-    """The graph's last part: raw maps to the outputs of the ONNX file.
-
-    Args:
-        raw: outputs of :class:`~model.cascade.Cascade`, [N, h, w, C].
-        config: its :class:`~model.presets.CascadeConfig`.
-
-    Returns:
-        ``person``, ``part_confidence``, ``chart_confidence``, ``u``, ``v`` [N, h, w] float32, ``parts`` and
-        ``charts`` [N, h, w] uint8 (the most probable that is not background), ``head_vectors``
-        [N, h, w, 2·targets] float32: where the head, and any other target of the head vectors, is as seen from the
-        pixel, as (target − image centre) / input_size, ``keypoints`` [N, H / 4, W / 4, 17] float32 heatmaps.
-    """
-    import tensorflow as tf
-
-    decoded = {"person": ops.sigmoid(raw["person"][..., 0])}
-    chosen = {}
-    for name, confidence in (("parts", "part_confidence"), ("charts", "chart_confidence")):
-        probability = ops.softmax(raw[name], axis=-1)[..., 1:]
-        # keras.ops.argmax tells −0 from 0 by bit casts, for which ONNX has no operation.
-        chosen[name] = tf.math.argmax(probability, axis=-1)
-        decoded[name] = ops.cast(chosen[name] + 1, "uint8")
-        decoded[confidence] = ops.max(probability, axis=-1)
-    chart = ops.one_hot(chosen["charts"], 24)
-    for name, channels in (("u", slice(0, 24)), ("v", slice(24, 48))):
-        decoded[name] = ops.clip(ops.sum(raw["uv"][..., channels] * chart, axis=-1), 0.0, 1.0)
-    decoded["head_vectors"] = raw["head_vectors"] + ops.tile(
-        _pixel_field(raw["head_vectors"], config), (1, 1, 1, len(config.head_vector_targets))
-    )
-    pool = KEYPOINT_STRIDE // config.output_stride
-    decoded["keypoints"] = ops.average_pool(ops.sigmoid(raw["keypoints"]), pool, pool)
-    return decoded
-
-
-def _pixel_field(maps, config):
-    """(pixel − image centre) / input_size as x, y for every output pixel: [1, h, w, 2].
-
-    Added to the predicted (head − pixel) / input_size it leaves a value that is constant over a person. The
-    thesis's code names the axes row, column in one place and column, row in another; here both are x, y.
-    """
-    height, width = ops.shape(maps)[1], ops.shape(maps)[2]
-    unit = config.output_stride / config.input_size
-
-    def axis(count):
-        count_as_float = ops.cast(count, "float32")
-        return (ops.arange(count, dtype="float32") + 0.5 - count_as_float / 2) * unit
-
-    zeros = ops.zeros_like(maps[:1, :, :, 0])
-    return ops.stack([zeros + axis(width)[None, None, :], zeros + axis(height)[None, :, None]], axis=-1)
 
 
 def export_onnx(
@@ -149,7 +97,8 @@ def _trace(cascade: Cascade, shape: tuple[int, int], *, raw: bool):
 
     def graph(images):
         maps = cascade(ops.cast(images, "float32"), training=False)
-        return maps if raw else decode(maps, cascade.config)
+        # keras.ops.argmax tells −0 from 0 by bit casts, for which ONNX has no operation.
+        return maps if raw else decode(maps, cascade.config, tf.math.argmax)
 
     signature = [tf.TensorSpec((None, *shape, 3), tf.uint8, name="images")]
     function = tf.function(graph, input_signature=signature)
@@ -193,21 +142,13 @@ def store_in_half(proto) -> None:
 def _describe(proto, config, model_id, report, weights_license, precision, *, raw) -> None:
     import onnx
 
-    description = {
-        "format_version": FORMAT_VERSION,
-        "model_id": model_id,
-        "preset": config.preset,
-        "input_size": config.input_size,
-        "output_stride": config.output_stride,
-        "keypoint_stride": KEYPOINT_STRIDE,
-        "precision": precision,
-        "label_space": "coco-densepose",
-        "parts": 14,
-        "charts": 24,
-        "keypoints": 17,
-        "report_sha256": hashlib.sha256(report).hexdigest() if report else "",
-        "license": weights_license,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
+    about = describe(
+        config,
+        model_id=model_id,
+        precision=precision,
+        report_sha256=hashlib.sha256(report).hexdigest() if report else "",
+        license=weights_license,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
     key = f"{METADATA_KEY}_raw" if raw else METADATA_KEY
-    onnx.helper.set_model_props(proto, {key: json.dumps(description)})
+    onnx.helper.set_model_props(proto, {key: json.dumps(asdict(about))})

@@ -6,10 +6,11 @@ import csv
 from pathlib import Path
 
 from annotator.photos.atomic_files import whole_file
+from model.validation import SCORE, SCORES
 
 
 def plot_run(out: Path) -> None:
-    """Draw ``losses.png`` and ``learning_rate.png`` of ``log.csv``."""
+    """Draw ``losses.png``, ``learning_rate.png`` and, once there are any, ``scores.png`` of ``log.csv``."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -36,6 +37,21 @@ def plot_run(out: Path) -> None:
     axis.set(yscale="log", xlabel="epoch", title="learning rate after the epoch")
     _mark_stages(axis, rows)
     _save(figure, out / "learning_rate.png")
+
+    at = [i for i, row in enumerate(rows) if row.get(SCORE)]
+    if not at:
+        return
+    figure, axis = pyplot.subplots(figsize=(5, 3), layout="tight")
+    for name in (name for name in SCORES if rows[at[-1]][name]):
+        axis.plot(
+            [i + 1 for i in at],
+            [float(rows[i][name]) for i in at],
+            label=name.removeprefix("val_"),
+            linewidth=2 if name == SCORE else 1,
+        )
+    axis.set(xlabel="epoch", title="people in true boxes")
+    axis.legend()
+    _save(figure, out / "scores.png")
 
 
 def _save(figure, path: Path) -> None:

@@ -15,16 +15,17 @@ from keras import ops
 
 from annotator.photos.atomic_files import whole_file
 from model.presets import STAGE_NETS
+from model.validation import SCORES
 from model.weights import CONFIG_KEY, WeightsError, save_arrays
 
 START = {"stage": 1, "epoch": 0, "best": None, "best_epoch": 0, "reports": {}}
-"""State of a run: the stage it is in, epochs of that which are done, the best validation loss and its epoch (0 for
-none), and the reports of the stages that are done."""
+"""State of a run: the stage it is in, epochs of that which are done, the best :func:`~model.validation.rank` and its
+epoch (0 for none), and the reports of the stages that are done."""
 STATE_KEY = "state"
 """Of the state among a checkpoint's arrays; checkpoints of earlier versions lack it and the
 network's config, whose name there is that in weights files."""
 LOSSES = ["loss", *STAGE_NETS]
-COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name in LOSSES)]
+COLUMNS = ["stage", "epoch", "learning_rate", *LOSSES, *(f"val_{name}" for name in LOSSES), *SCORES]
 """Of the log."""
 
 

@@ -34,10 +34,11 @@ from model.progress import TrainingProgress
 from model.samples import View
 from model.schedule import LearningRate, averaged_weights, learning_rate, make_optimizer
 from model.sources import DataError, Record
+from model.validation import PeopleInBoxes, rank
 from model.weights import WeightsError, load_backbone, load_weights, save_weights
 
 VALIDATION_SAMPLES = 400
-"""At most so many samples decide which epoch was best."""
+"""At most so many samples are validated after an epoch."""
 NORM_BATCHES = 2
 """Batches from which a pretrained backbone's batch norm takes its first statistics."""
 VERBOSITY = "auto" if sys.stdout.isatty() else 2
@@ -97,6 +98,7 @@ class Run:
                     f"stages[{i}].batch is {plan.batch}: must be a multiple of the {device_count()} devices that share it"
                 )
         self.data, self.validation = split(config, data)
+        self.people_in_boxes = PeopleInBoxes(self.validation)
         self.copy_paste_sources = copy_paste_sources(config, self.data, self.validation)
         if not begun:
             with whole_file(written) as temporary:
@@ -180,11 +182,13 @@ class Run:
                 raise FloatingPointError(f"stage {stage}, epoch {epoch + 1}: the loss is {row['loss']}")
             with averaged_weights(learner.optimizer):
                 row |= self._validate(learner, plan)
-                improved = self.state["best"] is None or row["val_loss"] < self.state["best"]
+                if stage == 3:  # earlier stages lack outputs that a person needs
+                    row |= self.people_in_boxes.measure(cascade)
+                improved = self.state["best"] is None or rank(row) < self.state["best"]
                 if improved:
                     save_weights(cascade, best)
             self.progress.log(stage, epoch + 1, learning_rate(plan, epoch + 1), row)
-            changes = {"best": row["val_loss"], "best_epoch": epoch + 1} if improved else {}
+            changes = {"best": rank(row), "best_epoch": epoch + 1} if improved else {}
             self.progress.save(cascade, learner.optimizer, epoch=epoch + 1, **changes)
             plot_run(self.out)
             yield epoch + 1
@@ -225,10 +229,10 @@ class Run:
                 "or of an earlier stage, or none"
             )
         jit = self.config.jit_compile
-        learner.compile(
-            optimizer=make_optimizer(self.config, plan, cascade),
-            jit_compile=keras.backend.backend() == "jax" if jit is None else jit,
-        )
+        if jit is None:
+            jit = keras.backend.backend() == "jax"
+        learner.compile(optimizer=make_optimizer(self.config, plan, cascade), jit_compile=jit)
+        cascade.jit_compile = jit  # predicts for itself in the validation
         # Not the one that was made: with mixed_float16 it is inside one that scales the loss.
         learner.optimizer.build(learner.trainable_variables)
 

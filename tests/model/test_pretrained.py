@@ -15,7 +15,7 @@ from annotator.inference.pose_estimator import PoseEstimator as OnnxPoseEstimato
 from annotator.inference.settings import Settings
 from annotator.photos.finding import find_photos
 from annotator.photos.reading import read_photo
-from model.export import decode
+from model.decoding import decode
 from model.finder.export import compare_boxes, decode_finder
 from model.finder.network import places
 from model.finder.weights import open_finder
