@@ -96,14 +96,24 @@ def coarse_side(size: int, augmentation: Augmentation | None, rng: np.random.Gen
 
 def augment_pixels(image: np.ndarray, strength: Photometric, rng: np.random.Generator) -> np.ndarray:
     """A photo with other blur, brightness, colours and noise. image: uint8 [h, w, 3] RGB."""
-    augmenter = _augmenter(strength, threading.get_ident())
-    augmenter.seed_(int(rng.integers(2**31)))
+    augmenter, random_state = _augmenter(strength, threading.get_ident())
+    # Seeding imgaug's augmenters, each with a generator of its own, takes longer than most of what they do.
+    random_state.generator = rng
     return augmenter(image=image)
 
 
 @cache
 def _augmenter(strength: Photometric, thread: int):
-    """One augmenter per thread, because each carries its own random state."""
+    """An augmenter and the random state of all its parts; one per thread."""
+    from imgaug.random import RNG
+
+    augmenter, random_state = _make_augmenter(strength), RNG(0)
+    for part in (augmenter, *augmenter.get_all_children(flat=True)):
+        part.random_state = random_state
+    return augmenter, random_state
+
+
+def _make_augmenter(strength: Photometric):
     import imgaug.augmenters as iaa
 
     thesis = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
 import keras
@@ -13,7 +14,8 @@ import numpy as np
 from model.augmentation import Augmentation
 from model.config import RunConfig, StagePlan
 from model.copy_paste import CopyPasteSources
-from model.samples import View, make_sample
+from model.sample_pool import Batch, SamplePool, Task
+from model.samples import View
 from model.sources import DataError, Record, Source, read_source
 
 
@@ -99,7 +101,11 @@ def copy_paste_sources(
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch)."""
+    """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch).
+
+    Args:
+        pool: makes the samples.
+    """
 
     def __init__(
         self,
@@ -108,34 +114,29 @@ class Batches(keras.utils.PyDataset):
         view: View,
         augmentation: Augmentation | None,
         seed: tuple[int, ...],
-        workers: int,
-        copy_paste_sources: CopyPasteSources | None = None,
+        pool: SamplePool,
     ):
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        # Threads that wait for the pool: two for each of its processes, so that none is ever without work.
+        super().__init__(workers=2 * pool.workers, use_multiprocessing=False, max_queue_size=8)
         self.picks = picks
         self.batch = batch
         self.view = view
         self.augmentation = augmentation
         self.seed = seed
-        self.copy_paste_sources = copy_paste_sources
+        self.pool = pool
         self.error: Exception | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.picks) / self.batch)
 
-    def _sample(self, index: int):
-        rng = np.random.default_rng((*self.seed, index))
-        return make_sample(self.picks[index], self.view, self.augmentation, rng, self.copy_paste_sources)
-
-    def __getitem__(self, index: int):
-        start = index * self.batch
+    def __getitem__(self, index: int) -> Batch:
+        numbers = range(index * self.batch, min((index + 1) * self.batch, len(self.picks)))
+        records, seeds = [self.picks[i] for i in numbers], [(*self.seed, i) for i in numbers]
         try:
-            samples = [self._sample(i) for i in range(start, min(start + self.batch, len(self.picks)))]
-        except ValueError as error:
+            return self.pool.make(Task(records, self.view, self.augmentation, seeds))
+        except (ValueError, BrokenExecutor) as error:
             self.error = error
             raise
-        images = np.stack([image for image, _ in samples])
-        return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """From the annotations of an image to label maps at the image's own resolution.
 
 Every pixel says what is known there and nothing more; what is not labelled carries
-:data:`~model.losses.IGNORE` or :data:`~model.losses.SOME`.
+:data:`~model.label_values.IGNORE` or :data:`~model.label_values.SOME`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from annotator.geometry.boxes import crop, expand_box
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
-from model.losses import IGNORE, SOME
+from model.label_values import IGNORE, SOME
 from model.sources import DataError, Record
 
 MAX_OWNERS = 255
 """People of an image whose pixels are told apart; further ones have no head vectors."""
 PERSON, PART, CHART, OWNER = range(4)
 """Channels of :attr:`Canvas.labels`."""
+_KNOWN_PARTS = np.arange(256, dtype=np.uint8)
+"""A part is itself, and what is on no part unknown."""
+_KNOWN_PARTS[0] = IGNORE
 
 
 @dataclass(slots=True)
@@ -106,16 +109,15 @@ def _without_points(annotation: dict) -> dict:
 
 def _paint_person(labels: np.ndarray, person: Person, index: int) -> None:
     """Parts count where part labels and mask agree (thesis); elsewhere on the person they are unknown."""
-    mask = person.mask
-    labels[mask, PERSON] = 1
-    labels[mask, OWNER] = index + 1 if index < MAX_OWNERS else 0
-    labels[mask, CHART] = SOME
-    if person.parts is None:
-        labels[mask, PART] = SOME
-    else:
-        labels[mask, PART] = np.where(person.parts[mask] > 0, person.parts[mask], IGNORE)
+    mask = person.mask.view(np.uint8)
+    own = np.empty((*mask.shape, 4), np.uint8)
+    own[:] = 1, SOME, SOME, index + 1 if index < MAX_OWNERS else 0
+    if person.parts is not None:
+        own[..., PART] = cv2.LUT(person.parts, _KNOWN_PARTS)
+    # In place, several times as fast as NumPy's masks.
+    cv2.copyTo(own, mask, labels)
     if person.extra.get("dp_masks"):
-        labels[~mask & foreground(person).mask, PART] = IGNORE
+        labels[~person.mask & foreground(person).mask, PART] = IGNORE
 
 
 def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:

@@ -145,7 +145,7 @@ class RunConfig:
     stages: Annotated[tuple[StagePlan, ...], Field(min_length=3, max_length=3)] = ()
     seed: NonNegativeInt = 0
     workers: NonNegativeInt = 2
-    """Threads that make samples."""
+    """Processes that make samples; 0 for that which trains. The samples are the same with any number."""
 
     @model_validator(mode="after")
     def _check_together(self) -> RunConfig:

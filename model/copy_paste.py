@@ -19,7 +19,7 @@ from annotator.geometry.letterbox import warp
 from annotator.labels.people import Person
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
 from model.fields import CHECKED, Range, Share
-from model.losses import IGNORE
+from model.label_values import IGNORE
 from model.sources import Record
 
 MIN_SIDE = 48
@@ -103,26 +103,29 @@ def compose(
     Returns:
         The new photo.
     """
-    areas = [_areas(canvas)]
+    areas = []
     if sources.people and rng.random() < copy_paste.share:
-        photo = photo.copy()
+        photo, areas = photo.copy(), [_areas(canvas)]
         for _ in range(rng.integers(1, copy_paste.people + 1)):
             people = sources.people[rng.choice(len(sources.people), p=sources.weights)]
             cut = _cut_out(*people[rng.integers(len(people))])
             _paste_person(photo, canvas, cut, copy_paste, rng)
             areas.append(_areas(canvas))
     if sources.backgrounds and canvas.people and rng.random() < copy_paste.occluders:
-        photo = photo.copy()
+        photo, areas = photo.copy(), areas or [_areas(canvas)]
         texture = photo_of(sources.backgrounds[rng.integers(len(sources.backgrounds))])
         person = canvas.people[rng.integers(len(canvas.people))]
         _occlude(photo, canvas, texture, person.box, rng)
-    _forget_hidden(canvas, areas)
+    if areas:
+        _forget_hidden(canvas, areas)
     return photo
 
 
 def _areas(canvas: Canvas) -> np.ndarray:
     """(people + 1,) pixels of nobody and of each person."""
-    return np.bincount(canvas.labels[..., OWNER].ravel(), minlength=len(canvas.people) + 1)
+    counts = cv2.calcHist([canvas.labels], [OWNER], None, [256], [0, 256])[:, 0].astype(np.int64)
+    missing = max(len(canvas.people) + 1 - len(counts), 0)  # people beyond MAX_OWNERS
+    return np.pad(counts, (0, missing))[: len(canvas.people) + 1]
 
 
 def _forget_hidden(canvas: Canvas, areas: list[np.ndarray]) -> None:

@@ -12,7 +12,7 @@ from annotator.labels.label_space import CHART_TO_PART, PARTS
 from annotator.photos.atomic_files import whole_file
 from model.cascade import Cascade
 from model.config import RunConfig
-from model.losses import IGNORE, SOME
+from model.label_values import IGNORE, SOME
 from model.samples import View, make_sample
 from model.sources import Record
 

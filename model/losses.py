@@ -14,13 +14,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from model.fields import CHECKED
-
-IGNORE = 255
-"""Label of pixels that count in no loss."""
-SOME = 254
-"""Label of person pixels whose part or chart is unknown: anything but background is right."""
-KEYPOINT_PEAK = 254
-"""Value of a labelled keypoint heatmap at its peak; heatmaps are stored as 0..254."""
+from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 
 BACKGROUND_CHART_WEIGHT = 1 / 1200
 """Weight of a background pixel in the thesis's chart loss, where labelled points are single pixels."""

@@ -1,7 +1,7 @@
 """From a record of the training data to a photo and its label maps.
 
 Every pixel of every label map says what is known there and nothing more; what is not labelled carries
-:data:`~model.losses.IGNORE` or :data:`~model.losses.SOME`. Maps are made at the network's output resolution.
+:data:`~model.label_values.IGNORE` or :data:`~model.label_values.SOME`. Maps are made at the network's output resolution.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from annotator.labels.people import Person
 from model.augmentation import Augmentation, augment_pixels, coarse_side, sample_matrix
 from model.canvas import Canvas, paint, photo_of
 from model.copy_paste import CopyPasteSources, compose
-from model.losses import IGNORE, KEYPOINT_PEAK, SOME
+from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 from model.sources import Record
 
 MIN_VIEWED_SIDE = 32

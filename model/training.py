@@ -31,6 +31,7 @@ from model.norms import folded_convolutions, interpolate_backbone, recalibrate_b
 from model.plots import plot_run
 from model.presets import CONTEXT, POSE, TRAINED_IN_STAGE, CascadeConfig, net_of
 from model.progress import TrainingProgress
+from model.sample_pool import SamplePool
 from model.samples import View
 from model.schedule import LearningRate, averaged_weights, learning_rate, make_optimizer
 from model.sources import DataError, Record
@@ -99,7 +100,7 @@ class Run:
                 )
         self.data, self.validation = split(config, data)
         self.people_in_boxes = PeopleInBoxes(self.validation)
-        self.copy_paste_sources = copy_paste_sources(config, self.data, self.validation)
+        self.pool = SamplePool(config.workers, copy_paste_sources(config, self.data, self.validation))
         if not begun:
             with whole_file(written) as temporary:
                 temporary.write_text(config.to_json(), encoding="utf-8")
@@ -118,10 +119,13 @@ class Run:
     def epochs(self) -> Iterator[int]:
         """As :meth:`train`; yields after each epoch how many are done, of all stages, those before included."""
         before = [0, *accumulate(plan.epochs for plan in self.config.stages)]
-        while self.state["stage"] <= 3:
-            stage = self.state["stage"]
-            for epoch in self._stage(stage):
-                yield before[stage - 1] + epoch
+        try:
+            while self.state["stage"] <= 3:
+                stage = self.state["stage"]
+                for epoch in self._stage(stage):
+                    yield before[stage - 1] + epoch
+        finally:
+            self.pool.close()
 
     def _cascade(self, stage: int) -> Cascade:
         nets = sum((TRAINED_IN_STAGE[s] for s in range(1, stage + 1)), ())
@@ -246,22 +250,14 @@ class Run:
         picks = fill_up(pick(self.config, plan, self.data, stage, epoch), device_count())
         view = self._view(plan.size_at(epoch))
         seed = (self.config.seed, stage, epoch)
-        return Batches(
-            picks,
-            plan.batch,
-            view,
-            self.config.augmentation,
-            seed,
-            self.config.workers,
-            self.copy_paste_sources,
-        )
+        return Batches(picks, plan.batch, view, self.config.augmentation, seed, self.pool)
 
     def _validate(self, learner: Learner, plan: StagePlan) -> dict[str, float]:
         """Losses on whole images at the stage's last size, so that epochs can be compared."""
         step = math.ceil(len(self.validation) / VALIDATION_SAMPLES)
         view = self._view(plan.size_at(plan.epochs))
         records = fill_up(self.validation[::step], device_count())
-        batches = Batches(records, plan.batch, view, None, (0,), self.config.workers)
+        batches = Batches(records, plan.batch, view, None, (0,), self.pool)
         with errors_of(batches):
             losses = learner.evaluate(batches, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in losses.items()}

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from model.validation import SCORES
+
 TRAIN = """
 import json, sys
 from pathlib import Path
@@ -14,21 +16,24 @@ import keras
 import numpy as np
 from model.batches import Batches, split
 from model.cascade import Cascade
+from model.sample_pool import SamplePool
 from model.samples import View
 from model.schedule import make_optimizer
 from model.training import Learner
+from model.validation import PeopleInBoxes
 from tests.model.tiny import tiny_config, tiny_network
 config = tiny_config(Path(sys.argv[1]), backbone_rate=0.01)
 plan, cascade = config.stages[2], Cascade(tiny_network())
 learner = Learner(cascade, plan.terms)
 learner.compile(optimizer=make_optimizer(config, plan, cascade), jit_compile=True)
-batches = lambda count: Batches(split(config)[1][:count], 2, View(64, 2, 256), None, (0,), 1)
+batches = lambda count: Batches(split(config)[1][:count], 2, View(64, 2, 256), None, (0,), SamplePool())
 before = {v.path: np.array(v) for v in cascade.trainable_variables}
 learner.fit(batches(2), verbose=0)
 moved = {v.path: float(np.abs(np.array(v) - before[v.path]).max()) for v in cascade.trainable_variables}
 losses = [learner.fit(batches(4), verbose=0).history["loss"][0] for _ in range(3)]
 print(json.dumps({
     "backend": keras.backend.backend(), "losses": losses, "terms": len(learner.trackers),
+    "scores": PeopleInBoxes(split(config)[1][:2]).measure(cascade),
     "moved": [moved["block_1_expand/kernel"], moved["features_conv/kernel"]],
 }))
 """
@@ -56,6 +61,7 @@ def test_trains_on_jax(jax):
     """All six stage nets, their losses and an optimizer; the loss falls."""
     assert (jax["backend"], jax["terms"]) == ("jax", 6)
     assert jax["losses"][2] < jax["losses"][0]
+    assert set(jax["scores"]) == set(SCORES)
 
 
 def test_the_backbone_follows_at_its_own_rate_on_jax(jax):

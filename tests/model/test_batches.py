@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from model.batches import Batches, copy_paste_sources, errors_of, pick, split
+from model.sample_pool import SamplePool
 from model.samples import View
 from model.sources import DataError, Source, read_source
 from tests.model.tiny import tiny_config
@@ -74,7 +75,7 @@ def test_a_broken_photo_is_named_wherever_it_comes(figures, tmp_path):
     shutil.copytree(figures.parent, folder)
     (folder / "images" / "6.png").write_bytes(b"no image")
     records = read_source(Source(str(folder / figures.name), str(folder / "images")))
-    batches = Batches(records, 1, View(64, 2, 256), None, (0,), 1)
+    batches = Batches(records, 1, View(64, 2, 256), None, (0,), SamplePool())
     model = Blank()
     model.compile(optimizer="sgd")
     for work in (model.fit, model.evaluate):

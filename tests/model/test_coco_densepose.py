@@ -12,7 +12,7 @@ import pytest
 from annotator.cli import main
 from annotator.inference.network import Network
 from annotator.labels.label_space import KEYPOINTS, SKELETON
-from model.losses import IGNORE, SOME
+from model.label_values import IGNORE, SOME
 from model.samples import View, make_sample
 from model.sources import Source, read_source
 from model.weights import cascade_config_of

@@ -12,7 +12,7 @@ from annotator.photos.reading import read_photo
 from model.augmentation import Augmentation
 from model.canvas import CHART, OWNER, PART, PERSON, paint
 from model.copy_paste import CopyPaste, CopyPasteSources, _forget_hidden, compose
-from model.losses import IGNORE, SOME
+from model.label_values import IGNORE, SOME
 from model.samples import View, make_sample
 from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 from model.losses import (
-    IGNORE,
-    KEYPOINT_PEAK,
-    SOME,
     Term,
     head_vector_loss,
     keypoint_loss,

@@ -12,7 +12,7 @@ from annotator.coco.reader import CocoError
 from annotator.labels.label_space import CHART_MIRROR, KEYPOINT_MIRROR, PART_MIRROR
 from model.augmentation import Augmentation, sample_matrix
 from model.canvas import paint
-from model.losses import IGNORE, KEYPOINT_PEAK, SOME
+from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 from model.samples import View, make_sample
 from model.sources import DataError, Record, Source, read_source
 from tests.model.conftest import HEIGHT, WIDTH, figure

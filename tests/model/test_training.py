@@ -19,6 +19,7 @@ from model.devices import dtype_policy
 from model.norms import folded_convolutions
 from model.presets import CascadeConfig, net_of
 from model.progress import TrainingProgress
+from model.sample_pool import SamplePool
 from model.samples import View
 from model.schedule import averaged_weights, make_optimizer
 from model.sources import DataError, Source
@@ -137,7 +138,7 @@ def test_the_backbone_follows_at_its_own_rate(figures):
     before = {v.path: np.array(v) for v in cascade.trainable_variables}
     learner = Learner(cascade, plan.terms)
     learner.compile(optimizer=make_optimizer(config, plan, cascade))
-    learner.fit(Batches(split(config)[1][:1], 1, View(64, 2, 256), None, (0,), 1), verbose=0)
+    learner.fit(Batches(split(config)[1][:1], 1, View(64, 2, 256), None, (0,), SamplePool()), verbose=0)
     moved = {v.path: np.abs(np.array(v) - before[v.path]).max() for v in cascade.trainable_variables}
     # Adam's first step is the learning rate wherever there is a gradient.
     assert moved["features_conv/kernel"] == pytest.approx(1e-3, rel=0.05)

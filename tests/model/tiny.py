@@ -54,6 +54,7 @@ def tiny_config(figures: Path, **changes) -> RunConfig:
         "augmentation": Augmentation(copy_paste=CopyPaste(share=0.5)),
         "stages": stages,
         "backbone_weights": None,
+        "workers": 0,  # processes would take longer to start than these samples
     }
     return replace(recipe, **{**defaults, **changes})
 

@@ -167,7 +167,7 @@ def test_who_was_not_reviewed_counts_nowhere(dataset, tmp_path):
     """Also where such a person stands in the surroundings of one who was."""
     import fiftyone as fo
 
-    from model.losses import IGNORE
+    from model.label_values import IGNORE
 
     for _ in range(3):
         path = tmp_path / f"{len(dataset)}.png"
@@ -208,7 +208,7 @@ def test_whose_labels_are_the_models_own_is_left_out_of_a_file_of_the_last_part(
 
 
 def test_a_part_that_was_painted_teaches_and_is_measured(dataset, tmp_path):
-    from model.losses import SOME
+    from model.label_values import SOME
 
     """Where the charts say another part, or nothing, the parts count."""
     whole = figure_at(5, 10)
@@ -259,7 +259,7 @@ def test_people_without_charts_have_their_parts(dataset, tmp_path):
 @pytest.mark.parametrize("lacks", ["charts", "all of the surface", "dense labels, but has points"])
 def test_one_without_charts_leaves_the_dense_labels_of_the_others(dataset, tmp_path, lacks: str):
     """Where both overlap, the first is in front; what the other lacks there is not the first one's."""
-    from model.losses import SOME
+    from model.label_values import SOME
 
     whole, other = figure_at(5, 10), figure_at(25, 10)
     points = np.array([[40.5, 30.5, 2, 0.25, 0.75], [45.5, 50.5, 3, 0.5, 0.5]])
