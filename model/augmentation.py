@@ -96,21 +96,22 @@ def coarse_side(size: int, augmentation: Augmentation | None, rng: np.random.Gen
 
 def augment_pixels(image: np.ndarray, strength: Photometric, rng: np.random.Generator) -> np.ndarray:
     """A photo with other blur, brightness, colours and noise. image: uint8 [h, w, 3] RGB."""
-    augmenter, random_state = _augmenter(strength, threading.get_ident())
-    # Seeding imgaug's augmenters, each with a generator of its own, takes longer than most of what they do.
-    random_state.generator = rng
+    from imgaug.random import RNG
+
+    augmenter, parts = _augmenter(strength, threading.get_ident())
+    # One for all: to seed each part with one of its own, as imgaug does, takes longer than most of what they do. A new
+    # one: imgaug keeps numbers that it drew from the one before.
+    random_state = RNG(rng)
+    for part in parts:
+        part.random_state = random_state
     return augmenter(image=image)
 
 
 @cache
 def _augmenter(strength: Photometric, thread: int):
-    """An augmenter and the random state of all its parts; one per thread."""
-    from imgaug.random import RNG
-
-    augmenter, random_state = _make_augmenter(strength), RNG(0)
-    for part in (augmenter, *augmenter.get_all_children(flat=True)):
-        part.random_state = random_state
-    return augmenter, random_state
+    """An augmenter and all its parts, each with a random state; one per thread."""
+    augmenter = _make_augmenter(strength)
+    return augmenter, (augmenter, *augmenter.get_all_children(flat=True))
 
 
 def _make_augmenter(strength: Photometric):

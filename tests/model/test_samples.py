@@ -32,8 +32,9 @@ def person(**changes) -> dict:
     return {k: v for k, v in annotation.items() if v is not None}
 
 
-def sample(figures, *annotations, augmentation=None, **image):
-    return make_sample(record(figures, *annotations, **image), VIEW, augmentation, np.random.default_rng(0))
+def sample(figures, *annotations, augmentation=None, seed=0, **image):
+    rng = np.random.default_rng(seed)
+    return make_sample(record(figures, *annotations, **image), VIEW, augmentation, rng)
 
 
 def crop(labels: np.ndarray) -> np.ndarray:
@@ -285,13 +286,14 @@ def test_a_wrong_dense_label_names_its_file(figures, tmp_path):
 
 
 def test_coarse_samples_have_softer_edges(figures):
-    sharp, soft = (
-        sample(figures, person(), augmentation=dataclasses.replace(PLAIN, coarse=share))[0]
-        for share in (0.0, 1.0)
-    )
-    assert sharp.shape == soft.shape
-    steps = [np.abs(np.diff(image.astype(float), axis=1)).max() for image in (sharp, soft)]
-    assert steps[1] < 0.8 * steps[0]
+    def highest_steps(coarse: float) -> list[float]:
+        augmentation = dataclasses.replace(PLAIN, coarse=coarse)
+        images = [sample(figures, person(), augmentation=augmentation, seed=seed)[0] for seed in range(9)]
+        assert {image.shape for image in images} == {(128, 128, 3)}
+        return [np.abs(np.diff(image.astype(float), axis=1)).max() for image in images]
+
+    # The median, as a fifth of the photos are blurred anyway.
+    assert np.median(highest_steps(1.0)) < 0.8 * np.median(highest_steps(0.0))
 
 
 @pytest.mark.parametrize(
