@@ -13,6 +13,7 @@ from benchmark_steps import WAYS, measure_steps, read_square, say
 from annotator.inference.finder import Finder
 from annotator.inference.network import Network
 from annotator.inference.pipeline import annotate, default_workers
+from annotator.inference.pose_estimator import PoseEstimator, pose_estimator_beside
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
 
@@ -20,12 +21,12 @@ FREE_BATCH = 32
 
 
 class FreeModel:
-    """A network or finder that remembers what it gave for each image, and then gives it at no cost.
+    """A network, finder or pose estimator that remembers what it gave for each image, and then gives it at no cost.
 
     What looking it up takes is counted, to be taken off again.
     """
 
-    def __init__(self, model: Network | Finder) -> None:
+    def __init__(self, model: Network | Finder | PoseEstimator) -> None:
         self._model, self._known = model, {}
         self.path, self.info, self.side, self.backend = model.path, model.info, model.side, model.backend
         self.batch_size = FREE_BATCH
@@ -56,7 +57,8 @@ def measure_free(
 ) -> dict[str, Any]:
     """Milliseconds of processor time per photo around the network, how many times the speed of one worker more
     have, and how full batches are."""
-    free, free_finder = FreeModel(network), FreeModel(finder)
+    pose = PoseEstimator(pose_estimator_beside(network.path), network.backend.name, network.threads)
+    free, free_finder, free_pose = models = [FreeModel(model) for model in (network, finder, pose)]
     repeated = list(islice(cycle(photos), images))
     result: dict[str, Any] = {"batch_size": FREE_BATCH}
     for name in ("votes, one look", "votes", "normal"):
@@ -64,16 +66,19 @@ def measure_free(
 
         def run(workers: int, way: Settings = way) -> tuple[float, float]:
             """Seconds of processor time and of the clock, per photo."""
-            free.batches.clear(), free_finder.batches.clear()
-            looked_up = free.seconds + free_finder.seconds
+            for model in models:
+                model.batches.clear()
+            looked_up = sum(model.seconds for model in models)
             cpu, clock = time.process_time(), time.perf_counter()
-            for _ in annotate(repeated, free, dataclasses.replace(way, workers=workers), free_finder):
+            settings = dataclasses.replace(way, workers=workers)
+            for _ in annotate(repeated, free, settings, free_finder, pose=free_pose):
                 pass
-            looked_up = free.seconds + free_finder.seconds - looked_up
+            looked_up = sum(model.seconds for model in models) - looked_up
             cpu, clock = time.process_time() - cpu - looked_up, time.perf_counter() - clock - looked_up
             return cpu / len(repeated), clock / len(repeated)
 
-        list(annotate(photos, free, dataclasses.replace(way, workers=1), free_finder))  # fills the memory
+        # Fills the memory.
+        list(annotate(photos, free, dataclasses.replace(way, workers=1), free_finder, pose=free_pose))
         counts = [k for k in (1, 2, 4, 8, 16) if k <= default_workers()]
         times = [{k: run(k) for k in counts} for _ in range(rounds)]
         of_way = {"cpu_ms_per_photo": 1000 * median(one[1][0] for one in times), "speed_of_workers": {}}
