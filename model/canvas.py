@@ -6,7 +6,7 @@ Every pixel says what is known there and nothing more; what is not labelled carr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from annotator.coco.extensions import has_dense
 from annotator.coco.parsing import read_person
 from annotator.coco.rle import decode_mask
 from annotator.evaluation.ground_truth import foreground, has_mask
-from annotator.geometry.boxes import crop, expand_box
+from annotator.geometry.boxes import Box, crop, expand_box
 from annotator.labels.label_space import CHART_TO_PART
 from annotator.labels.people import Person
 from annotator.photos.reading import PhotoError, read_photo
@@ -134,3 +134,35 @@ def _paint_dense(record: Record, labels: np.ndarray, uv: np.ndarray) -> None:
     # Rounds value / 257 without leaving 16 bits.
     values = dense[..., 1:]
     uv[here] = (values - (values >> 8) + 128 >> 8) * known[..., None]
+
+
+def moved_person(person: Person, matrix: np.ndarray, box: Box, shown: Box) -> Person:
+    """A person's points under an affine map.
+
+    Args:
+        person: of a canvas, which has its pixels: its own masks and maps are left out.
+        matrix: (2, 3), to the new place in image pixels.
+        box: of the person there.
+        shown: what is shown there of the photo that the person comes from; keypoints outside become missing.
+    """
+
+    def apply(points: np.ndarray) -> np.ndarray:
+        return points @ matrix[:, :2].T + matrix[:, 2]
+
+    extra = {name: value for name, value in person.extra.items() if name == "flaw"}
+    changes = {"box": box, "mask": None, "parts": None, "charts": None, "u": None, "v": None, "extra": extra}
+    if person.keypoints is not None:
+        keypoints, visibility = person.keypoints.copy(), person.visibility.copy()
+        keypoints[:, :2] = apply(keypoints[:, :2])
+        start = np.array(shown[:2])
+        outside = ((keypoints[:, :2] < start) | (keypoints[:, :2] >= start + shown[2:])).any(axis=1)
+        visibility[outside] = 0
+        changes |= {"keypoints": keypoints, "visibility": visibility}
+    if person.points is not None:
+        points = person.points.copy()
+        points[:, :2] = apply(points[:, :2])
+        changes["points"] = points
+    ends = person.extra.get("head_points")
+    if ends:
+        extra["head_points"] = {name: (*apply(np.array(p[:2], float)), p[2]) for name, p in ends.items()}
+    return replace(person, **changes)

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from annotator.geometry.boxes import crop
 from annotator.geometry.letterbox import warp
 from annotator.labels.people import Person
-from model.canvas import CHART, OWNER, PART, PERSON, Canvas, paint, photo_of
+from model.canvas import CHART, OWNER, PART, PERSON, Canvas, moved_person, paint, photo_of
 from model.fields import CHECKED, Range, Share
 from model.label_values import IGNORE
 from model.sources import Record
@@ -254,33 +254,8 @@ def _label(canvas: Canvas, cut: _CutOut, mine: np.ndarray, matrix: np.ndarray, w
     from_photo = matrix.copy()
     from_photo[:, 2] -= matrix[:, :2] @ cut.person.box[:2]
     x, y, w, h = cv2.boundingRect(mine.view(np.uint8))
-    person = _moved(cut.person, from_photo, (window[0] + x, window[1] + y, w, h), (width, height))
+    person = moved_person(cut.person, from_photo, (window[0] + x, window[1] + y, w, h), (0, 0, width, height))
     canvas.people.append(person)
-
-
-def _moved(person: Person, matrix: np.ndarray, box, size: tuple[int, int]) -> Person:
-    """A person's points under an affine map; keypoints outside the photo of that size become missing."""
-
-    def apply(points: np.ndarray) -> np.ndarray:
-        return points @ matrix[:, :2].T + matrix[:, 2]
-
-    changes = {"box": box, "mask": None, "parts": None, "charts": None, "u": None, "v": None, "extra": {}}
-    if person.keypoints is not None:
-        keypoints, visibility = person.keypoints.copy(), person.visibility.copy()
-        keypoints[:, :2] = apply(keypoints[:, :2])
-        outside = ((keypoints[:, :2] < 0) | (keypoints[:, :2] >= size)).any(axis=1)
-        visibility[outside] = 0
-        changes |= {"keypoints": keypoints, "visibility": visibility}
-    if person.points is not None:
-        points = person.points.copy()
-        points[:, :2] = apply(points[:, :2])
-        changes["points"] = points
-    ends = person.extra.get("head_points")
-    if ends:
-        changes["extra"] = {
-            "head_points": {n: (*apply(np.array(p[:2], float)), p[2]) for n, p in ends.items()}
-        }
-    return replace(person, **changes)
 
 
 def _occlude(photo: np.ndarray, canvas: Canvas, texture: np.ndarray, box, rng: np.random.Generator) -> None:

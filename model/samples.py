@@ -28,6 +28,7 @@ from model.canvas import Canvas, paint, photo_of
 from model.copy_paste import CopyPasteSources, compose
 from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 from model.sources import Record
+from model.surroundings import surround
 
 MIN_VIEWED_SIDE = 32
 """Longer side in pixels of a box that is worth a view of its own."""
@@ -82,6 +83,10 @@ def make_sample(
     """
     photo = photo_of(record)
     canvas = paint(record, photo.shape[:2])
+    if augmentation is not None and record.cut_at_box:
+        photo, canvas = surround(
+            photo, canvas, copy_paste_sources.backgrounds if copy_paste_sources else (), rng
+        )
     if augmentation is not None and copy_paste_sources is not None:
         photo = compose(photo, canvas, copy_paste_sources, augmentation.copy_paste, rng)
     region = _region(canvas, view, augmentation, rng)

@@ -42,6 +42,8 @@ class Source:
     iuv: str = ""
     """Folder of dense labels, optional, see :mod:`annotator.coco.dense_labels`.
     An image without a file has what its annotations say; two photos cannot share one."""
+    cut_at_boxes: bool = False
+    """Whether its photos were cut at somebody's box: they are shown in other surroundings (:mod:`model.surroundings`)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Record:
     path: Path
     iuv: Path | None
     annotation_file: str
+    cut_at_box: bool = False
+    """As :attr:`Source.cut_at_boxes`."""
 
     @property
     def complete(self) -> bool:
@@ -103,7 +107,7 @@ def read_source(source: Source) -> list[Record]:
             raise DataError(f"{where}: {error}") from None
         people = tuple(by_image.pop(image["id"], ()))
         _check_people(path, image, people)
-        records[image["id"]] = Record(image, people, photo, iuv, str(path))
+        records[image["id"]] = Record(image, people, photo, iuv, str(path), source.cut_at_boxes)
     if by_image:
         image_id, annotations = next(iter(by_image.items()))
         raise DataError(

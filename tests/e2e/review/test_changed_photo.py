@@ -1,6 +1,7 @@
 """A photo whose file is replaced while it is reviewed: the panel says so, and nothing is saved in the wrong frame."""
 
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,10 +15,13 @@ from tests.e2e.review.test_photos import PIXEL
 @pytest.fixture
 def replace_photo(samples):
     def replace(number: int, size: tuple[int, int], value: int = 90) -> None:
-        path = samples[number].filepath
+        path = Path(samples[number].filepath)
         time = os.stat(path).st_mtime_ns
-        cv2.imwrite(path, np.full((*size[::-1], 3), value, np.uint8))
-        os.utime(path, ns=(time + 10**9, time + 10**9))
+        # In one step: the panel may read the photo at any moment.
+        new = path.with_stem("new")
+        cv2.imwrite(str(new), np.full((*size[::-1], 3), value, np.uint8))
+        os.utime(new, ns=(time + 10**9, time + 10**9))
+        new.replace(path)
 
     return replace
 
