@@ -11,8 +11,11 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
+from annotator.inference.finder import finder_beside
+from annotator.inference.pose_estimator import pose_estimator_beside
 from annotator.retraining.corrections import MIN_PHOTOS, REVIEWED
-from annotator.retraining.fine_tuning import FineTuning, Retraining, check_packages, find_weights
+from annotator.retraining.fine_tuning import FineTuning, Retraining, check_packages
+from annotator.retraining.parts import find_weights
 from annotator.retraining.progress import Progress
 
 from .export_form import review_counts
@@ -32,6 +35,8 @@ from .running import Job, RunOperator
 
 Context = foo.ExecutionContext
 PLAN = FineTuning()
+NUMBERS = ("epochs", "finder_epochs", "pose_epochs", "steps", "size", "learning_rate")
+"""Fields of the form that are the plan's."""
 LONG = (
     "On a CPU this takes from minutes to hours, in which the App is slow: schedule it, and let "
     "`fiftyone delegated launch` run beside the App, or use the command `densepose-annotator retrain`. Either way the "
@@ -73,7 +78,7 @@ class RetrainModel(RunOperator):
 
     def begin(self, ctx: Context) -> Job:
         values = ctx.params
-        numbers = {name: values[name] for name in ("epochs", "steps", "size", "learning_rate")}
+        numbers = {name: values[name] for name in NUMBERS}
         run = Retraining(
             target_photos(ctx),
             _path(values["folder"]),
@@ -94,8 +99,10 @@ def _path(text: str) -> Path:
 
 def _check_weights(ctx: Context, inputs: types.Object) -> None:
     if model := ctx.params.get("model"):
+        model = _path(model)
         try:
-            find_weights(_path(model))
+            for part in (model, finder_beside(model), pose_estimator_beside(model)):
+                find_weights(part)
         except ValueError as error:
             show_error(inputs, "no_weights", "Weights are missing", str(error))
 
@@ -173,6 +180,9 @@ def _plan_inputs(ctx: Context, inputs: types.Object) -> None:
     if chosen and not _path(chosen).is_file():
         refuse(base, f"{chosen}: no such file")
     inputs.int("epochs", default=PLAN.epochs, min=1, required=True, label="Epochs")
+    for part, name in (("finder", "person finder"), ("pose", "pose estimator")):
+        field, label = f"{part}_epochs", f"Epochs of the {name}"
+        inputs.int(field, default=getattr(PLAN, field), min=1, required=True, label=label)
     inputs.int("steps", default=PLAN.steps, min=1, required=True, label="Batches per epoch")
     size = inputs.int("size", default=PLAN.size, min=32, required=True, label="Side of the samples, pixels")
     if (ctx.params.get("size") or PLAN.size) % 32:

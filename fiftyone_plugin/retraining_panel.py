@@ -10,7 +10,8 @@ from fiftyone.operators import types
 
 from annotator.dataset.fields import Fields, find_prefixes
 from annotator.dataset.info import remember_model
-from annotator.retraining.fine_tuning import MODEL, Retraining, relabelling, resume
+from annotator.retraining.fine_tuning import Retraining, relabelling, resume
+from annotator.retraining.parts import MODEL
 from annotator.retraining.progress import Progress, decide, decision, last_run
 from annotator.retraining.status import Status, is_stopping, read_status, request_stop
 

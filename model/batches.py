@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
 
-from model.augmentation import Augmentation
-from model.config import RunConfig, StagePlan
+from model.config import RunConfig
 from model.copy_paste import CopyPasteSources
 from model.sample_pool import Batch, SamplePool, Task
-from model.samples import View
 from model.sources import DataError, Record, Source, read_source
 
 
@@ -60,13 +59,18 @@ def shares_of(sources: Sequence[Source], records: Sequence[Sequence[Record]]) ->
 
 
 def pick(
-    config: RunConfig, plan: StagePlan, data: list[list[Record]], stage: int, epoch: int
+    sources: Sequence[Source], data: Sequence[Sequence[Record]], count: int, rng: np.random.Generator
 ) -> list[Record]:
-    """The records of one epoch, sources mixed by their weights."""
-    rng = np.random.default_rng((config.seed, stage, epoch))
-    total = sum(map(len, data))
-    count = plan.steps * plan.batch if plan.steps else total
-    shares = np.array(shares_of(config.data, data), float)
+    """So many records of an epoch, sources mixed by their weights.
+
+    Args:
+        sources: with their weights.
+        data: the records of each.
+
+    Raises:
+        DataError: there are none.
+    """
+    shares = np.array(shares_of(sources, data), float)
     shares[[not records for records in data]] = 0
     if shares.sum() <= 0:
         raise DataError("data: no images")
@@ -87,53 +91,51 @@ def fill_up(records: list[Record], multiple: int) -> list[Record]:
     return records + [records[i % len(records)] for i in range(missing)]
 
 
+def backgrounds_of(data: Sequence[Sequence[Record]]) -> list[Record]:
+    """The photos without people."""
+    return [r for records in data for r in records if r.complete and not r.annotations]
+
+
 def copy_paste_sources(
-    config: RunConfig, data: list[list[Record]], validation: list[Record]
+    sources: Sequence[Source], backgrounds: Sequence[Record], held_out: Sequence[Record] = ()
 ) -> CopyPasteSources:
-    """People of ``config.copy_paste_sources``, none of them held out for validation, and backgrounds of the training data."""
-    empty = [r for records in data for r in records if r.complete and not r.annotations]
-    apart = set() if config.validation else {record.path.resolve() for record in validation}
-    sources = [
-        [r for r in read_source(source) if r.path.resolve() not in apart]
-        for source in config.copy_paste_sources
-    ]
-    return CopyPasteSources.from_records(sources, shares_of(config.copy_paste_sources, sources), empty)
+    """The people of sources, none of them on a photo that is held out, and backgrounds."""
+    apart = {record.path.resolve() for record in held_out}
+    records = [[r for r in read_source(source) if r.path.resolve() not in apart] for source in sources]
+    return CopyPasteSources.from_records(records, shares_of(sources, records), backgrounds)
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of one epoch; which samples and how they are augmented follow from (seed, stage, epoch).
+    """Batches of one epoch.
 
     Args:
+        make: makes a sample, see :attr:`model.sample_pool.Task.make`.
+        items: what each sample is made of.
+        batch: samples per batch.
+        seed: of the epoch; with the sample's number it decides what is drawn at random.
         pool: makes the samples.
     """
 
     def __init__(
-        self,
-        picks: list[Record],
-        batch: int,
-        view: View,
-        augmentation: Augmentation | None,
-        seed: tuple[int, ...],
-        pool: SamplePool,
+        self, make: Callable, items: Sequence[Any], batch: int, seed: tuple[int, ...], pool: SamplePool
     ):
         # Threads that wait for the pool: two for each of its processes, so that none is ever without work.
         super().__init__(workers=2 * pool.workers, use_multiprocessing=False, max_queue_size=8)
-        self.picks = picks
+        self.make = make
+        self.items = items
         self.batch = batch
-        self.view = view
-        self.augmentation = augmentation
         self.seed = seed
         self.pool = pool
         self.error: Exception | None = None
 
     def __len__(self) -> int:
-        return math.ceil(len(self.picks) / self.batch)
+        return math.ceil(len(self.items) / self.batch)
 
     def __getitem__(self, index: int) -> Batch:
-        numbers = range(index * self.batch, min((index + 1) * self.batch, len(self.picks)))
-        records, seeds = [self.picks[i] for i in numbers], [(*self.seed, i) for i in numbers]
+        numbers = range(index * self.batch, min((index + 1) * self.batch, len(self.items)))
+        items, seeds = [self.items[i] for i in numbers], [(*self.seed, i) for i in numbers]
         try:
-            return self.pool.make(Task(records, self.view, self.augmentation, seeds))
+            return self.pool.make(Task(self.make, items, seeds))
         except (ValueError, BrokenExecutor) as error:
             self.error = error
             raise

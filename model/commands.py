@@ -1,4 +1,4 @@
-"""The commands ``train``, ``train-finder`` and ``export-model``. Keras is imported only when one of them runs."""
+"""The commands ``train``, ``train-finder``, ``train-pose`` and ``export-model``. Keras is imported only when one of them runs."""
 
 from __future__ import annotations
 
@@ -65,10 +65,26 @@ def add_commands(commands) -> None:
     _add_run(finder)
     finder.set_defaults(run=run_train_finder)
 
+    pose = commands.add_parser(
+        "train-pose",
+        help="train the pose estimator's masks",
+        description="Train the pose estimator to outline its person, on COCO files with masks, or go on with a run that was "
+        "stopped. What predicts keypoints stays as it is.",
+    )
+    pose.add_argument("--config", type=Path, required=True, help="run configuration (JSON)")
+    pose.add_argument(
+        "--start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="pose estimator's weights (.npz) to start from; default: the config's",
+    )
+    _add_run(pose)
+    pose.set_defaults(run=run_train_pose)
+
     export = commands.add_parser(
         "export-model",
         help="write a trained run as one ONNX file",
-        description="Write a cascade's or a finder's weights as ONNX, decoding and description inside, and check "
+        description="Write a cascade's, a finder's or a pose estimator's weights as ONNX, decoding and description inside, and check "
         "the file against Keras on real images. Fails, and writes nothing, if they disagree.",
     )
     export.add_argument(
@@ -168,15 +184,29 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 def run_train_finder(arguments: argparse.Namespace) -> int:
     prepare_keras(arguments.backend)
-    from model.finder.training import WEIGHTS, read_finder_config, train_finder
+    from model.finder.training import WEIGHTS, FinderRunConfig, train_finder
 
-    config = read_finder_config(arguments.config)
-    if arguments.start:
-        config = dataclasses.replace(config, start_weights=str(arguments.start))
+    config = FinderRunConfig.read(arguments.config, **_start(arguments))
     best = train_finder(config, arguments.out)
     measured = "" if best is None else f" (AP50 of the boxes: {best:.3f})"
     print(f"weights: {arguments.out / WEIGHTS}{measured}")
     return 0
+
+
+def run_train_pose(arguments: argparse.Namespace) -> int:
+    prepare_keras(arguments.backend)
+    from model.pose.training import WEIGHTS, PoseRunConfig, train_pose
+
+    config = PoseRunConfig.read(arguments.config, **_start(arguments))
+    best = train_pose(config, arguments.out)
+    measured = "" if best is None else f" (mean IoU of the masks: {best:.3f})"
+    print(f"weights: {arguments.out / WEIGHTS}{measured}")
+    return 0
+
+
+def _start(arguments: argparse.Namespace) -> dict[str, str]:
+    """The field of a config that ``--start`` sets."""
+    return {"start_weights": str(arguments.start)} if arguments.start else {}
 
 
 def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -203,8 +233,7 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
         changes["validation"] = [source]
     if arguments.backbone:
         changes["backbone_weights"] = None if arguments.backbone == "none" else arguments.backbone
-    if arguments.start:
-        changes["start_weights"] = str(arguments.start)
+    changes |= _start(arguments)
     if arguments.seed is not None:
         changes["seed"] = arguments.seed
     return changes
@@ -291,10 +320,12 @@ def _convert_onnx(arguments: argparse.Namespace) -> int:
 
 
 def _weights_in(run: Path) -> Path:
-    """The weights file that a run of ``train`` or ``train-finder`` leaves in its folder, or the file itself."""
-    from model.finder.training import WEIGHTS
+    """The weights file that a training run leaves in its folder, or the file itself."""
+    from model.finder import training as finder
+    from model.pose import training as pose
 
-    of_finder, of_cascade = run / WEIGHTS, run / "stage3.npz"
     if run.is_file():
         return run
-    return of_finder if of_finder.is_file() and not of_cascade.is_file() else of_cascade
+    of_cascade = run / "stage3.npz"
+    there = [path for path in (of_cascade, run / finder.WEIGHTS, run / pose.WEIGHTS) if path.is_file()]
+    return there[0] if there else of_cascade

@@ -20,7 +20,7 @@ from annotator.labels.people import Person
 from model.canvas import CHART, OWNER, PART, PERSON, Canvas, moved_person, paint, photo_of
 from model.fields import CHECKED, Range, Share
 from model.label_values import IGNORE
-from model.sources import Record
+from model.sources import Record, has_own_mask
 
 MIN_SIDE = 48
 """Of a person's box in pixels: smaller ones are not worth cutting out."""
@@ -73,18 +73,13 @@ class CopyPasteSources:
                 (record, index)
                 for record in records
                 for index, annotation in enumerate(record.annotations)
-                if _can_be_cut_out(annotation)
+                if has_own_mask(annotation, MIN_SIDE)
             ]
             for records in sources
         ]
         total = sum(weight for weight, some in zip(weights, people, strict=True) if some)
         shares = [weight / total if some else 0.0 for weight, some in zip(weights, people, strict=True)]
         return cls(people if any(people) else (), shares, backgrounds)
-
-
-def _can_be_cut_out(annotation: dict) -> bool:
-    unusable = any(annotation.get(name) for name in ("iscrowd", "flaw", "group"))
-    return bool(annotation.get("segmentation")) and not unusable and max(annotation["bbox"][2:]) >= MIN_SIDE
 
 
 def compose(

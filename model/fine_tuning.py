@@ -6,9 +6,13 @@ This is what :mod:`annotator.retraining` calls; it decides what is corrected and
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import keras
 
 from annotator.photos.atomic_files import whole_file
 from model.batches import shares_of
@@ -103,30 +107,39 @@ def _source(folder: Path, weight: float = 0.0) -> Source:
     return Source(annotations, images, weight, iuv)
 
 
-def export_fine_tuned(
-    run: Path, onnx: Path, photos: Sequence[Path], *, side: int, model_id: str, weights_license: str = ""
-) -> None:
+def export_fine_tuned(run: Path, onnx: Path, photos: Sequence[Path], **about: Any) -> None:
     """Write a finished run's model as an ONNX file, and its weights as an ``.npz`` beside it.
 
     Args:
         run: folder of the run.
         onnx: file to write.
         photos: for the comparison with Keras; the first :data:`CHECKED_PHOTOS` count.
-        side: of the graph's input in pixels, a multiple of 32.
-        model_id: under which labels made by the file are known.
-        weights_license: for the file's description.
+        about: ``side`` of the graph's input in pixels, a multiple of 32; ``model_id``, under which labels made by the file are
+            known; and ``weights_license``, for the file's description.
 
     Raises:
         ExportError: Keras and ONNX Runtime disagree.
     """
-    weights = run / "stage3.npz"
-    export_onnx(
-        open_cascade(weights),
-        onnx,
-        read_images(photos[:CHECKED_PHOTOS], side),
-        model_id=model_id,
-        report=(run / "report.json").read_bytes(),
-        weights_license=weights_license,
-    )
+    export = partial(export_onnx, report=(run / "report.json").read_bytes())
+    export_weights(run / "stage3.npz", onnx, photos, read=open_cascade, export=export, **about)
+
+
+def export_weights(
+    weights: Path,
+    onnx: Path,
+    photos: Sequence[Path],
+    *,
+    read: Callable[[Path], keras.Model],
+    export: Callable[..., Any],
+    side: int,
+    **about: Any,
+) -> None:
+    """What the exports of networks of all kinds have in common: :func:`export_fine_tuned` of weights.
+
+    Args:
+        read: opens the weights.
+        export: of what that gives, as :func:`model.export.export_onnx`.
+    """
+    export(read(weights), onnx, read_images(photos[:CHECKED_PHOTOS], side), **about)
     with whole_file(onnx.with_suffix(".npz")) as temporary:
         shutil.copyfile(weights, temporary)

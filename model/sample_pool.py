@@ -8,35 +8,37 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 
-from model.augmentation import Augmentation
 from model.copy_paste import CopyPasteSources
-from model.samples import View, make_sample
-from model.sources import Record
 
 WATCH_SECONDS = 1.0
 """How often a worker looks whether the training is still there."""
+
+
+Labels = np.ndarray | dict[str, np.ndarray]
+"""Of a sample, or of the samples of a batch."""
+Batch = tuple[np.ndarray, Labels]
+"""Images, uint8 [N, size, size, 3], and their labels."""
 
 
 @dataclass(frozen=True)
 class Task:
     """What makes a batch of samples."""
 
-    records: Sequence[Record]
-    view: View
-    augmentation: Augmentation | None
+    make: Callable[..., tuple[np.ndarray, Labels]]
+    """Makes a sample: such as :func:`model.samples.make_sample`, with all but item, ``rng`` and ``copy_paste_sources`` set by
+    :func:`functools.partial`. Workers import its module, so that should do without Keras."""
+    items: Sequence[Any]
+    """What each sample is made of: a record, or several."""
     seeds: Sequence[tuple[int, ...]]
-    """One a record, which decides everything that is drawn at random."""
-
-
-Batch = tuple[np.ndarray, dict[str, np.ndarray]]
-"""Samples as of :func:`model.samples.make_sample`, stacked."""
+    """One a sample, which decides everything that is drawn at random."""
 
 
 class SamplePool:
@@ -56,7 +58,7 @@ class SamplePool:
         """The samples of a task, the same in whatever process; threads may call it at the same time.
 
         Raises:
-            DataError, annotator.coco.reader.CocoError: as of :func:`model.samples.make_sample`.
+            DataError, annotator.coco.reader.CocoError: as of :attr:`Task.make`.
             concurrent.futures.process.BrokenProcessPool: a worker was killed, for lack of memory say.
         """
         if not self.workers:
@@ -106,8 +108,10 @@ def _make_in_worker(task: Task) -> Batch:
 
 def _make(task: Task, sources: CopyPasteSources | None) -> Batch:
     samples = [
-        make_sample(record, task.view, task.augmentation, np.random.default_rng(seed), sources)
-        for record, seed in zip(task.records, task.seeds, strict=True)
+        task.make(item, rng=np.random.default_rng(seed), copy_paste_sources=sources)
+        for item, seed in zip(task.items, task.seeds, strict=True)
     ]
-    images = np.stack([image for image, _ in samples])
-    return images, {name: np.stack([labels[name] for _, labels in samples]) for name in samples[0][1]}
+    images, labels = zip(*samples, strict=True)
+    if isinstance(labels[0], dict):
+        return np.stack(images), {name: np.stack([each[name] for each in labels]) for name in labels[0]}
+    return np.stack(images), np.stack(labels)

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from annotator.evaluation.ground_truth import has_points, is_ignored
-from annotator.geometry.boxes import Box, FloatBox, clip_box, crop, expand_box, pad_box
-from annotator.geometry.letterbox import warp, warp_photo
+from annotator.geometry.boxes import Box, FloatBox, expand_box, pad_box
 from annotator.labels.label_space import (
     CHART_MIRROR,
     HEAD_KEYPOINTS,
@@ -23,16 +22,16 @@ from annotator.labels.label_space import (
     mirror_uv,
 )
 from annotator.labels.people import Person
-from model.augmentation import Augmentation, augment_pixels, coarse_side, sample_matrix
+from model.augmentation import Augmentation
 from model.canvas import Canvas, paint, photo_of
 from model.copy_paste import CopyPasteSources, compose
+from model.crops import MIN_VIEWED_SIDE, Crop
 from model.label_values import IGNORE, KEYPOINT_PEAK, SOME
 from model.sources import Record
 from model.surroundings import surround
 
-MIN_VIEWED_SIDE = 32
-"""Longer side in pixels of a box that is worth a view of its own."""
 MAX_WINDOW = 4.0
+"""Side of a window around a person, of the longer side of their box."""
 KEYPOINT_SIGMA = 6.0
 """Of the heatmaps' Gaussians, in input pixels (thesis)."""
 
@@ -90,23 +89,14 @@ def make_sample(
     if augmentation is not None and copy_paste_sources is not None:
         photo = compose(photo, canvas, copy_paste_sources, augmentation.copy_paste, rng)
     region = _region(canvas, view, augmentation, rng)
-    matrix, flip = sample_matrix(region, view.size, augmentation, rng)
-    to_output = matrix / view.output_stride
-    side = view.size // view.output_stride
-    # What lies around the region is not shown, as at run time: outside there is padding, which is background.
-    shown = clip_box(region, photo.shape[1::-1])
-    camera = coarse_side(view.size, augmentation, rng)
-    image = warp_photo(crop(photo, shown), _from(shown, matrix * (camera / view.size)), (camera, camera))
-    if augmentation is not None:
-        image = augment_pixels(image, augmentation.photometric, rng)
-    image = cv2.resize(image, (view.size, view.size), interpolation=cv2.INTER_LINEAR)
-    from_shown = _from(shown, to_output)
-    labels = warp(crop(canvas.labels, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0, 0, 0))
-    uv = warp(crop(canvas.uv, shown), from_shown, (side, side), cv2.INTER_NEAREST, (0, 0))
+    crop = Crop.draw(region, photo, view.size, augmentation, rng)
+    image = crop.photo(photo, augmentation, rng)
+    labels, uv = (crop.labels(array, view.output_stride) for array in (canvas.labels, canvas.uv))
+    to_output = crop.matrix / view.output_stride
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
     _paint_points(canvas.people, to_output, charts, uv, owner)
-    keypoints, head_vectors = _paint_keypoints(canvas, shown, to_output, person, owner, view)
-    if flip:
+    keypoints, head_vectors = _paint_keypoints(canvas, crop.shown, to_output, person, owner, view)
+    if crop.flip:
         parts, charts, uv = _swap_sides(parts, charts, uv)
         keypoints = np.ascontiguousarray(keypoints[..., KEYPOINT_MIRROR])
     return image, {
@@ -143,13 +133,6 @@ def _region(
         corner = rng.uniform(np.minimum(low, high), np.maximum(low, high))
         return (*corner, side, side)
     return whole
-
-
-def _from(box: Box, matrix: np.ndarray) -> np.ndarray:
-    """An affine map of the image as one of a cut of it."""
-    moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ box[:2]
-    return moved
 
 
 def _transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -64,6 +64,20 @@ class Record:
         return is_complete(self.image)
 
 
+def is_ignored(annotation: dict[str, Any]) -> bool:
+    """Whether what is in an annotation's box is no single, well labelled person."""
+    return bool(annotation.get("iscrowd") or annotation.get("flaw") or annotation.get("group"))
+
+
+def has_own_mask(annotation: dict[str, Any], min_side: int) -> bool:
+    """Whether an annotation has the mask of one well labelled person, and a box of so many pixels on its longer side."""
+    return (
+        bool(annotation.get("segmentation"))
+        and not is_ignored(annotation)
+        and max(annotation["bbox"][2:]) >= min_side
+    )
+
+
 IMAGE_FIELDS = {"id": (int, str), "file_name": str, "width": (int, float), "height": (int, float)}
 PERSON_FIELDS = {"image_id": (int, str), "bbox": list}
 """What of COCO is read before a sample is made; :mod:`annotator.coco.parsing` checks the rest of an annotation then."""

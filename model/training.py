@@ -21,7 +21,7 @@ import numpy as np
 from keras import ops
 
 from annotator.photos.atomic_files import whole_file
-from model.batches import Batches, copy_paste_sources, errors_of, fill_up, pick, split
+from model.batches import Batches, backgrounds_of, copy_paste_sources, errors_of, fill_up, pick, split
 from model.cascade import Cascade
 from model.config import RunConfig, StagePlan, read_config
 from model.devices import device_count, dtype_policy
@@ -32,7 +32,7 @@ from model.plots import plot_run
 from model.presets import CONTEXT, POSE, TRAINED_IN_STAGE, CascadeConfig, net_of
 from model.progress import TrainingProgress
 from model.sample_pool import SamplePool
-from model.samples import View
+from model.samples import View, make_sample
 from model.schedule import LearningRate, averaged_weights, learning_rate, make_optimizer
 from model.sources import DataError, Record
 from model.validation import PeopleInBoxes, rank
@@ -100,7 +100,9 @@ class Run:
                 )
         self.data, self.validation = split(config, data)
         self.people_in_boxes = PeopleInBoxes(self.validation)
-        self.pool = SamplePool(config.workers, copy_paste_sources(config, self.data, self.validation))
+        held_out = () if config.validation else self.validation
+        pasted = copy_paste_sources(config.copy_paste_sources, backgrounds_of(self.data), held_out)
+        self.pool = SamplePool(config.workers, pasted)
         if not begun:
             with whole_file(written) as temporary:
                 temporary.write_text(config.to_json(), encoding="utf-8")
@@ -247,17 +249,20 @@ class Run:
 
     def batches(self, stage: int, plan: StagePlan, epoch: int) -> Batches:
         """The training data of one epoch."""
-        picks = fill_up(pick(self.config, plan, self.data, stage, epoch), device_count())
-        view = self._view(plan.size_at(epoch))
         seed = (self.config.seed, stage, epoch)
-        return Batches(picks, plan.batch, view, self.config.augmentation, seed, self.pool)
+        count = plan.steps * plan.batch if plan.steps else sum(map(len, self.data))
+        picks = pick(self.config.data, self.data, count, np.random.default_rng(seed))
+        view = self._view(plan.size_at(epoch))
+        make = partial(make_sample, view=view, augmentation=self.config.augmentation)
+        return Batches(make, fill_up(picks, device_count()), plan.batch, seed, self.pool)
 
     def _validate(self, learner: Learner, plan: StagePlan) -> dict[str, float]:
         """Losses on whole images at the stage's last size, so that epochs can be compared."""
         step = math.ceil(len(self.validation) / VALIDATION_SAMPLES)
         view = self._view(plan.size_at(plan.epochs))
         records = fill_up(self.validation[::step], device_count())
-        batches = Batches(records, plan.batch, view, None, (0,), self.pool)
+        make = partial(make_sample, view=view, augmentation=None)
+        batches = Batches(make, records, plan.batch, (0,), self.pool)
         with errors_of(batches):
             losses = learner.evaluate(batches, return_dict=True, verbose=0)
         return {f"val_{name}": float(value) for name, value in losses.items()}

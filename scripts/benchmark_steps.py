@@ -21,8 +21,8 @@ from annotator.labels.people import People
 
 WAYS = {
     **{quality: Settings.of_quality(quality) for quality in QUALITIES},
-    "votes": Settings(proposals="votes", refine_keypoints=False),
-    "votes, one look": Settings(proposals="votes", zoom_in=False, refine_keypoints=False),
+    "votes": Settings(proposals="votes", pose_estimator=False),
+    "votes, one look": Settings(proposals="votes", zoom_in=False, pose_estimator=False),
 }
 """Of labelling photos, by the names of their speeds."""
 

@@ -14,7 +14,7 @@ from annotator.runs.dataset_import import import_labels
 
 from .model.conftest import write_source
 
-SHORT = FineTuning(epochs=2, steps=1, size=64, finder_epochs=1)
+SHORT = FineTuning(epochs=2, steps=1, size=64, finder_epochs=1, pose_epochs=2)
 
 
 @dataclass
@@ -32,8 +32,8 @@ class RetrainingRun:
     def restore(self, epochs: int, folder: Path) -> None:
         """Make a folder with the run as it was after so many epochs, which goes on from there."""
         shutil.copytree(self.stages[epochs], folder)
-        config = folder / "run" / "config.json"
-        config.write_text(config.read_text().replace(str(self.run.out), str(folder)))
+        for config in folder.glob("*/config.json"):
+            config.write_text(config.read_text().replace(str(self.run.out), str(folder)))
 
     def replay(self, name: str, folder: Path, epochs: int | None = None) -> None:
         """Put one file of the run, finished or as it was after so many epochs, into a folder, at once."""
@@ -66,7 +66,7 @@ def approve(samples) -> None:
 
 @pytest.fixture(scope="session")
 def old_model(tmp_path_factory) -> Path:
-    """An ONNX file of a tiny network that has learnt nothing, as its finder beside it; so are the weights of both, and a pose estimator."""
+    """An ONNX file of a tiny network that has learnt nothing, as its finder and pose estimator beside it; so are the weights of all."""
     from model.commands import prepare_keras
 
     prepare_keras("tensorflow")
@@ -77,9 +77,12 @@ def old_model(tmp_path_factory) -> Path:
     from model.finder.export import export_finder
     from model.finder.network import Finder
     from model.finder.weights import save_finder
+    from model.pose.export import export_pose_estimator
+    from model.pose.network import PoseEstimator
+    from model.pose.weights import save_pose_estimator
     from model.weights import save_weights
-    from tests.annotator.inference.tiny_pose import write_pose_estimator
     from tests.model.finder.tiny import TINY
+    from tests.model.pose.tiny import TINY as TINY_POSE
     from tests.model.tiny import tiny_network
 
     keras.utils.set_random_seed(0)
@@ -92,13 +95,17 @@ def old_model(tmp_path_factory) -> Path:
     export_finder(
         finder, path.with_name("finder.onnx"), photos, model_id="tiny-finder", weights_license="Apache-2.0"
     )
-    write_pose_estimator(path.with_name("pose.onnx"))
+    pose = PoseEstimator(TINY_POSE)
+    save_pose_estimator(pose, path.with_name("pose.npz"))
+    export_pose_estimator(
+        pose, path.with_name("pose.onnx"), photos, model_id="tiny-pose", weights_license="CC0-1.0"
+    )
     return path
 
 
 @pytest.fixture(scope="session")
 def retraining_run(reviewed, old_model, tmp_path_factory) -> RetrainingRun:
-    """A run that was stopped after the first epoch and started again."""
+    """A run that was stopped after the first epoch and started again, and once more after the first of the pose estimator."""
     out = tmp_path_factory.mktemp("retraining") / "spring"
     first = Retraining(reviewed, out, model=old_model, plan=SHORT)
     assert not first.progress.losses
@@ -113,8 +120,12 @@ def retraining_run(reviewed, old_model, tmp_path_factory) -> RetrainingRun:
     rest = iter(again)
     assert next(rest) == 2
     kept.keep(2)
-    assert list(rest) == [3, 4, 5, 6]
-    assert len(again) == 6
+    assert [next(rest), next(rest)] == [3, 4]
+    kept.keep(4)
+    rest.close()
+    kept.run = Retraining(reviewed, out, model=old_model, plan=SHORT)
+    assert list(kept.run) == [5, 6, 7, 8]
+    assert len(kept.run) == 8
     return kept
 
 

@@ -56,10 +56,10 @@ def add_settings(
         help="average with the predictions on the mirror image: twice the time",
     )
     parser.add_argument(
-        "--refine-keypoints",
+        "--pose-estimator",
         action=argparse.BooleanOptionalAction,
-        help="predict everybody's keypoints, and the sides of their limbs, again, by the pose estimator, in a view of their own: "
-        "the default except with --quality draft",
+        help="predict masks also by the pose estimator, and keypoints and the sides of limbs again: the default except with "
+        "--quality draft",
     )
     parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")
     parser.add_argument("--threshold", type=float, help="minimum person probability of a pixel, 0..1")
@@ -129,7 +129,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         if grouping != arguments.grouping and (given := _given(arguments, *names)):
             option = f"--{next(iter(given)).replace('_', '-')}"
             raise ValueError(f"{option} needs --grouping {grouping}, not {arguments.grouping}")
-    names = ("proposals", "tiles", "zoom_in", "flip_augment", "refine_keypoints")
+    names = ("proposals", "tiles", "zoom_in", "flip_augment", "pose_estimator")
     names += ("threshold", "confidence", "grouping", "batch_size", "workers")
     return Settings.of_quality(
         arguments.quality,

@@ -12,9 +12,9 @@ def add_command(commands) -> None:
     parser = commands.add_parser(
         "retrain",
         help="fine-tune a model on what people corrected",
-        description="Fine-tune a model and its person finder on the edited and approved people of a FiftyOne dataset, export it under a "
-        "new id, and compare them with the old ones on photos that were held out. A run that was stopped goes on "
-        "where it was. The old model and all labels stay as they are, unless --relabel asks for more.",
+        description="Fine-tune a model, its person finder and its pose estimator on the edited and approved people of a FiftyOne "
+        "dataset, export it under a new id, and compare it with the old one on photos that were held out. A run that was stopped "
+        "goes on where it was. The old model and all labels stay as they are, unless --relabel asks for more.",
     )
     parser.add_argument("dataset", help="name of the FiftyOne dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the run")
@@ -31,6 +31,7 @@ def add_command(commands) -> None:
     )
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--finder-epochs", type=int, help="of the person finder")
+    parser.add_argument("--pose-epochs", type=int, help="of the pose estimator's masks")
     parser.add_argument("--steps", type=int, help="batches per epoch")
     parser.add_argument("--batch", type=int, help="samples per batch")
     parser.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = (
         "epochs",
         "finder_epochs",
+        "pose_epochs",
         "steps",
         "batch",
         "size",

@@ -219,7 +219,7 @@ def describe(network: Network, settings: Settings, surface: Surface | None) -> d
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": _file(network.path) | asdict(network.info),
         "finder": _file(finder_beside(network.path)) if settings.uses_finder else None,
-        "pose_estimator": _file(pose_estimator_beside(network.path)) if settings.refine_keypoints else None,
+        "pose_estimator": _file(pose_estimator_beside(network.path)) if settings.pose_estimator else None,
         "device": network.device,
         "settings": asdict(settings),
         "surface": None if surface is None else _file(surface.path),

@@ -13,9 +13,9 @@ from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.photo_views import Photo, box_view, show
-from annotator.inference.pose_estimator import PoseEstimator, refine_keypoints
+from annotator.inference.pose_estimator import PoseEstimator, blend_masks, refine_keypoints
 from annotator.inference.settings import Settings
-from annotator.inference.upright import predict_upright
+from annotator.inference.upright import predict_upright, quarter_turns
 from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 
@@ -34,13 +34,13 @@ def label_boxes(
     Args:
         photo: uint8 [H, W, 3].
         boxes: x, y, w, h in image pixels, each around one person and with an extent.
-        pose: predicts the keypoints again.
+        pose: has a say in the mask and predicts the keypoints again.
 
     Returns:
         A person for each box, ``None`` where nobody was found; see
         :func:`~annotator.inference.decoding.decode_box`.
     """
-    people = label_prompts([(photo, box) for box in boxes], network, settings, flip_augment=True)
+    people = label_prompts([(photo, box) for box in boxes], network, settings, pose, flip_augment=True)
     refine_keypoints(photo, people, pose, flip_augment=True)
     return people
 
@@ -49,6 +49,7 @@ def label_prompts(
     prompts: Sequence[tuple[Photo | np.ndarray, FloatBox]],
     network: Network,
     settings: Settings,
+    pose: PoseEstimator | None = None,
     *,
     flip_augment: bool,
 ) -> list[Person | None]:
@@ -56,9 +57,10 @@ def label_prompts(
 
     Args:
         prompts: photos, each with a box, as of :func:`label_boxes`; a batch may hold boxes of several photos.
+        pose: has a say in the mask.
         flip_augment: in place of the settings'.
     """
-    views = predict_boxes(prompts, network, settings, flip_augment)
+    views = predict_boxes(prompts, network, settings, flip_augment, pose)
     return [
         decode_box(maps, view, photo.shape[1::-1], network.info, settings, box)
         for (photo, box), (maps, view) in zip(prompts, views, strict=True)
@@ -97,17 +99,28 @@ def predict_boxes(
     network: Network,
     settings: Settings,
     flip_augment: bool,
+    pose: PoseEstimator | None = None,
 ) -> Iterator[tuple[Maps, Letterbox]]:
-    """The maps of each box's view, upright, in the orientation of the photo."""
+    """The maps of each box's view, upright, in the orientation of the photo.
+
+    Args:
+        prompts, flip_augment: as of :func:`label_prompts`.
+        pose: has a say in which pixels are those of the person in the box.
+    """
     batch_size = settings.batch_size or network.batch_size
     views = [box_view(box, network.side) for _, box in prompts]
     squares = show([photo for photo, _ in prompts], views)
     for start in range(0, len(prompts), batch_size):
         batch = slice(start, start + batch_size)
-        maps = predict(network, np.stack(squares[batch]), flip_augment)
+        found = predict(network, np.stack(squares[batch]), flip_augment)
+        upright, turned = [], []
         for i, ((_, box), square, view) in enumerate(
             zip(prompts[batch], squares[batch], views[batch], strict=True)
         ):
-            inside = pixels_in_box(box_on_maps(box, view, network.info), maps[i].person.shape)
-            region = inside & (maps[i].person >= settings.threshold)
-            yield predict_upright(network, square, maps[i], region, flip_augment), view
+            inside = pixels_in_box(box_on_maps(box, view, network.info), found[i].person.shape)
+            turns = quarter_turns(found[i], inside & (found[i].person >= settings.threshold))
+            upright.append(predict_upright(network, square, found[i], turns, flip_augment))
+            turned.append((square, turns))
+        if pose is not None:
+            blend_masks(upright, turned, pose, flip_augment)
+        yield from zip(upright, views[batch], strict=True)

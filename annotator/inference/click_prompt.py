@@ -21,6 +21,7 @@ from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.box_prompt import predict_boxes
 from annotator.inference.grouping import group_people
 from annotator.inference.network import ModelInfo, Network
+from annotator.inference.pose_estimator import PoseEstimator
 from annotator.inference.settings import Settings
 from annotator.labels.maps import Maps
 from annotator.labels.people import PossiblePerson
@@ -105,9 +106,11 @@ def choose_box(proposals: Sequence[PossiblePerson], click: Click, size: tuple[in
     return click.x - side / 2, click.y - side / 2, side, side
 
 
-def click_view(photo: np.ndarray, box: FloatBox, network: Network, settings: Settings) -> ClickView:
-    """The view of a box, x, y, w, h in image pixels, of a photo, uint8 [H, W, 3]."""
-    ((maps, letterbox),) = predict_boxes([(photo, box)], network, settings, flip_augment=False)
+def click_view(
+    photo: np.ndarray, box: FloatBox, network: Network, settings: Settings, pose: PoseEstimator | None = None
+) -> ClickView:
+    """The view of a box, x, y, w, h in image pixels, of a photo, uint8 [H, W, 3]; ``pose`` has a say in the mask."""
+    ((maps, letterbox),) = predict_boxes([(photo, box)], network, settings, False, pose)
     corners = letterbox.to_image(np.array([[0, 0], [letterbox.side, letterbox.side]]))
     window = clip_box((*corners[0], *(corners[1] - corners[0])), photo.shape[1::-1])
     return ClickView(letterbox, letterbox.apply(photo), maps, window)

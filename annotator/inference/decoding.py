@@ -85,24 +85,32 @@ def decode_box(
     Returns:
         ``None`` where nobody is in the box.
     """
-    on_maps = box_on_maps(box, letterbox, info)
+    fitting = _fitting_region(maps, letterbox, info, settings, box_on_maps(box, letterbox, info))
+    if fitting is None:
+        return None
+    region, labels, settings = fitting
+    labels = np.where(region, 1, np.where(labels > 0, 2, 0))
+    return _person(maps, labels, 1, letterbox, size, info, settings)
+
+
+def _fitting_region(
+    maps: Maps, letterbox: Letterbox, info: ModelInfo, settings: Settings, box: FloatBox
+) -> tuple[np.ndarray, np.ndarray, Settings] | None:
+    """The pixels of the maps that are the person's in a box, x, y, w, h in map pixels, at the threshold with which they fit it best:
+    (h, w) bool, everybody's labels as of :func:`_labels`, and the settings with that threshold. ``None`` where nobody is."""
     best, best_fit = None, -np.inf
     for share in BOX_THRESHOLDS:
         lowered = replace(settings, threshold=share * settings.threshold)
         labels = _labels(maps, letterbox, info, lowered)
-        region = person_in_box(labels, on_maps)
+        region = person_in_box(labels, box)
         if region is None:
             continue
-        fit = box_iou(bounding_box(region), on_maps) - LOWERING_COST * (1 - share)
+        fit = box_iou(bounding_box(region), box) - LOWERING_COST * (1 - share)
         if fit > best_fit:
             best, best_fit = (region, labels, lowered), fit
         if fit >= GOOD_FIT:
             break
-    if best is None:
-        return None
-    region, labels, settings = best
-    labels = np.where(region, 1, np.where(labels > 0, 2, 0))
-    return _person(maps, labels, 1, letterbox, size, info, settings)
+    return best
 
 
 def decode_mask(

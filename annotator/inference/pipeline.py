@@ -104,7 +104,7 @@ def annotate(
     """
     if finder is None or not settings.uses_finder:
         finder = open_finder(network, settings)
-    if pose is None or not settings.refine_keypoints:
+    if pose is None or not settings.pose_estimator:
         pose = open_pose_estimator(network, settings)
     for model in filter(None, (network, finder, pose)):
         model.backend.full_batch = settings.batch_size or model.backend.batch_size
@@ -238,7 +238,9 @@ class _Labeller:
             self.finder, [image], MIN_FOUND, tiles=settings.tiles, batch_size=settings.batch_size
         )
         likely = [(image, p.box) for p in proposals if p.score >= settings.min_proposal]
-        labelled = label_prompts(likely, self.network, settings, flip_augment=settings.flip_augment)
+        labelled = label_prompts(
+            likely, self.network, settings, self.pose, flip_augment=settings.flip_augment
+        )
         return merge(image.size, proposals, labelled, voted.people if voted else [], settings)
 
     def _first_views(self, size: tuple[int, int]) -> list[Letterbox]:

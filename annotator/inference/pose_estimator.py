@@ -1,4 +1,4 @@
-"""The pose estimator: the keypoints of one person in a view of their own, more exact than those of the network that labels
+"""The pose estimator: keypoints and mask of one person in a view of their own, more exact than those of the network that labels
 everything else, and with them the sides of limbs."""
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from annotator.inference.photo_views import Photo, box_view, show
 from annotator.inference.pose_sides import is_back_taken_for_front, set_sides
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import HIP_KEYPOINTS, KEYPOINT_MIRROR, KEYPOINTS
+from annotator.labels.maps import Maps
 from annotator.labels.people import UNSURE_KEYPOINT, Person
 from annotator.labels.quality import find_keypoint_issues, mean_confidence
 
@@ -27,6 +28,8 @@ DEFAULT_POSE_ESTIMATOR = Path(__file__).parents[1] / "models" / "pose.onnx"
 OWN_SHARE, OWN_SPREAD = 0.2, 8
 """Weight of the keypoints that a person has already, beside the pose estimator's heatmaps, and standard deviation in pixels of
 the view of the Gaussian that stands for each of them."""
+MASK_SHARE = 0.7
+"""Weight of the pose estimator in the probability that a pixel is the person's in a box."""
 UPPER_KEYPOINTS = slice(0, 7)
 """Of head and shoulders."""
 
@@ -58,17 +61,26 @@ class PoseEstimator:
         self.side: int = self._file.read_side()
         """Side of the square images it takes, in pixels."""
         heatmaps = Output("float32", ("side", "side", len(KEYPOINTS)), 1)
-        self._file.expect({"keypoints": heatmaps}, self.info.precision)
+        mask = Output("float32", ("2·side", "2·side"), 1)
+        self._file.expect({"keypoints": heatmaps, "mask": mask}, self.info.precision)
 
     @property
     def device(self) -> str:
         """Which hardware runs it, in words."""
         return self.backend.device
 
-    def run(self, images: np.ndarray) -> tuple[np.ndarray]:
-        """uint8 [N, side, side, 3] RGB to heatmaps [N, s, s, 17], 0..1, a peak of 1 at the keypoint of the person in the middle;
-        errors as of :meth:`~annotator.inference.network.OnnxFile.run`."""
-        return tuple(self._file.run(images))
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What it sees of the person in the middle; errors as of :meth:`~annotator.inference.network.OnnxFile.run`.
+
+        Args:
+            images: uint8 [N, side, side, 3] RGB.
+
+        Returns:
+            Heatmaps [N, s, s, 17], 0..1, a peak of 1 at each keypoint, and [N, 2s, 2s], the probability that a pixel is
+            the person's.
+        """
+        heatmaps, masks = self._file.run(images)
+        return heatmaps, masks
 
 
 def pose_estimator_beside(model: Path) -> Path:
@@ -82,12 +94,30 @@ _opened: WeakKeyDictionary[Network, PoseEstimator] = WeakKeyDictionary()
 
 def open_pose_estimator(network: Network, settings: Settings) -> PoseEstimator | None:
     """The pose estimator that goes with a network, opened once for each; ``None`` where the settings need none."""
-    if not settings.refine_keypoints:
+    if not settings.pose_estimator:
         return None
     if network not in _opened:
         path = pose_estimator_beside(network.path)
         _opened[network] = PoseEstimator(path, network.backend.name, network.threads)
     return _opened[network]
+
+
+def blend_masks(
+    maps: Sequence[Maps], views: Sequence[tuple[np.ndarray, int]], pose: PoseEstimator, flip_augment: bool
+) -> None:
+    """Blend what the pose estimator says of the person in the middle of each view into the maps' ``person``, which then is low on
+    everybody else.
+
+    Args:
+        maps: of each view, without a batch axis.
+        views: uint8 [H, W, 3], H = W, and the quarter turns counter-clockwise after which the person in it stands.
+        flip_augment: as of :func:`refine_keypoints`.
+    """
+    squares = [cv2.resize(np.rot90(square, turns), (pose.side, pose.side)) for square, turns in views]
+    _, masks = _predict(pose, np.stack(squares), flip_augment)
+    for of_view, (_, turns), mask in zip(maps, views, masks, strict=True):
+        own = cv2.resize(np.rot90(mask, -turns), of_view.person.shape[::-1])
+        of_view.person = ((1 - MASK_SHARE) * of_view.person + MASK_SHARE * own).astype(np.float32)
 
 
 def refine_keypoints(
@@ -125,7 +155,7 @@ def refine_keypoints(
     batch_size = batch_size or pose.backend.batch_size
     for start in range(0, len(people), batch_size):
         batch = slice(start, start + batch_size)
-        heatmaps = _predict(pose, np.stack(upright[batch]), flip_augment)
+        heatmaps, _ = _predict(pose, np.stack(upright[batch]), flip_augment)
         for person, view, turn, maps in zip(people[batch], views[batch], turns[batch], heatmaps, strict=True):
             _set_keypoints(person, np.ascontiguousarray(np.rot90(maps, -turn)), view, photo.shape[1::-1])
 
@@ -146,13 +176,14 @@ def quarter_turns(person: Person) -> int:
     return int(np.rint(np.arctan2(x, -y) / (np.pi / 2))) % 4
 
 
-def _predict(pose: PoseEstimator, images: np.ndarray, flip_augment: bool) -> np.ndarray:
-    """Heatmaps [N, s, s, 17] of uint8 [N, side, side, 3]."""
+def _predict(pose: PoseEstimator, images: np.ndarray, flip_augment: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Heatmaps [N, s, s, 17] and masks [N, 2s, 2s] of uint8 [N, side, side, 3]."""
     if not flip_augment:
-        return pose.run(images)[0]
-    (heatmaps,) = pose.run(np.concatenate([images, images[:, :, ::-1]]))
-    of_mirrored = heatmaps[len(images) :, :, ::-1][..., KEYPOINT_MIRROR]
-    return (heatmaps[: len(images)] + of_mirrored) / 2
+        return pose.run(images)
+    count = len(images)
+    heatmaps, masks = pose.run(np.concatenate([images, images[:, :, ::-1]]))
+    of_mirrored = heatmaps[count:, :, ::-1][..., KEYPOINT_MIRROR]
+    return (heatmaps[:count] + of_mirrored) / 2, (masks[:count] + masks[count:, :, ::-1]) / 2
 
 
 def _set_keypoints(person: Person, heatmaps: np.ndarray, view: Letterbox, size: tuple[int, int]) -> None:

@@ -84,9 +84,9 @@ class Settings:
     flip_augment: bool = False
     """Take the mean of the predictions for a view and its mirror image, at twice the cost; always done for boxes that
     somebody draws."""
-    refine_keypoints: bool = True
-    """Predict the keypoints of everybody who is found, and the sides of their limbs, again, by the pose estimator, in a view of their
-    own."""
+    pose_estimator: bool = True
+    """The pose estimator has a say in the mask of everybody in a box, and predicts the keypoints of everybody who is found, and the
+    sides of their limbs, again."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float | None = None
@@ -161,7 +161,7 @@ class Settings:
 
 
 QUALITIES: dict[str, dict] = {
-    "draft": {"proposals": "finder", "min_proposal": 0.4, "refine_keypoints": False},
+    "draft": {"proposals": "finder", "min_proposal": 0.4, "pose_estimator": False},
     "normal": {},
     "best": {"tiles": 2, "flip_augment": True},
 }

@@ -29,30 +29,27 @@ def decode_upright(
     people = decode(maps, letterbox, size, network.info, settings)
     if not people.people:
         return people
-    region = maps.person >= settings.threshold
-    upright_maps = predict_upright(network, square, maps, region, settings.flip_augment)
-    if upright_maps is maps:
+    turns = quarter_turns(maps, maps.person >= settings.threshold)
+    if not turns:
         return people
+    upright_maps = predict_upright(network, square, maps, turns, settings.flip_augment)
     upright_people = decode(upright_maps, letterbox, size, network.info, settings)
     return upright_people if upright_people.people else people
 
 
-def predict_upright(
-    network: Network, square: np.ndarray, maps: Maps, region: np.ndarray, flip_augment: bool
-) -> Maps:
-    """The maps of a view, predicted after quarter turns that make people stand who lie or are upside down.
+def predict_upright(network: Network, square: np.ndarray, maps: Maps, turns: int, flip_augment: bool) -> Maps:
+    """The maps of a view, predicted after quarter turns counter-clockwise.
 
     Args:
         network: that made the maps.
         square: uint8 [H, W, 3], H = W, the view.
         maps: of that view: no batch axis.
-        region: (h, w) bool, the pixels of the maps whose people count.
+        turns: as of :func:`quarter_turns`.
         flip_augment: see :func:`~annotator.inference.flip_augmentation.predict`.
 
     Returns:
-        Maps of the view in its own orientation; the given ones if people stand already or nobody is there.
+        Maps of the view in its own orientation; the given ones without a turn.
     """
-    turns = quarter_turns(maps, region)
     if not turns:
         return maps
     rotated = np.ascontiguousarray(np.rot90(square, turns))

@@ -34,7 +34,8 @@ class Comparison:
     def measure(
         self, network: Network, held_out: Subset, progress: Callable[[float], None] = lambda share: None
     ) -> None:
-        """Add the reports of a model; ``progress`` is called with the share of the photos that are measured."""
+        """Add the reports of a model, with finder and pose estimator that go with it, as it labels by default; ``progress`` is
+        called with the share of the photos that are measured."""
         data_sets = find_data_sets([held_out.folder, held_out.folder / BY_HUMANS])
         todo = list(zip((self.reports, self.reports_by_humans), data_sets, strict=True))
         todo = todo if held_out.by_humans else todo[:1]
@@ -46,9 +47,7 @@ class Comparison:
             def report(done: int, before: int = before) -> None:
                 progress((before + done) / count)
 
-            # The pose estimator is not retrained, and would hide what the models have learned of keypoints.
-            settings = Settings(refine_keypoints=False)
-            measured = evaluate(data, network, settings, progress=report, scores=scores)
+            measured = evaluate(data, network, Settings(), progress=report, scores=scores)
             reports[network.info.model_id] = measured | {SCORES: scores}
 
     @property

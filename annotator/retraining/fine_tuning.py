@@ -1,10 +1,11 @@
-"""Retraining: fine-tune a model and its person finder on corrections, export them, and compare them with the old ones.
+"""Retraining: fine-tune a model, with its person finder and pose estimator, on corrections, export it, and compare it with the
+old one.
 
 Everything lies in one folder:
 
 - ``train/``, ``validation/``, ``held_out/`` and ``corrections.json``: see :mod:`annotator.retraining.corrections`,
-- ``run/`` and ``finder/``: the trainings of both, the first with plots,
-- ``model.onnx``, ``model.npz``, ``finder.onnx`` and ``finder.npz``: the new model and finder, and their weights,
+- ``run/``, ``finder/`` and ``pose/``: the trainings of the three, the first with plots,
+- ``model.onnx``, ``finder.onnx`` and ``pose.onnx``: the new model, and with ``.npz`` the weights of each,
 - ``status.json``: what it is doing, see :mod:`annotator.retraining.status`,
 - ``report.json``, ``report-by-humans.json`` and ``report.md``: see :mod:`annotator.retraining.comparison`.
 
@@ -23,12 +24,9 @@ from typing import TYPE_CHECKING, Any
 from annotator.dataset.fields import Fields, check_people, require_fields
 from annotator.dataset.info import last_settings
 from annotator.dataset.views import photos_of
-from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR, pose_estimator_beside
 from annotator.inference.settings import Settings
 from annotator.photos.atomic_files import whole_file
-from annotator.photos.finding import find_photos
 from annotator.retraining.comparison import Comparison
 from annotator.retraining.corrections import (
     Subset,
@@ -38,9 +36,9 @@ from annotator.retraining.corrections import (
 )
 from annotator.retraining.lock import only_run_in
 from annotator.retraining.outcome import Outcome
+from annotator.retraining.parts import MODEL, export, parts_of, trainings
 from annotator.retraining.progress import Progress, last_run, remember_run
 from annotator.retraining.status import STATUS, StatusWriter, read_status
-from model.pretrained import weights_of
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -48,11 +46,8 @@ if TYPE_CHECKING:
 
     from annotator.dataset.store import Samples
     from annotator.runs.dataset_annotation import Annotation
-    from model.finder.training import FinderRun
+    from model.one_stage import OneStageRun
     from model.training import Run
-
-MODEL = "model.onnx"
-"""In a run's folder the new model."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +73,11 @@ class FineTuning:
     """Share of the corrected photos that only serve for the comparison."""
     finder_epochs: int = 2
     """Epochs of the person finder, which learns from the boxes of the same data, see :mod:`model.finder.fine_tuning`."""
+    pose_epochs: int = 2
+    """Epochs of the pose estimator, which learns from the masks of the same data, see :mod:`model.pose.fine_tuning`."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "steps", "batch", "finder_epochs"):
+        for name in ("epochs", "steps", "batch", "finder_epochs", "pose_epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
         for name in ("share", "held_out"):
@@ -93,8 +90,10 @@ class FineTuning:
 class Retraining:
     """A retraining in a folder.
 
-    The finder is the one that goes with the model, see :func:`annotator.inference.finder.finder_beside`. It learns where
-    people are that it missed, and that nobody is where people were deleted, in photos whose people are all reviewed.
+    Finder and pose estimator are those that go with the model, see :func:`annotator.inference.finder.finder_beside` and
+    :func:`annotator.inference.pose_estimator.pose_estimator_beside`. The finder learns where people are that it missed, and
+    that nobody is where people were deleted, in photos whose people are all reviewed; the pose estimator learns masks, and stays
+    as it is where nobody who is trained on has a mask of their own.
 
     The constructor checks its arguments and writes nothing. Iterating does the work, and yields how many of
     ``len(self)`` steps are done; :meth:`run` does all of it. A failure before the first epoch leaves no trace. A run
@@ -134,11 +133,7 @@ class Retraining:
         check_people(samples, Fields(prefix))
         self.samples, self.prefix, self.relabel = photos_of(samples), prefix, relabel
         self.out, self.plan, self.old = Path(out).absolute(), plan or FineTuning(), Network(model)
-        self.weights = Path(weights) if weights else find_weights(Path(model))
-        if not self.weights.is_file():
-            raise ValueError(f"{self.weights}: no such weights")
-        self.finder = Finder(finder_beside(self.old.path))
-        self.finder_weights = find_weights(self.finder.path)
+        self.parts = parts_of(self.old, Path(weights) if weights else None, self.plan)
         self.model_id = model_id or f"{self.old.info.model_id}+{self.out.name}"
         if self.model_id == self.old.info.model_id:
             raise ValueError(f"model id {self.model_id!r} is the old model's: choose another")
@@ -153,12 +148,12 @@ class Retraining:
         return Progress(self.out)
 
     def __len__(self) -> int:
-        """Epochs of the model and of its finder, the export, two evaluations, and the photos to annotate again."""
+        """Epochs of all parts, the export, two evaluations, and the photos to annotate again."""
         return self._epochs + 3 + self.relabel * len(self.samples)
 
     @property
     def _epochs(self) -> int:
-        return self.plan.epochs + self.plan.finder_epochs
+        return sum(part.epochs for part in self.parts)
 
     def run(self, progress: Callable[[int], None] | None = None) -> Outcome:
         """Do all of it; ``progress`` is called with the number of steps done after each."""
@@ -169,17 +164,13 @@ class Retraining:
 
     def describe(self, done: int) -> str:
         """What the last of so many steps was; of an epoch with its losses."""
-        after = done - self._epochs
-        if after > 3:
-            return f"{after - 3} of {len(self.samples)} photos labelled again"
-        if after > 0:
-            return ("exported", "old model measured", "both models measured")[after - 1]
-        if done > self.plan.epochs:
-            row = self.progress.finder_losses[-1]
-            epoch = f"finder, epoch {done - self.plan.epochs} of {self.plan.finder_epochs}"
-            return f"{epoch}: loss {row['loss']:.3f}, validation AP50 {row['val_ap50']:.3f}"
-        losses = self.progress.losses[-1]
-        return f"epoch {done} of {self.plan.epochs}: loss {losses['loss']:.3f}, validation {losses['val_loss']:.3f}"
+        for part in self.parts:
+            if done <= part.epochs:
+                return part.describe(done, self.progress.losses_of(part.folder)[-1])
+            done -= part.epochs
+        if done > 3:
+            return f"{done - 3} of {len(self.samples)} photos labelled again"
+        return ("exported", "old model measured", "both models measured")[done - 1]
 
     def __iter__(self) -> Iterator[int]:
         if self.progress.finished:
@@ -200,21 +191,20 @@ class Retraining:
             status.forget_stop()
 
     def _do_stages(self, status: StatusWriter) -> Iterator[int]:
-        training, of_finder, subsets = self._begin(status)
-        learned = len(self.progress.losses)
-        before = learned + (len(self.progress.finder_losses) if learned >= self.plan.epochs else 0)
-        status.begin_stage(1 + before, first=True)
-        callback = _show_batches(status, self.plan.steps)
-        training.callbacks, of_finder.callbacks = [callback], [callback]
-        for epoch in training.epochs():
-            status.begin_stage(1 + epoch)
-            yield epoch
-        for epoch in of_finder.epochs():
-            status.begin_stage(1 + self.plan.epochs + epoch)
-            yield self.plan.epochs + epoch
+        runs, subsets = self._begin(status)
+        done = sum(len(self.progress.losses_of(part.folder)) for part in self.parts)
+        status.begin_stage(1 + done, first=True)
+        callback, before = _show_batches(status, self.plan.steps), 0
+        for part, run in zip(self.parts, runs, strict=True):
+            if run is not None:
+                run.callbacks = [callback]
+                for epoch in run.epochs():
+                    status.begin_stage(1 + before + epoch)
+                    yield before + epoch
+            before += part.epochs
         status.begin_stage(1 + self._epochs)
         outcome = self._outcome(subsets, Comparison())
-        self._export(outcome)
+        export(self.parts, outcome.trained_on, self.out, self.model_id)
         yield self._epochs + 1
         for done, network in enumerate((self.old, Network(outcome.model)), self._epochs + 2):
             status.begin_stage(done)
@@ -225,29 +215,28 @@ class Retraining:
 
     def _stages(self) -> list[tuple[str, float]]:
         """Names of the stages, and about how long each takes, of 100."""
-        plan = self.plan
-        model = [(f"epoch {i} of {plan.epochs}", 60 / plan.epochs) for i in range(1, plan.epochs + 1)]
-        count = plan.finder_epochs
-        finder = [(f"person finder, epoch {i} of {count}", 25 / count) for i in range(1, count + 1)]
+        epochs = [stage for part in self.parts for stage in part.stages()]
         rest = [
             ("exporting the new model", 3.0),
             ("measuring the old model", 5.0),
             ("measuring the new model", 5.0),
         ]
-        return [("reading the corrected photos", 2.0), *model, *finder, *rest]
+        return [("reading the corrected photos", 2.0), *epochs, *rest]
 
     def _arguments(self) -> dict[str, Any]:
         """To make this retraining again, as JSON."""
         plan = asdict(self.plan) | {"base": self.plan.base and str(self.plan.base)}
-        paths = {"model": str(self.old.path), "weights": str(self.weights)}
+        paths = {"model": str(self.old.path), "weights": str(self.parts[0].weights)}
         view = (
             self.samples._serialize() if self.relabel and self.samples is not self.samples._dataset else None
         )
         facts = {"prefix": self.prefix, "model_id": self.model_id, "relabel": self.relabel, "view": view}
         return facts | paths | {"plan": plan}
 
-    def _begin(self, status: StatusWriter) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
-        """The trainings of model and finder, and their data; if that fails, nothing that was written for it stays."""
+    def _begin(
+        self, status: StatusWriter
+    ) -> tuple[list[Run | OneStageRun | None], tuple[Subset, Subset, Subset]]:
+        """The trainings of the parts, and their data; if that fails, nothing that was written for it stays."""
         dataset, begun = self.samples._dataset, self.progress.begun
         last = last_run(dataset)
         remember_run(dataset, self.out)
@@ -259,7 +248,7 @@ class Retraining:
                 remember_run(dataset, last and last.folder)
             raise
 
-    def _read_data(self, begun: bool) -> tuple[Run, FinderRun, tuple[Subset, Subset, Subset]]:
+    def _read_data(self, begun: bool) -> tuple[list[Run | OneStageRun | None], tuple[Subset, Subset, Subset]]:
         from model.commands import prepare_keras
 
         check_packages()
@@ -269,41 +258,15 @@ class Retraining:
             write_corrections(self.samples, self.out, self.prefix, self.plan.held_out)
         try:
             subsets = read_corrections(self.out)
-            return *self._runs(*subsets[:2]), subsets
+            return trainings(self.parts, self.plan, subsets, self.out), subsets
         except BaseException:
             if not begun:
                 shutil.rmtree(self.out)
             raise
 
-    def _runs(self, trained_on: Subset, validation: Subset) -> tuple[Run, FinderRun]:
-        """The trainings of model and finder, on the same data."""
-        from model.finder.fine_tuning import finder_fine_tuning_config
-        from model.finder.training import FinderRun
-        from model.fine_tuning import fine_tuning_config
-        from model.training import Run
-
-        plan = asdict(self.plan)
-        del plan["held_out"], plan["finder_epochs"]
-        config, records = fine_tuning_config(self.weights, trained_on.folder, validation.folder, **plan)
-        of_finder = finder_fine_tuning_config(self.finder_weights, config, self.plan.finder_epochs)
-        return Run(config, self.out / "run", records), FinderRun(of_finder, self.out / "finder", records)
-
-    def _export(self, outcome: Outcome) -> None:
-        from model.finder.fine_tuning import export_fine_tuned_finder
-        from model.fine_tuning import export_fine_tuned
-
-        photos = find_photos(outcome.trained_on.folder / "images")
-        for export, run, name, old in (
-            (export_fine_tuned_finder, "finder", self.finder.path.name, self.finder),
-            (export_fine_tuned, "run", outcome.model.name, self.old),
-        ):
-            about = {"model_id": self.model_id, "weights_license": old.info.license}
-            export(self.out / run, self.out / name, photos, side=old.side, **about)
-        if (pose := pose_estimator_beside(self.old.path)) != DEFAULT_POSE_ESTIMATOR:
-            shutil.copyfile(pose, self.out / pose.name)
-
     def _outcome(self, subsets: tuple[Subset, Subset, Subset], comparison: Comparison) -> Outcome:
-        return Outcome(self.out / MODEL, self.model_id, *subsets, comparison, read_left_out(self.out))
+        left_out, keeps_masks = read_left_out(self.out), self.progress.keeps_masks
+        return Outcome(self.out / MODEL, self.model_id, *subsets, comparison, left_out, keeps_masks)
 
     def _write_report(self, outcome: Outcome) -> None:
         outcome.comparison.write(self.out)
@@ -382,15 +345,3 @@ def check_packages() -> None:
     from model.commands import check_training_packages
 
     check_training_packages("tensorflow", exports=True)
-
-
-def find_weights(model: Path) -> Path:
-    """The weights that a model was exported from: the ``.npz`` beside it, or those of the package's model.
-
-    Raises:
-        ValueError: they are not there.
-    """
-    weights = weights_of(model)
-    if not weights.is_file():
-        raise ValueError(f"{weights}: no such weights; {model} was exported from an .npz file: name it")
-    return weights

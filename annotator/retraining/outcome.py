@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from annotator.labels.messages import MAX_LISTED
 from annotator.retraining.comparison import Comparison
 from annotator.retraining.corrections import Subset
+from annotator.retraining.progress import MASKS_KEPT
 
 if TYPE_CHECKING:
     from annotator.runs.dataset_run import Summary
@@ -29,6 +30,8 @@ class Outcome:
     comparison: Comparison
     left_out: dict[str, str] = field(default_factory=dict)
     """Why photos could not be used, by their paths."""
+    keeps_masks: bool = False
+    """As :attr:`annotator.retraining.progress.Progress.keeps_masks`."""
     relabelled: Summary | None = None
     """Of annotating the samples again, where that was asked for."""
 
@@ -36,10 +39,11 @@ class Outcome:
         """On what was trained and compared, and both models side by side."""
         left_out = _listed(self.left_out)
         left_out = left_out and f"\nPhotos that could not be used: {len(self.left_out)}\n{left_out}\n"
+        masks = f"{MASKS_KEPT} " if self.keeps_masks else ""
         return (
             f"{self.comparison.describe_verdict()}\n\n"
             f"Trained on {self.trained_on.people} people of {self.trained_on.photos} photos; compared on "
-            f"{self.held_out.people} people of {self.held_out.photos} other photos. "
+            f"{self.held_out.people} people of {self.held_out.photos} other photos. {masks}"
             f"{self.comparison.tables(self.held_out)}{left_out}"
         )
 

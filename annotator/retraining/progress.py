@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 REPORT = "report.md"
 """In a run's folder the comparison of the models, in Markdown; it is written last."""
+MODEL_RUN, FINDER_RUN, POSE_RUN = "run", "finder", "pose"
+"""In a run's folder those of the trainings: of the model, its person finder and its pose estimator."""
 LAST_RUN = "densepose_retraining"
 """Key of a dataset's ``info``: the folder of its last retraining."""
 
+MASKS_KEPT = "The pose estimator stays as it is: nobody who is trained on has a mask of their own."
 DECISION = "densepose_retraining_decision"
 """Key of a dataset's ``info``: what was decided about that."""
 
@@ -63,12 +66,26 @@ class Progress:
     @property
     def losses(self) -> list[dict[str, float]]:
         """The columns of the training's log, ``loss`` and ``val_loss`` among them, of each epoch that is done."""
-        return _read_log(self._log)
+        return self.losses_of(MODEL_RUN)
 
     @property
     def finder_losses(self) -> list[dict[str, float]]:
         """The same of the finder's training, ``loss`` and ``val_ap50`` among them."""
-        return _read_log(self.folder / "finder" / "log.csv")
+        return self.losses_of(FINDER_RUN)
+
+    @property
+    def pose_losses(self) -> list[dict[str, float]]:
+        """The same of the pose estimator's training; ``val_mask_iou`` among them where there is somebody to measure on."""
+        return self.losses_of(POSE_RUN)
+
+    def losses_of(self, training: str) -> list[dict[str, float]]:
+        """The same of the training in a folder of the run's."""
+        return _read_log(self._log(training))
+
+    @property
+    def keeps_masks(self) -> bool:
+        """Whether the pose estimator is not trained: nobody among the corrections has a mask of their own."""
+        return not (self.folder / POSE_RUN).is_dir()
 
     @property
     def curves(self) -> dict[str, list[float]]:
@@ -86,18 +103,19 @@ class Progress:
             return f"`{self.folder}` is finished."
         if not epochs:
             return f"`{self.folder}`: the first epoch is not done yet."
-        time = datetime.fromtimestamp(self._log.stat().st_mtime)
+        time = datetime.fromtimestamp(self._log(MODEL_RUN).stat().st_mtime)
         text = (
             f"`{self.folder}`: epoch {len(epochs)} done at {time:%H:%M:%S}, loss {epochs[-1]['loss']:.3f}, "
             f"held out of training {epochs[-1]['val_loss']:.3f}."
         )
         if of_finder := self.finder_losses:
             text += f" Of the person finder: epoch {len(of_finder)}, loss {of_finder[-1]['loss']:.3f}."
-        return text
+        if of_pose := self.pose_losses:
+            text += f" Of the pose estimator: epoch {len(of_pose)}, loss {of_pose[-1]['loss']:.3f}."
+        return f"{text} {MASKS_KEPT}" if self.keeps_masks else text
 
-    @property
-    def _log(self) -> Path:
-        return self.folder / "run" / "log.csv"
+    def _log(self, training: str) -> Path:
+        return self.folder / training / "log.csv"
 
 
 def _read_log(path: Path) -> list[dict[str, float]]:

@@ -128,7 +128,7 @@ class PhotoNetwork:
         else:
             finder = _finder(network.path, _modified(network.path))
             box = choose_box(_proposals(finder, *key[:2]), last, photo.shape[1::-1])
-        view = click_view(photo, box, network, self.settings)
+        view = click_view(photo, box, network, self.settings, open_pose_estimator(network, self.settings))
         _VIEWS.append((key, view))
         return view
 

@@ -12,8 +12,7 @@ from annotator.geometry.letterbox import Letterbox
 from annotator.inference.finder import boxes_in_image
 from model.canvas import photo_of
 from model.finder.network import Finder, boxes_of, places
-from model.finder.samples import is_ignored
-from model.sources import Record
+from model.sources import Record, is_ignored
 
 MIN_SCORE = 0.05
 """Boxes of a lower score are noise."""

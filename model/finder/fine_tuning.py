@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from annotator.photos.atomic_files import whole_file
 from model.config import RunConfig
 from model.copy_paste import CopyPaste
 from model.finder.export import export_finder
 from model.finder.samples import FinderAugmentation
 from model.finder.training import WEIGHTS, FinderRunConfig
 from model.finder.weights import finder_config_of, open_finder
-from model.fine_tuning import CHECKED_PHOTOS
-from model.parity import read_images
+from model.fine_tuning import export_weights
 
 LEARNING_RATE = 0.3
 """Relative to the cascade's: a finder that has seen a hundred thousand photos has much to forget."""
@@ -55,18 +53,6 @@ def finder_fine_tuning_config(weights: str | Path, cascade: RunConfig, epochs: i
     )
 
 
-def export_fine_tuned_finder(
-    run: Path, onnx: Path, photos: Sequence[Path], *, side: int, model_id: str, weights_license: str = ""
-) -> None:
-    """Write a finished run's finder as an ONNX file, and its weights as an ``.npz`` beside it; arguments and errors as of
-    :func:`model.fine_tuning.export_fine_tuned`."""
-    weights = run / WEIGHTS
-    export_finder(
-        open_finder(weights),
-        onnx,
-        read_images(photos[:CHECKED_PHOTOS], side),
-        model_id=model_id,
-        weights_license=weights_license,
-    )
-    with whole_file(onnx.with_suffix(".npz")) as temporary:
-        shutil.copyfile(weights, temporary)
+def export_fine_tuned_finder(run: Path, onnx: Path, photos: Sequence[Path], **about: Any) -> None:
+    """As :func:`model.fine_tuning.export_fine_tuned`, of a run of the finder."""
+    export_weights(run / WEIGHTS, onnx, photos, read=open_finder, export=export_finder, **about)

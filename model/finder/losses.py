@@ -8,9 +8,8 @@ from __future__ import annotations
 from keras import ops
 
 from model.finder.network import boxes_of
+from model.finder.samples import IGNORED, PERSON
 
-PAD, IGNORED, PERSON = 0, 1, 2
-"""What a row of the labels is: nothing, a region in which nothing is learnt where no person is labelled, or a person."""
 CANDIDATES = 9
 """Places that answer for a person."""
 ALIGNMENT = 6.0
@@ -38,7 +37,7 @@ def assign(scores, boxes, labels, centres, strides):
 
     Args:
         scores: [N, A] 0..1, and boxes: [N, A, 4], as predicted.
-        labels: [N, G, 5]: a box and what it is, see :data:`PERSON`.
+        labels: [N, G, 5]: a box and what it is, see :data:`model.finder.samples.PERSON`.
         centres: [A, 2], strides: [A] of the places.
 
     Returns:

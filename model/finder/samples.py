@@ -15,9 +15,10 @@ from model.augmentation import Photometric, augment_pixels
 from model.canvas import OWNER, paint, photo_of
 from model.copy_paste import CopyPaste, CopyPasteSources, compose
 from model.fields import CHECKED, Range, Share
-from model.finder.losses import IGNORED, PERSON
-from model.sources import Record
+from model.sources import Record, is_ignored
 
+PAD, IGNORED, PERSON = 0, 1, 2
+"""What a row of the labels is: nothing, a region in which nothing is learnt where no person is labelled, or a person."""
 MAX_LABELS = 64
 """Boxes of a sample; further ones, the smallest, are left out."""
 MIN_SIDE = 6.0
@@ -69,7 +70,7 @@ def make_sample(
 
     Returns:
         The photo, uint8 [size, size, 3] RGB, and the labels, float32 [:data:`MAX_LABELS`, 5]: left, top, right, bottom in
-        pixels of the sample, and what is there, see :data:`model.finder.losses.PERSON`.
+        pixels of the sample, and what is there, see :data:`PERSON`.
 
     Raises:
         DataError, annotator.coco.reader.CocoError: as :func:`model.samples.make_sample`.
@@ -138,11 +139,6 @@ def _show(
 def _corners(bbox: list[float]) -> tuple[float, float, float, float]:
     x, y, w, h = bbox
     return x, y, x + w, y + h
-
-
-def is_ignored(annotation: dict) -> bool:
-    """Whether what is in an annotation's box is no single, well labelled person."""
-    return bool(annotation.get("iscrowd") or annotation.get("flaw") or annotation.get("group"))
 
 
 def _visible(

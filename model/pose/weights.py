@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from keras import ops
 
-from model.pose.network import PoseEstimator, PoseEstimatorConfig
+from model.pose.network import MASK, PoseEstimator, PoseEstimatorConfig
 from model.weights import CONFIG_KEY, WeightsError, save_arrays
 
 KIND = "pose_estimator"
@@ -23,8 +23,11 @@ def save_pose_estimator(network: PoseEstimator, path: str | Path, dtype: str = "
     save_arrays(path, {**arrays, CONFIG_KEY: np.array(json.dumps({KIND: network.config.to_dict()}))})
 
 
-def open_pose_estimator(path: str | Path) -> PoseEstimator:
+def open_pose_estimator(path: str | Path, *, new_mask: bool = False) -> PoseEstimator:
     """The pose estimator of a weights file, built and filled.
+
+    Args:
+        new_mask: whether the file may have no mask net, which then is a new one, ready to be trained.
 
     Raises:
         WeightsError: the file is missing or broken.
@@ -38,8 +41,11 @@ def open_pose_estimator(path: str | Path) -> PoseEstimator:
     except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise WeightsError(f"{path}: not a weights file of a pose estimator: {error}") from None
     network = PoseEstimator(config)
+    new_mask &= not any(name.startswith(MASK) for name in arrays)
     try:
         for variable in network.variables:
+            if new_mask and variable.path.startswith(MASK):
+                continue
             variable.assign(arrays[variable.path].astype("float32"))
     except (KeyError, ValueError) as error:
         raise WeightsError(f"{path}: not all weights of a pose estimator: {error}") from None

@@ -8,6 +8,8 @@ import pytest
 from annotator.dataset.fields import Fields, declare_fields
 from annotator.dataset.info import remember_model
 from annotator.inference.network import DEFAULT_MODEL
+from annotator.inference.pose_estimator import DEFAULT_POSE_ESTIMATOR
+from model.pretrained import LITE
 
 from ..retraining_run import SHORT, approve
 from .test_operators import ANNOTATE, ROOT, execute, form, photos, run_scheduled  # noqa: F401
@@ -60,6 +62,10 @@ def test_a_model_whose_weights_are_not_there(dataset, photos, tmp_path):  # noqa
     model = Path(shutil.copy(DEFAULT_MODEL, tmp_path / "other.onnx"))
     found = form("retrain_model", dataset, model=str(model))["no_weights"]
     assert "other.npz" in found.error_message
+    pose = Path(shutil.copy(DEFAULT_POSE_ESTIMATOR, tmp_path / "pose.onnx"))
+    shutil.copy(LITE, model.with_suffix(".npz"))
+    found = form("retrain_model", dataset, model=str(model))["no_weights"]
+    assert f"{pose.with_suffix('.npz')}: no such weights" in found.error_message
 
 
 def test_a_scheduled_retraining_compares_and_labels_again(
@@ -77,6 +83,8 @@ def test_a_scheduled_retraining_compares_and_labels_again(
         "model": str(old_model),
         "folder": str(tmp_path / "run"),
         "epochs": SHORT.epochs,
+        "finder_epochs": SHORT.finder_epochs,
+        "pose_epochs": SHORT.pose_epochs,
         "steps": SHORT.steps,
         "size": SHORT.size,
         "learning_rate": SHORT.learning_rate,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from annotator.dataset.info import last_model
-from annotator.retraining.fine_tuning import MODEL
 from annotator.retraining.lock import only_run_in
+from annotator.retraining.parts import MODEL
 from annotator.retraining.progress import decision, remember_run
 from annotator.retraining.status import StatusWriter, is_stopping, read_status
 from annotator.team.settings import TeamSettings, save_settings
@@ -62,7 +62,7 @@ def test_a_run_that_was_stopped_goes_on(dataset, retraining_run, tmp_path):
 def finished(dataset, photos, retraining_run, tmp_path):  # noqa: F811
     folder = tmp_path / "spring"
     execute("annotate_people", dataset, **ANNOTATE)
-    for name in ("status.json", "report.md", MODEL, "finder.onnx", "run/log.csv"):
+    for name in ("status.json", "report.md", MODEL, "finder.onnx", "pose.onnx", "run/log.csv"):
         retraining_run.replay(name, folder)
     dataset.reload()
     remember_run(dataset, folder)

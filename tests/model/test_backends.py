@@ -11,13 +11,14 @@ from model.validation import SCORES
 
 TRAIN = """
 import json, sys
+from functools import partial
 from pathlib import Path
 import keras
 import numpy as np
 from model.batches import Batches, split
 from model.cascade import Cascade
 from model.sample_pool import SamplePool
-from model.samples import View
+from model.samples import View, make_sample
 from model.schedule import make_optimizer
 from model.training import Learner
 from model.validation import PeopleInBoxes
@@ -26,7 +27,8 @@ config = tiny_config(Path(sys.argv[1]), backbone_rate=0.01)
 plan, cascade = config.stages[2], Cascade(tiny_network())
 learner = Learner(cascade, plan.terms)
 learner.compile(optimizer=make_optimizer(config, plan, cascade), jit_compile=True)
-batches = lambda count: Batches(split(config)[1][:count], 2, View(64, 2, 256), None, (0,), SamplePool())
+make = partial(make_sample, view=View(64, 2, 256), augmentation=None)
+batches = lambda count: Batches(make, split(config)[1][:count], 2, (0,), SamplePool())
 before = {v.path: np.array(v) for v in cascade.trainable_variables}
 learner.fit(batches(2), verbose=0)
 moved = {v.path: float(np.abs(np.array(v) - before[v.path]).max()) for v in cascade.trainable_variables}

@@ -1,14 +1,15 @@
 """Which records train, which validate, which are pasted, and how batches report broken ones."""
 
-import dataclasses
 import shutil
+from functools import partial
 
 import keras
+import numpy as np
 import pytest
 
 from model.batches import Batches, copy_paste_sources, errors_of, pick, split
 from model.sample_pool import SamplePool
-from model.samples import View
+from model.samples import View, make_sample
 from model.sources import DataError, Source, read_source
 from tests.model.tiny import tiny_config
 
@@ -24,20 +25,19 @@ def test_sources_are_mixed_by_weight(figures):
     images = str(figures.parent / "images")
     both = (Source(str(figures), images, weight=3.0), Source(str(figures), images, weight=1.0))
     settings = tiny_config(figures, data=both)
-    plan = dataclasses.replace(settings.stages[0], steps=10, batch=4)
     data, _ = split(settings)
     assert split(settings, data)[0] is data, "what was read already is not read again"
-    picks = pick(settings, plan, data, 1, 0)
+    picks, same, other = (pick(both, data, 40, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert len(picks) == 40
     assert sum(any(p is r for r in data[0]) for p in picks) == 30
-    assert [p.path for p in picks] == [p.path for p in pick(settings, plan, data, 1, 0)]
-    assert [p.path for p in picks] != [p.path for p in pick(settings, plan, data, 1, 1)]
+    assert [p.path for p in picks] == [p.path for p in same]
+    assert [p.path for p in picks] != [p.path for p in other]
 
 
 def test_copy_paste_sources_without_weight_count_by_their_images(figures):
     images = str(figures.parent / "images")
     sources = (Source(str(figures), images, weight=0.0), Source(str(figures), images, weight=0.0))
-    pasted = copy_paste_sources(tiny_config(figures, copy_paste_sources=sources), [], [])
+    pasted = copy_paste_sources(sources, [])
     assert len(pasted.people[0]) == len(pasted.people[1]) > 0
     assert pasted.weights == pytest.approx([0.5, 0.5])
 
@@ -49,7 +49,7 @@ def test_held_out_images_are_not_trained_on(figures):
     assert validation
     assert names.isdisjoint(r.path for r in validation)
     assert len(names) + len(validation) == 8
-    (pasted,) = copy_paste_sources(settings, data, validation).people
+    (pasted,) = copy_paste_sources(settings.copy_paste_sources, [], validation).people
     assert {record.path for record, _ in pasted} <= names
     # Where the share holds nothing out, one image is, and no other is lost.
     settings = tiny_config(figures, data=settings.data * 3, validation=(), validation_share=0.0)
@@ -75,7 +75,8 @@ def test_a_broken_photo_is_named_wherever_it_comes(figures, tmp_path):
     shutil.copytree(figures.parent, folder)
     (folder / "images" / "6.png").write_bytes(b"no image")
     records = read_source(Source(str(folder / figures.name), str(folder / "images")))
-    batches = Batches(records, 1, View(64, 2, 256), None, (0,), SamplePool())
+    make = partial(make_sample, view=View(64, 2, 256), augmentation=None)
+    batches = Batches(make, records, 1, (0,), SamplePool())
     model = Blank()
     model.compile(optimizer="sgd")
     for work in (model.fit, model.evaluate):

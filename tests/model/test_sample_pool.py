@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import psutil
@@ -13,7 +15,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from model.augmentation import Augmentation
 from model.copy_paste import CopyPaste, CopyPasteSources
 from model.sample_pool import SamplePool, Task
-from model.samples import View
+from model.samples import View, make_sample
 from model.sources import DataError, Source, read_source
 
 AUGMENTATION = Augmentation(copy_paste=CopyPaste(share=0.8))
@@ -32,9 +34,9 @@ def pool_and_tasks(figures, workers: int) -> tuple[SamplePool, list[Task]]:
     records = read_source(Source(str(figures), str(os.path.dirname(figures)) + "/images"))
     pool = SamplePool(workers, CopyPasteSources.from_records([records], [1.0], []))
     view = View(64, 2, 256)
+    make = partial(make_sample, view=view, augmentation=AUGMENTATION)
     return pool, [
-        Task(records[i : i + 2], view, AUGMENTATION, [(7, 3, 0, i), (7, 3, 0, i + 1)])
-        for i in range(0, len(records), 2)
+        Task(make, records[i : i + 2], [(7, 3, 0, i), (7, 3, 0, i + 1)]) for i in range(0, len(records), 2)
     ]
 
 
@@ -57,7 +59,7 @@ def test_samples_do_not_depend_on_the_number_of_workers(figures, pool):
         assert labels.keys() == expected_labels.keys()
         for name, values in labels.items():
             np.testing.assert_array_equal(values, expected_labels[name], err_msg=name)
-    other = Task(tasks[0].records, tasks[0].view, AUGMENTATION, [(7, 3, 1, 0), (7, 3, 1, 1)])
+    other = replace(tasks[0], seeds=[(7, 3, 1, 0), (7, 3, 1, 1)])
     assert (here.make(other)[0] != made[0][0]).any(), "another epoch"
 
 
@@ -65,8 +67,7 @@ def test_an_error_of_the_data_comes_out_as_it_was(figures, pool, tmp_path):
     processes, tasks = pool
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
-    record = type(tasks[0].records[0])(**{**vars(tasks[0].records[0]), "path": broken})
-    task = Task([record], tasks[0].view, None, [(0,)])
+    task = replace(tasks[0], items=[replace(tasks[0].items[0], path=broken)], seeds=[(0,)])
     with pytest.raises(DataError, match=r"train\.json: image 1: .*broken\.png"):
         processes.make(task)
     processes.make(tasks[0])  # and goes on

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from model.norms import folded_convolutions
 from model.presets import CascadeConfig, net_of
 from model.progress import TrainingProgress
 from model.sample_pool import SamplePool
-from model.samples import View
+from model.samples import View, make_sample
 from model.schedule import averaged_weights, make_optimizer
 from model.sources import DataError, Source
 from model.training import Learner, Run
@@ -138,7 +139,8 @@ def test_the_backbone_follows_at_its_own_rate(figures):
     before = {v.path: np.array(v) for v in cascade.trainable_variables}
     learner = Learner(cascade, plan.terms)
     learner.compile(optimizer=make_optimizer(config, plan, cascade))
-    learner.fit(Batches(split(config)[1][:1], 1, View(64, 2, 256), None, (0,), SamplePool()), verbose=0)
+    make = partial(make_sample, view=View(64, 2, 256), augmentation=None)
+    learner.fit(Batches(make, split(config)[1][:1], 1, (0,), SamplePool()), verbose=0)
     moved = {v.path: np.abs(np.array(v) - before[v.path]).max() for v in cascade.trainable_variables}
     # Adam's first step is the learning rate wherever there is a gradient.
     assert moved["features_conv/kernel"] == pytest.approx(1e-3, rel=0.05)

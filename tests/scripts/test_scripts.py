@@ -1,46 +1,24 @@
 """The scripts that are programs: what they print and write."""
 
 import json
-import os
 import runpy
-import subprocess
-import sys
-import zlib
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
-import pytest
 
 from annotator.inference.finder import Finder as OnnxFinder
-from annotator.inference.network import Network
 from annotator.inference.settings import QUALITIES
 from model.cascade import Cascade
 from model.finder.network import Finder
-from model.finder.weights import open_finder, save_finder
+from model.finder.weights import open_finder
 from model.pose.network import PoseEstimator
 from model.pose.weights import open_pose_estimator
 from model.presets import PRESETS, TAPS, net_of
 from model.weights import load_weights
-from tests.model.conftest import HEIGHT, WIDTH, write_source
-from tests.model.finder.tiny import TINY
+from tests.model.conftest import write_source
 from tests.model.tiny import tiny_network
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-
-
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent), "KERAS_BACKEND": "tensorflow"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
-
-
-def call(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: object) -> int:
-    """Run a script in this process, which has Keras already; returns its exit code."""
-    path = str(SCRIPTS / script)
-    monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
-    return runpy.run_path(path)["main"]()
+from tests.scripts.running import SCRIPTS, call, run
 
 
 def test_benchmark_prints_a_table_and_writes_json(tmp_path):
@@ -194,7 +172,7 @@ def test_convert_movenet_makes_the_pose_estimator_of_thunder(tmp_path, monkeypat
     out = tmp_path / "pose.npz"
     assert call(monkeypatch, "convert-movenet", movenet_like(thunder, tmp_path), out) == 0
     image = rng.integers(0, 255, (1, 64, 64, 3)).astype("float32")
-    expected, actual = (np.array(net(image)) for net in (thunder, open_pose_estimator(out)))
+    expected, actual = (np.array(net(image)["keypoints"]) for net in (thunder, open_pose_estimator(out)))
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(actual, expected, atol=2e-2 * np.ptp(expected))
 
@@ -259,100 +237,6 @@ def test_convert_nanodet_refuses_other_files(tmp_path, monkeypatch, capsys):
     assert "n.json: not NanoDet-g" in error
     assert "Traceback" not in error
     assert not (tmp_path / "o.npz").exists()
-
-
-def test_train_default_goes_from_folders_to_an_evaluated_model(tmp_path, monkeypatch, capsys):
-    """With no epochs at all: the way, not the result."""
-    data = tmp_path / "data"
-    for name, count in (("photos", 12), ("more", 12), ("theirs", 2)):
-        write_source(data / name, count).rename(data / name / "annotations.json")
-    (data / "photos" / "iuv").mkdir()
-    dense = np.full((HEIGHT, WIDTH, 3), (2, 40000, 20000), np.uint16)
-    for i in range(12):
-        cv2.imwrite(str(data / "photos" / "iuv" / f"{i}.png"), dense)
-    plan = {"epochs": 0, "batch": 2, "size": 64, "learning_rate": 0.001}
-    recipe = {
-        "model": tiny_network().to_dict(),
-        "backbone_weights": None,
-        "data": [{"folder": "photos", "weight": 2.0}, {"folder": "more"}, {"folder": "missing"}],
-        "copy_paste_sources": [{"folder": "theirs"}],
-        "validation": [{"folder": "photos"}],
-        "held_out": [{"folder": "more"}],
-        "stages": [plan, plan, plan],
-    }
-    recipes = tmp_path / "first.json", tmp_path / "then.json"
-    for path, change in zip(recipes, ({}, {"start_share": 0.25}), strict=True):
-        path.write_text(json.dumps(recipe | change))
-    out = tmp_path / "run"
-    result = run("train-default", data, out, "--recipe", recipes[1])
-    assert result.returncode == 1
-    assert "then.json: start_share" in result.stderr
-    assert "Traceback" not in result.stderr
-    given = ("--recipe", recipes[0], "--recipe", recipes[1])
-    assert call(monkeypatch, "train-default", data, out, *given) == 0
-    assert "missing" in capsys.readouterr().err
-    config = json.loads((out / "then" / "config.json").read_text())
-    assert config["start_weights"] == str(out / "first" / "stage3.npz")
-    for name in ("stage3", "mean"):  # nothing was learnt, so that the mean is no other
-        weights = [np.load(out / path)["Conv1/kernel"] for path in ("first/stage3.npz", f"then/{name}.npz")]
-        np.testing.assert_array_equal(*weights)
-    assert not (out / "first" / "mean.npz").exists()
-    assert [source["weight"] for source in config["data"]] == [2.0, 1.0]
-    # The folder that people are copied from is not validated with, so nothing of it is held out.
-    assert config["copy_paste_sources"][0]["annotations"] == str(data / "theirs" / "annotations.json")
-    evaluation = json.loads((out / "evaluation.json").read_text())["data"]
-    assert set(evaluation) == {"photos_val", "more_val"}
-    # Only where there are dense labels can charts be measured.
-    assert evaluation["photos_val"]["scene"]["dense"]["accuracy"]["pixels"] > 0
-    for folder in ("photos", "more"):
-        train, held_out = (
-            json.loads((out / "then" / "data" / folder / f"{folder}_{side}.json").read_text())
-            for side in ("train", "val")
-        )
-        names = [{image["file_name"] for image in half["images"]} for half in (train, held_out)]
-        assert names[0].isdisjoint(names[1])
-        assert len(names[0] | names[1]) == 12
-        assert {a["image_id"] for a in held_out["annotations"]} <= {i["id"] for i in held_out["images"]}
-        assert evaluation[f"{folder}_val"]["images"] == len(names[1])
-    assert (out / "model.onnx").stat().st_size < 20e6
-    # The report of the run is not one of the mean.
-    assert (out / "then" / "report.json").exists()
-    assert Network(out / "model.onnx").info.report_sha256 == ""
-
-
-def test_train_default_trains_the_finder_of_a_recipe(tmp_path, monkeypatch, capsys):
-    data, out = tmp_path / "data", tmp_path / "run"
-    for name, count in (("photos", 12), ("more", 4)):
-        write_source(data / name, count).rename(data / name / "annotations.json")
-    save_finder(Finder(TINY), tmp_path / "start.npz")
-    recipe = {
-        "network": TINY.to_dict(),
-        "data": [{"folder": "photos"}, {"folder": "missing"}],
-        "copy_paste_sources": [{"folder": "photos"}],
-        "validation": [{"folder": "photos"}, {"folder": "more"}],
-        "held_out": [{"folder": "photos"}],
-        "held_out_of": {"photos": 2},
-        "epochs": 1,
-        "steps": 1,
-        "batch": 2,
-        "size": 64,
-    }
-    path = tmp_path / "finder-1.json"
-    path.write_text(json.dumps(recipe))
-    given = ("--recipe", path, "--finder-start", tmp_path / "start.npz")
-    assert call(monkeypatch, "train-default", data, out, *given) == 0
-    assert "missing" in capsys.readouterr().err
-    config = json.loads((out / "finder-1" / "config.json").read_text())
-    assert config["start_weights"] == str(tmp_path / "start.npz")
-    (train,), (held_out, more) = config["data"], config["validation"]
-    assert more["annotations"] == str(data / "more" / "annotations.json")
-    names = [
-        {image["file_name"] for image in json.loads(Path(source["annotations"]).read_text())["images"]}
-        for source in (train, held_out)
-    ]
-    assert names[0].isdisjoint(names[1])
-    assert names[1] == {f"{i}.png" for i in range(12) if zlib.crc32(f"photos{i}.png".encode()) % 2 == 0}
-    assert OnnxFinder(out / "finder.onnx").info.precision == "float16-weights"
 
 
 def test_benchmark_of_a_collection_measures_its_review_and_export(tmp_path):

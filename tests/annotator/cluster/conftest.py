@@ -11,7 +11,7 @@ from annotator.runs.folder import annotate_folder
 from tests.annotator.conftest import draw_photo
 
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
-VOTES = Settings(proposals="votes", refine_keypoints=False)
+VOTES = Settings(proposals="votes", pose_estimator=False)
 """The finder knows no people that are drawn as rectangles."""
 SAMPLING = PointSampling()
 SHARD = 3

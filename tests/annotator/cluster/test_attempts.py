@@ -29,7 +29,7 @@ def label(photos: Path, out: Path, network: Network, *killers: str) -> int:
     """Label all photos as the one part of a run, in a process that dies when it opens one of the files; its exit code."""
     command = [sys.executable, "-m", "tests.annotator.cluster.killed_command", "|".join(killers)]
     command += ["annotate", photos, "--out", out, "--shard", "1/1"]
-    command += ["--model", network.path, "--proposals", "votes", "--no-refine-keypoints"]
+    command += ["--model", network.path, "--proposals", "votes", "--no-pose-estimator"]
     done = subprocess.run(
         list(map(str, command)),
         cwd=ROOT,

@@ -155,7 +155,7 @@ def test_the_model_goes_to_machines_that_do_not_have_it(photos: Path, out: Path,
 def test_a_pose_estimator_of_the_models_own_goes_with_it(photos: Path, tmp_path: Path, tiny_network: Network):
     network = Network(shutil.copy(tiny_network.path, tmp_path / "tiny.onnx"), threads=1)
     write_pose_estimator(tmp_path / "pose.onnx")
-    settings, out = replace(VOTES, refine_keypoints=True), tmp_path / "out" / "labels.json"
+    settings, out = replace(VOTES, pose_estimator=True), tmp_path / "out" / "labels.json"
     run = start(photos, out, network, settings=settings)
     assert run.manifest.run["pose_estimator"]["model_id"] == "dots"
     sent = run.work(network, settings, SAMPLING).for_others(threads=1)

@@ -99,11 +99,11 @@ def test_options_of_the_command(own_labels: Path, tmp_path: Path):
     report = json.loads(out.read_text())
     settings = report["settings"]
     assert [settings[name] for name in ("proposals", "tiles", "flip_augment")] == ["finder", 1, False]
-    assert settings["refine_keypoints"]
+    assert settings["pose_estimator"]
     assert report["pose_estimator"]["file"] == DEFAULT_POSE_ESTIMATOR.name
     assert report["finder"]["file"] == DEFAULT_FINDER.name
     assert len(report["finder"]["sha256"]) == 64
-    assert main([*command, "--view", "scene", "--proposals", "votes", "--no-refine-keypoints"]) == 0
+    assert main([*command, "--view", "scene", "--proposals", "votes", "--no-pose-estimator"]) == 0
     report = json.loads(out.read_text())
     assert (report["settings"]["proposals"], report["finder"], report["pose_estimator"]) == (
         "votes",

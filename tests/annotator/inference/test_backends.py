@@ -165,7 +165,7 @@ def test_a_run_fills_no_batch_beyond_the_one_that_is_given(
     tmp_path: Path, tiny_model: Path, tiny_network: Network, given: int | None, sizes: list[int]
 ):
     photos = [draw_photo(tmp_path / f"{i}.png", [LEFT, RIGHT][: i % 3]) for i in range(7)]
-    settings = replace(VOTES, batch_size=given, zoom_in=False, refine_keypoints=False)
+    settings = replace(VOTES, batch_size=given, zoom_in=False, pose_estimator=False)
     network = Network(tiny_model, threads=1)
     network.backend = network._file.backend = backend = CudaOnTheCpu(tiny_model)
     assert labels(annotate(photos, network, settings)) == labels(annotate(photos, tiny_network, settings))

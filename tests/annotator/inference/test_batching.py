@@ -152,7 +152,7 @@ def test_second_looks_of_different_photos_share_batches(
             queues.append(self)
 
     monkeypatch.setattr(pipeline, "BatchingQueue", Watched)
-    settings = Settings(proposals="votes", batch_size=8, zoom_in=quality == "zoom-in", refine_keypoints=False)
+    settings = Settings(proposals="votes", batch_size=8, zoom_in=quality == "zoom-in", pose_estimator=False)
     results = list(pipeline.annotate(photos, tiny_network, settings))
     assert all(len(result.people.people) == 1 for result in results)
     ((calls, views),) = queues[0].batches.values()

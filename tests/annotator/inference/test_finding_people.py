@@ -15,6 +15,7 @@ from annotator.inference.box_prompt import label_prompts
 from annotator.inference.finder import Finder
 from annotator.inference.network import ModelError, Network
 from annotator.inference.pipeline import MIN_FOUND, Annotated, annotate
+from annotator.inference.pose_estimator import PoseEstimator
 from annotator.inference.settings import QUALITIES, Settings
 from annotator.labels.people import People
 from annotator.photos.finding import find_photos
@@ -85,7 +86,7 @@ def test_people_are_labelled_in_views_of_their_own(
         photo = read_photo(result.path)
         (proposals,) = finder.find([photo], MIN_FOUND)
         prompts = [(photo, p.box) for p in proposals if p.score >= settings.min_proposal]
-        alone = label_prompts(prompts, network, settings, flip_augment=False)
+        alone = label_prompts(prompts, network, settings, PoseEstimator(), flip_augment=False)
         masks = {(one.box, one.mask.tobytes()) for one in alone if one is not None}
         assert {(one.box, one.mask.tobytes()) for one in result.people.people} <= masks
 
@@ -146,7 +147,7 @@ def drawn(tmp_path: Path) -> list[Path]:
 def test_whoever_the_finder_finds_is_labelled(
     drawn: list[Path], tiny_network: Network, tiny_finder: Finder, way: str, batch_size: int
 ):
-    settings = Settings(proposals=way, confidence=0.3, batch_size=batch_size)
+    settings = Settings(proposals=way, confidence=0.3, batch_size=batch_size, pose_estimator=False)
     results = list(annotate(drawn, tiny_network, settings, tiny_finder))
     assert [len(result.people.people) for result in results] == [1] * 7 + [0]
     for i, result in enumerate(results[:7]):

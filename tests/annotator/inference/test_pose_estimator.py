@@ -15,7 +15,9 @@ from annotator.inference.network import ModelError, Network
 from annotator.inference.pipeline import annotate
 from annotator.inference.pose_estimator import (
     DEFAULT_POSE_ESTIMATOR,
+    MASK_SHARE,
     PoseEstimator,
+    blend_masks,
     open_pose_estimator,
     pose_estimator_beside,
     quarter_turns,
@@ -23,6 +25,7 @@ from annotator.inference.pose_estimator import (
 )
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import KEYPOINT_MIRROR, KEYPOINT_PARTS
+from annotator.labels.maps import Maps
 from annotator.labels.people import Person
 from annotator.photos.reading import read_photo
 from tests.annotator.conftest import draw_photo
@@ -30,12 +33,13 @@ from tests.annotator.conftest import draw_photo
 from .failing import write_failing
 from .tiny_pose import DESCRIPTION, write_pose_estimator
 
-GREEN, BLUE = 1, 2
+RED, GREEN, BLUE = 0, 1, 2
+POSE_LICENSE = "CC BY-NC 4.0; keypoints: MoveNet Thunder, Apache-2.0"
 BOX = (40, 20, 60, 80)
 DOT = 10
 LEFT, RIGHT = np.arange(17) % 2 == 1, np.arange(17) % 2 == 0
 REFINED = Settings(proposals="votes")
-UNREFINED = Settings(proposals="votes", refine_keypoints=False)
+UNREFINED = Settings(proposals="votes", pose_estimator=False)
 
 
 def dotted(*dots: tuple[float, float, int, int], size: tuple[int, int] = (160, 120)) -> np.ndarray:
@@ -233,6 +237,41 @@ def test_boxes_and_masks_are_refined(tmp_path: Path, tiny_network: Network, pose
     assert not np.array_equal(plain.keypoints, known.keypoints)
 
 
+def blended(
+    pose: PoseEstimator, square: np.ndarray, turns: int, person: float = 0.4, **options
+) -> np.ndarray:
+    """The ``person`` map of a view, once the pose estimator had its say."""
+    maps = Maps(*(np.full((64, 64), person, np.float32) for _ in Maps.__slots__))
+    blend_masks([maps], [(square, turns)], pose, **{"flip_augment": False, **options})
+    assert maps.person.dtype == np.float32
+    return maps.person
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_the_pose_estimator_has_a_say_in_the_mask(pose: PoseEstimator, turns: int):
+    """Whoever stands after the view was turned: what is red is the person's, also where the other network is unsure."""
+    square = np.zeros((128, 128, 3), np.uint8)
+    square[20:40, 40:80, RED] = 255
+    person = blended(pose, np.rot90(square, -turns), turns)
+    upright = np.rot90(person, turns)
+    share = MASK_SHARE
+    assert upright[15, 30] == pytest.approx((1 - share) * 0.4 + share, abs=0.01)
+    assert upright[40, 50] == pytest.approx((1 - share) * 0.4 + share / 2, abs=0.01)
+    assert upright[15, 50] == pytest.approx(upright[40, 50], abs=0.01)
+    mirrored = np.rot90(blended(pose, np.rot90(square, -turns), turns, flip_augment=True), turns)
+    np.testing.assert_allclose(mirrored, upright, atol=1e-5)
+
+
+def test_whom_both_networks_see_is_surer(tmp_path: Path, tiny_network: Network, pose: PoseEstimator):
+    grey = read_photo(draw_photo(tmp_path / "a.png", [(20, 10, 40, 70, 90)], (128, 96)))
+    red = grey.copy()
+    red[:, :, RED] = 255
+    box = (20, 10, 40, 70)
+    (by_one,), (by_both,) = (label_boxes(photo, [box], tiny_network, REFINED, pose) for photo in (grey, red))
+    assert by_one.mask.any()
+    assert by_both.score > by_one.score
+
+
 def test_the_pose_estimator_beside_a_model_goes_before_that_of_the_package(tmp_path: Path, tiny_model: Path):
     network = Network(shutil.copy(tiny_model, tmp_path / "tiny.onnx"), threads=1)
     assert pose_estimator_beside(network.path) == DEFAULT_POSE_ESTIMATOR
@@ -254,7 +293,8 @@ def test_files_that_are_no_pose_estimator_are_refused(tmp_path: Path, tiny_model
     with pytest.raises(ModelError, match=r"newer\.onnx: model format 99 is newer"):
         PoseEstimator(write_pose_estimator(tmp_path / "newer.onnx", format_version=99))
     model = onnx.load(write_pose_estimator(tmp_path / "other.onnx"))
-    model.graph.output[0].name = model.graph.node[-1].output[0] = "heatmaps"
+    (node,) = (node for node in model.graph.node if "keypoints" in node.output)
+    model.graph.output[0].name = node.output[0] = "heatmaps"
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match=r"other\.onnx: has no output `keypoints`"):
         PoseEstimator(tmp_path / "other.onnx")
@@ -263,7 +303,7 @@ def test_files_that_are_no_pose_estimator_are_refused(tmp_path: Path, tiny_model
 def test_the_pose_estimator_of_the_package():
     """The face of the astronaut, also where she lies."""
     pose, photo = PoseEstimator(), read_photo(EXAMPLES / "astronaut.jpg")
-    assert (pose.side, pose.info.license) == (256, "Apache-2.0")
+    assert (pose.side, pose.info.license) == (256, POSE_LICENSE)
     network, (x, y, w, h) = Network(), (64, 40, 320, 420)
     (person,) = label_boxes(photo, [(x, y, w, h)], network, REFINED, pose)
     nose, left_eye, right_eye, left_ear, right_ear, left_shoulder, right_shoulder = person.keypoints[:7]

@@ -70,9 +70,8 @@ def test_a_person_upside_down_gets_the_labels_of_one_who_stands(turns):
     upright = predict(network, square[None], False)[0]
     tilted = np.ascontiguousarray(np.rot90(square, -turns))
     seen = predict(network, tilted[None], False)[0]
-    region = seen.person >= 0.5
-    assert quarter_turns(seen, region) == turns
-    again = rotate(predict_upright(network, tilted, seen, region, False), turns)
+    assert quarter_turns(seen, seen.person >= 0.5) == turns
+    again = rotate(predict_upright(network, tilted, seen, turns, False), turns)
     for field in dataclasses.fields(Maps):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(upright, field.name))
 

@@ -1,5 +1,6 @@
 """A pose estimator that sees dots: keypoints with an odd number, the left ones, where it is blue, the others where it is green,
-and both only in the upper three quarters of the view."""
+the person where it is red, and all only in the upper three quarters of the view. Elsewhere a pixel is as likely the person's as
+not."""
 
 import json
 from pathlib import Path
@@ -28,7 +29,12 @@ def write_pose_estimator(path: Path, **described) -> Path:
     """Write its file; ``described`` are other values of its description."""
     seen = np.zeros((1, 1, SIDE, 1), np.float32)
     seen[:, :, :SEEN] = 1 / 255
-    constants = {"seen": seen, "colours": np.array([1 + i % 2 for i in range(len(KEYPOINTS))], np.int64)}
+    constants = {
+        "seen": seen,
+        "colours": np.array([1 + i % 2 for i in range(len(KEYPOINTS))], np.int64),
+        "red": np.array(0, np.int64),
+        "half": np.float32(0.5),
+    }
     count = SIDE // STRIDE
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
@@ -39,12 +45,21 @@ def write_pose_estimator(path: Path, **described) -> Path:
         ),
         helper.make_node("Gather", ["small", "colours"], ["dots"], axis=1),
         helper.make_node("Transpose", ["dots"], ["keypoints"], perm=[0, 2, 3, 1]),
+        helper.make_node("AveragePool", ["visible"], ["fine"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Gather", ["fine", "red"], ["redness"], axis=1),
+        helper.make_node("Mul", ["redness", "half"], ["surplus"]),
+        helper.make_node("Add", ["surplus", "half"], ["mask"]),
     ]
     graph = helper.make_graph(
         nodes,
         "pose",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", SIDE, SIDE, 3])],
-        [helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["N", count, count, len(KEYPOINTS)])],
+        [
+            helper.make_tensor_value_info(
+                "keypoints", TensorProto.FLOAT, ["N", count, count, len(KEYPOINTS)]
+            ),
+            helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["N", 2 * count, 2 * count]),
+        ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from annotator.dataset.info import last_model, last_settings
 from annotator.examples import EXAMPLES
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import DEFAULT_MODEL, Network
-from annotator.inference.pose_estimator import pose_estimator_beside
+from annotator.inference.pose_estimator import PoseEstimator, pose_estimator_beside
 from annotator.inference.settings import Settings, VoteSettings
 from annotator.labels.messages import MAX_LISTED
 from annotator.photos.finding import find_photos
@@ -24,9 +25,11 @@ from annotator.retraining.corrections import Subset
 from annotator.retraining.fine_tuning import FineTuning, Retraining
 from annotator.retraining.lock import only_run_in
 from annotator.retraining.outcome import Outcome
+from annotator.retraining.progress import MASKS_KEPT
 from annotator.runs.dataset_annotation import annotate_samples
 from annotator.runs.dataset_run import Summary
 from tests.annotator.full_disk import full_disk
+from tests.annotator.inference.tiny_pose import write_pose_estimator
 from tests.retraining_run import SHORT
 
 
@@ -53,10 +56,59 @@ def test_a_new_finder_beside_the_new_model(retrained, old_model):
     assert 0 < max(changes) < 1e-3
 
 
-def test_the_models_own_pose_estimator_goes_with_the_new_model(retrained, old_model):
-    new = pose_estimator_beside(retrained.outcome.model)
-    assert new.parent == retrained.out
-    assert new.read_bytes() == pose_estimator_beside(old_model).read_bytes()
+def test_a_new_pose_estimator_beside_the_new_model_with_the_old_keypoints(retrained, old_model):
+    models = (old_model, retrained.outcome.model)
+    old, new = (PoseEstimator(pose_estimator_beside(model)) for model in models)
+    assert new.path == retrained.out / "pose.onnx"
+    assert (new.info.model_id, new.side) == (retrained.model_id, old.side)
+    assert (new.info.license, new.info.precision) == ("CC0-1.0", "float16-weights")
+    assert is_same_but_the_mask_net(old.path.with_suffix(".npz"), new.path.with_suffix(".npz"))
+
+
+def is_same_but_the_mask_net(old: Path, new: Path) -> bool:
+    """Whether of the weights of two pose estimators those of the mask net have changed, and no others."""
+    with np.load(old) as before, np.load(new) as after:
+        assert before.files == after.files
+        changed = {name for name in before.files if before[name].tobytes() != after[name].tobytes()}
+    assert all(name.startswith("mask_") for name in changed)
+    return "mask_coarse/kernel" in changed
+
+
+def test_a_run_that_was_stopped_in_the_epochs_of_the_pose_estimator_goes_on(
+    retraining_run, reviewed, tmp_path
+):
+    retraining_run.restore(4, tmp_path / "spring")
+    old = retraining_run.run.old.path
+    steps = []
+    again = Retraining(reviewed, tmp_path / "spring", model=old, plan=SHORT)
+    assert [len(again.progress.losses), len(again.progress.pose_losses)] == [2, 1]
+    again.run(steps.append)
+    assert steps == [5, 6, 7, 8]
+    rows = again.progress.pose_losses
+    assert rows == [pytest.approx(row, rel=0.05) for row in retraining_run.run.progress.pose_losses]
+    assert is_same_but_the_mask_net(old.with_name("pose.npz"), again.out / "pose.npz")
+
+
+def test_where_nobody_has_a_mask_the_pose_estimator_stays(retraining_run, reviewed, old_model, tmp_path):
+    folder = tmp_path / "boxes"
+    retraining_run.restore(2, folder)
+    shutil.rmtree(folder / "pose")
+    path = folder / "train" / "annotations.json"
+    data = json.loads(path.read_text())
+    for annotation in data["annotations"]:
+        del annotation["segmentation"]
+    path.write_text(json.dumps(data))
+    run = Retraining(reviewed, folder, model=old_model, plan=SHORT)
+    assert run.progress.describe().endswith(MASKS_KEPT)
+    steps = []
+    outcome = run.run(steps.append)
+    assert steps == [3, 6, 7, 8]
+    assert MASKS_KEPT in outcome.to_markdown()
+    assert MASKS_KEPT in (folder / "report.md").read_text()
+    assert not run.progress.pose_losses
+    for name in ("pose.onnx", "pose.npz"):
+        assert (folder / name).read_bytes() == old_model.with_name(name).read_bytes()
+    assert pose_estimator_beside(outcome.model) == folder / "pose.onnx"
 
 
 def test_the_report_says_what_both_find(retrained):
@@ -84,13 +136,22 @@ def test_it_goes_on_with_the_corrections_it_began_with(retrained):
 
 
 def test_it_says_how_far_it_is(retrained):
-    first, second, *others = (retrained.describe(done) for done in range(2, len(retrained) + 1))
+    first, second, third, fourth, *others = (
+        retrained.describe(done) for done in range(2, len(retrained) + 1)
+    )
     last = retrained.progress.losses[-1]
     assert first == f"epoch 2 of 2: loss {last['loss']:.3f}, validation {last['val_loss']:.3f}"
     last = retrained.progress.finder_losses[-1]
-    assert second == f"finder, epoch 1 of 1: loss {last['loss']:.3f}, validation AP50 {last['val_ap50']:.3f}"
+    assert (
+        second
+        == f"person finder, epoch 1 of 1: loss {last['loss']:.3f}, validation AP50 {last['val_ap50']:.3f}"
+    )
+    last = retrained.progress.pose_losses[-1]
+    assert third.startswith("pose estimator, epoch 1 of 2: loss ")
+    said = f"loss {last['loss']:.3f}, validation mask IoU {last['val_mask_iou']:.3f}"
+    assert fourth == f"pose estimator, epoch 2 of 2: {said}"
     assert others == ["exported", "old model measured", "both models measured"]
-    assert retrained.describe(8) == f"2 of {len(retrained.samples)} photos labelled again"
+    assert retrained.describe(10) == f"2 of {len(retrained.samples)} photos labelled again"
 
 
 def test_both_models_are_compared_on_the_same_people(retrained):
@@ -112,6 +173,18 @@ def test_both_models_are_compared_on_the_same_people(retrained):
     ]
 
 
+def test_a_model_is_measured_with_its_own_pose_estimator(retrained, old_model, tmp_path):
+    for name in (old_model.name, "finder.onnx"):
+        shutil.copy(old_model.with_name(name), tmp_path)
+    write_pose_estimator(tmp_path / "pose.onnx")
+    measured = retrained.outcome.comparison.reports[retrained.old.info.model_id]
+    other = Comparison()
+    other.measure(Network(tmp_path / old_model.name), retrained.outcome.held_out)
+    (with_another,) = other.reports.values()
+    ious = [report["person"]["mask"]["iou"]["value"] for report in (measured, with_another)]
+    assert abs(ious[0] - ious[1]) > 1e-3
+
+
 def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_path):
     run = copy(retrained)
     run.out = tmp_path
@@ -128,8 +201,8 @@ def test_on_a_full_disk_no_report_says_that_a_run_is_finished(retrained, tmp_pat
 
 def test_the_new_model_can_be_trained_again(retrained, reviewed, tmp_path):
     again = Retraining(reviewed, tmp_path / "x", model=retrained.outcome.model, plan=SHORT)
-    assert again.weights == retrained.outcome.model.with_suffix(".npz")
-    assert again.finder_weights == retrained.out / "finder.npz"
+    weights = [part.weights for part in again.parts]
+    assert weights == [retrained.out / f"{name}.npz" for name in ("model", "finder", "pose")]
     assert again.model_id.endswith("+spring+x")
 
 
@@ -150,6 +223,8 @@ def test_predictions_are_made_anew_and_corrections_stay(retrained, reviewed, old
         "2",
         "--finder-epochs",
         "1",
+        "--pose-epochs",
+        "2",
         "--steps",
         "1",
         "--size",
@@ -182,6 +257,14 @@ def test_refused_before_anything_is_written(reviewed, tmp_path, changes, message
     with pytest.raises((ValueError, FieldError), match=message):
         Retraining(reviewed, tmp_path / "out", plan=SHORT, **changes)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["finder", "pose"])
+def test_a_model_whose_parts_lack_their_weights_is_refused(reviewed, old_model, tmp_path, name):
+    folder = shutil.copytree(old_model.parent, tmp_path / "old")
+    (folder / f"{name}.npz").unlink()
+    with pytest.raises(ValueError, match=rf"{name}\.npz: no such weights: .* from which .*{name}\.onnx was"):
+        Retraining(reviewed, tmp_path / "out", model=folder / old_model.name, plan=SHORT)
 
 
 def test_a_run_that_is_not_started_writes_nothing(reviewed, tmp_path):
@@ -227,7 +310,7 @@ def test_a_folder_with_something_else_is_refused(reviewed, tmp_path):
 def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained, old_model):
     steps = []
     outcome = Retraining(reviewed, retrained.out, model=old_model, plan=SHORT).run(steps.append)
-    assert steps == [6]
+    assert steps == [8]
     assert outcome.to_markdown() == retrained.outcome.to_markdown()
 
 
@@ -236,6 +319,7 @@ def test_a_finished_run_has_its_outcome_at_once(reviewed, retrained, old_model):
     [
         {"epochs": 0},
         {"finder_epochs": 0},
+        {"pose_epochs": 0},
         {"steps": 0},
         {"share": 1.0},
         {"held_out": 0.0},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from annotator.retraining.corrections import CORRECTIONS
-from annotator.retraining.progress import REPORT, Progress
+from annotator.retraining.progress import MASKS_KEPT, REPORT, Progress
 
 LOG = "stage,epoch,loss,val_loss\n3,1,0.5,0.7\n3,2,0.25,0.625\n"
 
@@ -25,6 +25,7 @@ def test_a_run_that_has_not_learned_yet(folder: Path):
 
 def test_a_run_that_learns(folder: Path):
     (folder / "run" / "log.csv").write_text(LOG)
+    (folder / "pose").mkdir()
     progress = Progress(folder)
     assert progress.curves == {"training": [0.5, 0.25], "held out of training": [0.7, 0.625]}
     said = progress.describe()
@@ -34,6 +35,17 @@ def test_a_run_that_learns(folder: Path):
     (folder / "finder" / "log.csv").write_text("epoch,loss,val_ap50\n1,0.75,0.5\n")
     assert progress.describe() == f"{said} Of the person finder: epoch 1, loss 0.750."
     assert progress.finder_losses == [{"epoch": 1, "loss": 0.75, "val_ap50": 0.5}]
+    (folder / "pose" / "log.csv").write_text("epoch,loss,val_mask_iou\n1,0.5,0.25\n2,0.375,\n")
+    assert progress.describe().endswith(" Of the pose estimator: epoch 2, loss 0.375.")
+    assert progress.pose_losses == [
+        {"epoch": 1, "loss": 0.5, "val_mask_iou": 0.25},
+        {"epoch": 2, "loss": 0.375},
+    ]
+
+
+def test_a_run_without_masks_to_learn_from(folder: Path):
+    (folder / "run" / "log.csv").write_text(LOG)
+    assert Progress(folder).describe().endswith(f"held out of training 0.625. {MASKS_KEPT}")
 
 
 def test_a_finished_run(folder: Path):

@@ -122,7 +122,7 @@ def test_the_settings_are_those_of_the_run(dataset, two_in_one, tiny_model, tmp_
 
 def test_a_click_begins_the_mask_of_somebody_who_has_only_a_box(tiny_model, tmp_path):
     photo = draw_photo(tmp_path / "photo.png", [LEFT, RIGHT], SIZE)
-    network = PhotoNetwork(str(photo), tiny_model, Settings())
+    network = PhotoNetwork(str(photo), tiny_model, Settings(pose_estimator=False))
     nobody = np.zeros((70, 30), bool)
     found = network.label_click(Person(LEFT[:4], mask=nobody), [Click(20, 60, True)])
     assert box_iou(found.box, LEFT[:4]) > 0.7

@@ -13,7 +13,7 @@ from annotator.photos.finding import find_photos
 
 PHOTOS = find_photos(EXAMPLES)[:3]
 SETTINGS = Settings(confidence=0.05)
-VOTES = Settings(proposals="votes", refine_keypoints=False)
+VOTES = Settings(proposals="votes", pose_estimator=False)
 """For people that are drawn as rectangles, whom the finder does not know."""
 
 

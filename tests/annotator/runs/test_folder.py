@@ -31,7 +31,7 @@ from tests.annotator.inference.tiny_finder import write_finder
 
 ROOT = Path(__file__).resolve().parents[3]
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
-VOTES = Settings(proposals="votes", refine_keypoints=False)
+VOTES = Settings(proposals="votes", pose_estimator=False)
 """The finder knows no people that are drawn as rectangles."""
 
 
@@ -485,7 +485,7 @@ from annotator.inference.settings import Settings
 
 folder, out, model, photos, when = sys.argv[1:]
 network = Network(model, threads=1)
-settings = Settings(proposals="votes", refine_keypoints=False)
+settings = Settings(proposals="votes", pose_estimator=False)
 if when == "photos":
     def progress(done, total):
         if done == int(photos):

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from model.finder.losses import CANDIDATES, IGNORED, PERSON, assign, finder_losses, iou
+from model.finder.losses import CANDIDATES, assign, finder_losses, iou
 from model.finder.network import places
+from model.finder.samples import IGNORED, PERSON
 
 SIDE, BINS = 64, 11
 CENTRES, STRIDES = (np.float32(values) for values in places(SIDE, SIDE))

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from model.copy_paste import CopyPaste, CopyPasteSources
-from model.finder.losses import IGNORED, PERSON
-from model.finder.samples import MAX_LABELS, MIN_SIDE, MIN_VISIBLE, FinderAugmentation, make_sample
+from model.finder.samples import (
+    IGNORED,
+    MAX_LABELS,
+    MIN_SIDE,
+    MIN_VISIBLE,
+    PERSON,
+    FinderAugmentation,
+    make_sample,
+)
 from model.sources import Record, Source, read_source
 from tests.model.conftest import encode
 

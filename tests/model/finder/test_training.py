@@ -16,7 +16,6 @@ from model.finder.training import (
     WEIGHTS,
     FinderRun,
     FinderRunConfig,
-    read_finder_config,
     train_finder,
 )
 from model.finder.weights import open_finder, save_finder
@@ -39,7 +38,7 @@ def finished(figures, tmp_path_factory) -> Path:
 def test_a_run_leaves_weights_log_and_config(finished, figures):
     assert [row["epoch"] for row in log_of(finished)] == ["1", "2"]
     assert all(0 <= float(row["val_ap50"]) <= 1 for row in log_of(finished))
-    assert read_finder_config(finished / "config.json") == tiny_config(figures)
+    assert FinderRunConfig.read(finished / "config.json") == tiny_config(figures)
     assert open_finder(finished / WEIGHTS).config == TINY
 
 
@@ -103,7 +102,7 @@ def test_another_config_is_refused_in_the_folder_of_a_run(finished, figures):
 def test_names_file_and_field_of_a_wrong_config(tmp_path, given, field):
     (tmp_path / "c.json").write_text(json.dumps(given))
     with pytest.raises(DataError, match=rf"c\.json: {field}: "):
-        read_finder_config(tmp_path / "c.json")
+        FinderRunConfig.read(tmp_path / "c.json")
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]"])
@@ -111,12 +110,12 @@ def test_names_a_file_that_is_no_config(tmp_path, text):
     if text:
         (tmp_path / "c.json").write_text(text)
     with pytest.raises(DataError, match=r"c\.json: "):
-        read_finder_config(tmp_path / "c.json")
+        FinderRunConfig.read(tmp_path / "c.json")
 
 
 def test_what_a_config_leaves_out_has_its_default(tmp_path):
     (tmp_path / "c.json").write_text('{"epochs": 3}')
-    assert asdict(read_finder_config(tmp_path / "c.json")) == asdict(replace(FinderRunConfig(), epochs=3))
+    assert asdict(FinderRunConfig.read(tmp_path / "c.json")) == asdict(replace(FinderRunConfig(), epochs=3))
 
 
 def test_no_data_is_said_before_anything_is_trained(tmp_path):

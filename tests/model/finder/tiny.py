@@ -27,5 +27,6 @@ def tiny_config(figures: Path, **changes) -> FinderRunConfig:
         size=64,
         augmentation=FinderAugmentation(copy_paste=CopyPaste(share=0.5)),
         copy_paste_sources=(source,),
+        workers=0,  # processes would take longer to start than these samples
     )
     return replace(config, **changes)
