@@ -9,7 +9,8 @@ import pytest
 from model.augmentation import Augmentation
 from model.config import make_config, read_config
 from model.copy_paste import CopyPaste
-from model.finder.training import read_finder_config
+from model.finder.training import FinderRunConfig
+from model.pose.training import PoseRunConfig
 from model.presets import PRESETS
 from model.sources import DataError, Source
 from tests.model.tiny import tiny_config
@@ -72,13 +73,17 @@ def test_a_preset_alone_is_a_config(tmp_path, preset):
 @pytest.mark.parametrize("path", sorted((ROOT / "model" / "recipes").glob("*.json")), ids=lambda p: p.stem)
 def test_recipes_are_configs_but_for_their_folders(tmp_path, path):
     recipe = json.loads(path.read_text())
-    for name in ("data", "copy_paste_sources", "validation", "held_out", "held_out_of", "start_share"):
+    kind = recipe.pop("kind", "cascade")
+    sources = ("data", "copy_paste_sources", "backgrounds", "validation", "held_out")
+    for name in (*sources, "held_out_of", "start_share"):
         recipe.pop(name, None)
     (tmp_path / "c.json").write_text(json.dumps(recipe))
-    if path.stem.startswith("finder"):
-        assert read_finder_config(tmp_path / "c.json").epochs == recipe["epochs"]
-    else:
+    if kind == "cascade":
         assert read_config(tmp_path / "c.json").model == PRESETS["lite"]
+    else:
+        config = {"finder": FinderRunConfig, "pose": PoseRunConfig}[kind]
+        read = config.read(tmp_path / "c.json", start_weights="start.npz")
+        assert read.epochs == recipe["epochs"]
 
 
 PLAN = {"epochs": 1, "batch": 1, "size": 64, "learning_rate": 0.1}

@@ -329,7 +329,7 @@ def test_a_stage_ends_when_it_no_longer_improves(figures, tmp_path, capsys):
 def test_validation_takes_no_more_samples_than_it_says(figures, tmp_path, monkeypatch):
     class Counter:
         def evaluate(self, batches, **_):
-            return {"samples": len(batches.picks)}
+            return {"samples": len(batches.items)}
 
     run = Run(tiny_config(figures), tmp_path)
     for most, samples in ((8, 8), (5, 4), (1, 1)):

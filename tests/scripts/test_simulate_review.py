@@ -139,7 +139,9 @@ def test_early_errors(simulate):
 
 def test_the_script_reports_every_data_set(tmp_path):
     write_data(tmp_path / "one", [[figure_at(20, 10)], []])
-    result = run("simulate-review", "--data", tmp_path / "one", "--json", tmp_path / "work.json")
+    # Without the pose estimator, which sees a person in the box that is drawn around a drawn one.
+    options = ("--no-pose-estimator", "--json", tmp_path / "work.json")
+    result = run("simulate-review", "--data", tmp_path / "one", *options)
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "work.json").read_text())["one"]
     assert (report["images"], report["people"]) == (2, 1)
