@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,31 +56,14 @@ def add_commands(commands) -> None:
         description="Train the person finder on COCO files, or go on with a run that was stopped. Only boxes are learnt; "
         "masks are needed to copy and paste people.",
     )
-    finder.add_argument("--config", type=Path, required=True, help="run configuration (JSON)")
-    finder.add_argument(
-        "--start",
-        type=Path,
-        metavar="WEIGHTS",
-        help="finder's weights (.npz) to go on from; default: the config's",
-    )
-    _add_run(finder)
-    finder.set_defaults(run=run_train_finder)
-
+    _add_one_stage(finder, "finder", run_train_finder)
     pose = commands.add_parser(
         "train-pose",
         help="train the pose estimator's masks",
         description="Train the pose estimator to outline its person, on COCO files with masks, or go on with a run that was "
         "stopped. What predicts keypoints stays as it is.",
     )
-    pose.add_argument("--config", type=Path, required=True, help="run configuration (JSON)")
-    pose.add_argument(
-        "--start",
-        type=Path,
-        metavar="WEIGHTS",
-        help="pose estimator's weights (.npz) to start from; default: the config's",
-    )
-    _add_run(pose)
-    pose.set_defaults(run=run_train_pose)
+    _add_one_stage(pose, "pose estimator", run_train_pose)
 
     export = commands.add_parser(
         "export-model",
@@ -109,6 +93,20 @@ def add_commands(commands) -> None:
     )
     export.add_argument("--raw", action="store_true", help="undecoded maps, for evaluation")
     export.set_defaults(run=run_export, stopped="nothing was changed")
+
+
+def _add_one_stage(
+    parser: argparse.ArgumentParser, network: str, run: Callable[[argparse.Namespace], int]
+) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="run configuration (JSON)")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="WEIGHTS",
+        help=f"{network}'s weights (.npz) to start from; default: the config's",
+    )
+    _add_run(parser)
+    parser.set_defaults(run=run)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
