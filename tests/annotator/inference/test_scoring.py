@@ -23,13 +23,6 @@ def test_the_score_grows_with_the_confidence_in_the_mask():
         assert score(0.5, a, BOX) < score(0.5, b, BOX)
 
 
-def test_the_score_grows_with_how_well_the_mask_fills_the_box():
-    widths = (0, 1, 5, 15, 25, 30)
-    for a, b in pairwise(score(0.5, 0.9, (10, 20, width, 40)) for width in widths):
-        assert a < b
-    assert score(0.5, 0.9, (10, 20, 60, 40)) < score(0.5, 0.9, BOX)
-
-
 @pytest.mark.parametrize(("finder", "mask"), list(product(RISING, RISING)))
 def test_scores_are_probabilities(finder: float, mask: float):
     for box in (BOX, (500, 500, 3, 3), (0, 0, 0, 0)):

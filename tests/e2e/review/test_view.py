@@ -138,6 +138,13 @@ def test_a_narrow_panel_and_a_dense_screen(panel):
         )
 
 
+LAID_OUT = """width => new Promise(done => {
+    const look = () => requestAnimationFrame(() => innerWidth === width ? requestAnimationFrame(done) : look());
+    look();
+})"""
+"""Waits until a window has a width, and the panel was drawn in it."""
+
+
 def test_the_photo_stays_while_edits_are_saved(panel):
     """Whatever the width, a word about saving never wraps the toolbar anew under somebody's hand."""
 
@@ -145,7 +152,7 @@ def test_the_photo_stays_while_edits_are_saved(panel):
         found = []
         for width in range(1300, 1560, 10):
             panel.page.set_viewport_size({"width": width, "height": 950})
-            panel.page.wait_for_timeout(50)
+            panel.page.evaluate(LAID_OUT, width)
             found.append(panel["canvas"].bounding_box()["height"])
         return found
 
