@@ -47,11 +47,28 @@ def conv(x, width: int, kernel: int, name: str, *, norm: bool = False, dilation:
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def separable(x, width: int, name: str):
-    """3×3 convolution of each channel by itself, 1×1 across them, ReLU."""
-    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
-    x = layers.Conv2D(width, 1, name=f"{name}_conv")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
+def separable(x, width: int, name: str, *, kernel: int = 3, norm: bool = False, residual: bool = False):
+    """Convolution of each channel by itself, 1×1 across them, batch norm if asked for, the input added if asked for, ReLU."""
+    y = layers.DepthwiseConv2D(kernel, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+    y = layers.Conv2D(width, 1, use_bias=not norm, name=f"{name}_conv")(y)
+    if norm:
+        y = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(y)
+    if residual:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return layers.ReLU(name=f"{name}_relu")(y)
+
+
+def squeezed(x, width: int, name: str):
+    """1×1 convolution and batch norm, for :func:`joined`."""
+    x = layers.Conv2D(width, 1, use_bias=False, name=name)(x)
+    return layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+
+
+def joined(x, finer, name: str, stride: int):
+    """Features [N, h, w, C] upsampled and added to those of half their stride, [N, 2·h, 2·w, C], ReLU."""
+    x = Upsample(2, "bilinear", name=f"{name}_up{stride}")(x)
+    x = layers.Add(name=f"{name}_join{stride}")([x, finer])
+    return layers.ReLU(name=f"{name}_join{stride}_relu")(x)
 
 
 def dilated_unet(

@@ -197,7 +197,7 @@ def run_train_pose(arguments: argparse.Namespace) -> int:
 
     config = PoseRunConfig.read(arguments.config, **_start(arguments))
     best = train_pose(config, arguments.out)
-    measured = "" if best is None else f" (mean IoU of the masks: {best:.3f})"
+    measured = "" if best is None else f" (mean of masks' IoU and charts' accuracy: {best:.3f})"
     print(f"weights: {arguments.out / WEIGHTS}{measured}")
     return 0
 

@@ -67,8 +67,8 @@ MAX_CLASS_WEIGHT = 8.0
 should not decide a step."""
 
 
-def _balance(known, balance: float):
-    """Weight of each class from one-hot labels [N, h, w, C]: [C]."""
+def class_weights(known, balance: float):
+    """Weight of each class from one-hot labels [N, h, w, C]: [C]; ``balance`` is as :attr:`Term.balance`."""
     count = ops.sum(known, axis=(0, 1, 2))
     there = ops.cast(count > 0, "float32")
     share = count * ops.sum(there) / ops.maximum(ops.sum(count), 1.0)
@@ -100,7 +100,7 @@ def label_loss(label, logits, over: str = "counted", background: float = 1.0, ba
         ops.not_equal(label, IGNORE), "float32"
     )
     if balance:
-        weight = weight * ops.where(some, 1.0, ops.sum(known * _balance(known, balance), axis=-1))
+        weight = weight * ops.where(some, 1.0, ops.sum(known * class_weights(known, balance), axis=-1))
     return _mean(total - chosen, weight, over)
 
 

@@ -13,7 +13,8 @@ from annotator.photos.reading import PhotoError, read_photo
 
 LABEL_MAPS = ("parts", "charts")
 GATHERED = {"u": "charts", "v": "charts", "part_confidence": "parts", "chart_confidence": "charts"}
-"""Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value."""
+"""Maps whose value belongs to the label chosen at a pixel; where the label flips, so does the value. A pose estimator has no
+parts but those of its charts."""
 
 MIN_PERSON = 0.1
 """Probability of a person from which these and the head vectors are compared; elsewhere they are not used."""
@@ -53,7 +54,7 @@ class Parity:
 
 def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> Parity:
     """Parity of two decoded results with the same names and shapes."""
-    flips = {name: expected[name] != actual[name] for name in LABEL_MAPS}
+    flips = {name: expected[name] != actual[name] for name in LABEL_MAPS if name in expected}
     people = expected["person"] >= MIN_PERSON
     differences = {}
     for name, value in expected.items():
@@ -62,7 +63,7 @@ def compare(expected: dict[str, np.ndarray], actual: dict[str, np.ndarray]) -> P
         # Head vectors are not bounded: far from their person they may be large.
         gap = np.abs(value.astype(np.float64) - actual[name]) / np.maximum(np.abs(value), 1.0)
         if name in GATHERED:
-            gap = gap[~flips[GATHERED[name]] & people]
+            gap = gap[~flips.get(GATHERED[name], flips["charts"]) & people]
         elif name == "head_vectors":
             gap = gap[people]
         differences[name] = float(gap.max(initial=0.0))

@@ -94,10 +94,10 @@ def make_sample(
     labels, uv = (crop.labels(array, view.output_stride) for array in (canvas.labels, canvas.uv))
     to_output = crop.matrix / view.output_stride
     person, parts, charts, owner = (np.ascontiguousarray(labels[..., i]) for i in range(4))
-    _paint_points(canvas.people, to_output, charts, uv, owner)
+    paint_points(canvas.people, to_output, charts, uv, owner)
     keypoints, head_vectors = _paint_keypoints(canvas, crop.shown, to_output, person, owner, view)
     if crop.flip:
-        parts, charts, uv = _swap_sides(parts, charts, uv)
+        parts, charts, uv = swap_sides(parts, charts, uv)
         keypoints = np.ascontiguousarray(keypoints[..., KEYPOINT_MIRROR])
     return image, {
         "person": person,
@@ -139,10 +139,16 @@ def _transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _paint_points(
+def paint_points(
     people: list[Person], matrix: np.ndarray, charts: np.ndarray, uv: np.ndarray, owner: np.ndarray
 ) -> None:
-    """Labelled surface points, each one output pixel (thesis), where nobody else is in front."""
+    """Paint labelled surface points, each one output pixel (thesis), where nobody else is in front.
+
+    Args:
+        people: of a canvas.
+        matrix: (2, 3), from image to output pixels.
+        charts, uv, owner: of the canvas, at the output pixels; the first two are painted on.
+    """
     side = charts.shape[0]
     for index, person in enumerate(people):
         if not has_points(person):
@@ -246,8 +252,8 @@ def _add_gaussian(channel: np.ndarray, centre: np.ndarray, sigma: float) -> None
     window[...] = np.where(window == IGNORE, peak, np.maximum(window, peak))
 
 
-def _swap_sides(parts: np.ndarray, charts: np.ndarray, uv: np.ndarray):
-    """Left for right in maps that are already flipped; IGNORE and SOME stay."""
+def swap_sides(parts: np.ndarray, charts: np.ndarray, uv: np.ndarray):
+    """Parts, charts, U and V with left for right, of maps that are already flipped; IGNORE and SOME stay."""
     known = (charts > 0) & (charts < SOME)
     u, v = mirror_uv(
         charts[known], uv[known, 0].astype(np.float32) / 255, uv[known, 1].astype(np.float32) / 255

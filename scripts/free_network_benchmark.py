@@ -15,7 +15,6 @@ from annotator.inference.network import Network
 from annotator.inference.pipeline import annotate, default_workers
 from annotator.inference.pose_estimator import PoseEstimator, pose_estimator_beside
 from annotator.inference.settings import Settings
-from annotator.labels.maps import Maps
 
 FREE_BATCH = 32
 
@@ -43,11 +42,12 @@ class FreeModel:
             if key not in self._known:
                 self._known[key] = self._model.run(image[None])
         found = [self._known[key] for key in keys]
-        if isinstance(found[0], Maps):
-            arrays = ([getattr(maps, name) for maps in found] for name in Maps.__slots__)
-            result = Maps(*map(np.concatenate, arrays))
-        else:
+        if isinstance(found[0], tuple):
             result = tuple(map(np.concatenate, zip(*found, strict=True)))
+        else:
+            kind = type(found[0])
+            arrays = ([getattr(maps, name) for maps in found] for name in kind.__slots__)
+            result = kind(*map(np.concatenate, arrays))
         self.seconds += time.thread_time() - begin
         return result
 

@@ -58,7 +58,7 @@ def add_settings(
     parser.add_argument(
         "--pose-estimator",
         action=argparse.BooleanOptionalAction,
-        help="predict masks also by the pose estimator, and keypoints and the sides of limbs again: the default except with "
+        help="predict masks and charts also by the pose estimator, and keypoints and the sides of limbs again: the default except with "
         "--quality draft",
     )
     parser.add_argument("--confidence", type=float, help="minimum score of a person, 0..1")

@@ -31,7 +31,7 @@ def add_command(commands) -> None:
     )
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--finder-epochs", type=int, help="of the person finder")
-    parser.add_argument("--pose-epochs", type=int, help="of the pose estimator's masks")
+    parser.add_argument("--pose-epochs", type=int, help="of the pose estimator")
     parser.add_argument("--steps", type=int, help="batches per epoch")
     parser.add_argument("--batch", type=int, help="samples per batch")
     parser.add_argument("--size", type=int, help="side of the samples in pixels, a multiple of 32")

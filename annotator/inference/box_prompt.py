@@ -4,6 +4,7 @@ own."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +14,21 @@ from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.photo_views import Photo, box_view, show
-from annotator.inference.pose_estimator import PoseEstimator, blend_masks, refine_keypoints
+from annotator.inference.pose_estimator import PoseEstimator
+from annotator.inference.refinement import blend, refine, refine_in_view
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright, quarter_turns
 from annotator.labels.maps import Maps
 from annotator.labels.people import Person
+
+
+class BoxView(NamedTuple):
+    """What the networks see in the view of a box, in the orientation of the photo."""
+
+    maps: Maps
+    letterbox: Letterbox
+    heatmaps: np.ndarray | None
+    """(s, s, 17) of the pose estimator, 0..1."""
 
 
 def label_boxes(
@@ -29,19 +40,20 @@ def label_boxes(
 ) -> list[Person | None]:
     """The person in each box that somebody drew on a photo.
 
-    Flip augmentation is always on: such boxes are few, and drawn where the first labels were not good enough.
+    Flip augmentation is always on, and the pose estimator looks twice, at the box and at the mask in it: such boxes are few, and drawn
+    where the first labels were not good enough.
 
     Args:
         photo: uint8 [H, W, 3].
         boxes: x, y, w, h in image pixels, each around one person and with an extent.
-        pose: has a say in the mask and predicts the keypoints again.
+        pose: has a say in mask and charts, and predicts the keypoints again.
 
     Returns:
         A person for each box, ``None`` where nobody was found; see
         :func:`~annotator.inference.decoding.decode_box`.
     """
     people = label_prompts([(photo, box) for box in boxes], network, settings, pose, flip_augment=True)
-    refine_keypoints(photo, people, pose, flip_augment=True)
+    refine(photo, people, pose, flip_augment=True)
     return people
 
 
@@ -57,14 +69,16 @@ def label_prompts(
 
     Args:
         prompts: photos, each with a box, as of :func:`label_boxes`; a batch may hold boxes of several photos.
-        pose: has a say in the mask.
+        pose: has a say in mask and charts, and predicts the keypoints again.
         flip_augment: in place of the settings'.
     """
     views = predict_boxes(prompts, network, settings, flip_augment, pose)
-    return [
-        decode_box(maps, view, photo.shape[1::-1], network.info, settings, box)
-        for (photo, box), (maps, view) in zip(prompts, views, strict=True)
-    ]
+    found = []
+    for (photo, box), seen in zip(prompts, views, strict=True):
+        size = photo.shape[1::-1]
+        found.append(decode_box(seen.maps, seen.letterbox, size, network.info, settings, box))
+        _refine(found[-1], seen, size)
+    return found
 
 
 def label_masks(
@@ -79,18 +93,19 @@ def label_masks(
     Args:
         photo: uint8 [H, W, 3].
         people: with masks that are not empty.
-        pose: predicts the keypoints again.
+        pose: has a say in charts, and predicts the keypoints again.
 
     Returns:
         For each one a person with the same box and mask; see :func:`~annotator.inference.decoding.decode_mask`.
     """
     prompts = [(photo, person.box) for person in people]
-    views = predict_boxes(prompts, network, settings, flip_augment=True)
-    found = [
-        decode_mask(maps, view, photo.shape[1::-1], network.info, settings, person.box, person.mask)
-        for person, (maps, view) in zip(people, views, strict=True)
-    ]
-    refine_keypoints(photo, found, pose, flip_augment=True)
+    views = predict_boxes(prompts, network, settings, flip_augment=True, pose=pose)
+    size, found = photo.shape[1::-1], []
+    for person, seen in zip(people, views, strict=True):
+        found.append(
+            decode_mask(seen.maps, seen.letterbox, size, network.info, settings, person.box, person.mask)
+        )
+        _refine(found[-1], seen, size)
     return found
 
 
@@ -100,12 +115,12 @@ def predict_boxes(
     settings: Settings,
     flip_augment: bool,
     pose: PoseEstimator | None = None,
-) -> Iterator[tuple[Maps, Letterbox]]:
-    """The maps of each box's view, upright, in the orientation of the photo.
+) -> Iterator[BoxView]:
+    """What the networks see in the view of each box, upright.
 
     Args:
         prompts, flip_augment: as of :func:`label_prompts`.
-        pose: has a say in which pixels are those of the person in the box.
+        pose: has a say in which pixels are those of the person in the box, and in their charts.
     """
     batch_size = settings.batch_size or network.batch_size
     views = [box_view(box, network.side) for _, box in prompts]
@@ -121,6 +136,10 @@ def predict_boxes(
             turns = quarter_turns(found[i], inside & (found[i].person >= settings.threshold))
             upright.append(predict_upright(network, square, found[i], turns, flip_augment))
             turned.append((square, turns))
-        if pose is not None:
-            blend_masks(upright, turned, pose, flip_augment)
-        yield from zip(upright, views[batch], strict=True)
+        heatmaps = [None] * len(upright) if pose is None else blend(upright, turned, pose, flip_augment)
+        yield from map(BoxView, upright, views[batch], heatmaps)
+
+
+def _refine(person: Person | None, seen: BoxView, size: tuple[int, int]) -> None:
+    if person is not None and seen.heatmaps is not None:
+        refine_in_view(person, seen.heatmaps, seen.letterbox, size)

@@ -109,8 +109,8 @@ def choose_box(proposals: Sequence[PossiblePerson], click: Click, size: tuple[in
 def click_view(
     photo: np.ndarray, box: FloatBox, network: Network, settings: Settings, pose: PoseEstimator | None = None
 ) -> ClickView:
-    """The view of a box, x, y, w, h in image pixels, of a photo, uint8 [H, W, 3]; ``pose`` has a say in the mask."""
-    ((maps, letterbox),) = predict_boxes([(photo, box)], network, settings, False, pose)
+    """The view of a box, x, y, w, h in image pixels, of a photo, uint8 [H, W, 3]; ``pose`` has a say in mask and charts."""
+    ((maps, letterbox, _),) = predict_boxes([(photo, box)], network, settings, False, pose)
     corners = letterbox.to_image(np.array([[0, 0], [letterbox.side, letterbox.side]]))
     window = clip_box((*corners[0], *(corners[1] - corners[0])), photo.shape[1::-1])
     return ClickView(letterbox, letterbox.apply(photo), maps, window)

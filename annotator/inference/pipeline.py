@@ -26,7 +26,8 @@ from annotator.inference.flip_augmentation import predict
 from annotator.inference.merging import merge
 from annotator.inference.network import InferenceError, ModelError, Network, run_blank
 from annotator.inference.photo_views import Photo
-from annotator.inference.pose_estimator import PoseEstimator, open_pose_estimator, refine_keypoints
+from annotator.inference.pose_estimator import PoseEstimator, open_pose_estimator
+from annotator.inference.refinement import refine
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
@@ -224,15 +225,14 @@ class _Labeller:
             return decode(maps, letterbox, letterbox.size, self.network.info, settings)
         image = Photo(photo.path, self._first_views)
         photo.pixels = image.held
-        people = self._find(image)
-        refine_keypoints(image, people.people, self.pose, flip_augment=settings.flip_augment)
-        return people
+        return self._find(image)
 
     def _find(self, image: Photo) -> People:
         """The people that finder and votes propose."""
         settings = self.settings
         voted = self._voted(image) if settings.uses_votes else None
         if self.finder is None:
+            refine(image, voted.people, self.pose, flip_augment=settings.flip_augment)
             return voted
         (proposals,) = find_people(
             self.finder, [image], MIN_FOUND, tiles=settings.tiles, batch_size=settings.batch_size
@@ -241,7 +241,12 @@ class _Labeller:
         labelled = label_prompts(
             likely, self.network, settings, self.pose, flip_augment=settings.flip_augment
         )
-        return merge(image.size, proposals, labelled, voted.people if voted else [], settings)
+        people = merge(image.size, proposals, labelled, voted.people if voted else [], settings)
+        # Those in boxes the pose estimator has seen already.
+        seen = set(map(id, labelled))
+        voted_people = [person for person in people.people if id(person) not in seen]
+        refine(image, voted_people, self.pose, flip_augment=settings.flip_augment)
+        return people
 
     def _first_views(self, size: tuple[int, int]) -> list[Letterbox]:
         """The views of a photo that do not depend on what is found in it."""

@@ -74,7 +74,7 @@ class FineTuning:
     finder_epochs: int = 2
     """Epochs of the person finder, which learns from the boxes of the same data, see :mod:`model.finder.fine_tuning`."""
     pose_epochs: int = 2
-    """Epochs of the pose estimator, which learns from the masks of the same data, see :mod:`model.pose.fine_tuning`."""
+    """Epochs of the pose estimator, which learns masks and charts from the same data, see :mod:`model.pose.fine_tuning`."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "batch", "finder_epochs", "pose_epochs"):
@@ -92,7 +92,7 @@ class Retraining:
 
     Finder and pose estimator are those that go with the model, see :func:`annotator.inference.finder.finder_beside` and
     :func:`annotator.inference.pose_estimator.pose_estimator_beside`. The finder learns where people are that it missed, and
-    that nobody is where people were deleted, in photos whose people are all reviewed; the pose estimator learns masks, and stays
+    that nobody is where people were deleted, in photos whose people are all reviewed; the pose estimator learns masks and charts, and stays
     as it is where nobody who is trained on has a mask of their own.
 
     The constructor checks its arguments and writes nothing. Iterating does the work, and yields how many of

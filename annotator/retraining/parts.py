@@ -72,11 +72,11 @@ def parts_of(network: Network, weights: Path | None, plan: FineTuning) -> tuple[
     if not weights.is_file():
         raise ValueError(f"{weights}: no such weights")
     of_finder, of_pose = (find_weights(part.path) for part in (finder, pose))
-    ap50, mask_iou = ("val_ap50", "validation AP50"), ("val_mask_iou", "validation mask IoU")
+    ap50, quality = ("val_ap50", "validation AP50"), ("val_quality", "validation quality")
     return (
         Part("", MODEL_RUN, network, weights, plan.epochs, 55.0, ("val_loss", "validation")),
         Part("person finder", FINDER_RUN, finder, of_finder, plan.finder_epochs, 20.0, ap50),
-        Part("pose estimator", POSE_RUN, pose, of_pose, plan.pose_epochs, 10.0, mask_iou),
+        Part("pose estimator", POSE_RUN, pose, of_pose, plan.pose_epochs, 10.0, quality),
     )
 
 

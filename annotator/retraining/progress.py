@@ -75,7 +75,7 @@ class Progress:
 
     @property
     def pose_losses(self) -> list[dict[str, float]]:
-        """The same of the pose estimator's training; ``val_mask_iou`` among them where there is somebody to measure on."""
+        """The same of the pose estimator's training; ``val_quality`` among them where there is somebody to measure on."""
         return self.losses_of(POSE_RUN)
 
     def losses_of(self, training: str) -> list[dict[str, float]]:

@@ -27,7 +27,8 @@ from annotator.inference.click_prompt import Click, ClickView, choose_box, click
 from annotator.inference.decoding import decode_mask
 from annotator.inference.finder import Finder, finder_beside
 from annotator.inference.network import Network
-from annotator.inference.pose_estimator import open_pose_estimator, refine_keypoints
+from annotator.inference.pose_estimator import open_pose_estimator
+from annotator.inference.refinement import refine
 from annotator.inference.settings import Settings
 from annotator.labels.people import Person, PossiblePerson, Provenance
 from annotator.photos.reading import read_photo
@@ -102,7 +103,7 @@ class PhotoNetwork:
         whole = np.ascontiguousarray(crop(whole, tight))
         box = (box[0] + tight[0], box[1] + tight[1], *tight[2:])
         found = decode_mask(view.maps, view.letterbox, size, network.info, self.settings, box, whole)
-        refine_keypoints(photo, [found], open_pose_estimator(network, self.settings), flip_augment=False)
+        refine(photo, [found], open_pose_estimator(network, self.settings), flip_augment=False)
         return found or Person(box, mask=whole, provenance=Provenance(model=network.info.model_id))
 
     def _view(

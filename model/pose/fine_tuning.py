@@ -1,4 +1,4 @@
-"""Fine-tuning of a pose estimator's mask net on the data of a cascade's fine-tuning, see :mod:`model.fine_tuning`."""
+"""Fine-tuning of a pose estimator's mask net and surface net on the data of a cascade's fine-tuning, see :mod:`model.fine_tuning`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.pose.weights import open_pose_estimator
 from model.sources import Record, read_source
 
 LEARNING_RATE = 2.0
-"""Relative to the cascade's: with its default, an eighth of that with which the mask net was first trained."""
+"""Relative to the cascade's: with its default, an eighth of that with which its nets were first trained."""
 PRECISION = "float16-weights"
 """Of the ONNX file, as of the package's: what predicts keypoints was rounded to float16 before."""
 AUGMENTATION = Augmentation(
@@ -35,7 +35,7 @@ AUGMENTATION = Augmentation(
 def pose_fine_tuning_config(
     weights: str | Path, cascade: RunConfig, records: Sequence[Sequence[Record]], epochs: int
 ) -> tuple[PoseRunConfig, list[list[Record]]] | None:
-    """The configuration of a mask net's fine-tuning and the records of its ``data``, for :class:`model.pose.training.PoseRun`;
+    """The configuration of a pose estimator's fine-tuning and the records of its ``data``, for :class:`model.pose.training.PoseRun`;
     ``None`` where nobody among the corrections has a mask of their own, so that there is nothing to learn.
 
     Args:
@@ -74,6 +74,6 @@ def pose_fine_tuning_config(
 
 
 def export_fine_tuned_pose_estimator(run: Path, onnx: Path, photos: Sequence[Path], **about: Any) -> None:
-    """As :func:`model.fine_tuning.export_fine_tuned`, of a run of the mask net."""
+    """As :func:`model.fine_tuning.export_fine_tuned`, of a run of a pose estimator."""
     export = partial(export_pose_estimator, precision=PRECISION)
     export_weights(run / WEIGHTS, onnx, photos, read=open_pose_estimator, export=export, **about)

@@ -1,4 +1,4 @@
-"""From records of the training data to views of one person, and which of their pixels are that person's."""
+"""From records of the training data to views of one person, which of their pixels are that person's, and what of the body they show."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import numpy as np
 
 from annotator.geometry.boxes import FloatBox, bounding_box, pad_box
 from model.augmentation import Augmentation
-from model.canvas import MAX_OWNERS, OWNER, PERSON, Canvas, paint, photo_of
+from model.canvas import CHART, MAX_OWNERS, OWNER, PART, PERSON, Canvas, paint, photo_of
 from model.copy_paste import CopyPasteSources, compose
 from model.crops import MIN_VIEWED_SIDE, Crop
 from model.label_values import IGNORE
+from model.pose.surface_labels import PART_LABEL, paint_from_keypoints, surface_labels
+from model.samples import paint_points, swap_sides
 from model.sources import Record, has_own_mask, is_ignored
 from model.surroundings import surround
 
+STRIDE, UV_STRIDE = 2, 4
+"""Of masks and charts, and of U and V, in pixels of the view."""
 MIN_PIXELS = 100
 """Of a person that are visible in the photo; of fewer nothing can be learnt."""
 SURROUNDED = 0.8
@@ -34,7 +38,6 @@ Subject = tuple[Record, int]
 def make_sample(
     record: Record,
     size: int,
-    stride: int,
     augmentation: Augmentation,
     rng: np.random.Generator,
     copy_paste_sources: CopyPasteSources,
@@ -44,13 +47,15 @@ def make_sample(
     Args:
         record: a photo, of whose people, and of those pasted in, one is shown.
         size: side of the sample in pixels.
-        stride: of the labels, in pixels of the sample.
         rng: every choice comes from it.
         copy_paste_sources: what may be pasted in, and backgrounds, for surroundings and occluders.
 
     Returns:
-        The view, uint8 [size, size, 3] RGB, and labels, float32 [size / stride, size / stride]: ``mask``, the share of each pixel
-        that is the person's, 0..1, and ``known``, 1 where that is known, else 0. Where nobody is visible nothing is known.
+        The view, uint8 [size, size, 3] RGB, and labels of its person. At h = size / :data:`STRIDE`: ``mask``,
+        float32 [h, h], the share of each pixel that is the person's, 0..1, ``known``, float32 [h, h], 1 where that is known, else 0,
+        and ``surface``, uint8 [h, h], as :data:`~model.pose.surface_labels.CHARTS_OF` counts them. At h = size /
+        :data:`UV_STRIDE`: ``uv_charts``, uint8 [h, h], the chart 1..24 where U and V are known, else 0, and
+        ``uv``, uint8 [h, h, 2] of 0..255. Where nobody is visible nothing is known.
 
     Raises:
         DataError, annotator.coco.reader.CocoError: as :func:`model.samples.make_sample`.
@@ -60,21 +65,19 @@ def make_sample(
         if people := _visible_people(canvas, record):
             break
     else:
-        side = size // stride
-        nothing = np.zeros((side, side), np.float32)
-        return np.zeros((size, size, 3), np.uint8), {"mask": nothing, "known": nothing}
+        return np.zeros((size, size, 3), np.uint8), _nothing(size)
     index = people[rng.integers(len(people))]
     region = pad_box(_box(canvas, index, rng))
-    return _view(photo, canvas, index, region, size, stride, augmentation, rng)
+    return _view(photo, canvas, index, region, size, augmentation, rng)
 
 
-def show(subject: Subject, size: int, stride: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def show(subject: Subject, size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """As :func:`make_sample`, of this person in a plain view of their box."""
     record, index = subject
     photo = photo_of(record)
     canvas = paint(record, photo.shape[:2])
     region = pad_box(canvas.people[index].box)
-    return _view(photo, canvas, index, region, size, stride, None, np.random.default_rng(0))
+    return _view(photo, canvas, index, region, size, None, np.random.default_rng(0))
 
 
 def subjects_of(record: Record) -> list[Subject]:
@@ -118,13 +121,24 @@ def _box(canvas: Canvas, index: int, rng: np.random.Generator) -> FloatBox:
     return x + left, y + top, w + right - left, h + bottom - top
 
 
+def _nothing(size: int) -> dict[str, np.ndarray]:
+    """Labels of a sample of which nothing is known."""
+    fine, coarse = size // STRIDE, size // UV_STRIDE
+    return {
+        "mask": np.zeros((fine, fine), np.float32),
+        "known": np.zeros((fine, fine), np.float32),
+        "surface": np.zeros((fine, fine), np.uint8),
+        "uv_charts": np.zeros((coarse, coarse), np.uint8),
+        "uv": np.zeros((coarse, coarse, 2), np.uint8),
+    }
+
+
 def _view(
     photo: np.ndarray,
     canvas: Canvas,
     index: int,
     region: FloatBox,
     size: int,
-    stride: int,
     augmentation: Augmentation | None,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -135,8 +149,27 @@ def _view(
     unknown = (canvas.labels[..., PERSON] == IGNORE) & ~own
     mask = cv2.resize(
         crop.labels(own.view(np.uint8)).astype(np.float32),
-        (size // stride, size // stride),
+        (size // STRIDE,) * 2,
         interpolation=cv2.INTER_AREA,
     )
-    known = 1 - crop.labels(unknown.view(np.uint8), stride).astype(np.float32)
-    return image, {"mask": mask, "known": known}
+    known = 1 - crop.labels(unknown.view(np.uint8), STRIDE).astype(np.float32)
+    paint_from_keypoints(canvas, index)
+    surface, _, _ = _surface(canvas, index, crop, STRIDE)
+    labels, uv, has_uv = _surface(canvas, index, crop, UV_STRIDE)
+    uv_charts = np.where(has_uv & (labels <= PART_LABEL), labels, 0).astype(np.uint8)
+    return image, {"mask": mask, "known": known, "surface": surface, "uv_charts": uv_charts, "uv": uv}
+
+
+def _surface(
+    canvas: Canvas, index: int, crop: Crop, stride: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels of :data:`~model.pose.surface_labels.CHARTS_OF` of one person, U and V, uint8 of 0..255, and where these are known, at a
+    stride."""
+    labels, uv = crop.labels(canvas.labels, stride), crop.labels(canvas.uv, stride)
+    parts, charts, owner = (np.ascontiguousarray(labels[..., channel]) for channel in (PART, CHART, OWNER))
+    paint_points(canvas.people, crop.matrix / stride, charts, uv, owner)
+    # What keypoints say of a torso comes without.
+    has_uv = uv.any(axis=2)
+    if crop.flip:
+        parts, charts, uv = swap_sides(parts, charts, uv)
+    return surface_labels(charts, parts, owner == index + 1), uv, has_uv

@@ -1,10 +1,11 @@
-"""A training run of the pose estimator's mask net, see :mod:`model.one_stage`; its weights are ``pose.npz``.
+"""A training run of the pose estimator's mask net and surface net, see :mod:`model.one_stage`; its weights are ``pose.npz``.
 
-Only the mask net learns: what predicts the keypoints stays as it is, to the bit.
+What predicts the keypoints stays as it is, to the bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,11 @@ from model.batches import Batches, copy_paste_sources, pick
 from model.copy_paste import CopyPasteSources
 from model.fields import CHECKED
 from model.one_stage import OneStageConfig, OneStageRun
-from model.pose.evaluation import mean_mask_iou, validation_subjects
-from model.pose.losses import mask_losses
-from model.pose.network import MASK, MASK_STRIDE, PoseEstimator
+from model.pose.evaluation import evaluate, quality, validation_subjects
+from model.pose.losses import LOSSES, mask_losses, surface_losses
+from model.pose.network import NETS, Net, PoseEstimator
 from model.pose.samples import make_sample, subjects_of
-from model.pose.weights import open_pose_estimator, save_pose_estimator
+from model.pose.weights import open_pose_estimator, save_pose_estimator, trained_nets
 from model.sources import DataError, Record, Source, read_source
 
 WEIGHTS = "pose.npz"
@@ -36,7 +37,9 @@ class PoseRunConfig(OneStageConfig):
     """What to train, on what, and how."""
 
     start_weights: str
-    """Weights (``.npz``) of a pose estimator, whose keypoints stay as they are; without a mask net in them, that starts anew."""
+    """Weights (``.npz``) of a pose estimator, whose keypoints stay as they are; a net that is not in them starts anew."""
+    learns: tuple[Net, ...] = NETS
+    """The nets that are trained; the others stay as they are."""
     backgrounds: tuple[Source, ...] = ()
     """Photos without people: surroundings of photos that were cut at somebody's box, and texture of occluders."""
     learning_rate: PositiveFloat = 1.5e-3
@@ -47,38 +50,44 @@ class PoseRunConfig(OneStageConfig):
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-class MaskLearner(keras.Model):
-    """A pose estimator with the losses of its mask net, for ``fit``; nothing else in it is trainable."""
+class PoseLearner(keras.Model):
+    """A pose estimator with the losses of the nets that learn, for ``fit``; nothing else in it is trainable."""
 
-    def __init__(self, network: PoseEstimator):
+    def __init__(self, network: PoseEstimator, learns: Sequence[Net] = NETS):
         super().__init__(name="learner")
         for layer in network.layers:
-            layer.trainable = layer.name.startswith(MASK)
-        self.network = network
-        self.trackers = [keras.metrics.Mean(name=name) for name in ("cross_entropy", "dice")]
+            layer.trainable = layer.name.startswith(tuple(f"{net}_" for net in learns))
+        self.network, self.learns = network, tuple(learns)
+        self.trackers = {name: keras.metrics.Mean(name=name) for net in self.learns for name in LOSSES[net]}
 
     def call(self, images, training=None):
-        return self.network(ops.cast(images, "float32"), training=training)["mask"]
+        return self.network(ops.cast(images, "float32"), training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        terms = mask_losses(y, y_pred)
-        for tracker in self.trackers:
-            tracker.update_state(terms[tracker.name])
+        terms = {}
+        if "mask" in self.learns:
+            terms |= mask_losses(y, y_pred["mask"])
+        if "surface" in self.learns:
+            terms |= surface_losses(y, y_pred)
+        for name, value in terms.items():
+            self.trackers[name].update_state(value)
         return sum(terms.values())
 
 
 class PoseRun(OneStageRun):
-    """One training run of the mask net; the metric is the mean IoU of people's masks in their true boxes."""
+    """One training run; the metric is the mean of :func:`~model.pose.evaluation.evaluate` over the nets that learn."""
 
     config: PoseRunConfig
-    columns = ("epoch", "learning_rate", "loss", "cross_entropy", "dice", "val_mask_iou")
-    metric = "val_mask_iou"
+    columns = ("epoch", "learning_rate", "loss", *LOSSES["mask"], *LOSSES["surface"], "val_quality")
+    metric = "val_quality"
 
     def __init__(self, config: PoseRunConfig, out: str | Path, data: list[list[Record]] | None = None):
         super().__init__(config, out, data)
         self.subjects = validation_subjects(self.validation)
         if config.validation and not self.subjects:
             raise DataError("validation: nobody has a mask of their own")
+        if not config.learns:
+            raise DataError("learns: no net to train")
 
     def usable(self, data: list[list[Record]]) -> list[list[Record]]:
         """The photos with somebody who has a mask of their own.
@@ -98,10 +107,10 @@ class PoseRun(OneStageRun):
 
     def network(self) -> PoseEstimator:
         keras.utils.set_random_seed(self.config.seed)
-        return open_pose_estimator(self.config.start_weights, new_mask=True)
+        return open_pose_estimator(self.config.start_weights, new_nets=True)
 
-    def learner(self, network: PoseEstimator) -> MaskLearner:
-        return MaskLearner(network)
+    def learner(self, network: PoseEstimator) -> PoseLearner:
+        return PoseLearner(network, self.config.learns)
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         return keras.optimizers.AdamW(
@@ -114,20 +123,23 @@ class PoseRun(OneStageRun):
     def batches(self, epoch: int) -> Batches:
         config, seed = self.config, (self.config.seed, epoch)
         picks = pick(config.data, self.data, config.steps * config.batch, np.random.default_rng(seed))
-        make = partial(make_sample, size=config.size, stride=MASK_STRIDE, augmentation=config.augmentation)
+        make = partial(make_sample, size=config.size, augmentation=config.augmentation)
         return Batches(make, picks, config.batch, seed, self.pool)
 
     def measure(self, network: PoseEstimator) -> float:
-        return mean_mask_iou(network, self.subjects)
+        scores = evaluate(network, self.subjects)
+        print(", ".join(f"{net} {score:.4f}" for net, score in scores.items()), flush=True)
+        return quality(scores, self.config.learns)
 
     def save(self, network: PoseEstimator) -> None:
-        save_pose_estimator(network, self.out / WEIGHTS)
+        untrained = set(NETS) - trained_nets(self.config.start_weights) - set(self.config.learns)
+        save_pose_estimator(network, self.out / WEIGHTS, untrained=untrained)
 
 
 def train_pose(config: PoseRunConfig, out: str | Path) -> float | None:
     """Train into a folder, or go on with the run that is there; see :class:`PoseRun`.
 
     Returns:
-        The best mean IoU of the masks of the validation data; ``None`` without any.
+        The best value of the metric on the validation data; ``None`` without any.
     """
     return PoseRun(config, out).train()

@@ -16,7 +16,7 @@ from model.config import read_config
 from model.finder.network import Finder
 from model.finder.training import FinderRunConfig
 from model.finder.weights import save_finder
-from model.pose.network import PoseEstimator
+from model.pose.network import NETS, PoseEstimator
 from model.pose.training import PoseRunConfig
 from model.pose.weights import save_pose_estimator
 from tests.model.conftest import HEIGHT, WIDTH, write_source
@@ -127,7 +127,7 @@ def test_train_default_trains_the_pose_estimator_of_a_recipe(tmp_path, monkeypat
     data, out, start = tmp_path / "data", tmp_path / "run", tmp_path / "start.npz"
     for name, count in (("photos", 12), ("empty", 3)):
         write_source(data / name, count).rename(data / name / "annotations.json")
-    save_pose_estimator(PoseEstimator(TINY_POSE), start)
+    save_pose_estimator(PoseEstimator(TINY_POSE), start, untrained=NETS)
     recipe = {
         "kind": "pose",
         "data": [{"folder": "photos", "cut_at_boxes": True}, {"folder": "missing"}],
@@ -141,11 +141,18 @@ def test_train_default_trains_the_pose_estimator_of_a_recipe(tmp_path, monkeypat
         "size": 64,
         "workers": 0,
     }
-    path = tmp_path / "pose-1.json"
-    path.write_text(json.dumps(recipe))
+    path, then = tmp_path / "pose-1.json", tmp_path / "pose-2.json"
+    path.write_text(json.dumps(recipe | {"learns": ["mask"]}))
+    then.write_text(json.dumps(recipe | {"learns": ["surface"]}))
     assert call(monkeypatch, "train-default", data, out, "--recipe", path) == 1
     assert "pose-1.json: there is nothing to start from: give --pose-start" in capsys.readouterr().err
-    assert call(monkeypatch, "train-default", data, out, "--recipe", path, "--pose-start", start) == 0
+    assert call(monkeypatch, "train-default", data, out, "--recipe", path, "--pose-start", start) == 1
+    assert "pose.npz: has no surface net" in capsys.readouterr().err
+    both = ("--recipe", path, "--recipe", then)
+    assert call(monkeypatch, "train-default", data, out, *both, "--pose-start", start) == 0
+    assert json.loads((out / "pose-2" / "config.json").read_text())["start_weights"] == str(
+        out / "pose-1" / "pose.npz"
+    )
     config = json.loads((out / "pose-1" / "config.json").read_text())
     assert config["start_weights"] == str(start)
     assert [source["cut_at_boxes"] for source in config["data"]] == [True]

@@ -1,6 +1,6 @@
 """A pose estimator that sees dots: keypoints with an odd number, the left ones, where it is blue, the others where it is green,
-the person where it is red, and all only in the upper three quarters of the view. Elsewhere a pixel is as likely the person's as
-not."""
+the person where it is red, and all only in the upper three quarters of the view. Elsewhere a pixel is hardly the
+person's. What is red is an arm, the rest a torso from the front; U runs down the view and V across it."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,10 @@ from annotator.labels.label_space import KEYPOINTS
 
 SIDE, STRIDE = 64, 4
 SEEN = SIDE * 3 // 4
+GUESS = 0.25
+"""Probability of the person where it is not red."""
+ARM, TORSO = 15, 2
+"""Charts."""
 DESCRIPTION = {
     "format_version": 1,
     "model_id": "dots",
@@ -29,13 +33,21 @@ def write_pose_estimator(path: Path, **described) -> Path:
     """Write its file; ``described`` are other values of its description."""
     seen = np.zeros((1, 1, SIDE, 1), np.float32)
     seen[:, :, :SEEN] = 1 / 255
+    count = SIDE // STRIDE
+    along = (np.arange(2 * count, dtype=np.float32) + 0.5) / (2 * count)
     constants = {
+        "down": along[:, None],
+        "across": along[None],
+        "zero": np.float32(0),
+        "arm": np.float32(ARM),
+        "torso": np.float32(TORSO),
         "seen": seen,
         "colours": np.array([1 + i % 2 for i in range(len(KEYPOINTS))], np.int64),
         "red": np.array(0, np.int64),
         "half": np.float32(0.5),
+        "guess": np.float32(GUESS),
+        "sure": np.float32(1 - GUESS),
     }
-    count = SIDE // STRIDE
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["floats"], ["planes"], perm=[0, 3, 1, 2]),
@@ -47,9 +59,18 @@ def write_pose_estimator(path: Path, **described) -> Path:
         helper.make_node("Transpose", ["dots"], ["keypoints"], perm=[0, 2, 3, 1]),
         helper.make_node("AveragePool", ["visible"], ["fine"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Gather", ["fine", "red"], ["redness"], axis=1),
-        helper.make_node("Mul", ["redness", "half"], ["surplus"]),
-        helper.make_node("Add", ["surplus", "half"], ["mask"]),
+        helper.make_node("Mul", ["redness", "sure"], ["surplus"]),
+        helper.make_node("Add", ["surplus", "guess"], ["person"]),
+        helper.make_node("Greater", ["redness", "half"], ["is_arm"]),
+        helper.make_node("Where", ["is_arm", "arm", "torso"], ["numbers"]),
+        helper.make_node("Cast", ["numbers"], ["charts"], to=TensorProto.UINT8),
+        helper.make_node("Identity", ["person"], ["chart_confidence"]),
+        helper.make_node("Identity", ["person"], ["part_confidence"]),
+        helper.make_node("Mul", ["redness", "zero"], ["flat"]),
+        helper.make_node("Add", ["flat", "down"], ["u"]),
+        helper.make_node("Add", ["flat", "across"], ["v"]),
     ]
+    maps = dict.fromkeys(("person", "chart_confidence", "part_confidence", "u", "v"), TensorProto.FLOAT)
     graph = helper.make_graph(
         nodes,
         "pose",
@@ -58,7 +79,10 @@ def write_pose_estimator(path: Path, **described) -> Path:
             helper.make_tensor_value_info(
                 "keypoints", TensorProto.FLOAT, ["N", count, count, len(KEYPOINTS)]
             ),
-            helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["N", 2 * count, 2 * count]),
+            *(
+                helper.make_tensor_value_info(name, kind, ["N", 2 * count, 2 * count])
+                for name, kind in (maps | {"charts": TensorProto.UINT8}).items()
+            ),
         ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )

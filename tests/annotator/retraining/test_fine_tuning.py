@@ -148,7 +148,7 @@ def test_it_says_how_far_it_is(retrained):
     )
     last = retrained.progress.pose_losses[-1]
     assert third.startswith("pose estimator, epoch 1 of 2: loss ")
-    said = f"loss {last['loss']:.3f}, validation mask IoU {last['val_mask_iou']:.3f}"
+    said = f"loss {last['loss']:.3f}, validation quality {last['val_quality']:.3f}"
     assert fourth == f"pose estimator, epoch 2 of 2: {said}"
     assert others == ["exported", "old model measured", "both models measured"]
     assert retrained.describe(10) == f"2 of {len(retrained.samples)} photos labelled again"

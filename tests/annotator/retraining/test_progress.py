@@ -35,10 +35,10 @@ def test_a_run_that_learns(folder: Path):
     (folder / "finder" / "log.csv").write_text("epoch,loss,val_ap50\n1,0.75,0.5\n")
     assert progress.describe() == f"{said} Of the person finder: epoch 1, loss 0.750."
     assert progress.finder_losses == [{"epoch": 1, "loss": 0.75, "val_ap50": 0.5}]
-    (folder / "pose" / "log.csv").write_text("epoch,loss,val_mask_iou\n1,0.5,0.25\n2,0.375,\n")
+    (folder / "pose" / "log.csv").write_text("epoch,loss,val_quality\n1,0.5,0.25\n2,0.375,\n")
     assert progress.describe().endswith(" Of the pose estimator: epoch 2, loss 0.375.")
     assert progress.pose_losses == [
-        {"epoch": 1, "loss": 0.5, "val_mask_iou": 0.25},
+        {"epoch": 1, "loss": 0.5, "val_quality": 0.25},
         {"epoch": 2, "loss": 0.375},
     ]
 

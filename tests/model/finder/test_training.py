@@ -22,6 +22,8 @@ from model.finder.weights import open_finder, save_finder
 from model.sources import DataError, read_source
 from tests.model.finder.tiny import TINY, tiny_config
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def log_of(run: Path) -> list[dict[str, str]]:
     with (run / "log.csv").open(newline="", encoding="utf-8") as file:

@@ -13,7 +13,9 @@ def test_from_a_config_to_an_onnx_file(figures, start, tmp_path, capsys):
     assert "none.npz: no such weights file" in capsys.readouterr().err
     command += ["--start", str(start)]
     assert main(command) == 0
-    assert f"weights: {run / 'pose.npz'} (mean IoU of the masks: 0." in capsys.readouterr().out
+    assert (
+        f"weights: {run / 'pose.npz'} (mean of masks' IoU and charts' accuracy: 0." in capsys.readouterr().out
+    )
     assert main(command) == 0
     assert "epoch" not in capsys.readouterr().out
     assert main(["export-model", str(run), str(tmp_path / "p.onnx"), "--fp16-weights", "--size", "96"]) == 0

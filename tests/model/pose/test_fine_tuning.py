@@ -1,4 +1,4 @@
-"""The config of a mask net's fine-tuning: the cascade's data, of which only people with masks count."""
+"""The config of a pose estimator's fine-tuning: the cascade's data, of which only people with masks count."""
 
 import json
 from dataclasses import asdict, replace
@@ -64,9 +64,9 @@ def test_corrections_without_masks_teach_nothing(start, labelled, boxes):
     assert pose_fine_tuning_config(start, of_cascade, records, 1) is None
 
 
-def test_weights_without_a_mask_net_are_refused(start, labelled, tmp_path):
+def test_weights_without_a_net_are_refused(start, labelled, tmp_path):
     bare: Path = tmp_path / "bare.npz"
     save_arrays(bare, {name: a for name, a in arrays_of(start).items() if not name.startswith("mask_")})
     of_cascade, records = cascade(labelled, validation=labelled)
-    with pytest.raises(WeightsError, match=r"bare\.npz: not all weights of a pose estimator"):
+    with pytest.raises(WeightsError, match=r"bare\.npz: has no mask net"):
         pose_fine_tuning_config(bare, of_cascade, records, 1)

@@ -1,4 +1,4 @@
-"""The mask lies on the person in the middle and nowhere else, and what is not labelled is not known."""
+"""Mask and surface lie on the person in the middle and nowhere else, and what is not labelled is not known."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,12 @@ import pytest
 from model.augmentation import Augmentation
 from model.copy_paste import CopyPaste, CopyPasteSources
 from model.pose import samples
-from model.pose.samples import make_sample, show, subjects_of
+from model.pose.samples import STRIDE, UV_STRIDE, make_sample, show, subjects_of
+from model.pose.surface_labels import PART_LABEL
 from model.sources import Record
 from tests.model.conftest import encode
 
-SIZE, STRIDE = 96, 2
+SIZE = 96
 STILL = Augmentation(geometry=0.0, flip=0.0)
 MOVED = Augmentation(geometry=1.0, upturned=0.3)
 NOTHING = CopyPasteSources()
@@ -56,10 +57,15 @@ def record(folder: Path, *people: dict, complete=True, cut_at_box=False) -> Reco
 
 
 def sample(record: Record, seed=0, augmentation=STILL, sources=NOTHING):
-    image, labels = make_sample(record, SIZE, STRIDE, augmentation, np.random.default_rng(seed), sources)
+    image, labels = make_sample(record, SIZE, augmentation, np.random.default_rng(seed), sources)
     assert (image.shape, image.dtype) == ((SIZE, SIZE, 3), np.uint8)
-    for values in labels.values():
-        assert (values.shape, values.dtype) == ((SIZE // STRIDE, SIZE // STRIDE), np.float32)
+    fine, coarse = SIZE // STRIDE, SIZE // UV_STRIDE
+    for name in ("mask", "known"):
+        assert (labels[name].shape, labels[name].dtype) == ((fine, fine), np.float32)
+    shapes = {"surface": (fine, fine), "uv_charts": (coarse, coarse), "uv": (coarse, coarse, 2)}
+    for name, shape in shapes.items():
+        assert (labels[name].shape, labels[name].dtype) == (shape, np.uint8)
+    assert not labels["surface"][labels["mask"] == 0].any()
     assert set(np.unique(labels["known"])) <= {0, 1}
     return image, labels["mask"], labels["known"]
 
@@ -179,6 +185,38 @@ def test_the_same_seed_makes_the_same_sample(tmp_path):
 def test_validation_shows_this_person_plainly(tmp_path):
     drawn = record(tmp_path, {"bbox": LEFT}, {"bbox": RIGHT})
     for index, subject in enumerate(subjects_of(drawn)):
-        image, labels = show(subject, SIZE, STRIDE)
+        image, labels = show(subject, SIZE)
         assert np.abs(labels["mask"] - share_of(COLOURS[index], image)).mean() < 0.01
-        np.testing.assert_array_equal(image, show(subject, SIZE, STRIDE)[0])
+        np.testing.assert_array_equal(image, show(subject, SIZE)[0])
+
+
+NOSE, SHOULDERS, ELBOW = (40, 30), ((52, 45), (28, 45)), (55, 62)
+
+
+def test_the_surface_is_what_keypoints_say_and_only_on_the_person(tmp_path):
+    points = np.zeros((17, 3))
+    points[0], points[5], points[6], points[7] = ((*at, 2) for at in (NOSE, *SHOULDERS, ELBOW))
+    drawn = record(tmp_path, {"bbox": LEFT, "keypoints": points.ravel().tolist(), "num_keypoints": 4})
+    for flip in (0.0, 1.0):
+        _, labels = make_sample(drawn, SIZE, replace(STILL, flip=flip), np.random.default_rng(0), NOTHING)
+        head, upper_arm = PART_LABEL + 14, PART_LABEL + (11 if flip else 10)
+        assert set(np.unique(labels["surface"])) == {0, head, upper_arm}
+        _, columns = np.nonzero(labels["surface"] == upper_arm)
+        assert (columns.mean() < SIZE / STRIDE / 2) == bool(flip)
+        assert not labels["uv_charts"].any()
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_points_are_charts_with_u_and_v(tmp_path, boxes_as_labelled, flip):
+    """One of the left upper arm's front, somewhere in the DensePose box of 256 by 256."""
+    points = {"dp_x": [128.0], "dp_y": [64.0], "dp_I": [15.0], "dp_U": [0.25], "dp_V": [0.75]}
+    drawn = record(tmp_path, {"bbox": LEFT} | points)
+    _, labels = make_sample(drawn, SIZE, replace(STILL, flip=flip), np.random.default_rng(0), NOTHING)
+    chart = 16 if flip else 15
+    for charts, stride in ((labels["surface"], STRIDE), (labels["uv_charts"], UV_STRIDE)):
+        ((row, column),) = np.argwhere(charts)
+        assert charts[row, column] == chart
+        # A quarter down the box, in its middle; the box is five sixths of the view.
+        np.testing.assert_allclose((row + 0.5) * stride / SIZE, 1 / 12 + 5 / 6 / 4, atol=stride / SIZE)
+        np.testing.assert_allclose((column + 0.5) * stride / SIZE, 0.5, atol=stride / SIZE)
+    np.testing.assert_array_equal(labels["uv"][labels["uv_charts"] > 0], [[64, 191]])

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from model.augmentation import Augmentation
 from model.copy_paste import CopyPaste
-from model.pose.network import MaskNetConfig, PoseEstimatorConfig
+from model.pose.mask_net import MaskNetConfig
+from model.pose.network import PoseEstimatorConfig
+from model.pose.surface_net import SurfaceNetConfig
 from model.pose.training import PoseRunConfig
 from model.presets import PoseConfig
 from model.sources import Source
@@ -17,6 +19,7 @@ TINY = PoseEstimatorConfig(
     backbone_width=0.35,
     pose=PoseConfig(bottom=8, widths=(8, 8, 4, 4), head=8),
     mask=MaskNetConfig(deep=8, width=8, fine=4),
+    surface=SurfaceNetConfig(deep=8, width=8, fine=4),
 )
 
 
