@@ -96,6 +96,16 @@ def networks_are_forgotten() -> Iterator[None]:
             ctypes.CDLL(None).malloc_trim(0)
 
 
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """Trainings of a few steps, without the graphs that these would be compiled to: each takes half a minute, and memory for ever."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 RETRAINING = "retraining"
 
 

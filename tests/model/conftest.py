@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -106,13 +105,3 @@ def finished(figures, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("finished") / "run"
     train(tiny_config(figures), out)
     return out
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Trainings of a few steps, without the graphs that these would be compiled to: each takes half a minute, and memory for ever."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)

@@ -28,6 +28,8 @@ from model.training import Learner, Run
 from model.weights import WeightsError, load_weights, save_arrays, save_weights
 from tests.model.tiny import log_of, tiny_config, tiny_network, without_epochs
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_three_stages_leave_everything_behind(finished):
     log = log_of(finished)

@@ -25,6 +25,8 @@ from tests.model.pose.tiny import TINY as TINY_POSE
 from tests.model.tiny import tiny_network
 from tests.scripts.running import SCRIPTS, call, run
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 RECIPES = SCRIPTS.parent / "model" / "recipes"
 
 
