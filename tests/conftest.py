@@ -2,7 +2,6 @@
 
 import atexit
 import ctypes
-import gc
 import os
 import shutil
 import signal
@@ -83,17 +82,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(
         key=lambda item: (0, in_browser[item]) if group(item) == RETRAINING else (1, not in_browser[item])
     )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def networks_are_forgotten() -> Iterator[None]:
-    """Networks are full of cycles, and what they leave is gigabytes: the processes of the tests would outgrow the machine."""
-    yield
-    if keras := sys.modules.get("keras"):
-        keras.backend.clear_session()
-        gc.collect()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="module")
