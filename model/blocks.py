@@ -64,6 +64,15 @@ def squeezed(x, width: int, name: str):
     return layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
 
 
+def deepest(tap, width: int, name: str):
+    """Features of a backbone's last tap, at stride 32, each pixel's with what the whole view shows added: [N, h, w, width]."""
+    x = layers.ReLU(name=f"{name}_relu32")(squeezed(tap, width, f"{name}_squeeze32"))
+    everywhere = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
+    everywhere = layers.Conv2D(width, 1, name=f"{name}_everywhere")(everywhere)
+    x = layers.Add(name=f"{name}_spread")([x, everywhere])
+    return separable(x, width, f"{name}_mix32", norm=True)
+
+
 def joined(x, finer, name: str, stride: int):
     """Features [N, h, w, C] upsampled and added to those of half their stride, [N, 2·h, 2·w, C], ReLU."""
     x = Upsample(2, "bilinear", name=f"{name}_up{stride}")(x)

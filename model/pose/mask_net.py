@@ -8,7 +8,7 @@ from keras import layers
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
-from model.blocks import Upsample, joined, separable, squeezed
+from model.blocks import Upsample, deepest, joined, separable, squeezed
 from model.fields import CHECKED
 
 
@@ -33,11 +33,7 @@ def mask_logits(taps: dict[int, Any], pose: list, config: MaskNetConfig) -> tupl
     """
     pooled = layers.AveragePooling2D(2, name="mask_pool2")(taps[2])
     reads = {16: taps[16], 8: taps[8], 4: layers.Concatenate(name="mask_reads4")([taps[4], pooled, *pose])}
-    x = layers.ReLU(name="mask_relu32")(squeezed(taps[32], config.deep, "mask_squeeze32"))
-    everywhere = layers.GlobalAveragePooling2D(keepdims=True, name="mask_mean")(x)
-    everywhere = layers.Conv2D(config.deep, 1, name="mask_everywhere")(everywhere)
-    x = layers.Add(name="mask_spread")([x, everywhere])
-    x = separable(x, config.deep, "mask_mix32", norm=True)
+    x = deepest(taps[32], config.deep, "mask")
     for stride, width in ((16, config.deep), (8, config.width), (4, config.width)):
         x = joined(x, squeezed(reads[stride], width, f"mask_squeeze{stride}"), "mask", stride)
         x = separable(x, width, f"mask_mix{stride}", norm=True)

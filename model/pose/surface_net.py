@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from annotator.labels.label_space import CHARTS
-from model.blocks import Upsample, joined, separable, squeezed
+from model.blocks import Upsample, deepest, joined, separable, squeezed
 from model.fields import CHECKED
 
 
@@ -48,11 +48,7 @@ def surface_maps(
         4: layers.Concatenate(name="surface_reads4")([taps[4], fine, *pose, mask_features, person]),
         **{stride: _with_pooled(taps[stride], [*pose, person], stride) for stride in (8, 16)},
     }
-    x = layers.ReLU(name="surface_relu32")(squeezed(taps[32], config.deep, "surface_squeeze32"))
-    everywhere = layers.GlobalAveragePooling2D(keepdims=True, name="surface_mean")(x)
-    everywhere = layers.Conv2D(config.deep, 1, name="surface_everywhere")(everywhere)
-    x = layers.Add(name="surface_spread")([x, everywhere])
-    x = separable(x, config.deep, "surface_mix32", norm=True)
+    x = deepest(taps[32], config.deep, "surface")
     for stride, width in ((16, config.deep), (8, config.width), (4, config.width)):
         if stride == 8:
             x = layers.Conv2D(width, 1, name="surface_narrow8")(x)
