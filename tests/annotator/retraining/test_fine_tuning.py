@@ -62,16 +62,16 @@ def test_a_new_pose_estimator_beside_the_new_model_with_the_old_keypoints(retrai
     assert new.path == retrained.out / "pose.onnx"
     assert (new.info.model_id, new.side) == (retrained.model_id, old.side)
     assert (new.info.license, new.info.precision) == ("CC0-1.0", "float16-weights")
-    assert is_same_but_the_mask_net(old.path.with_suffix(".npz"), new.path.with_suffix(".npz"))
+    assert is_same_but_what_learns(old.path.with_suffix(".npz"), new.path.with_suffix(".npz"))
 
 
-def is_same_but_the_mask_net(old: Path, new: Path) -> bool:
-    """Whether of the weights of two pose estimators those of the mask net have changed, and no others."""
+def is_same_but_what_learns(old: Path, new: Path) -> bool:
+    """Whether of the weights of two pose estimators those of mask net and surface net have changed, and no others."""
     with np.load(old) as before, np.load(new) as after:
         assert before.files == after.files
         changed = {name for name in before.files if before[name].tobytes() != after[name].tobytes()}
-    assert all(name.startswith("mask_") for name in changed)
-    return "mask_coarse/kernel" in changed
+    assert all(name.startswith(("mask_", "surface_")) for name in changed)
+    return {"mask_coarse/kernel", "surface_coarse/kernel"} <= changed
 
 
 def test_a_run_that_was_stopped_in_the_epochs_of_the_pose_estimator_goes_on(
@@ -86,7 +86,7 @@ def test_a_run_that_was_stopped_in_the_epochs_of_the_pose_estimator_goes_on(
     assert steps == [5, 6, 7, 8]
     rows = again.progress.pose_losses
     assert rows == [pytest.approx(row, rel=0.05) for row in retraining_run.run.progress.pose_losses]
-    assert is_same_but_the_mask_net(old.with_name("pose.npz"), again.out / "pose.npz")
+    assert is_same_but_what_learns(old.with_name("pose.npz"), again.out / "pose.npz")
 
 
 def test_where_nobody_has_a_mask_the_pose_estimator_stays(retraining_run, reviewed, old_model, tmp_path):
