@@ -133,7 +133,7 @@ def decode_mask(
         where it sees nobody in the mask.
     """
     person_pixels = maps.person >= settings.threshold
-    to_image = _to_image(letterbox, info.output_stride)
+    to_image = maps_to_image(letterbox, info.output_stride)
     to_box = to_image[:2].copy()
     to_box[:, 2] -= box[:2]
     to_maps = _inverse(to_box)[:2]
@@ -142,7 +142,7 @@ def decode_mask(
         return None
     rim = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     maps = resolve_sides(maps, rim & (region | ~person_pixels))
-    charts, u, v = resample_charts(maps, person_pixels, to_box, box[2:])
+    charts, u, v, _ = resample_charts(maps, person_pixels, to_box, box[2:])
     charts = charts * mask
     person = Person(
         box=box, mask=mask, parts=CHART_TO_PART.take(charts), charts=charts, u=u * mask, v=v * mask
@@ -178,7 +178,7 @@ def _person(
     """The person of one label; ``None`` if no pixel of the image is left of it."""
     region = labels == index
     free = region | (labels == 0)
-    to_image = _to_image(letterbox, info.output_stride)
+    to_image = maps_to_image(letterbox, info.output_stride)
     rim = cv2.dilate(region.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
     maps = resolve_sides(maps, rim & free)
     # No person is labelled outside of the photo, or of the region of it that the network was shown.
@@ -212,7 +212,7 @@ def _add_scores(
 
 
 @lru_cache
-def _to_image(letterbox: Letterbox, stride: int) -> np.ndarray:
+def maps_to_image(letterbox: Letterbox, stride: float) -> np.ndarray:
     """(3, 3) affine map from map to image pixels, read-only."""
     matrix = _inverse(letterbox.matrix) @ np.diag([stride, stride, 1.0])
     matrix.flags.writeable = False
@@ -247,7 +247,7 @@ def _make_person(
     # Neighbouring people count as zero, so that the border between two lies halfway.
     own = cv2.copyTo(maps.person, free.view(np.uint8))
     # What the network labels outside of people means nothing.
-    charts, u, v = resample_charts(maps, own >= threshold, to_box, size)
+    charts, u, v, _ = resample_charts(maps, own >= threshold, to_box, size)
     mask = (warp(own, to_box, size, cv2.INTER_LINEAR) >= threshold) & (charts > 0)
     tight = bounding_box(mask)
     if tight is None:

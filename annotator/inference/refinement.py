@@ -1,5 +1,4 @@
-"""What the pose estimator makes better: in the view of a box, or of a known mask, the mask, charts, U and V, keypoints and the sides
-of limbs; of people who were found otherwise, the last two."""
+"""What the pose estimator makes better: charts, U and V, keypoints and the sides of limbs, and in the view of a box the mask, too."""
 
 from __future__ import annotations
 
@@ -9,16 +8,17 @@ import cv2
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox, warp
-from annotator.inference.decoding import REACH, set_keypoints
+from annotator.inference.decoding import REACH, maps_to_image, set_keypoints
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.photo_views import Photo, box_view, show
 from annotator.inference.pose_estimator import PoseEstimator
 from annotator.inference.pose_sides import is_back_taken_for_front, set_sides
-from annotator.labels.label_space import HIP_KEYPOINTS, KEYPOINT_MIRROR, KEYPOINTS
+from annotator.inference.resampling import resample_charts
+from annotator.labels.label_space import CHART_PARTS, HIP_KEYPOINTS, KEYPOINT_MIRROR, KEYPOINTS
 from annotator.labels.maps import Maps, PersonMaps
 from annotator.labels.people import UNSURE_KEYPOINT, Person
-from annotator.labels.quality import find_keypoint_issues, mean_confidence
+from annotator.labels.quality import find_issues, mean_confidence
 
 OWN_SHARE, OWN_SPREAD = 0.2, 8
 """Weight of the keypoints that a person has already, beside the pose estimator's heatmaps, and standard deviation in pixels of
@@ -72,15 +72,53 @@ def _blend_charts(maps: Maps, own: PersonMaps) -> None:
     """Where both see the same chart, U and V become their means; else the chart is that of the surer one."""
     same = maps.charts == own.charts
     surer = own.chart_confidence > maps.chart_confidence
-    share = SURFACE_SHARE
     for name in ("u", "v"):
-        before, new = getattr(maps, name), getattr(own, name)
-        setattr(maps, name, np.where(same, (1 - share) * before + share * new, np.where(surer, new, before)))
+        setattr(maps, name, _mixed(getattr(maps, name), getattr(own, name), same, surer))
     for name in ("chart_confidence", "part_confidence"):
-        before, new = getattr(maps, name), getattr(own, name)
-        mean = (1 - share) * before + share * new
-        setattr(maps, name, np.where(same, mean, np.where(surer, new, before) / 2))
+        setattr(maps, name, _mixed_confidence(getattr(maps, name), getattr(own, name), same, surer))
     maps.charts = np.where(surer, own.charts, maps.charts)
+
+
+def _refine_charts(person: Person, own: PersonMaps, view: Letterbox) -> None:
+    """As :func:`_blend_charts`, of a person of whose charts only the mean confidence is known.
+
+    Args:
+        person: gets new parts, charts, U and V, and the confidence and issues of these.
+        own: the pose estimator's, of the view.
+    """
+    before = person.quality.get("charts")
+    if person.charts is None or before is None:
+        return
+    to_box = maps_to_image(view, view.side / own.charts.shape[0])[:2].copy()
+    to_box[:, 2] -= person.box[:2]
+    charts, u, v, confidence = resample_charts(own, np.ones(own.charts.shape, bool), to_box, person.box[2:])
+    labelled = (person.charts > 0) & (charts > 0)
+    if not labelled.any():
+        return
+    same = labelled & (charts == person.charts)
+    surer = labelled & (confidence > before)
+    person.u, person.v = (
+        _mixed(*both, same, surer).astype(np.float16) for both in ((person.u, u), (person.v, v))
+    )
+    person.charts = np.where(surer, charts, person.charts)
+    parts = cv2.LUT(person.charts, CHART_PARTS)
+    against = float((parts != person.parts)[labelled].mean())
+    person.issues["chart_against_part"] = max(person.issues.get("chart_against_part", 0.0), against)
+    person.parts = parts
+    person.quality["charts"] = float(_mixed_confidence(before, confidence, same, surer)[labelled].mean())
+
+
+def _mixed(before: np.ndarray | float, new: np.ndarray, same: np.ndarray, surer: np.ndarray) -> np.ndarray:
+    """Means where both see the same, else what the surer one says."""
+    mean = (1 - SURFACE_SHARE) * before + SURFACE_SHARE * new
+    return np.where(same, mean, np.where(surer, new, before))
+
+
+def _mixed_confidence(
+    before: np.ndarray | float, new: np.ndarray, same: np.ndarray, surer: np.ndarray
+) -> np.ndarray:
+    """As :func:`_mixed`, but half of that where they differ."""
+    return _mixed(before, new, same, surer) * np.where(same, np.float32(1), np.float32(0.5))
 
 
 def refine(
@@ -91,13 +129,14 @@ def refine(
     flip_augment: bool,
     batch_size: int | None = None,
 ) -> None:
-    """:func:`refine_in_view` of people, each in a view of their own, turned so that they stand.
+    """Blend what the pose estimator says of people's charts into theirs, and :func:`refine_in_view`, each in a view of their own, turned
+    so that they stand.
 
     Args:
         photo: a photo or its pixels, uint8 [H, W, 3] RGB.
         people: those without a mask, and ``None``, stay as they are.
         pose: ``None`` to leave everybody as they are.
-        flip_augment: take the mean of the heatmaps of a view and its mirror image, at twice the cost.
+        flip_augment: take the mean of the maps of a view and its mirror image, at twice the cost.
         batch_size: views per call; default: the backend's.
     """
     people = [
@@ -112,9 +151,11 @@ def refine(
     batch_size = batch_size or pose.backend.batch_size
     for start in range(0, len(people), batch_size):
         batch = slice(start, start + batch_size)
-        heatmaps = predict(pose, np.stack(upright[batch]), flip_augment).keypoints
-        for person, view, turn, maps in zip(people[batch], views[batch], turns[batch], heatmaps, strict=True):
-            refine_in_view(person, np.ascontiguousarray(np.rot90(maps, -turn)), view, photo.shape[1::-1])
+        seen = predict(pose, np.stack(upright[batch]), flip_augment)
+        for i, (person, view, turn) in enumerate(zip(people[batch], views[batch], turns[batch], strict=True)):
+            own = _fitted(seen[i], -turn, seen.charts.shape[:0:-1])
+            _refine_charts(person, own, view)
+            refine_in_view(person, own.keypoints, view, photo.shape[1::-1])
 
 
 def quarter_turns(person: Person) -> int:
@@ -166,7 +207,9 @@ def refine_in_view(person: Person, heatmaps: np.ndarray, view: Letterbox, size: 
     confidence = mixed[row, column, np.arange(len(KEYPOINTS))]
     set_keypoints(person, view.to_image(at * stride), confidence, size)
     person.quality["keypoints"] = mean_confidence(person.keypoints[:, 2])
-    person.issues |= find_keypoint_issues(person)
+    person.issues |= {
+        name: score for name, score in find_issues(person).items() if name != "chart_against_part"
+    }
 
 
 def _with_own(person: Person, heatmaps: np.ndarray, view: Letterbox) -> np.ndarray:

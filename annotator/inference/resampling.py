@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from annotator.geometry.boxes import bounding_box, crop
-from annotator.labels.maps import Maps
+from annotator.labels.maps import Maps, PersonMaps
 
 
 def resample_charts(
-    maps: Maps, shown: np.ndarray, matrix: np.ndarray, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    maps: Maps | PersonMaps, shown: np.ndarray, matrix: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Charts with smooth borders, and U, V interpolated within each chart.
 
     The maps hold one chart per pixel. The confidence of each chart, 0 on the pixels of others, is interpolated
@@ -28,7 +28,8 @@ def resample_charts(
         size: width, height of the result.
 
     Returns:
-        Charts (uint8), U and V (float16), each (height, width); 0 where none of the surrounding map pixels counts.
+        Charts (uint8), U and V (float16), and the interpolated confidence of the chart (float32), each (height, width); 0 where
+        none of the surrounding map pixels counts.
     """
     charts = np.zeros(size[::-1], np.uint8)
     highest = np.zeros(charts.shape, np.float32)
@@ -36,7 +37,7 @@ def resample_charts(
     """Of the chart that wins so far: its confidence, and that times U and V."""
     box = bounding_box(shown)
     if box is None:
-        return charts, *np.zeros((2, *charts.shape), np.float16)
+        return charts, *np.zeros((2, *charts.shape), np.float16), highest
     # In a rim of zeros, which spares OpenCV a slow way for pixels whose neighbours are beyond the edge.
     labels = _in_rim(cv2.copyTo(crop(maps.charts, box), crop(shown, box).view(np.uint8)))
     confidence, u, v = (
@@ -69,10 +70,10 @@ def resample_charts(
         cv2.max(here, cv2.min(wins, chart), here)
     # cv2.split would take three times as long.
     weighted_uv = (cv2.extractChannel(best, channel) for channel in (1, 2))
-    np.copyto(highest, 1, where=charts == 0)
+    divisor = np.where(charts > 0, highest, np.float32(1))
     # OpenCV converts to float16 ten times as fast as numpy, into integers of the same bits.
-    u, v = (cv2.convertFp16(cv2.divide(sums, highest)).view(np.float16) for sums in weighted_uv)
-    return charts, u, v
+    u, v = (cv2.convertFp16(cv2.divide(sums, divisor)).view(np.float16) for sums in weighted_uv)
+    return charts, u, v, highest
 
 
 def _in_rim(array: np.ndarray) -> np.ndarray:

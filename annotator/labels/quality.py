@@ -122,7 +122,7 @@ def find_issues(person: Person) -> dict[str, float]:
     parts, charts = (None if a is None else a[::step, ::step] for a in (person.parts, person.charts))
     if person.mask is not None:
         found["two_people"] = _two_people(person.mask[::step, ::step], parts)
-    found |= find_keypoint_issues(person)
+    found |= _keypoint_issues(person, step)
     if parts is not None and parts.any() and charts is not None and charts.any():
         both = (parts > 0) & (charts > 0)
         wrong = (CHART_TO_PART[charts] != parts)[both]
@@ -132,10 +132,8 @@ def find_issues(person: Person) -> dict[str, float]:
     return found
 
 
-def find_keypoint_issues(person: Person) -> dict[str, float]:
-    """Of the issues of :func:`find_issues` those that keypoints and parts show together: ``keypoint_outside`` and
-    ``sides_swapped``; none where either is missing."""
-    step = _step(person)
+def _keypoint_issues(person: Person, step: int) -> dict[str, float]:
+    """``keypoint_outside`` and ``sides_swapped``, which keypoints and parts show together; none where either is missing."""
     parts = None if person.parts is None else person.parts[::step, ::step]
     if parts is None or not parts.any() or person.keypoints is None or person.visibility is None:
         return {}

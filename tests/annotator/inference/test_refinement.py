@@ -309,3 +309,55 @@ def test_known_masks_get_the_charts_of_both(tmp_path: Path, tiny_network: Networ
     assert by_both.quality["charts"] != by_one.quality["charts"]
     np.testing.assert_array_equal(by_both.mask, plain.mask)
     np.testing.assert_array_equal(by_both.parts, CHART_TO_PART[by_both.charts])
+
+
+def torso_in(confidence: float) -> Person:
+    """Somebody who fills a box, all of it one chart that is not the pose estimator's."""
+    person = person_in()
+    shape = person.mask.shape
+    person.charts = np.full(shape, 23, np.uint8)
+    person.parts = CHART_TO_PART[person.charts]
+    person.u, person.v = np.full((2, *shape), 0.5, np.float16)
+    person.quality["charts"] = confidence
+    return person
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_charts_of_people_found_otherwise_are_those_of_the_surer_one(pose: PoseEstimator, scale: int):
+    photo = np.full((120 * scale, 160 * scale, 3), 10, np.uint8)
+    photo[40 * scale : 60 * scale, 50 * scale : 80 * scale, RED] = 255
+    weaker, stronger = torso_in(0.01), torso_in(1.0)
+    for person in (weaker, stronger):
+        person.mask, person.charts, person.parts, person.u, person.v = (
+            np.kron(values, np.ones((scale, scale), values.dtype))
+            for values in (person.mask, person.charts, person.parts, person.u, person.v)
+        )
+        person.box = tuple(scale * length for length in person.box)
+    refine(photo, [weaker, stronger], pose, flip_augment=False)
+    x, y = 50 * scale - weaker.box[0], 40 * scale - weaker.box[1]
+    rim = 3 * scale
+    inside = np.s_[y + rim : y + 20 * scale - rim, x + rim : x + 30 * scale - rim]
+    assert (weaker.charts[inside] == ARM).all()
+    assert (weaker.charts[-5:] == TORSO).all()
+    np.testing.assert_array_equal(weaker.parts, CHART_TO_PART[weaker.charts])
+    assert weaker.charts.dtype == weaker.parts.dtype == np.uint8
+    assert weaker.u.dtype == weaker.v.dtype == np.float16
+    assert set(np.unique(stronger.charts)) == {23}
+    assert (stronger.u == 0.5).all()
+    # Where they differ nobody is sure, and which part it is is doubtful.
+    assert stronger.quality["charts"] == pytest.approx(0.5)
+    assert weaker.issues["chart_against_part"] > 0.9
+    assert stronger.issues["chart_against_part"] == 0
+
+
+def test_what_has_no_chart_keeps_none(pose: PoseEstimator):
+    person = torso_in(0.01)
+    for values in (person.charts, person.parts, person.u, person.v):
+        values[:, 30:] = 0
+    refine(dotted((55, 40, RED, 250)), [person], pose, flip_augment=False)
+    assert not person.charts[:, 30:].any()
+    assert (person.charts[:, :30] > 0).all()
+    bare = torso_in(0.01)
+    bare.quality.clear()
+    refine(dotted((55, 40, RED, 250)), [bare], pose, flip_augment=False)
+    assert set(np.unique(bare.charts)) == {23}

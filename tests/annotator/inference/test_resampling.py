@@ -22,7 +22,7 @@ def drawn(charts: np.ndarray, confidence=0.8, u=0.5, v=0.5) -> Maps:
 
 
 def resampled(maps: Maps, scale: float, shown: np.ndarray = ALL):
-    """Charts, U, V of the whole of the maps, enlarged by a factor."""
+    """Charts, U, V and confidence of the whole of the maps, enlarged by a factor."""
     size = round(SIDE * scale)
     return resample_charts(maps, shown, np.array([[scale, 0, 0], [0, scale, 0.0]]), (size, size))
 
@@ -33,7 +33,7 @@ def test_a_border_is_as_straight_as_it_was_drawn(scale, slope):
     def below(rows, columns):
         return rows - SIDE / 2 > slope * (columns - SIDE / 2)
 
-    charts, _, _ = resampled(drawn(np.where(below(ROWS, COLUMNS), 2, 23)), scale)
+    charts, *_ = resampled(drawn(np.where(below(ROWS, COLUMNS), 2, 23)), scale)
     rows, columns = (np.mgrid[: charts.shape[0], : charts.shape[1]] + 0.5) / scale
     # In map pixels, across the border; those at the edge of the maps have neighbours on one side only.
     wrong = (charts == 2) != below(rows, columns)
@@ -45,7 +45,7 @@ def test_a_border_is_as_straight_as_it_was_drawn(scale, slope):
 
 def test_the_more_confident_chart_reaches_farther():
     left = COLUMNS < SIDE / 2
-    charts, _, _ = resampled(drawn(np.where(left, 2, 1), np.where(left, 0.9, 0.3)), 8)
+    charts, *_ = resampled(drawn(np.where(left, 2, 1), np.where(left, 0.9, 0.3)), 8)
     # Where 0.9 (1 - t) = 0.3 t, from the last centre of the left to the first of the right: three quarters of the way.
     border = 8 * (SIDE / 2 - 0.5 + 0.75)
     np.testing.assert_array_equal((charts == 2).sum(axis=1), border)
@@ -54,14 +54,14 @@ def test_the_more_confident_chart_reaches_farther():
 @pytest.mark.parametrize("scale", [3, 8.3])
 def test_a_limb_one_map_pixel_wide_stays(scale):
     thin = (COLUMNS > 10) & (COLUMNS < 11)
-    charts, u, _ = resampled(drawn(np.where(thin, 21, 2), u=np.where(thin, 0.9, 0.1)), scale)
+    charts, u, *_ = resampled(drawn(np.where(thin, 21, 2), u=np.where(thin, 0.9, 0.1)), scale)
     np.testing.assert_allclose((charts == 21).sum(axis=1), scale, atol=1)
     np.testing.assert_allclose(u[charts == 21], 0.9, atol=1e-3)
 
 
 @pytest.mark.parametrize("scale", [0.7, 2, 6.4])
 def test_u_and_v_are_interpolated(scale):
-    charts, u, v = resampled(drawn(np.full((SIDE, SIDE), 2), u=COLUMNS / SIDE, v=1 - ROWS / SIDE), scale)
+    charts, u, v, _ = resampled(drawn(np.full((SIDE, SIDE), 2), u=COLUMNS / SIDE, v=1 - ROWS / SIDE), scale)
     assert (charts == 2).all()
     assert u.dtype == v.dtype == np.float16
     # Between the outermost centres of map pixels; OpenCV rounds places to 1 / 32 map pixel.
@@ -73,7 +73,7 @@ def test_u_and_v_are_interpolated(scale):
 
 def test_nothing_is_mixed_across_a_border():
     upper = ROWS < COLUMNS
-    charts, u, v = resampled(
+    charts, u, v, _ = resampled(
         drawn(np.where(upper, 23, 2), u=np.where(upper, 0.9, 0.2), v=np.where(upper, 0, 1)), 7.3
     )
     for chart, expected in ((23, (0.9, 0)), (2, (0.2, 1))):
@@ -83,9 +83,19 @@ def test_nothing_is_mixed_across_a_border():
         np.testing.assert_allclose(v[here], expected[1], atol=1e-3)
 
 
+def test_the_confidence_is_that_of_the_chart():
+    left = COLUMNS < SIDE / 2
+    charts, _, _, confidence = resampled(drawn(np.where(left, 2, 1), np.where(left, 0.9, 0.3)), 4)
+    last, first = int(4 * (SIDE / 2 - 0.5)), int(4 * (SIDE / 2 + 1))
+    np.testing.assert_allclose(confidence[2:-2, 2:last], 0.9, atol=1e-3)
+    np.testing.assert_allclose(confidence[2:-2, first:-2], 0.3, atol=1e-3)
+    # Between the two the winner's falls with its distance.
+    assert (np.diff(confidence[:, last : np.flatnonzero(charts[0] == 1)[0]], axis=1) < 0).all()
+
+
 def test_only_what_is_shown_counts():
     shown = COLUMNS < 10
-    charts, u, _ = resampled(
+    charts, u, *_ = resampled(
         drawn(np.where(shown, 2, 15), np.where(shown, 0.1, 1.0), np.where(shown, 0.3, 1)), 4, shown
     )
     # Half a map pixel beyond the shown ones nothing of them is left.
@@ -98,6 +108,7 @@ def test_only_what_is_shown_counts():
 @pytest.mark.parametrize("shown", [~ALL, ALL])
 def test_a_result_that_shows_nothing_of_the_maps(shown):
     far = np.array([[4, 0, -1000], [0, 4, 1000.0]])
-    charts, u, v = resample_charts(drawn(np.full((SIDE, SIDE), 2)), shown, far, (30, 20))
-    assert charts.shape == u.shape == v.shape == (20, 30)
+    charts, u, v, confidence = resample_charts(drawn(np.full((SIDE, SIDE), 2)), shown, far, (30, 20))
+    assert charts.shape == u.shape == v.shape == confidence.shape == (20, 30)
     assert not charts.any()
+    assert not confidence.any()
