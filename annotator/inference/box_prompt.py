@@ -10,12 +10,13 @@ import numpy as np
 
 from annotator.geometry.boxes import FloatBox, pixels_in_box
 from annotator.geometry.letterbox import Letterbox
+from annotator.inference.blending import blend
 from annotator.inference.decoding import box_on_maps, decode_box, decode_mask
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.network import Network
 from annotator.inference.photo_views import Photo, box_view, show
 from annotator.inference.pose_estimator import PoseEstimator
-from annotator.inference.refinement import blend, refine, refine_in_view
+from annotator.inference.refinement import refine, refine_in_view
 from annotator.inference.settings import Settings
 from annotator.inference.upright import predict_upright, quarter_turns
 from annotator.labels.maps import Maps

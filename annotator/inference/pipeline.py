@@ -31,7 +31,7 @@ from annotator.inference.refinement import refine
 from annotator.inference.settings import Settings
 from annotator.inference.upright import decode_upright
 from annotator.inference.zoom_in import zoom_in
-from annotator.labels.people import People
+from annotator.labels.people import People, Person
 from annotator.photos.reading import PhotoError
 
 BATCHES_AHEAD = 3
@@ -232,7 +232,7 @@ class _Labeller:
         settings = self.settings
         voted = self._voted(image) if settings.uses_votes else None
         if self.finder is None:
-            refine(image, voted.people, self.pose, flip_augment=settings.flip_augment)
+            self._refine(image, voted.people)
             return voted
         (proposals,) = find_people(
             self.finder, [image], MIN_FOUND, tiles=settings.tiles, batch_size=settings.batch_size
@@ -245,8 +245,12 @@ class _Labeller:
         # Those in boxes the pose estimator has seen already.
         seen = set(map(id, labelled))
         voted_people = [person for person in people.people if id(person) not in seen]
-        refine(image, voted_people, self.pose, flip_augment=settings.flip_augment)
+        self._refine(image, voted_people)
         return people
+
+    def _refine(self, image: Photo, people: list[Person]) -> None:
+        settings = self.settings
+        refine(image, people, self.pose, flip_augment=settings.flip_augment, threshold=settings.threshold)
 
     def _first_views(self, size: tuple[int, int]) -> list[Letterbox]:
         """The views of a photo that do not depend on what is found in it."""

@@ -85,8 +85,8 @@ class Settings:
     """Take the mean of the predictions for a view and its mirror image, at twice the cost; always done for boxes that
     somebody draws."""
     pose_estimator: bool = True
-    """The pose estimator has a say in mask, charts, U and V of everybody in a box, and predicts the keypoints of everybody who is
-    found, and the sides of their limbs, again."""
+    """The pose estimator has a say in everybody's mask, charts, U and V, and predicts their keypoints, and the sides of their limbs,
+    again."""
     threshold: float = 0.5
     """Person probability from which a pixel belongs to a person."""
     confidence: float | None = None

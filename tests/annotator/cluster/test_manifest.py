@@ -54,7 +54,9 @@ def test_shards_of_other_runs_have_another_key(other: Manifest):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", manifest().to_bytes()[:-9], manifest().to_bytes() + b"x", gzip.compress(b"[1]")]
+    "data",
+    [b"", b"{}", manifest().to_bytes()[:-9], manifest().to_bytes() + b"x", gzip.compress(b"[1]")],
+    ids=["empty", "not compressed", "cut off", "longer", "a list"],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, data: bytes):
     file = locate(tmp_path / "manifest.jsonl.gz")

@@ -93,7 +93,7 @@ def boxes(people: Iterable[Person]) -> list[tuple[int, int, int, int]]:
 def test_people_in_photos_zoom_ins_and_boxes_are_grouped_as_the_settings_say(
     photo: Path, tiny_network: Network, grouping: str
 ):
-    settings = Settings(proposals="votes", grouping=grouping)
+    settings = Settings(proposals="votes", grouping=grouping, pose_estimator=False)
     (whole,) = annotate([photo], tiny_network, replace(settings, zoom_in=False))
     (both,) = annotate([photo], tiny_network, settings)
     closer = zoom_in(read_photo(photo), People(SIZE, [_block(LEFT), _block(RIGHT)]), tiny_network, settings)

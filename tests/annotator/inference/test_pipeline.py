@@ -20,7 +20,7 @@ from tests.annotator.conftest import draw_photo
 LEFT, RIGHT = (8, 20, 36, 60, 10), (70, 16, 40, 70, 200)
 
 
-VOTES = Settings(proposals="votes")
+VOTES = Settings(proposals="votes", pose_estimator=False)
 """The finder knows no people that are drawn as rectangles."""
 
 
