@@ -59,9 +59,9 @@ def add_commands(commands) -> None:
     _add_one_stage(finder, "finder", run_train_finder)
     pose = commands.add_parser(
         "train-pose",
-        help="train the pose estimator's masks",
-        description="Train the pose estimator to outline its person, on COCO files with masks, or go on with a run that was "
-        "stopped. What predicts keypoints stays as it is.",
+        help="train the pose estimator's masks and charts",
+        description="Train the pose estimator to outline its person and to say which chart, U and V each pixel shows, on COCO files "
+        "with masks, or go on with a run that was stopped. What predicts keypoints stays as it is.",
     )
     _add_one_stage(pose, "pose estimator", run_train_pose)
 
