@@ -17,7 +17,7 @@ from tests.annotator.conftest import draw_photo
 
 BLUE = (20, 40, 250)
 VOTES = "votes"
-"""Proposals: the finder knows no people that are drawn as rectangles."""
+"""Proposals: finder and pose estimator know no people that are drawn as rectangles."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(photo: Path, tiny_model: Path) -> list[str]:
-    return ["texture", str(photo), "--model", str(tiny_model), "--proposals", VOTES]
+    return ["texture", str(photo), "--model", str(tiny_model), "--proposals", VOTES, "--no-pose-estimator"]
 
 
 def test_people_are_painted_with_the_checkerboard(
@@ -36,7 +36,7 @@ def test_people_are_painted_with_the_checkerboard(
     assert main(command) == 0
     out = photo.with_name("a-texture.png")
     assert capsys.readouterr().out == f"2 people: {out}\n"
-    (result,) = annotate([photo], tiny_network, Settings(proposals=VOTES))
+    (result,) = annotate([photo], tiny_network, Settings(proposals=VOTES, pose_estimator=False))
     painted, before = read_photo(out), read_photo(photo)
     assert (painted == paint_people(before, result.people, checkerboard())).all()
     outside = np.ones(before.shape[:2], bool)
