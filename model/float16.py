@@ -155,7 +155,7 @@ def nodes_before(proto: onnx.ModelProto, layer: str) -> set[str]:
 
 
 def _fold_weight_casts(proto: onnx.ModelProto) -> None:
-    """Weights in place of the casts of weights, see :func:`model.export.store_in_half`."""
+    """Weights in place of the casts of weights, see :func:`model.onnx_graph.store_in_half`."""
     from onnx import TensorProto, numpy_helper
 
     graph = proto.graph

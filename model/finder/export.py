@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -16,9 +13,9 @@ from annotator.inference import finder as onnx_side
 from annotator.inference.finder import FINDER_FORMAT_VERSION, FinderInfo
 from annotator.inference.network import FINDER_METADATA_KEY
 from annotator.photos.atomic_files import whole_file
-from model.export import OPSET, store_in_half
 from model.finder.losses import iou
 from model.finder.network import Finder, boxes_of, places
+from model.onnx_graph import identity, store_in_half, trace
 from model.parity import LIMITS, ExportError
 
 PEAKS = 300
@@ -101,13 +98,10 @@ def export_finder(
     Raises:
         ExportError: wrong backend or precision, or Keras and ONNX Runtime disagree.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
     if precision not in MIN_OVERLAP:
         raise ExportError(f"precision is {precision!r}: a finder's must be one of {', '.join(MIN_OVERLAP)}")
     import onnx
     import tensorflow as tf
-    import tf2onnx
 
     side = images.shape[1]
     centres, strides = (np.float32(values) for values in places(side, side))
@@ -116,19 +110,13 @@ def export_finder(
         found = finder(ops.cast(images, "float32"), training=False)
         return decode_finder(found, centres, strides, finder.config.bins, side)
 
-    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="images")]
-    function = tf.function(graph, input_signature=signature)
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    proto, function = trace(graph, (side, side))
     if precision == "float16-weights":
         store_in_half(proto)
     info = FinderInfo(
         format_version=FINDER_FORMAT_VERSION,
-        model_id=model_id,
         input_size=finder.config.input_size,
-        precision=precision,
-        report_sha256=hashlib.sha256(report).hexdigest() if report else "",
-        license=weights_license,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **identity(model_id, precision, report, weights_license),
     )
     onnx.helper.set_model_props(proto, {FINDER_METADATA_KEY: json.dumps(asdict(info))})
     path = Path(path)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -16,7 +13,7 @@ from annotator.inference import pose_estimator as onnx_side
 from annotator.inference.network import POSE_METADATA_KEY
 from annotator.inference.pose_estimator import POSE_FORMAT_VERSION, PoseEstimatorInfo
 from annotator.photos.atomic_files import whole_file
-from model.export import OPSET, store_in_half
+from model.onnx_graph import identity, store_in_half, trace
 from model.parity import ExportError, Parity, compare
 from model.pose.decoding import decode
 from model.pose.network import PoseEstimator
@@ -45,32 +42,23 @@ def export_pose_estimator(
     Raises:
         ExportError: wrong backend or precision, or Keras and ONNX Runtime disagree.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ExportError("export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow")
     if precision not in PRECISIONS:
         raise ExportError(f"precision is {precision!r}: a pose estimator's must be {' or '.join(PRECISIONS)}")
     import onnx
     import tensorflow as tf
-    import tf2onnx
 
     def graph(images):
         # keras.ops.argmax tells −0 from 0 by bit casts, for which ONNX has no operation.
         return decode(network(ops.cast(images, "float32"), training=False), tf.math.argmax)
 
     side = images.shape[1]
-    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="images")]
-    function = tf.function(graph, input_signature=signature)
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    proto, function = trace(graph, (side, side))
     if precision == "float16-weights":
         store_in_half(proto)
     info = PoseEstimatorInfo(
         format_version=POSE_FORMAT_VERSION,
-        model_id=model_id,
         input_size=network.config.input_size,
-        precision=precision,
-        report_sha256=hashlib.sha256(report).hexdigest() if report else "",
-        license=weights_license,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **identity(model_id, precision, report, weights_license),
     )
     onnx.helper.set_model_props(proto, {POSE_METADATA_KEY: json.dumps(asdict(info))})
     path = Path(path)
