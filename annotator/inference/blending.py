@@ -13,6 +13,7 @@ from annotator.geometry.boxes import Box, clip_box, overlap_slices, union_box
 from annotator.geometry.crops import crop_to_mask, recrop
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.decoding import maps_to_image
+from annotator.inference.facing import is_back
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.pose_estimator import PoseEstimator
 from annotator.inference.resampling import resample_charts
@@ -45,8 +46,8 @@ def blend(
     heatmaps = []
     for i, (of_view, (_, turns)) in enumerate(zip(maps, views, strict=True)):
         own = fitted(seen[i], -turns, of_view.person.shape[::-1])
-        of_view.person = ((1 - MASK_SHARE) * of_view.person + MASK_SHARE * own.person).astype(np.float32)
         _blend_charts(of_view, own)
+        of_view.person = ((1 - MASK_SHARE) * of_view.person + MASK_SHARE * own.person).astype(np.float32)
         heatmaps.append(own.keypoints)
     return heatmaps
 
@@ -64,14 +65,23 @@ def fitted(maps: PersonMaps, turns: int, size: tuple[int, int]) -> PersonMaps:
 
 
 def _blend_charts(maps: Maps, own: PersonMaps) -> None:
-    """Where both see the same chart, U and V become their means; else the chart is that of the surer one."""
+    """Where both see the same chart, U and V become their means; else the chart is that of the surer one, or of the only one that sees
+    the person from behind."""
     same = maps.charts == own.charts
-    surer = own.chart_confidence > maps.chart_confidence
+    back = _only_back(maps.charts[maps.person >= 0.5], own.charts[own.person >= 0.5])
+    surer = own.chart_confidence > maps.chart_confidence if back is None else np.full(same.shape, back)
     for name in ("u", "v"):
         setattr(maps, name, _mixed(getattr(maps, name), getattr(own, name), same, surer))
     for name in ("chart_confidence", "part_confidence"):
         setattr(maps, name, _mixed_confidence(getattr(maps, name), getattr(own, name), same, surer))
     maps.charts = np.where(surer, own.charts, maps.charts)
+
+
+def _only_back(before: np.ndarray, new: np.ndarray) -> bool | None:
+    """Of a person's charts by two networks: whether the new ones alone say that they are seen from behind, ``None`` where both say
+    the same."""
+    back = is_back(new)
+    return back if back != is_back(before) else None
 
 
 def blend_labels(
@@ -156,7 +166,8 @@ def _blend_labelled(person: Person, seen: _Seen) -> None:
     if not labelled.any():
         return
     same = labelled & (charts == person.charts)
-    surer = labelled & (confidence > before)
+    back = _only_back(person.charts[labelled], charts[labelled])
+    surer = labelled & (confidence > before if back is None else back)
     for name in ("u", "v"):
         mixed = _mixed(getattr(person, name), getattr(seen, name)[there], same, surer)
         setattr(person, name, mixed.astype(np.float16))

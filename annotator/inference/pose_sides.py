@@ -15,20 +15,14 @@ from annotator.geometry.boxes import Box, bounding_box, crop
 from annotator.geometry.letterbox import warp
 from annotator.labels.label_space import (
     CHART_MIRROR,
-    CHARTS,
-    HIP_KEYPOINTS,
     KEYPOINT_MIRROR,
     KEYPOINT_PARTS,
     LIMBS,
     PART_MIRROR,
-    SHOULDER_KEYPOINTS,
     mirror_uv,
 )
 from annotator.labels.people import Person
 
-TORSO_BACK, TORSO_FRONT = CHARTS.index("torso back"), CHARTS.index("torso front")
-MIN_BACK = 0.7
-"""Share of the back in the pixels of a torso from which the charts say that a person is seen from behind."""
 MIN_LEAD = 0.1
 """By how much the joints of the other side must be surer, as the mean over the joints of a piece of a limb, for it to change sides.
 At 0.05 more is changed that was right on renders, at 0.2 less of what was wrong on photos."""
@@ -38,23 +32,6 @@ JOINTS_OF = {
 }
 """The keypoints that lie on each part of the limbs: an elbow on both parts of its arm."""
 NEIGHBOURS = np.ones((3, 3), np.uint8)
-
-
-def is_back_taken_for_front(person: Person, keypoints: np.ndarray) -> bool:
-    """Whether a person's charts say that they are seen from behind, and the keypoints that they face the camera.
-
-    Args:
-        keypoints: (17, ≥ 2) x, y in any frame that is not mirrored.
-    """
-    if person.charts is None:
-        return False
-    back, front = (np.count_nonzero(person.charts == chart) for chart in (TORSO_BACK, TORSO_FRONT))
-    if back <= MIN_BACK * (back + front):
-        return False
-    left, right = keypoints[SHOULDER_KEYPOINTS, :2]
-    down = keypoints[HIP_KEYPOINTS, :2].sum(axis=0) - left - right
-    across = left - right
-    return bool(across[0] * down[1] > across[1] * down[0])
 
 
 def set_sides(person: Person, heatmaps: np.ndarray, to_maps: np.ndarray) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from annotator.geometry.letterbox import Letterbox, warp
 from annotator.inference.blending import blend_labels, fitted
 from annotator.inference.decoding import REACH, set_keypoints
+from annotator.inference.facing import is_back_taken_for_front
 from annotator.inference.flip_augmentation import predict
 from annotator.inference.heatmaps import find_peaks
 from annotator.inference.photo_views import Photo, box_view, show
 from annotator.inference.pose_estimator import PoseEstimator
-from annotator.inference.pose_sides import is_back_taken_for_front, set_sides
+from annotator.inference.pose_sides import set_sides
 from annotator.labels.label_space import HIP_KEYPOINTS, KEYPOINT_MIRROR, KEYPOINTS
 from annotator.labels.people import UNSURE_KEYPOINT, Person
 from annotator.labels.quality import find_issues, mean_confidence

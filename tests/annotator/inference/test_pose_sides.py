@@ -1,9 +1,9 @@
-"""Limbs get the side whose joints the heatmaps show on them; who is seen from behind keeps their sides."""
+"""Limbs get the side whose joints the heatmaps show on them."""
 
 import numpy as np
 import pytest
 
-from annotator.inference.pose_sides import MIN_LEAD, is_back_taken_for_front, set_sides
+from annotator.inference.pose_sides import MIN_LEAD, set_sides
 from annotator.labels.label_space import CHART_MIRROR, CHART_TO_PART, CHARTS, KEYPOINTS, PARTS, mirror_uv
 from annotator.labels.people import Person
 
@@ -120,20 +120,3 @@ def test_who_has_no_parts_or_no_heatmap_pixel_stays():
     outside = turned_over(walker(), np.ones((48, 48), bool))
     set_sides(outside, heatmaps(), np.array([[1 / STEP, 0, 100], [0, 1 / STEP, 3]]))
     assert_same_labels(outside, turned_over(walker(), np.ones((48, 48), bool)))
-
-
-@pytest.mark.parametrize("turns", range(4))
-def test_a_back_that_is_taken_for_the_front(turns: int):
-    """Whichever way the person lies."""
-    points = np.zeros((17, 2))
-    points[5:7] = (5, -10), (-5, -10)
-    points[11:13] = (3, 10), (-3, 10)
-    points = points @ np.linalg.matrix_power([[0, 1], [-1, 0]], turns)
-    from_behind = points[[0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]]
-    for back, is_behind in ((0, False), (6, False), (8, True), (10, True)):
-        charts = np.full((10, 10), CHARTS.index("torso front"), np.uint8)
-        charts[:back] = CHARTS.index("torso back")
-        person = Person((0, 0, 10, 10), charts=charts)
-        assert is_back_taken_for_front(person, points) == is_behind
-        assert not is_back_taken_for_front(person, from_behind)
-    assert not is_back_taken_for_front(Person((0, 0, 10, 10)), points)

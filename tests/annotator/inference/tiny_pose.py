@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from annotator.inference.network import POSE_METADATA_KEY
 from annotator.labels.label_space import KEYPOINTS
+from annotator.labels.people import Person
 
 SIDE, STRIDE = 64, 4
 SEEN = SIDE * 3 // 4
@@ -29,8 +30,13 @@ DESCRIPTION = {
 }
 
 
-def write_pose_estimator(path: Path, **described) -> Path:
-    """Write its file; ``described`` are other values of its description."""
+RED, GREEN, BLUE = 0, 1, 2
+BOX = (40, 20, 60, 80)
+DOT = 10
+
+
+def write_pose_estimator(path: Path, red: int = ARM, **described) -> Path:
+    """Write its file: ``red`` is the chart of what is red, ``described`` are other values of its description."""
     seen = np.zeros((1, 1, SIDE, 1), np.float32)
     seen[:, :, :SEEN] = 1 / 255
     count = SIDE // STRIDE
@@ -39,7 +45,7 @@ def write_pose_estimator(path: Path, **described) -> Path:
         "down": along[:, None],
         "across": along[None],
         "zero": np.float32(0),
-        "arm": np.float32(ARM),
+        "arm": np.float32(red),
         "torso": np.float32(TORSO),
         "seen": seen,
         "colours": np.array([1 + i % 2 for i in range(len(KEYPOINTS))], np.int64),
@@ -91,3 +97,16 @@ def write_pose_estimator(path: Path, **described) -> Path:
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
     return path
+
+
+def dotted(*dots: tuple[float, float, int, int], size: tuple[int, int] = (160, 120)) -> np.ndarray:
+    """A black photo with square dots, each x, y of its middle, colour and brightness."""
+    photo = np.zeros((*size[::-1], 3), np.uint8)
+    for x, y, colour, value in dots:
+        photo[int(y - DOT / 2) : int(y + DOT / 2), int(x - DOT / 2) : int(x + DOT / 2), colour] = value
+    return photo
+
+
+def person_in(box: tuple[int, int, int, int] = BOX, keypoints: np.ndarray | None = None) -> Person:
+    """Somebody who fills a box."""
+    return Person(box, mask=np.ones(box[:1:-1], bool), keypoints=keypoints)

@@ -172,17 +172,26 @@ def assert_exported(panel: Panel, dataset, path) -> None:
 
 
 def in_conflict(panel: Panel, new_page) -> tuple[Panel, np.ndarray]:
-    """Bob's panel, in which he has moved the nose to the left after Ada moved it to the right; where it was."""
+    """Bob's panel, in which he has moved the nose to the left while Ada moved it to the right; where it was."""
     other = Panel(new_page(), panel.url, panel.samples)
     other.open("Bob")
     other.show(0)
     nose = panel.people()[0].keypoints[0, :2]
-    for each, shift in ((panel, 20), (other, -20)):
-        each.click(nose[0], nose[1] + 30)
-        each.press("k")
-        each.drag(tuple(nose), (nose[0] + shift, nose[1]))
-        each.saved()
+    move_apart(panel, other, nose)
     return other, nose
+
+
+def move_apart(first: Panel, second: Panel, nose: np.ndarray) -> None:
+    """Both move a nose before the server hears of it; the first one's edit comes first."""
+    # Else the second panel could show the first one's edit before it makes its own.
+    with edits_held(second):
+        with edits_held(first):
+            for panel, shift in ((first, 20), (second, -20)):
+                panel.click(nose[0], nose[1] + 30)
+                panel.press("k")
+                panel.drag(tuple(nose), (nose[0] + shift, nose[1]))
+        first.saved()
+    second.saved()
 
 
 @contextmanager

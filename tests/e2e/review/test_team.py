@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from annotator.runs.dataset_export import export_samples
 from annotator.team.listing import photo_work
 from annotator.team.settings import TeamSettings, save_settings
-from tests.e2e.review.panel import FIELDS, Panel, held
+from tests.e2e.review.panel import FIELDS, Panel, held, move_apart
 from tests.e2e.review.test_edit_log import entries
 
 SCREENS = ((1400, 900), (1280, 720), (600, 800))
@@ -152,14 +152,11 @@ def test_a_day_of_two_annotators_and_a_reviewer(  # noqa: PLR0915
 def test_a_photo_is_sent_on_only_as_it_is_seen(dataset, samples, url, new_page):
     save_settings(dataset, TeamSettings(team=True))
     ada, bob = (team_panel(new_page, url, samples, name) for name in ("Ada", "Bob"))
-    for panel in (ada, bob):
-        panel.show(0)
-    nose = ada.people()[0].keypoints[0, :2]
-    for panel, shift in ((ada, 20), (bob, -20)):
-        panel.click(nose[0], nose[1] + 30)
-        panel.press("k")
-        panel.drag(tuple(nose), (nose[0] + shift, nose[1]))
-        panel.saved()
+    # What was handed out to them is there.
+    wait_for(ada, samples[1].id)
+    wait_for(bob, samples[0].id)
+    ada.show(0)
+    move_apart(ada, bob, ada.people()[0].keypoints[0, :2])
     send = bob["team"].get_by_role("button", name="Send to review")
 
     # Not before it is decided what becomes of the edit that came too late.
