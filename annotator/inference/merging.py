@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from annotator.geometry.boxes import box_iou, intersection_area
@@ -24,51 +26,79 @@ SAME_BOX = 0.5
 """IoU of a mask's box with the finder's from which the finder means the same person."""
 
 
-def merge(
+class Candidate(NamedTuple):
+    """Somebody who may be one of the people of a photo."""
+
+    person: Person
+    """With the probability that somebody is there as score."""
+    proposal: PossiblePerson
+    """The finder's of the same person, or :data:`~annotator.inference.scoring.UNSEEN`."""
+
+
+def score(
     size: tuple[int, int],
     proposals: list[PossiblePerson],
     labelled: list[Person | None],
     voted: list[Person],
-    settings: Settings,
-) -> People:
-    """The people of a photo.
+) -> list[Candidate]:
+    """Everybody who was found, with new scores, highest first.
 
     Args:
         size: width, height of the photo in pixels.
         proposals: boxes of the finder, most probable first.
         labelled: the person of each of the first proposals that were looked at closely, ``None`` where nobody was found.
         voted: people whom the votes of the whole photo propose.
+
+    Returns:
+        Of a box and of votes there may be the same person. Whom votes take for several people is left out.
+    """
+    candidates = []
+    for person in voted:
+        same = proposal_of(person, proposals)
+        candidates.append((Candidate(person, same), voted_presence(person, same, size)))
+    for person, proposal in zip(labelled, proposals, strict=False):
+        if person is None:
+            continue
+        probability = presence(person, proposal)
+        if inside := _split(person, voted):
+            # They are as likely there as the one box around them.
+            candidates = [
+                (Candidate(one.person, proposal), max(before, probability))
+                if any(one.person is v for v in inside)
+                else (one, before)
+                for one, before in candidates
+            ]
+        else:
+            candidates.append((Candidate(person, proposal), probability))
+    for one, probability in candidates:
+        one.person.score = probability
+    return sorted((one for one, _ in candidates), key=lambda one: -one.person.score)
+
+
+def choose(
+    size: tuple[int, int],
+    candidates: list[Candidate],
+    unlabelled: list[PossiblePerson],
+    settings: Settings,
+) -> People:
+    """The people of a photo: of those who are the same person the one of the highest score.
+
+    Args:
+        size: width, height of the photo in pixels.
+        candidates: highest score first.
+        unlabelled: boxes of the finder that were not looked at closely.
         settings: thresholds.
 
     Returns:
         People, highest score first, and those who may be missing.
     """
-    candidates = []
-    for person in voted:
-        same = proposal_of(person, proposals)
-        candidates.append((person, same, voted_presence(person, same, size)))
-    for person, proposal in zip(labelled, proposals, strict=False):
-        if person is None:
-            continue
-        score = presence(person, proposal)
-        if inside := _split(person, voted):
-            # They are as likely there as the one box around them.
-            candidates = [
-                (one, proposal, max(before, score)) if any(one is v for v in inside) else (one, same, before)
-                for one, same, before in candidates
-            ]
-        else:
-            candidates.append((person, proposal, score))
-    for person, _, score in candidates:
-        person.score = score
-    candidates.sort(key=lambda candidate: -candidate[2])
     people: list[Person] = []
     possible = [
-        PossiblePerson(p.box, score)
-        for p in proposals[len(labelled) :]
-        if (score := box_presence(p)) >= settings.possible
+        PossiblePerson(p.box, probability)
+        for p in unlabelled
+        if (probability := box_presence(p)) >= settings.possible
     ]
-    for person, proposal, _ in candidates:
+    for person, proposal in candidates:
         if any(_is_duplicate(person, better) for better in people):
             continue
         if person.score >= settings.least_score:

@@ -23,7 +23,7 @@ from annotator.inference.box_prompt import label_prompts
 from annotator.inference.decoding import decode
 from annotator.inference.finder import Finder, find_people, finder_views, open_finder
 from annotator.inference.flip_augmentation import predict
-from annotator.inference.merging import merge
+from annotator.inference.merging import choose, score
 from annotator.inference.network import InferenceError, ModelError, Network, run_blank
 from annotator.inference.photo_views import Photo
 from annotator.inference.pose_estimator import PoseEstimator, open_pose_estimator
@@ -241,12 +241,17 @@ class _Labeller:
         labelled = label_prompts(
             likely, self.network, settings, self.pose, flip_augment=settings.flip_augment
         )
-        people = merge(image.size, proposals, labelled, voted.people if voted else [], settings)
+        candidates = score(image.size, proposals, labelled, voted.people if voted else [])
         # Those in boxes the pose estimator has seen already.
-        seen = set(map(id, labelled))
-        voted_people = [person for person in people.people if id(person) not in seen]
-        self._refine(image, voted_people)
-        return people
+        refined = set(map(id, labelled))
+        while True:
+            people = choose(image.size, candidates, proposals[len(labelled) :], settings)
+            new = [person for person in people.people if id(person) not in refined]
+            if not new:
+                return people
+            # A mask of two people may become that of one: then the other one is nobody's duplicate any more.
+            self._refine(image, new)
+            refined.update(map(id, new))
 
     def _refine(self, image: Photo, people: list[Person]) -> None:
         settings = self.settings

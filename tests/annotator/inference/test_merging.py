@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from annotator.inference.merging import merge
+from annotator.inference.merging import choose, score
 from annotator.inference.scoring import UNSEEN, box_presence, presence, voted_presence
 from annotator.inference.settings import Settings
 from annotator.labels.label_space import PARTS
@@ -20,10 +20,19 @@ def proposal(x: int, y: int, w: int, h: int, score: float = 0.8) -> PossiblePers
     return PossiblePerson((float(x), float(y), float(w), float(h)), score)
 
 
+def merge(
+    proposals: list[PossiblePerson],
+    labelled: list[Person | None],
+    voted: list[Person] = (),
+    settings: Settings = EVERYBODY,
+) -> People:
+    return choose(SIZE, score(SIZE, proposals, labelled, voted), proposals[len(labelled) :], settings)
+
+
 def merged(*labelled: tuple[PossiblePerson, Person | None], settings: Settings = EVERYBODY) -> People:
     """Of proposals and their labels, and nothing else."""
     proposals, people = zip(*labelled, strict=True) if labelled else ((), ())
-    return merge(SIZE, list(proposals), list(people), [], settings)
+    return merge(list(proposals), list(people), settings=settings)
 
 
 def boxes(people: People) -> list[tuple]:
@@ -106,7 +115,7 @@ def test_possible_people_are_apart_from_people():
 def test_a_box_that_was_not_looked_at_closely_can_only_be_a_possible_person():
     close, far, none = proposal(0, 0, 20, 50), proposal(50, 0, 20, 50, 0.2), proposal(99, 0, 20, 50, 0.01)
     settings = Settings(proposals="finder", confidence=0.0, possible=box_presence(far))
-    found = merge(SIZE, [close, far, none], [person(0, 0, 20, 50)], [], settings)
+    found = merge([close, far, none], [person(0, 0, 20, 50)], settings=settings)
     assert boxes(found) == [(0, 0, 20, 50)]
     assert found.possible == [PossiblePerson(far.box, box_presence(far))]
 
@@ -122,7 +131,7 @@ def test_possible_people_are_nobody_who_is_there_already_and_come_most_probable_
         proposal(160, 0, 30, 50, 0.16),
     ]
     settings = Settings(proposals="finder", confidence=0.0, possible=0.0)
-    found = merge(SIZE, proposals, [person(0, 0, 40, 90)], [], settings)
+    found = merge(proposals, [person(0, 0, 40, 90)], settings=settings)
     assert [one.box[0] for one in found.possible] == [102, 160]
 
 
@@ -136,7 +145,7 @@ def test_a_person_of_the_votes_whom_the_finder_missed():
     ):
         settings = Settings(proposals="both", confidence=confidence, possible=possible)
         one = [person(*seen.box)], [person(*missed.box, 0.95)]
-        result = merge(SIZE, [proposal(*seen.box, 0.9)], *one, settings)
+        result = merge([proposal(*seen.box, 0.9)], *one, settings)
         assert boxes(result) == found
         assert [one.box for one in result.possible] == possibly
         assert all(one.score == alone for one in result.possible)
@@ -144,10 +153,10 @@ def test_a_person_of_the_votes_whom_the_finder_missed():
 
 def test_a_person_of_the_votes_and_the_finder_is_there_once():
     box = proposal(0, 0, 40, 60, 0.9)
-    result = merge(SIZE, [box], [person(0, 0, 40, 60)], [person(1, 0, 40, 60)], EVERYBODY)
+    result = merge([box], [person(0, 0, 40, 60)], [person(1, 0, 40, 60)])
     assert boxes(result) == [(0, 0, 40, 60)]
     # Where the close view shows nobody the finder's score is still that of the person of the votes.
-    result = merge(SIZE, [box], [None], [person(1, 0, 40, 60)], EVERYBODY)
+    result = merge([box], [None], [person(1, 0, 40, 60)])
     (one,) = result.people
     scores = [voted_presence(person(1, 0, 40, 60), seen, SIZE) for seen in (box, UNSEEN)]
     assert one.score == scores[0] > scores[1]
@@ -163,7 +172,7 @@ def with_head(one: Person) -> Person:
 def test_votes_split_whom_the_finder_takes_for_one():
     both, box = person(0, 0, 40, 60), proposal(0, 0, 40, 60, 0.9)
     halves = [with_head(person(x, 0, 20, 60, 0.8)) for x in (0, 20)]
-    result = merge(SIZE, [box], [both], halves, EVERYBODY)
+    result = merge([box], [both], halves)
     assert sorted(boxes(result)) == [(0, 0, 20, 60), (20, 0, 20, 60)]
     # They are as likely there as the one.
     assert {one.score for one in result.people} == {presence(person(0, 0, 40, 60), box)}
@@ -171,7 +180,7 @@ def test_votes_split_whom_the_finder_takes_for_one():
 
 def test_a_piece_without_a_head_is_nobody():
     halves = [with_head(person(0, 0, 20, 60, 0.8)), person(20, 0, 20, 60, 0.8)]
-    result = merge(SIZE, [proposal(0, 0, 40, 60, 0.9)], [person(0, 0, 40, 60)], halves, EVERYBODY)
+    result = merge([proposal(0, 0, 40, 60, 0.9)], [person(0, 0, 40, 60)], halves)
     assert boxes(result) == [(0, 0, 40, 60)]
 
 
@@ -181,3 +190,13 @@ def test_votes_are_believed_the_more_the_larger_a_person_is():
     ]
     assert scores == sorted(scores)
     assert 0 < scores[0] < scores[-1] < 1
+
+
+def test_who_is_chosen_depends_on_the_masks_there_are_by_now():
+    """A mask of two people hides the second one until it is that of one."""
+    box = proposal(20, 0, 20, 60, 0.5)
+    both = person(0, 0, 40, 60, 0.99)
+    candidates = score(SIZE, [box], [person(20, 0, 20, 60, 0.5)], [both])
+    assert boxes(choose(SIZE, candidates, [], EVERYBODY)) == [(0, 0, 40, 60)]
+    both.mask[:, 20:] = False
+    assert boxes(choose(SIZE, candidates, [], EVERYBODY)) == [(0, 0, 40, 60), (20, 0, 20, 60)]
