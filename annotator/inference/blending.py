@@ -20,6 +20,7 @@ from annotator.inference.resampling import resample_charts
 from annotator.labels.label_space import CHART_PARTS
 from annotator.labels.maps import Maps, PersonMaps
 from annotator.labels.people import BOX_ARRAYS, Person
+from annotator.labels.quality import border_issue, mask_confidence
 
 MASK_SHARE = 0.7
 """Weight of the pose estimator in the probability that a pixel is the person's in a box."""
@@ -92,7 +93,7 @@ def blend_labels(
     size: tuple[int, int],
     threshold: float | None,
 ) -> None:
-    """Blend what the pose estimator sees of a person into their mask, parts, charts, U and V, and the confidence and issues of charts.
+    """Blend what the pose estimator sees of a person into their mask, parts, charts, U and V, and the confidence and issues of these.
 
     Args:
         person: without charts, or without their confidence, they stay as they are.
@@ -109,8 +110,27 @@ def blend_labels(
     else:
         shown = clip_box((*view.origin, *view.size), size)
         seen = _see(own, view, union_box(shown, person.box))
+        before = _on_maps(person, view, len(own.person))
         _blend_mask(person, seen, [other for other in people if other is not person], threshold)
+        region = _on_maps(person, view, len(own.person))
+        if region.any():
+            probability = (1 - MASK_SHARE) * before + MASK_SHARE * own.person
+            person.quality["mask"] = mask_confidence(probability, region)
+            person.issues["mask_border"] = border_issue(probability, region)
     _blend_labelled(person, seen)
+
+
+def box_to_maps(box: Box, view: Letterbox, count: int) -> np.ndarray:
+    """(2, 3) affine map from pixels of a box in an image to those of the count × count maps of a view."""
+    matrix = view.matrix * count / view.side
+    matrix[:, 2] += matrix[:, :2] @ box[:2]
+    return matrix
+
+
+def _on_maps(person: Person, view: Letterbox, count: int) -> np.ndarray:
+    """bool (count, count): the person's pixels of the maps of a view."""
+    matrix = box_to_maps(person.box, view, count)
+    return warp(person.mask.view(np.uint8), matrix, (count, count), cv2.INTER_NEAREST).view(bool)
 
 
 class _Seen(NamedTuple):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from annotator.geometry.letterbox import Letterbox, warp
-from annotator.inference.blending import blend_labels, fitted
+from annotator.inference.blending import blend_labels, box_to_maps, fitted
 from annotator.inference.decoding import REACH, set_keypoints
 from annotator.inference.facing import is_back_taken_for_front
 from annotator.inference.flip_augmentation import predict
@@ -100,8 +100,7 @@ def refine_in_view(person: Person, heatmaps: np.ndarray, view: Letterbox, size: 
     """
     count = heatmaps.shape[0]
     stride = view.side / count
-    to_maps = view.matrix / stride
-    to_maps[:, 2] += to_maps[:, :2] @ person.box[:2]  # the mask begins at the box
+    to_maps = box_to_maps(person.box, view, count)
     region = warp(person.mask.view(np.uint8), to_maps, (count, count), cv2.INTER_NEAREST)
     near = cv2.dilate(region, np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)).view(bool)
     if not near.any():

@@ -67,15 +67,25 @@ def confidences(maps: Maps, region: np.ndarray, keypoint_confidence: np.ndarray)
         keypoint_confidence: (17,), 0 where a keypoint is missing.
 
     Returns:
-        ``mask`` (twice the distance of the probability from one half), ``parts``, ``charts``, ``keypoints``
+        ``mask`` (:func:`mask_confidence`), ``parts``, ``charts``, ``keypoints``
         (of those that were found; 0 if there is none).
     """
     return {
-        "mask": float(np.abs(2 * maps.person[region] - 1).mean()),
+        "mask": mask_confidence(maps.person, region),
         "parts": float(maps.part_confidence[region].mean()),
         "charts": float(maps.chart_confidence[region].mean()),
         "keypoints": mean_confidence(keypoint_confidence),
     }
+
+
+def mask_confidence(probability: np.ndarray, region: np.ndarray) -> float:
+    """Twice the distance from one half, 0..1, of the probability that a pixel is the person's; the mean of a region.
+
+    Args:
+        probability: (h, w), 0..1.
+        region: (h, w) bool, the person's pixels.
+    """
+    return float(np.abs(2 * probability[region] - 1).mean())
 
 
 def mean_confidence(keypoint_confidence: np.ndarray) -> float:
@@ -92,18 +102,22 @@ def find_map_issues(maps: Maps, region: np.ndarray) -> dict[str, float]:
         region: (h, w) bool, the person's pixels in the maps.
 
     Returns:
-        ``mask_border``: mean uncertainty of the pixels within :data:`BORDER_WIDTH` of the outline, 1 for a probability
-        of one half, 0 for 0 and 1. ``chart_against_part``: share of the pixels where the charts and the parts of the
+        ``mask_border``: :func:`border_issue`. ``chart_against_part``: share of the pixels where the charts and the parts of the
         maps disagree, which the labels do not show: their parts are those of the charts. Each 0..1.
     """
     against = CHART_TO_PART[maps.charts[region]] != maps.parts[region]
     return {
-        "mask_border": _border_issue(maps.person, region),
+        "mask_border": border_issue(maps.person, region),
         "chart_against_part": float(against.mean()) if region.any() else 0.0,
     }
 
 
-def _border_issue(probability: np.ndarray, region: np.ndarray) -> float:
+def border_issue(probability: np.ndarray, region: np.ndarray) -> float:
+    """The mean uncertainty, 1 for a probability of one half, 0 for 0 and 1, of the pixels within :data:`BORDER_WIDTH` of an outline.
+
+    Args:
+        probability, region: as of :func:`mask_confidence`.
+    """
     inside = region.astype(np.uint8)
     kernel = np.ones((2 * BORDER_WIDTH + 1, 2 * BORDER_WIDTH + 1), np.uint8)
     band = cv2.dilate(inside, kernel) > cv2.erode(inside, kernel)
@@ -115,7 +129,7 @@ def find_issues(person: Person) -> dict[str, float]:
 
     Returns:
         The issues of :data:`ISSUES` for which there are labels, each 0 (none) .. 1; never ``mask_border``, which
-        only the network's maps show (:func:`find_map_issues`).
+        only probabilities show (:func:`border_issue`).
     """
     found = {}
     step = _step(person)

@@ -172,7 +172,11 @@ def test_masks_of_people_found_otherwise_become_those_of_both(pose: PoseEstimato
     other.box, other.mask = (85, 20, 30, 30), np.ones((30, 30), bool)
     for name in ("charts", "parts", "u", "v"):
         setattr(other, name, getattr(other, name)[:30, :30])
+    other.issues = {"mask_border": 0.9}
     refine(photo, [person, other], pose, flip_augment=False, threshold=0.5)
+    assert 0 < person.issues["mask_border"] < 1
+    assert 0.5 < person.quality["mask"] < 1
+    assert other.issues["mask_border"] not in (0, 0.9)
     x, y, w, h = person.box
     assert person.mask.shape == person.charts.shape == person.u.shape == (h, w)
     mask = np.zeros(photo.shape[:2], bool)
@@ -194,6 +198,8 @@ def test_known_masks_stay(pose: PoseEstimator):
     person, gone = torso_in(0.01), torso_in(0.01)
     refine(photo, [person], pose, flip_augment=False)
     assert person.mask.all()
+    assert "mask_border" not in person.issues
+    assert "mask" not in person.quality
     # Nor does one of which nothing would be left.
     gone.mask[:] = False
     gone.mask[-2:] = True
