@@ -18,7 +18,7 @@ LOSSES = {"mask": ("cross_entropy", "dice"), "surface": ("charts", "parts", "uv"
 """The names of the terms by the net that they are of."""
 PART_WEIGHT = 0.3
 """Of pixels of which only the part is known, beside those whose chart is."""
-UV_WEIGHT, UV_UNIT = 0.15, 0.05
+UV_WEIGHT, UV_UNIT = 0.05, 0.05
 """Of U and V, and their unit as in :class:`model.losses.Term`."""
 BALANCE = 0.3
 """Of charts, as :attr:`model.losses.Term.balance`."""

@@ -143,15 +143,16 @@ def test_train_default_trains_the_pose_estimator_of_a_recipe(tmp_path, monkeypat
         "size": 64,
         "workers": 0,
     }
-    path, then = tmp_path / "pose-1.json", tmp_path / "pose-2.json"
+    path, then, last = (tmp_path / f"pose-{i}.json" for i in (1, 2, 3))
     path.write_text(json.dumps(recipe | {"learns": ["mask"]}))
     then.write_text(json.dumps(recipe | {"learns": ["surface"]}))
+    last.write_text(json.dumps(recipe | {"start_share": 0.25}))
     assert call(monkeypatch, "train-default", data, out, "--recipe", path) == 1
     assert "pose-1.json: there is nothing to start from: give --pose-start" in capsys.readouterr().err
     assert call(monkeypatch, "train-default", data, out, "--recipe", path, "--pose-start", start) == 1
     assert "pose.npz: has no surface net" in capsys.readouterr().err
-    both = ("--recipe", path, "--recipe", then)
-    assert call(monkeypatch, "train-default", data, out, *both, "--pose-start", start) == 0
+    all_three = ("--recipe", path, "--recipe", then, "--recipe", last)
+    assert call(monkeypatch, "train-default", data, out, *all_three, "--pose-start", start) == 0
     assert json.loads((out / "pose-2" / "config.json").read_text())["start_weights"] == str(
         out / "pose-1" / "pose.npz"
     )
@@ -159,7 +160,13 @@ def test_train_default_trains_the_pose_estimator_of_a_recipe(tmp_path, monkeypat
     assert config["start_weights"] == str(start)
     assert [source["cut_at_boxes"] for source in config["data"]] == [True]
     assert config["backgrounds"][0]["annotations"].endswith("empty_train.json")
-    assert OnnxPoseEstimator(out / "pose.onnx").info.precision == "float16-weights"
+    files = out / "pose-2" / "pose.npz", out / "pose-3" / "pose.npz", out / "pose-3" / "mean.npz"
+    before, after, mean = ({name: file[name] for name in file.files} for file in map(np.load, files))
+    for name in before.keys() - {"config"}:
+        np.testing.assert_allclose(mean[name], 0.25 * before[name] + 0.75 * after[name], atol=1e-6)
+    assert not np.array_equal(before["mask_coarse/kernel"], after["mask_coarse/kernel"])
+    exported = OnnxPoseEstimator(out / "pose.onnx").info
+    assert (exported.model_id, exported.precision) == ("pose-3", "float16-weights")
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.json")), ids=lambda path: path.stem)
