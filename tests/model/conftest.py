@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -15,6 +16,13 @@ import pytest
 from pycocotools import mask as rle
 
 WIDTH, HEIGHT = 120, 100
+
+
+@pytest.fixture(scope="module", autouse=True)
+def networks_freed():
+    """Networks of Keras hold themselves in cycles, of which a worker came to keep gigabytes."""
+    yield
+    gc.collect()
 
 
 def encode(mask: np.ndarray) -> dict:
